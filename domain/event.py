@@ -1,0 +1,587 @@
+"""The rules of one event's inventory. The only code that knows them.
+
+- A reservation takes all of its lines or none. A ticket type never sells beyond its quota, all types
+  together never beyond the capacity; a full type hinders no other.
+- Live is what is held or confirmed. A hold whose time has run out is not live: `due` says which those
+  are, and a batch turns them into facts before it decides anything, so none of them refuses a sale.
+- Sales are open in [sales_start, sales_end) and while not paused. A hold that exists may be confirmed,
+  extended, made smaller or released outside of that too; its price stays what it was.
+- `max_per_order` bounds one type's tickets in one reservation, `max_per_customer` the tickets of all of
+  a customer's live reservations. A customer is a normalised e-mail, here only a key made from it.
+- A confirmed reservation can be cancelled up to `cancel_until`; without one it is final.
+- Asking again for what already is (confirm, release, cancel) answers the present state and changes nothing.
+
+`decide(state, command, now)` says what follows and changes nothing; `evolve(state, fact)` is the only
+thing that changes a state. Folding an event's facts from the first gives its state.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import assert_never
+
+import msgspec
+
+from domain.event_change import changed_terms, flaws
+from domain.event_messages import (
+    CancelReservation,
+    ChangeEvent,
+    ChangeHold,
+    ConfirmReservation,
+    CreateEvent,
+    EventChanged,
+    EventCommand,
+    EventCreated,
+    EventFact,
+    EventReplies,
+    EventReply,
+    ExpireDue,
+    ExtendHold,
+    HoldChanged,
+    HoldExpired,
+    HoldExtended,
+    HoldPlaced,
+    HoldReleased,
+    Line,
+    Looked,
+    PauseSale,
+    PlaceHold,
+    Reservation,
+    ReservationCancelled,
+    ReservationConfirmed,
+    ReservationReply,
+    ResumeSale,
+    SalePaused,
+    SaleResumed,
+    Status,
+    Terms,
+    TicketType,
+    TypeCounts,
+    Wanted,
+)
+from domain.messages import Code, Rejected
+
+Decision = tuple[EventReplies, tuple[EventFact, ...]]
+
+
+class Tally:
+    """What is live of one ticket type, in tickets, and when its holds end (a heap, stale entries kept)."""
+
+    __slots__ = ("confirmed", "due", "held")
+
+    def __init__(self, held: int = 0, confirmed: int = 0) -> None:
+        self.held = held
+        self.confirmed = confirmed
+        self.due: list[tuple[int, str]] = []
+
+
+class State:
+    """One event in memory: its terms, its live reservations, and their sums.
+
+    `ended` keeps the reservations that ended in the present batch, or that were looked up for it; whoever
+    owns the state empties it when the batch is stored. `contacts` are personal data that facts never hold.
+    """
+
+    __slots__ = (
+        "contacts",
+        "customers",
+        "ended",
+        "last_fact_ms",
+        "live",
+        "paused",
+        "reservations",
+        "tallies",
+        "terms",
+        "types",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.terms: Terms | None = None
+        self.version = 0
+        self.paused = False
+        self.types: dict[str, TicketType] = {}
+        self.tallies: dict[str, Tally] = {}
+        self.live = 0
+        self.reservations: dict[str, Reservation] = {}
+        self.contacts: dict[str, bytes] = {}
+        self.customers: dict[bytes, int] | None = None
+        self.ended: dict[str, Reservation] = {}
+        self.last_fact_ms = 0
+
+
+# --- reading a state ------------------------------------------------------------------------------
+
+
+def available(state: State, code: str) -> int:
+    """Tickets of a type that can be sold now; never below 0."""
+    tally = state.tallies[code]
+    left = state.types[code].quota - tally.held - tally.confirmed
+    terms = state.terms
+    if terms is not None and terms.capacity is not None:
+        left = min(left, terms.capacity - state.live)
+    return max(left, 0)
+
+
+def counts(state: State) -> tuple[TypeCounts, ...]:
+    """The counts of every ticket type, in the operator's order."""
+    return tuple(
+        TypeCounts(code, kind.quota, state.tallies[code].held, state.tallies[code].confirmed, available(state, code))
+        for code, kind in state.types.items()
+    )
+
+
+def describe(state: State) -> EventReply:
+    """The whole event as an operator sees it."""
+    assert state.terms is not None
+    return EventReply(state.terms, state.version, state.paused, counts(state))
+
+
+def next_due_ms(state: State) -> int | None:
+    """When the first hold ends; None without holds."""
+    ends = [end for end in (_first_end(state, code) for code in state.tallies) if end is not None]
+    return min(ends, default=None)
+
+
+def due(state: State, now_ms: int, limit: int) -> list[EventFact]:
+    """At most `limit` holds whose time has run out, as facts. A hold's end itself is already too late."""
+    facts: dict[str, EventFact] = {}
+    for code, tally in state.tallies.items():
+        for reservation_id in _ended_by(state, code, tally, now_ms):
+            if len(facts) >= limit:
+                heapq.heappush(tally.due, (state.reservations[reservation_id].expires_at_ms, reservation_id))
+                return list(facts.values())
+            facts[reservation_id] = HoldExpired(now_ms, reservation_id)
+    return list(facts.values())
+
+
+def looks_up(state: State, command: EventCommand) -> str | None:
+    """The reservation that `command` needs and memory does not hold: ended earlier, or never there."""
+    match command:
+        case ChangeHold() | ExtendHold() | ConfirmReservation() | CancelReservation():
+            wanted = command.reservation_id
+            return None if wanted in state.reservations or wanted in state.ended else wanted
+        case _:
+            return None
+
+
+def _ended_by(state: State, code: str, tally: Tally, now_ms: int) -> Iterator[str]:
+    while (end := _first_end(state, code)) is not None and end <= now_ms:
+        yield heapq.heappop(tally.due)[1]
+
+
+def _first_end(state: State, code: str) -> int | None:
+    """The end of the type's first hold; what no longer holds is dropped from the heap on the way."""
+    heap = state.tallies[code].due
+    while heap:
+        end, reservation_id = heap[0]
+        found = state.reservations.get(reservation_id)
+        if found is not None and found.status is Status.HELD and found.expires_at_ms == end:
+            return end
+        heapq.heappop(heap)
+    return None
+
+
+# --- decide ---------------------------------------------------------------------------------------
+
+
+def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
+    """What follows from `command` at `now_ms`: a reply and facts, or a `Rejected` and none."""
+    if state.terms is None and not isinstance(command, CreateEvent):
+        return Rejected(Code.NOT_FOUND, "There is no such event."), ()
+    match command:
+        case PlaceHold():
+            return _place(state, command, now_ms)
+        case ConfirmReservation():
+            return _confirm(state, command.reservation_id, now_ms)
+        case CancelReservation():
+            return _cancel(state, command.reservation_id, now_ms)
+        case ChangeHold():
+            return _change_hold(state, command, now_ms)
+        case ExtendHold():
+            return _extend(state, command.reservation_id, now_ms)
+        case ExpireDue():
+            return Looked(), ()
+        case CreateEvent():
+            return _create(state, command, now_ms)
+        case ChangeEvent():
+            return _change_event(state, command, now_ms)
+        case PauseSale():
+            return _pause(state, True, now_ms)
+        case ResumeSale():
+            return _pause(state, False, now_ms)
+        case _:
+            assert_never(command)
+
+
+def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
+    terms = state.terms
+    assert terms is not None
+    if command.guest and not terms.guests:
+        return Rejected(Code.UNAUTHORIZED, "This event is not sold to guests."), ()
+    refusal = (
+        _closed(state, now_ms)
+        or _ill_formed(state, command.lines)
+        or _over_limits(state, command.lines, command.customer, mine=0)
+        or _not_enough(state, command.lines, {}, now_ms)
+    )
+    if refusal is not None:
+        return refusal, ()
+    types = state.types
+    lines = tuple([Line(code, quantity, types[code].price) for code, quantity in command.lines])
+    expires_at_ms = now_ms + terms.hold_duration_s * 1000
+    held = Reservation(command.reservation_id, Status.HELD, expires_at_ms, lines, command.customer, now_ms)
+    fact = HoldPlaced(now_ms, held.id, held.customer, lines, expires_at_ms)
+    return ReservationReply(held, terms.currency, command.contact), (fact,)
+
+
+def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
+    found = _find(state, reservation_id)
+    match found:
+        case Rejected():
+            return found, ()
+        case Reservation(status=Status.CONFIRMED):
+            return _reply(state, found), ()
+        case Reservation(status=Status.HELD):
+            after = msgspec.structs.replace(found, status=Status.CONFIRMED)
+            return _reply(state, after), (ReservationConfirmed(now_ms, reservation_id),)
+        case _:
+            return _not_held(found), ()
+
+
+def _cancel(state: State, reservation_id: str, now_ms: int) -> Decision:
+    found = _find(state, reservation_id)
+    if isinstance(found, Rejected):
+        return found, ()
+    if not found.status.live:
+        return _reply(state, found), ()
+    if found.status is Status.HELD:
+        after = msgspec.structs.replace(found, status=Status.RELEASED)
+        return _reply(state, after), (HoldReleased(now_ms, reservation_id),)
+    assert state.terms is not None
+    until_ms = state.terms.cancel_until_ms
+    if until_ms is None:
+        return Rejected(Code.TOO_LATE, "A confirmed reservation of this event is final."), ()
+    if now_ms > until_ms:
+        return Rejected(Code.TOO_LATE, "The time for cancelling has passed."), ()
+    after = msgspec.structs.replace(found, status=Status.CANCELLED)
+    return _reply(state, after), (ReservationCancelled(now_ms, reservation_id),)
+
+
+def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
+    found = _find(state, command.reservation_id)
+    if isinstance(found, Rejected):
+        return found, ()
+    if found.status is not Status.HELD:
+        return _not_held(found), ()
+    mine = {line.ticket_type: line for line in found.lines}
+    kept = {code: line.quantity for code, line in mine.items()}
+    grows = any(quantity > kept.get(code, 0) for code, quantity in command.lines)
+    refusal = (
+        (_closed(state, now_ms) if grows else None)
+        or _ill_formed(state, command.lines)
+        or _over_limits(state, command.lines, found.customer, mine=found.quantity)
+        or _not_enough(state, command.lines, kept, now_ms)
+    )
+    if refusal is not None:
+        return refusal, ()
+    lines = tuple(
+        Line(code, quantity, mine[code].unit_price if code in mine else state.types[code].price)
+        for code, quantity in command.lines
+    )
+    after = msgspec.structs.replace(found, lines=lines)
+    facts = () if lines == found.lines else (HoldChanged(now_ms, found.id, lines),)
+    return _reply(state, after), facts
+
+
+def _extend(state: State, reservation_id: str, now_ms: int) -> Decision:
+    found = _find(state, reservation_id)
+    if isinstance(found, Rejected):
+        return found, ()
+    if found.status is not Status.HELD:
+        return _not_held(found), ()
+    assert state.terms is not None
+    limit = state.terms.hold_extensions_max
+    if found.extensions >= limit:
+        numbers: dict[str, int | str] = {"limit": limit, "requested": found.extensions + 1}
+        return Rejected(Code.LIMIT_EXCEEDED, "This hold cannot be extended again.", numbers), ()
+    expires_at_ms = max(found.expires_at_ms, now_ms + state.terms.hold_duration_s * 1000)
+    after = msgspec.structs.replace(found, expires_at_ms=expires_at_ms, extensions=found.extensions + 1)
+    return _reply(state, after), (HoldExtended(now_ms, reservation_id, expires_at_ms),)
+
+
+def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
+    if state.terms is not None:
+        return Rejected(Code.WRONG_STATE, "The event exists already.", {"status": "created"}), ()
+    errors = flaws(command.terms)
+    if errors:
+        return Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors), ()
+    terms = command.terms
+    free = tuple(
+        TypeCounts(t.code, t.quota, 0, 0, t.quota if terms.capacity is None else min(t.quota, terms.capacity))
+        for t in terms.ticket_types
+    )
+    return EventReply(terms, 1, False, free), (EventCreated(now_ms, terms),)
+
+
+def _change_event(state: State, command: ChangeEvent, now_ms: int) -> Decision:
+    assert state.terms is not None
+    if command.if_version is not None and command.if_version != state.version:
+        return Rejected(Code.STALE, "The event has changed meanwhile.", {"version": state.version}), ()
+    terms = changed_terms(state.terms, command.change)
+    if isinstance(terms, Rejected):
+        return terms, ()
+    refusal = _below_live(state, terms)
+    if refusal is not None:
+        return refusal, ()
+    if terms == state.terms:
+        return describe(state), ()
+    fact = EventChanged(now_ms, terms)
+    return _described_after(state, fact), (fact,)
+
+
+def _pause(state: State, paused: bool, now_ms: int) -> Decision:
+    if state.paused == paused:
+        return describe(state), ()
+    now = msgspec.structs.replace(describe(state), version=state.version + 1, paused=paused)
+    return now, (SalePaused(now_ms) if paused else SaleResumed(now_ms),)
+
+
+# --- the parts of a decision ----------------------------------------------------------------------
+
+
+def _find(state: State, reservation_id: str) -> Reservation | Rejected:
+    found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
+    return found or Rejected(Code.NOT_FOUND, "There is no such reservation.")
+
+
+def _reply(state: State, reservation: Reservation) -> ReservationReply:
+    assert state.terms is not None
+    return ReservationReply(reservation, state.terms.currency, state.contacts.get(reservation.id, b""))
+
+
+def _not_held(found: Reservation) -> Rejected:
+    if found.status is Status.EXPIRED:
+        return Rejected(Code.HOLD_EXPIRED, "The hold's time ran out.")
+    status: dict[str, int | str] = {"status": found.status.value}
+    return Rejected(Code.WRONG_STATE, f"The reservation is {found.status.value}.", status)
+
+
+def _closed(state: State, now_ms: int) -> Rejected | None:
+    terms = state.terms
+    assert terms is not None
+    if state.paused:
+        return Rejected(Code.SALES_CLOSED, "The sale is paused.")
+    if terms.sales_start_ms is not None and now_ms < terms.sales_start_ms:
+        return Rejected(Code.SALES_CLOSED, "The sale has not begun.")
+    if now_ms >= terms.closes_at_ms:
+        return Rejected(Code.SALES_CLOSED, "The sale has ended.")
+    return None
+
+
+def _ill_formed(state: State, lines: Wanted) -> Rejected | None:
+    errors = []
+    seen: set[str] = set()
+    for position, (code, quantity) in enumerate(lines):
+        if code not in state.types:
+            errors.append((f"lines[{position}].ticket_type", "Unknown ticket type."))
+        if code in seen:
+            errors.append((f"lines[{position}].ticket_type", "Each ticket type once."))
+        if quantity < 1:
+            errors.append((f"lines[{position}].quantity", "At least 1."))
+        seen.add(code)
+    if not lines:
+        errors.append(("lines", "At least one line."))
+    return Rejected(Code.INVALID, "The lines are not valid.", errors=tuple(errors)) if errors else None
+
+
+def _over_limits(state: State, lines: Wanted, customer: bytes, mine: int) -> Rejected | None:
+    """`mine`: tickets of this customer that the asked-for lines replace."""
+    for code, quantity in lines:
+        most = state.types[code].max_per_order
+        if most is not None and quantity > most:
+            return _limit(f"At most {most} of {code} per order.", most, quantity)
+    if state.customers is None:
+        return None
+    assert state.terms is not None and state.terms.max_per_customer is not None
+    most = state.terms.max_per_customer
+    total = state.customers.get(customer, 0) - mine + sum(quantity for _, quantity in lines)
+    return _limit(f"At most {most} per customer.", most, total) if total > most else None
+
+
+def _limit(detail: str, limit: int, requested: int) -> Rejected:
+    return Rejected(Code.LIMIT_EXCEEDED, detail, {"limit": limit, "requested": requested})
+
+
+def _not_enough(state: State, lines: Wanted, kept: dict[str, int], now_ms: int) -> Rejected | None:
+    """`kept`: what this reservation already takes of each type, and so can have again."""
+    terms = state.terms
+    assert terms is not None
+    for code, quantity in lines:
+        tally = state.tallies[code]
+        missing = quantity - kept.get(code, 0) - (state.types[code].quota - tally.held - tally.confirmed)
+        if missing > 0 and quantity > kept.get(code, 0):
+            return _short(state, (code,), missing, tally.held - kept.get(code, 0), now_ms)
+    if terms.capacity is None:
+        return None
+    growth = sum(quantity for _, quantity in lines) - sum(kept.values())
+    missing = growth - (terms.capacity - state.live)
+    if missing > 0 and growth > 0:
+        held = sum(tally.held for tally in state.tallies.values()) - sum(kept.values())
+        return _short(state, tuple(state.tallies), missing, held, now_ms)
+    return None
+
+
+def _short(state: State, codes: tuple[str, ...], missing: int, held: int, now_ms: int) -> Rejected:
+    """`held` where the holds of `codes`, if they end, make up for what is missing; else sold out."""
+    ends = [end for end in (_first_end(state, code) for code in codes) if end is not None]
+    if held < missing or not ends:
+        return Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
+    seconds = max(1, -((now_ms - min(ends)) // 1000))
+    return Rejected(Code.HELD, "What is left is on hold for others.", {"retry_after_s": seconds})
+
+
+def _below_live(state: State, terms: Terms) -> Rejected | None:
+    """A quota, a capacity, or a removal (a quota of nothing) that would fall below what is live."""
+    quotas = {kind.code: kind.quota for kind in terms.ticket_types}
+    for code, tally in state.tallies.items():
+        live = tally.held + tally.confirmed
+        if quotas.get(code, 0) < live:
+            return Rejected(Code.QUOTA_BELOW_LIVE, f"{live} of {code} are live.", {"live": live})
+    if terms.capacity is not None and terms.capacity < state.live:
+        return Rejected(Code.QUOTA_BELOW_LIVE, f"{state.live} are live.", {"live": state.live})
+    return None
+
+
+def _described_after(state: State, fact: EventChanged) -> EventReply:
+    """The event as it will be: new terms over the present sums, which a change of terms leaves alone."""
+    after = State()
+    after.live = state.live
+    after.tallies = {kind.code: state.tallies.get(kind.code, Tally()) for kind in fact.terms.ticket_types}
+    after.terms = fact.terms
+    after.types = {kind.code: kind for kind in fact.terms.ticket_types}
+    return EventReply(fact.terms, state.version + 1, state.paused, counts(after))
+
+
+# --- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve(state: State, fact: EventFact) -> None:
+    """Make `fact` true of `state`. Facts are never refused: what happened, happened."""
+    state.last_fact_ms = max(state.last_fact_ms, fact.at_ms)
+    match fact:
+        case HoldPlaced():
+            admit(
+                state,
+                Reservation(
+                    fact.reservation_id, Status.HELD, fact.expires_at_ms, fact.lines, fact.customer, fact.at_ms
+                ),
+            )
+        case ReservationConfirmed():
+            _become_confirmed(state, fact.reservation_id)
+        case HoldExpired():
+            _end(state, fact.reservation_id, Status.EXPIRED)
+        case HoldReleased():
+            _end(state, fact.reservation_id, Status.RELEASED)
+        case ReservationCancelled():
+            _end(state, fact.reservation_id, Status.CANCELLED)
+        case HoldChanged():
+            before = _leave(state, fact.reservation_id)
+            admit(state, msgspec.structs.replace(before, lines=fact.lines))
+        case HoldExtended():
+            before = _leave(state, fact.reservation_id)
+            extensions = before.extensions + 1
+            admit(state, msgspec.structs.replace(before, expires_at_ms=fact.expires_at_ms, extensions=extensions))
+        case EventCreated() | EventChanged():
+            adopt(state, fact.terms, state.version + 1, state.paused)
+        case SalePaused():
+            state.paused, state.version = True, state.version + 1
+        case SaleResumed():
+            state.paused, state.version = False, state.version + 1
+        case _:
+            assert_never(fact)
+
+
+def adopt(state: State, terms: Terms, version: int, paused: bool) -> None:
+    """Take on terms, new or loaded; sums of types that stay are kept."""
+    state.terms, state.version, state.paused = terms, version, paused
+    state.types = {kind.code: kind for kind in terms.ticket_types}
+    state.tallies = {code: state.tallies.get(code) or Tally() for code in state.types}
+    if terms.max_per_customer is None:
+        state.customers = None
+    elif state.customers is None:
+        state.customers = {}
+        for reservation in state.reservations.values():
+            _count_customer(state, reservation, 1)
+
+
+def admit(state: State, reservation: Reservation) -> None:
+    """Add a live reservation, new or loaded, to the sums."""
+    held = reservation.status is Status.HELD
+    for line in reservation.lines:
+        tally = state.tallies[line.ticket_type]
+        if held:
+            tally.held += line.quantity
+            heapq.heappush(tally.due, (reservation.expires_at_ms, reservation.id))
+        else:
+            tally.confirmed += line.quantity
+        state.live += line.quantity
+    state.reservations[reservation.id] = reservation
+    if state.customers is not None:
+        _count_customer(state, reservation, 1)
+
+
+def _become_confirmed(state: State, reservation_id: str) -> None:
+    """The common way out of a hold: nothing leaves the sums but the word for it."""
+    before = state.reservations[reservation_id]
+    for line in before.lines:
+        tally = state.tallies[line.ticket_type]
+        tally.held -= line.quantity
+        tally.confirmed += line.quantity
+        _forget_stale(state, tally)
+    state.reservations[reservation_id] = msgspec.structs.replace(before, status=Status.CONFIRMED)
+
+
+def _end(state: State, reservation_id: str, status: Status) -> None:
+    state.ended[reservation_id] = msgspec.structs.replace(_leave(state, reservation_id), status=status)
+
+
+def _leave(state: State, reservation_id: str) -> Reservation:
+    """Take a live reservation out of the sums."""
+    before = state.reservations.pop(reservation_id)
+    held = before.status is Status.HELD
+    for line in before.lines:
+        tally = state.tallies[line.ticket_type]
+        if held:
+            tally.held -= line.quantity
+            _forget_stale(state, tally)
+        else:
+            tally.confirmed -= line.quantity
+        state.live -= line.quantity
+    if state.customers is not None:
+        _count_customer(state, before, -1)
+    return before
+
+
+def _forget_stale(state: State, tally: Tally) -> None:
+    """Rebuild a heap that is mostly stale, so that memory follows what is held, not what ever was."""
+    heap = tally.due
+    if len(heap) < 64 or len(heap) < 4 * max(tally.held, 1):
+        return
+    tally.due = [entry for entry in heap if _still_held(state, entry)]
+    heapq.heapify(tally.due)
+
+
+def _still_held(state: State, entry: tuple[int, str]) -> bool:
+    found = state.reservations.get(entry[1])
+    return found is not None and found.status is Status.HELD and found.expires_at_ms == entry[0]
+
+
+def _count_customer(state: State, reservation: Reservation, sign: int) -> None:
+    assert state.customers is not None
+    total = state.customers.get(reservation.customer, 0) + sign * reservation.quantity
+    if total:
+        state.customers[reservation.customer] = total
+    else:
+        state.customers.pop(reservation.customer, None)

@@ -1,0 +1,112 @@
+"""Changing an event's terms: what a change makes of them, and when terms do not fit together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from domain.event_messages import Terms, TermsChange, TicketType, TicketTypeChange
+from domain.messages import Code, Rejected
+
+HOLD_DURATION_MIN_S = 10
+HOLD_DURATION_MAX_S = 86_400
+TICKET_TYPES_MAX = 100
+QUOTA_MAX = 10_000_000
+PRICE_MAX = 1_000_000_000_000
+"""In minor units: the largest amount that a total of 10,000 of them still fits in 64 bits."""
+HOLD_EXTENSIONS_MAX = 100
+
+Errors = tuple[tuple[str, str], ...]
+
+
+def changed_terms(terms: Terms, change: TermsChange) -> Terms | Rejected:
+    """The terms after a change, or an `invalid` that names what is wrong with it."""
+    plain: dict[str, Any] = {
+        name: getattr(change, name)
+        for name in change.__struct_fields__
+        if name not in ("ticket_types", "removed_ticket_types") and getattr(change, name) is not UNSET
+    }
+    types = _changed_types(terms, change)
+    if isinstance(types, Rejected):
+        return types
+    after = msgspec.structs.replace(terms, **plain, ticket_types=types)
+    errors = flaws(after)
+    return Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors) if errors else after
+
+
+def _changed_types(terms: Terms, change: TermsChange) -> tuple[TicketType, ...] | Rejected:
+    types = {kind.code: kind for kind in terms.ticket_types}
+    errors = []
+    codes = [kind.code for kind in change.ticket_types] + list(change.removed_ticket_types)
+    if len(set(codes)) != len(codes):
+        errors.append(("ticket_types", "Each ticket type once."))
+    for code in change.removed_ticket_types:
+        if types.pop(code, None) is None:
+            errors.append(("removed_ticket_types", f"Unknown ticket type {code}."))
+    for position, wanted in enumerate(change.ticket_types):
+        merged = _merged(types.get(wanted.code), wanted)
+        if merged is None:
+            errors.append((f"ticket_types[{position}]", "A new ticket type needs name, quota and price."))
+        else:
+            types[wanted.code] = merged
+    if errors:
+        return Rejected(Code.INVALID, "The ticket types cannot be changed so.", errors=tuple(errors))
+    return tuple(types.values())
+
+
+def _merged(present: TicketType | None, wanted: TicketTypeChange) -> TicketType | None:
+    given: dict[str, Any] = {
+        name: getattr(wanted, name) for name in wanted.__struct_fields__ if getattr(wanted, name) is not UNSET
+    }
+    if present is not None:
+        return msgspec.structs.replace(present, **given)
+    return TicketType(**given) if {"name", "quota", "price"} <= given.keys() else None
+
+
+def flaws(terms: Terms) -> Errors:
+    """What is wrong with terms, as (path, message) pairs; nothing if they are sound."""
+    checks = [
+        (terms.ends_at_ms is not None and terms.ends_at_ms <= terms.starts_at_ms, "ends_at", "Must be after starts_at."),
+        (
+            terms.sales_start_ms is not None and terms.sales_start_ms >= terms.closes_at_ms,
+            "sales_start",
+            "Must be before the sale's end.",
+        ),
+        (
+            not HOLD_DURATION_MIN_S <= terms.hold_duration_s <= HOLD_DURATION_MAX_S,
+            "hold_duration_s",
+            f"From {HOLD_DURATION_MIN_S} to {HOLD_DURATION_MAX_S}.",
+        ),
+        (terms.capacity is not None and not 0 <= terms.capacity <= QUOTA_MAX, "capacity", f"From 0 to {QUOTA_MAX}."),
+        (terms.max_per_customer is not None and terms.max_per_customer < 1, "max_per_customer", "At least 1."),
+        (
+            not 0 <= terms.hold_extensions_max <= HOLD_EXTENSIONS_MAX,
+            "hold_extensions_max",
+            f"From 0 to {HOLD_EXTENSIONS_MAX}.",
+        ),
+        (
+            not 1 <= len(terms.ticket_types) <= TICKET_TYPES_MAX,
+            "ticket_types",
+            f"From 1 to {TICKET_TYPES_MAX} ticket types.",
+        ),
+        (
+            len({kind.code for kind in terms.ticket_types}) != len(terms.ticket_types),
+            "ticket_types",
+            "Each ticket type once.",
+        ),
+    ]
+    errors = [(path, message) for wrong, path, message in checks if wrong]
+    for position, kind in enumerate(terms.ticket_types):
+        errors += [(f"ticket_types[{position}].{field}", message) for field, message in _type_flaws(kind)]
+    return tuple(errors)
+
+
+def _type_flaws(kind: TicketType) -> list[tuple[str, str]]:
+    checks = [
+        (not 0 <= kind.quota <= QUOTA_MAX, "quota", f"From 0 to {QUOTA_MAX}."),
+        (not 0 <= kind.price <= PRICE_MAX, "price", f"From 0 to {PRICE_MAX}."),
+        (kind.max_per_order is not None and kind.max_per_order < 1, "max_per_order", "At least 1."),
+    ]
+    return [(field, message) for wrong, field, message in checks if wrong]

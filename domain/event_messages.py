@@ -1,0 +1,303 @@
+"""The messages of an event's inventory: what can be asked of it, what can have happened, what it answers."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from domain.messages import Message, Rejected
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+class Status(enum.StrEnum):
+    """Where a reservation stands. Live are `held` and `confirmed`; the others are its ends."""
+
+    HELD = "held"
+    CONFIRMED = "confirmed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+    @property
+    def live(self) -> bool:
+        return self is Status.HELD or self is Status.CONFIRMED
+
+
+class TicketType(Message, frozen=True):
+    """A priced class of admission. `price` in minor units; `max_per_order` None means: its quota."""
+
+    code: str
+    name: str
+    quota: int
+    price: int
+    max_per_order: int | None = None
+
+
+class Terms(Message, frozen=True):
+    """What the operator decides about an event. `sales_end_ms` None means: when it starts;
+    `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas."""
+
+    name: str
+    starts_at_ms: int
+    currency: str
+    ticket_types: tuple[TicketType, ...]
+    ends_at_ms: int | None = None
+    venue: str | None = None
+    description: str | None = None
+    sales_start_ms: int | None = None
+    sales_end_ms: int | None = None
+    capacity: int | None = None
+    hold_duration_s: int = 900
+    max_per_customer: int | None = None
+    cancel_until_ms: int | None = None
+    guests: bool = True
+    hold_extensions_max: int = 1
+
+    @property
+    def closes_at_ms(self) -> int:
+        """The end of the sale, itself outside it."""
+        return self.starts_at_ms if self.sales_end_ms is None else self.sales_end_ms
+
+
+class TicketTypeChange(msgspec.Struct, frozen=True):
+    """Changes of one ticket type, found by its code; an unknown code adds a type."""
+
+    code: str
+    name: str | UnsetType = UNSET
+    quota: int | UnsetType = UNSET
+    price: int | UnsetType = UNSET
+    max_per_order: int | None | UnsetType = UNSET
+
+
+class TermsChange(msgspec.Struct, frozen=True):
+    """The fields of `Terms` to change; what is unset stays."""
+
+    name: str | UnsetType = UNSET
+    starts_at_ms: int | UnsetType = UNSET
+    ends_at_ms: int | None | UnsetType = UNSET
+    venue: str | None | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+    sales_start_ms: int | None | UnsetType = UNSET
+    sales_end_ms: int | None | UnsetType = UNSET
+    capacity: int | None | UnsetType = UNSET
+    hold_duration_s: int | UnsetType = UNSET
+    max_per_customer: int | None | UnsetType = UNSET
+    cancel_until_ms: int | None | UnsetType = UNSET
+    guests: bool | UnsetType = UNSET
+    hold_extensions_max: int | UnsetType = UNSET
+    ticket_types: tuple[TicketTypeChange, ...] = ()
+    removed_ticket_types: tuple[str, ...] = ()
+
+
+class Line(Message, frozen=True):
+    """So many tickets of one type at one price each."""
+
+    ticket_type: str
+    quantity: int
+    unit_price: int
+
+
+class Reservation(Message, frozen=True):
+    """One customer's claim. `customer` is the key made of the normalised e-mail, not the e-mail."""
+
+    id: str
+    status: Status
+    expires_at_ms: int
+    lines: tuple[Line, ...]
+    customer: bytes
+    created_at_ms: int
+    extensions: int = 0
+
+    @property
+    def quantity(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def total(self) -> int:
+        return sum(line.quantity * line.unit_price for line in self.lines)
+
+
+Wanted = tuple[tuple[str, int], ...]
+"""Asked-for lines: (ticket type's code, quantity) pairs."""
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+class CreateEvent(Message, frozen=True):
+    terms: Terms
+
+
+class ChangeEvent(Message, frozen=True):
+    """`if_version` None changes whatever stands."""
+
+    change: TermsChange
+    if_version: int | None = None
+
+
+class PauseSale(Message, frozen=True):
+    """No new holds from here on; those that are, are kept."""
+
+
+class ResumeSale(Message, frozen=True):
+    pass
+
+
+class PlaceHold(Message, frozen=True):
+    """`contact` is the customer's name and e-mail, encoded; no rule looks into it, no fact holds it."""
+
+    reservation_id: str
+    lines: Wanted
+    customer: bytes
+    contact: bytes
+    guest: bool = True
+
+
+class ChangeHold(Message, frozen=True):
+    reservation_id: str
+    lines: Wanted
+
+
+class ExtendHold(Message, frozen=True):
+    reservation_id: str
+
+
+class ConfirmReservation(Message, frozen=True):
+    reservation_id: str
+
+
+class CancelReservation(Message, frozen=True):
+    """Releases what is held, cancels what is confirmed."""
+
+    reservation_id: str
+
+
+class ExpireDue(Message, frozen=True):
+    """Nothing but a reason to look: every batch turns what is due into facts first."""
+
+
+EventCommand = (
+    CreateEvent
+    | ChangeEvent
+    | PauseSale
+    | ResumeSale
+    | PlaceHold
+    | ChangeHold
+    | ExtendHold
+    | ConfirmReservation
+    | CancelReservation
+    | ExpireDue
+)
+
+# --- facts ----------------------------------------------------------------------------------------
+
+
+class EventCreated(Message, frozen=True):
+    at_ms: int
+    terms: Terms
+
+
+class EventChanged(Message, frozen=True):
+    at_ms: int
+    terms: Terms
+
+
+class SalePaused(Message, frozen=True):
+    at_ms: int
+
+
+class SaleResumed(Message, frozen=True):
+    at_ms: int
+
+
+class HoldPlaced(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+    customer: bytes
+    lines: tuple[Line, ...]
+    expires_at_ms: int
+
+
+class HoldChanged(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+    lines: tuple[Line, ...]
+
+
+class HoldExtended(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+    expires_at_ms: int
+
+
+class ReservationConfirmed(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+
+
+class HoldReleased(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+
+
+class ReservationCancelled(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+
+
+class HoldExpired(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+
+
+EventFact = (
+    EventCreated
+    | EventChanged
+    | SalePaused
+    | SaleResumed
+    | HoldPlaced
+    | HoldChanged
+    | HoldExtended
+    | ReservationConfirmed
+    | HoldReleased
+    | ReservationCancelled
+    | HoldExpired
+)
+
+# --- replies --------------------------------------------------------------------------------------
+
+
+class ReservationReply(Message, frozen=True):
+    """The reservation as the command left it, with what is needed to show it."""
+
+    reservation: Reservation
+    currency: str
+    contact: bytes
+
+
+class TypeCounts(Message, frozen=True):
+    """What is live of one ticket type, and what may still be sold of it."""
+
+    code: str
+    quota: int
+    held: int
+    confirmed: int
+    available: int
+
+
+class EventReply(Message, frozen=True):
+    """The event as the command left it. `version` changes with its terms and with pausing."""
+
+    terms: Terms
+    version: int
+    paused: bool
+    counts: tuple[TypeCounts, ...]
+
+
+class Looked(Message, frozen=True):
+    """Answer to `ExpireDue`: the batch it was in has ended what was due."""
+
+
+EventReplies = ReservationReply | EventReply | Looked | Rejected
