@@ -87,6 +87,7 @@ class State:
         "contacts",
         "customers",
         "ended",
+        "id",
         "last_fact_ms",
         "live",
         "paused",
@@ -98,6 +99,7 @@ class State:
     )
 
     def __init__(self) -> None:
+        self.id = ""
         self.terms: Terms | None = None
         self.version = 0
         self.paused = False
@@ -135,7 +137,7 @@ def counts(state: State) -> tuple[TypeCounts, ...]:
 def describe(state: State) -> EventReply:
     """The whole event as an operator sees it."""
     assert state.terms is not None
-    return EventReply(state.terms, state.version, state.paused, counts(state))
+    return EventReply(state.id, state.terms, state.version, state.paused, counts(state))
 
 
 def next_due_ms(state: State) -> int | None:
@@ -322,7 +324,7 @@ def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
         TypeCounts(t.code, t.quota, 0, 0, t.quota if terms.capacity is None else min(t.quota, terms.capacity))
         for t in terms.ticket_types
     )
-    return EventReply(terms, 1, False, free), (EventCreated(now_ms, terms),)
+    return EventReply(command.id, terms, 1, False, free), (EventCreated(now_ms, command.id, terms),)
 
 
 def _change_event(state: State, command: ChangeEvent, now_ms: int) -> Decision:
@@ -461,7 +463,7 @@ def _described_after(state: State, fact: EventChanged) -> EventReply:
     after.tallies = {kind.code: state.tallies.get(kind.code, Tally()) for kind in fact.terms.ticket_types}
     after.terms = fact.terms
     after.types = {kind.code: kind for kind in fact.terms.ticket_types}
-    return EventReply(fact.terms, state.version + 1, state.paused, counts(after))
+    return EventReply(state.id, fact.terms, state.version + 1, state.paused, counts(after))
 
 
 # --- evolve ---------------------------------------------------------------------------------------
@@ -493,8 +495,10 @@ def evolve(state: State, fact: EventFact) -> None:
             before = _leave(state, fact.reservation_id)
             extensions = before.extensions + 1
             admit(state, msgspec.structs.replace(before, expires_at_ms=fact.expires_at_ms, extensions=extensions))
-        case EventCreated() | EventChanged():
-            adopt(state, fact.terms, state.version + 1, state.paused)
+        case EventCreated():
+            adopt(state, fact.id, fact.terms, 1, paused=False)
+        case EventChanged():
+            adopt(state, state.id, fact.terms, state.version + 1, state.paused)
         case SalePaused():
             state.paused, state.version = True, state.version + 1
         case SaleResumed():
@@ -503,9 +507,9 @@ def evolve(state: State, fact: EventFact) -> None:
             assert_never(fact)
 
 
-def adopt(state: State, terms: Terms, version: int, paused: bool) -> None:
+def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool) -> None:
     """Take on terms, new or loaded; sums of types that stay are kept."""
-    state.terms, state.version, state.paused = terms, version, paused
+    state.id, state.terms, state.version, state.paused = event_id, terms, version, paused
     state.types = {kind.code: kind for kind in terms.ticket_types}
     state.tallies = {code: state.tallies.get(code) or Tally() for code in state.types}
     if terms.max_per_customer is None:

@@ -127,6 +127,9 @@ Wanted = tuple[tuple[str, int], ...]
 
 
 class CreateEvent(Message, frozen=True):
+    """`id` becomes the event's, unless the same request has made one already."""
+
+    id: str
     terms: Terms
 
 
@@ -196,6 +199,7 @@ EventCommand = (
 
 class EventCreated(Message, frozen=True):
     at_ms: int
+    id: str
     terms: Terms
 
 
@@ -290,6 +294,7 @@ class TypeCounts(Message, frozen=True):
 class EventReply(Message, frozen=True):
     """The event as the command left it. `version` changes with its terms and with pausing."""
 
+    id: str
     terms: Terms
     version: int
     paused: bool

@@ -1,0 +1,56 @@
+"""What the handlers read that is not decided by an owner. Rows, at most as old as the read itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.event_messages import EventReply, ReservationReply, Status, TypeCounts
+
+
+@dataclass(slots=True, frozen=True)
+class Availability:
+    """An event's counts at a sequence; a higher sequence is newer. `at_ms`: store time when it was true."""
+
+    event_id: str
+    sequence: int
+    at_ms: int
+    ticket_types: tuple[TypeCounts, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class FoundReservation:
+    """A reservation and the event it is of."""
+
+    event_id: str
+    reply: ReservationReply
+
+
+class Reads(Protocol):
+    """The read side. Every method answers None, or an empty list, for what is not there."""
+
+    async def event(self, event_id: str) -> EventReply | None:
+        """One event with its present counts."""
+
+    async def events(self, after: tuple[int, str] | None, limit: int) -> list[EventReply]:
+        """Events by (starts_at_ms, id), beginning after that pair."""
+
+    async def reservation(self, reservation_id: str) -> FoundReservation | None:
+        """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""
+
+    async def reservations(
+        self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        """An event's reservations by id, beginning after `after`. A hold past its end counts as expired."""
+
+    async def availability(self, event_id: str) -> Availability | None:
+        """From this process's copy where it is young enough, else from the row. Never falls in sequence."""
+
+    async def secret(self, name: str) -> bytes:
+        """The database's own key of that name (32 bytes, made by the migration)."""
+
+    def now_ms(self) -> int:
+        """Store time by this process's anchored clock."""
+
+    async def ping(self) -> None:
+        """Raise unless PostgreSQL answers."""
