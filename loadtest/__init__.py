@@ -1,0 +1,1 @@
+"""Load, benchmarks and the auditor: everything that looks at Turnstile from outside."""
