@@ -31,7 +31,11 @@ class OutcomeUnknown(StoreError):
 
 
 class Refused(StoreError):
-    """The store answered no, and nothing of it was done. Says which constraint, where one spoke."""
+    """The store answered no, and nothing of it was done. Names the constraint, where one spoke."""
+
+    def __init__(self, detail: str, constraint: str | None = None) -> None:
+        super().__init__(f"{detail} ({constraint})" if constraint else detail)
+        self.constraint = constraint
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -119,7 +123,9 @@ class OwnerStore(Protocol):
     async def now_ms(self) -> int:
         """Store time: PostgreSQL's clock_timestamp."""
 
-    async def claim(self, inventory_id: str, owner: str, held_epoch: int | None = None) -> Claimed | Elsewhere:
+    async def claim(
+        self, inventory_id: str, owner: str, held_epoch: int | None = None
+    ) -> Claimed | Elsewhere:
         """Raise the epoch and load the definition, if the row names `owner` as its owner.
 
         With `held_epoch`, only if that is still the row's epoch: nobody has claimed it since.

@@ -1,0 +1,155 @@
+"""The relations of the memory store, and what each statement does to them: all of it, or nothing.
+
+The constraints are PostgreSQL's, under the same names: `live` never above the capacity, what is held and
+confirmed of a type never above its quota nor below 0, ids and request ids once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from domain.event_messages import TypeCounts
+from persistence.store import Append, Claimed, Definition, Due, Elsewhere, Refused, Request, Stored
+
+
+@dataclass(slots=True, frozen=True)
+class Journaled:
+    """One journal row: the facts of one append."""
+
+    seq: int
+    at_ms: int
+    facts: bytes
+
+
+@dataclass(slots=True)
+class Inventory:
+    """One inventory's row and what hangs on it."""
+
+    id: str
+    kind: str
+    owner: str
+    epoch: int
+    seq: int
+    definition: Definition
+    last_fact_ms: int = 0
+    next_due_ms: int | None = None
+    live: int = 0
+    counts: tuple[TypeCounts, ...] = ()
+    reservations: dict[str, Stored] = field(default_factory=dict)
+    journal: list[Journaled] = field(default_factory=list)
+
+
+class Tables:
+    """Everything that is committed."""
+
+    def __init__(self) -> None:
+        self.inventories: dict[str, Inventory] = {}
+        self.requests: dict[tuple[str, bytes], Request] = {}
+        self.reservation_ids: set[str] = set()
+
+    def claim(self, inventory_id: str, owner: str, held_epoch: int | None) -> Claimed | Elsewhere:
+        row = self.inventories.get(inventory_id)
+        if row is None or row.owner != owner or held_epoch not in (None, row.epoch):
+            return Elsewhere(inventory_id, row.owner if row else None)
+        row.epoch += 1
+        return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, row.definition)
+
+    def place(self, inventory_id: str, owner: str) -> bool:
+        row = self.inventories.get(inventory_id)
+        if row is None:
+            return False
+        row.owner, row.epoch = owner, row.epoch + 1
+        return True
+
+    def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
+        row = self.inventories.get(inventory_id)
+        rows = row.reservations.values() if row else ()
+        living = [stored for stored in rows if stored.reservation.status.live]
+        living.sort(key=lambda stored: stored.reservation.id)
+        return [stored for stored in living if after is None or stored.reservation.id > after][:limit]
+
+    def find(self, inventory_id: str, reservation_ids: Iterable[str]) -> list[Stored]:
+        row = self.inventories.get(inventory_id)
+        rows = row.reservations if row else {}
+        return [rows[wanted] for wanted in dict.fromkeys(reservation_ids) if wanted in rows]
+
+    def due(self, until_ms: int, part: int, parts: int, limit: int) -> list[Due]:
+        found = [
+            (row.next_due_ms, row.id, row.owner)
+            for row in self.inventories.values()
+            if row.next_due_ms is not None and row.next_due_ms <= until_ms and part_of(row.id, parts) == part
+        ]
+        return [Due(inventory_id, owner) for _, inventory_id, owner in sorted(found)[:limit]]
+
+    def append(self, batch: list[Append]) -> set[str]:
+        held = [entry for entry in batch if self.fence_holds(entry)]
+        writing = [entry for entry in held if entry.facts]
+        self._check_ids(writing)
+        for entry in writing:
+            row = self.inventories[entry.inventory_id]
+            _check_sums(entry, entry.definition or row.definition)
+        for entry in writing:
+            self._write(self.inventories[entry.inventory_id], entry, entry.inventory_id)
+        return {entry.inventory_id for entry in held}
+
+    def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+        if any((scope, request.request_id) in self.requests for request in entry.requests):
+            return False
+        if entry.inventory_id in self.inventories:
+            raise Refused("there is such an inventory already", "inventories_pkey")
+        if entry.definition is None:
+            raise Refused("a new inventory needs its definition", None)
+        _check_sums(entry, entry.definition)
+        row = Inventory(entry.inventory_id, kind, owner, 1, 0, entry.definition)
+        self.inventories[row.id] = row
+        self._write(row, entry, scope)
+        return True
+
+    def fence_holds(self, entry: Append) -> bool:
+        """Nobody has claimed it since, and nothing was appended that this entry does not know."""
+        row = self.inventories.get(entry.inventory_id)
+        return row is not None and row.epoch == entry.epoch and row.seq == entry.seq
+
+    def _check_ids(self, writing: list[Append]) -> None:
+        placed = [stored.reservation.id for entry in writing for stored in entry.placed]
+        if len(set(placed)) < len(placed) or not self.reservation_ids.isdisjoint(placed):
+            raise Refused("a reservation's id is taken", "reservations_pkey")
+        requests = [
+            (entry.inventory_id, request.request_id) for entry in writing for request in entry.requests
+        ]
+        if len(set(requests)) < len(requests) or any(key in self.requests for key in requests):
+            raise Refused("a request is recorded already", "requests_pkey")
+
+    def _write(self, row: Inventory, entry: Append, scope: str) -> None:
+        row.seq += 1
+        row.last_fact_ms = max(row.last_fact_ms, entry.at_ms)
+        row.next_due_ms, row.live, row.counts = entry.next_due_ms, entry.live, entry.counts
+        row.definition = entry.definition or row.definition
+        row.journal.append(Journaled(row.seq, entry.at_ms, entry.facts))
+        for stored in entry.placed:
+            row.reservations[stored.reservation.id] = stored
+            self.reservation_ids.add(stored.reservation.id)
+        for after in entry.changed:
+            before = row.reservations.get(after.id)
+            if before is not None:
+                row.reservations[after.id] = msgspec.structs.replace(before, reservation=after)
+        for request in entry.requests:
+            self.requests[scope, request.request_id] = request
+
+
+def part_of(inventory_id: str, parts: int) -> int:
+    """The part an inventory belongs to: by its id's last 32 bits, which are random in a UUIDv7."""
+    return int(inventory_id.replace("-", "")[-8:], 16) % parts
+
+
+def _check_sums(entry: Append, definition: Definition) -> None:
+    capacity = definition.terms.capacity
+    if entry.live < 0 or (capacity is not None and entry.live > capacity):
+        raise Refused("more is live than the capacity allows", "inventories_capacity")
+    quotas = {kind.code: kind.quota for kind in definition.terms.ticket_types}
+    for count in entry.counts:
+        if count.held < 0 or count.confirmed < 0 or count.held + count.confirmed > quotas.get(count.code, 0):
+            raise Refused(f"more of {count.code} is live than its quota allows", "ticket_types_quota")
