@@ -1,0 +1,178 @@
+"""Bringing inventories into an owner's memory, beside the batches: claim, load in pages, let letters in.
+
+Letters for an inventory that is not active wait here. Loading goes page by page, each small enough that
+the owner's other inventories are not held up; a database that does not answer is asked again, with a
+growing pause, for as long as somebody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from actors.mailbox import Letter, Mailbox
+from actors.meter import Clock
+from actors.turn import Held
+from actors.wire import MOVED, OVERLOADED, UNAVAILABLE
+from domain.messages import Code, Rejected
+from persistence.store import Claimed, Elsewhere, OwnerStore, StoreError
+
+if TYPE_CHECKING:
+    from actors.owner import OwnerLimits
+
+log = logging.getLogger(__name__)
+NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
+
+
+class Activations:
+    """The inventories of one owner that are on their way into memory, and who waits for them."""
+
+    def __init__(
+        self,
+        name: str,
+        store: OwnerStore,
+        clock: Clock,
+        limits: OwnerLimits,
+        mailbox: Mailbox,
+        held: dict[str, Held],
+        leave: Callable[[str], None],
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+        self._mailbox = mailbox
+        self._held = held
+        self._leave = leave
+        self._waiting: dict[str, list[Letter]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._epochs: dict[str, int] = {}
+        """Inventories that were mine at this epoch, and are only to be claimed if they still are."""
+        self._faults: dict[str, int] = {}
+        self._set_aside_until_ms: dict[str, int] = {}
+        self._loading = asyncio.Semaphore(1)
+
+    @property
+    def count(self) -> int:
+        return len(self._tasks)
+
+    def wait(self, letter: Letter) -> None:
+        """Keep a letter until its inventory is active; begin to make it so."""
+        inventory_id = letter.ask.inventory_id
+        if self._set_aside_until_ms.get(inventory_id, 0) > self._clock.now_ms():
+            letter.answer(UNAVAILABLE)
+            return
+        self._waiting.setdefault(inventory_id, []).append(letter)
+        self._mailbox.elsewhere += 1
+        if inventory_id not in self._tasks:
+            self._tasks[inventory_id] = asyncio.create_task(self._activate(inventory_id))
+
+    def drop(self, held: Held, letters: list[Letter], doubtful: bool = False) -> None:
+        """Forget a state that is no longer surely true; its letters wait until it is again."""
+        self._held.pop(held.inventory_id, None)
+        self._epochs[held.inventory_id] = held.epoch
+        for letter in letters:
+            letter.doubtful = letter.doubtful or doubtful
+            self.wait(letter)
+
+    def wait_again(self, letters: list[Letter]) -> None:
+        """After a bug in a batch: whatever it touched is loaded again, and whoever is unanswered waits."""
+        for letter in letters:
+            if letter.answered:
+                continue
+            held = self._held.get(letter.ask.inventory_id)
+            self.fault(letter.ask.inventory_id)
+            if held is not None:
+                self.drop(held, [])
+            letter.alone = letter.doubtful = True
+            self.wait(letter)
+
+    def fault(self, inventory_id: str) -> None:
+        """Count a fault; at the bound the inventory is set aside, so that it stops hurting its mates."""
+        faults = self._faults.get(inventory_id, 0) + 1
+        self._faults[inventory_id] = faults
+        if faults >= self._limits.faults_max:
+            self._faults.pop(inventory_id)
+            self._set_aside_until_ms[inventory_id] = self._clock.now_ms() + int(self._limits.set_aside_s * 1000)
+            log.error("inventory set aside", extra={"inventory": inventory_id, "owner": self._name})
+            for letter in self._take(inventory_id):
+                letter.answer(UNAVAILABLE)
+
+    def close(self) -> list[Letter]:
+        """All that wait, for an owner that leaves."""
+        for task in self._tasks.values():
+            if task is not asyncio.current_task():
+                task.cancel()
+        return [letter for inventory_id in list(self._waiting) for letter in self._take(inventory_id)]
+
+    def _take(self, inventory_id: str) -> list[Letter]:
+        letters = self._waiting.pop(inventory_id, [])
+        self._mailbox.elsewhere -= len(letters)
+        return letters
+
+    async def _activate(self, inventory_id: str) -> None:
+        pause_s = self._limits.retry_min_s
+        try:
+            while self._waiting.get(inventory_id):
+                try:
+                    async with self._loading:
+                        await self._claim_and_load(inventory_id)
+                    return
+                except StoreError as error:
+                    log.warning("activation failed", extra={"inventory": inventory_id, "error": repr(error)})
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, self._limits.retry_max_s)
+                self._give_up_on_late(inventory_id)
+        finally:
+            self._tasks.pop(inventory_id, None)
+            # What came after the last look, or what a bug left behind, must not wait for ever.
+            for letter in self._take(inventory_id):
+                letter.answer(UNAVAILABLE)
+
+    async def _claim_and_load(self, inventory_id: str) -> None:
+        if not self._clock.trusted:
+            raise StoreError("this process's clock is off by more than clock_skew_max_ms")
+        claimed = await self._store.claim(inventory_id, self._name, self._epochs.get(inventory_id))
+        match claimed:
+            case Elsewhere(owner=None):
+                self._reply_all(inventory_id, NO_EVENT)
+            case Elsewhere(owner=self._name):
+                self._leave("another process of this name has claimed")
+            case Elsewhere():
+                self._epochs.pop(inventory_id, None)
+                for letter in self._take(inventory_id):
+                    letter.send(MOVED)
+            case Claimed():
+                held = Held(claimed)
+                self._epochs[inventory_id] = held.epoch
+                await self._load(held)
+                held.used_ms = self._clock.now_ms()
+                self._held[inventory_id] = held
+                self._mailbox.put_back(self._take(inventory_id))
+
+    async def _load(self, held: Held) -> None:
+        limit = self._limits.page_max_reservations
+        after: str | None = None
+        while True:
+            page = await self._store.live(held.inventory_id, after, limit)
+            held.admit(page)
+            if len(page) < limit:
+                return
+            after = page[-1].reservation.id
+
+    def _reply_all(self, inventory_id: str, reply: Rejected) -> None:
+        for letter in self._take(inventory_id):
+            letter.answer(reply)
+
+    def _give_up_on_late(self, inventory_id: str) -> None:
+        """Letters past their deadline: nothing happened, or nobody knows."""
+        now_ms = self._clock.now_ms()
+        letters = self._take(inventory_id)
+        for letter in letters:
+            if letter.ask.deadline_ms > now_ms:
+                self._waiting.setdefault(inventory_id, []).append(letter)
+                self._mailbox.elsewhere += 1
+            else:
+                letter.answer(UNAVAILABLE if letter.may_be_recorded else OVERLOADED)

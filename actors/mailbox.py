@@ -1,0 +1,116 @@
+"""An owner's bounded queue: calls come in, each with many letters, and leave when all are answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from actors.wire import Ask, pack_answers, pack_reply
+from domain.event_messages import EventReplies
+
+
+class Call:
+    """One call of a gateway; `done` gets the packed answers when the last letter is answered."""
+
+    __slots__ = ("answers", "done", "open")
+
+    def __init__(self, size: int) -> None:
+        self.answers = [msgspec.Raw()] * size
+        self.open = size
+        self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def answer(self, position: int, reply: msgspec.Raw) -> None:
+        self.answers[position] = reply
+        self.open -= 1
+        if not self.open and not self.done.done():
+            self.done.set_result(pack_answers(self.answers))
+
+
+class Letter:
+    """One command of a call, and the reply it will get once that is durable."""
+
+    __slots__ = ("alone", "answered", "ask", "call", "doubtful", "position", "reply")
+
+    def __init__(self, ask: Ask, call: Call, position: int) -> None:
+        self.ask = ask
+        self.call = call
+        self.position = position
+        self.reply = b""
+        self.answered = False
+        self.doubtful = ask.attempt > 0
+        """An earlier attempt of it may have had its effect."""
+        self.alone = False
+        """The batch it was in was refused: it is tried again in a batch of its own, to find the culprit."""
+
+    @property
+    def may_be_recorded(self) -> bool:
+        return self.doubtful or self.ask.keyed
+
+    @property
+    def place(self) -> tuple[str, bytes]:
+        """Where its request id would be recorded."""
+        return self.ask.scope or self.ask.inventory_id, self.ask.request_id
+
+    def deliver(self) -> None:
+        """Send the reply that was prepared."""
+        self.send(msgspec.Raw(self.reply))
+
+    def answer(self, reply: EventReplies) -> None:
+        """Send a reply that needs no storing."""
+        self.send(msgspec.Raw(pack_reply(reply)))
+
+    def send(self, raw: msgspec.Raw) -> None:
+        if not self.answered:
+            self.answered = True
+            self.call.answer(self.position, raw)
+
+
+class Mailbox:
+    """Letters in the order they came, at most `max_commands` of them, counting those set aside to wait."""
+
+    def __init__(self, max_commands: int) -> None:
+        self.max_commands = max_commands
+        self.elsewhere = 0
+        """Letters that wait for an activation: not in the queue, but in the bound."""
+        self._letters: deque[Letter] = deque()
+        self._bell = asyncio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._letters) + self.elsewhere
+
+    @property
+    def room(self) -> int:
+        return max(0, self.max_commands - len(self))
+
+    def put(self, letters: Iterable[Letter]) -> None:
+        self._letters.extend(letters)
+        self._bell.set()
+
+    def put_back(self, letters: list[Letter]) -> None:
+        """Letters that were taken already; they go before the others, in their own order."""
+        self._letters.extendleft(reversed(letters))
+        self._bell.set()
+
+    async def take(self, limit: int) -> list[Letter]:
+        """Up to `limit` letters, as soon as there is one; a letter that must be alone, alone. None if closed."""
+        while not self._letters:
+            if self._closed:
+                return []
+            self._bell.clear()
+            await self._bell.wait()
+        taken = [self._letters.popleft()]
+        while self._letters and len(taken) < limit and not taken[-1].alone and not self._letters[0].alone:
+            taken.append(self._letters.popleft())
+        return taken
+
+    def close(self) -> list[Letter]:
+        """All that is in it, for an owner that leaves; `take` gives nothing from here on."""
+        self._closed = True
+        self._bell.set()
+        letters = list(self._letters)
+        self._letters.clear()
+        return letters

@@ -1,0 +1,304 @@
+"""The owner of one inventory or many: takes commands one batch at a time, makes it durable, then answers.
+
+The rules it keeps:
+
+- Only the loop in `run` touches a state, one batch after the other. Replies leave after the append.
+- An inventory is claimed when its first command comes. If an append is lost, refused, or its outcome
+  unknown, memory is ahead of the store: the inventory is dropped and claimed again on the condition that
+  nobody else has claimed it since. That claim waits for the append under way and fences it if it comes
+  later, so afterwards what is recorded is what happened, and the same commands are simply tried again.
+- Who finds that another process of its own name has claimed leaves for good: the last claim wins.
+- A batch that the database refuses is tried again letter by letter, so that a bad command hurts no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from actors.activation import Activations
+from actors.mailbox import Call, Letter, Mailbox
+from actors.meter import Clock, Meter
+from actors.turn import Held, Turn, opening
+from actors.wire import KEY_REUSED, MOVED, OVERLOADED, UNAVAILABLE, pack_answers, pack_reply, unpack_asks
+from domain.event import State, decide, next_due_ms
+from domain.event_messages import CreateEvent, TypeCounts
+from persistence.store import OutcomeUnknown, OwnerStore, Refused, Request, StoreError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OwnerLimits:
+    """Every bound of an owner."""
+
+    mailbox_max_commands: int = 20_000
+    batch_max_commands: int = 1024
+    expiries_max_per_append: int = 5_000
+    page_max_reservations: int = 500
+    passivate_after_s: float = 300.0
+    set_aside_s: float = 30.0
+    faults_max: int = 3
+    retry_min_s: float = 0.05
+    retry_max_s: float = 1.0
+
+
+class Publisher(Protocol):
+    """Where changed counts go for the read copies."""
+
+    def changed(self, event_id: str, sequence: int, at_ms: int, ticket_types: tuple[TypeCounts, ...]) -> None:
+        """Take note; must neither wait nor fail."""
+
+
+class InventoryOwner:
+    """See the module. `leave` is called once, when this owner will never answer for anything again."""
+
+    def __init__(
+        self,
+        name: str,
+        store: OwnerStore,
+        clock: Clock,
+        publisher: Publisher,
+        meter: Meter,
+        leave: Callable[[], None],
+        limits: OwnerLimits,
+    ) -> None:
+        self.name = name
+        self.limits = limits
+        self.last_error = ""
+        self.left = False
+        self._store = store
+        self._clock = clock
+        self._publisher = publisher
+        self._meter = meter
+        self._leave_process = leave
+        self._mailbox = Mailbox(limits.mailbox_max_commands)
+        self._held: dict[str, Held] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._activations = Activations(name, store, clock, limits, self._mailbox, self._held, self.leave)
+        self._working = False
+        self._done_commands = 0
+        self._used_s = time.monotonic()
+
+    # --- what others call -------------------------------------------------------------------------
+
+    async def handle(self, payload: bytes) -> bytes:
+        """Answer a batch of commands, in its order."""
+        asks = unpack_asks(payload)
+        if self.left or not asks:
+            return pack_answers([MOVED] * len(asks))
+        call = Call(len(asks))
+        letters = [Letter(ask, call, position) for position, ask in enumerate(asks)]
+        room = self._mailbox.room
+        self._mailbox.put(letters[:room])
+        if len(letters) > room:
+            await self._refuse(letters[room:])
+        return await call.done
+
+    def health(self) -> dict[str, object]:
+        """Answered off the mailbox, so also while a batch or an activation takes long."""
+        return {
+            "name": self.name,
+            "inventories": len(self._held),
+            "depth": len(self._mailbox),
+            "commands": self._done_commands,
+            "activating": self._activations.count,
+            "last_error": self.last_error,
+        }
+
+    def inventories(self, limit: int) -> list[str]:
+        """The ids of at most `limit` active inventories."""
+        return list(self._held)[:limit]
+
+    async def run(self) -> None:
+        """The loop that is this owner. Ends when it leaves, after the batch under way."""
+        while not self.left:
+            letters = await self._mailbox.take(self.limits.batch_max_commands)
+            self._working = True
+            try:
+                await self._batch(letters)
+            except Exception as error:
+                self._note("batch failed", error)
+                self._activations.wait_again(letters)
+            finally:
+                self._working = False
+        self._leave_process()
+
+    def tidy(self) -> None:
+        """Let go of inventories that nobody has used for a while and that hold nothing; leave if dedicated."""
+        if self._working:
+            return
+        idle_before_ms = self._clock.now_ms() - int(self.limits.passivate_after_s * 1000)
+        for held in list(self._held.values()):
+            if held.used_ms < idle_before_ms and next_due_ms(held.state) is None:
+                del self._held[held.inventory_id]
+        idle = time.monotonic() - self._used_s > self.limits.passivate_after_s
+        if idle and self.name.startswith("event:") and not self._held and not len(self._mailbox):
+            self.leave("idle")
+
+    def leave(self, why: str) -> None:
+        """Answer nothing any more, and end."""
+        if self.left:
+            return
+        self.left = True
+        log.info("owner leaves", extra={"owner": self.name, "why": why})
+        for letter in self._mailbox.close() + self._activations.close():
+            letter.send(MOVED)
+        self._held.clear()
+
+    # --- one batch --------------------------------------------------------------------------------
+
+    async def _batch(self, letters: list[Letter]) -> None:
+        groups: dict[str, list[Letter]] = {}
+        for letter in letters:
+            inventory_id = letter.ask.inventory_id
+            if isinstance(letter.ask.command, CreateEvent):
+                await self._create(letter)
+            elif inventory_id in self._held:
+                groups.setdefault(inventory_id, []).append(letter)
+            else:
+                self._activations.wait(letter)
+        if groups:
+            turns = await self._decide(groups)
+            if turns:
+                await self._commit(turns)
+        self._done_commands += len(letters)
+        self._used_s = time.monotonic()
+
+    async def _decide(self, groups: dict[str, list[Letter]]) -> list[Turn]:
+        try:
+            recorded = await self._recorded([letter for letters in groups.values() for letter in letters])
+            turns = [await self._begin(self._held[inventory_id], group) for inventory_id, group in groups.items()]
+        except StoreError as error:
+            # Nothing was decided: the letters wait as they are, and the claim proves the store is back.
+            self._note("look-up failed", error)
+            for inventory_id, group in groups.items():
+                self._activations.drop(self._held[inventory_id], group)
+            return []
+        for turn, letters in zip(turns, groups.values(), strict=True):
+            if turn.expire(self.limits.expiries_max_per_append):
+                self._mailbox.put_back(letters)
+                continue
+            for letter in letters:
+                turn.take(letter, recorded.get(letter.place))
+        return turns
+
+    async def _begin(self, held: Held, letters: list[Letter]) -> Turn:
+        turn = Turn(held, 0)
+        missing = turn.missing(letters)
+        if missing:
+            async with self._one_at_a_time:
+                turn.remember(await self._store.ended(held.inventory_id, missing))
+        turn.now_ms = max(self._clock.now_ms(), held.state.last_fact_ms)
+        return turn
+
+    async def _commit(self, turns: list[Turn]) -> None:
+        entries = [turn.entry() for turn in turns]
+        started = time.perf_counter()
+        try:
+            async with self._one_at_a_time:
+                kept = await self._store.append(entries)
+        except OutcomeUnknown as error:
+            self._note("append without an answer", error)
+            for turn in turns:
+                self._activations.drop(turn.held, turn.letters, doubtful=True)
+            return
+        except Refused as error:
+            self._refused(turns, error)
+            return
+        self._measure(turns, (time.perf_counter() - started) * 1000)
+        for turn, entry in zip(turns, entries, strict=True):
+            if turn.held.inventory_id not in kept:
+                self._meter.count("fences")
+                self._activations.drop(turn.held, turn.letters, doubtful=True)
+                continue
+            turn.settle()
+            if entry.facts:
+                self._publisher.changed(turn.held.inventory_id, turn.held.seq, turn.now_ms, entry.counts)
+
+    def _refused(self, turns: list[Turn], error: Refused) -> None:
+        """The database found fault with a batch: nothing of it was done, memory is ahead, try smaller."""
+        self._note("append refused", error)
+        culprit = len(turns) == 1 and len(turns[0].letters) <= 1
+        for turn in turns:
+            if culprit:
+                self._activations.fault(turn.held.inventory_id)
+                for letter in turn.letters:
+                    letter.answer(UNAVAILABLE)
+                self._activations.drop(turn.held, [])
+                continue
+            for letter in turn.letters:
+                letter.alone = True
+            self._activations.drop(turn.held, turn.letters, doubtful=True)
+
+    async def _recorded(self, letters: list[Letter]) -> dict[tuple[str, bytes], Request]:
+        """What the request ids that may be retries have done already."""
+        wanted = [letter.place for letter in letters if letter.may_be_recorded]
+        if not wanted:
+            return {}
+        async with self._one_at_a_time:
+            return await self._store.recorded(wanted)
+
+    async def _refuse(self, letters: list[Letter]) -> None:
+        """No room: say so at once, unless the command has been done before."""
+        try:
+            recorded = await self._recorded(letters)
+        except StoreError:
+            recorded = None
+        for letter in letters:
+            earlier = recorded.get(letter.place) if recorded is not None else None
+            if earlier is not None:
+                same = earlier.fingerprint == letter.ask.fingerprint
+                letter.reply = earlier.reply if same else pack_reply(KEY_REUSED)
+                letter.deliver()
+            else:
+                unsure = letter.doubtful or (recorded is None and letter.may_be_recorded)
+                letter.answer(UNAVAILABLE if unsure else OVERLOADED)
+        self._meter.count("refused_full", len(letters))
+
+    # --- creation ---------------------------------------------------------------------------------
+
+    async def _create(self, letter: Letter) -> None:
+        """A new inventory needs no state in memory yet: its first command will activate it."""
+        ask = letter.ask
+        state = State()
+        now_ms = self._clock.now_ms()
+        reply, facts = decide(state, ask.command, now_ms)
+        letter.reply = pack_reply(reply)
+        if not facts:
+            letter.deliver()
+            return
+        entry = opening(ask.inventory_id, state, facts, now_ms)
+        entry.requests.append(Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms))
+        try:
+            async with self._one_at_a_time:
+                if not await self._store.create(entry, "event", self.name, ask.scope):
+                    recorded = (await self._store.recorded([letter.place]))[letter.place]
+                    same = recorded.fingerprint == ask.fingerprint
+                    letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)
+            letter.deliver()
+        except StoreError as error:
+            self._note("creation failed", error)
+            letter.answer(UNAVAILABLE)
+
+    # --- figures ----------------------------------------------------------------------------------
+
+    def _note(self, what: str, error: Exception) -> None:
+        self.last_error = f"{what}: {error}"
+        self._meter.count("errors", labels=(("what", what),))
+        log.warning(what, extra={"owner": self.name, "error": repr(error)})
+
+    def _measure(self, turns: list[Turn], append_ms: float) -> None:
+        self._meter.observe("append_ms", append_ms)
+        self._meter.observe("batch_commands", sum(len(turn.letters) for turn in turns))
+        self._meter.show("mailbox_commands", len(self._mailbox))
+        for turn in turns:
+            for (kind, outcome), amount in turn.outcomes.items():
+                self._meter.count("commands", amount, (("kind", kind), ("outcome", outcome)))
+            if turn.expired:
+                self._meter.count("holds_expired", turn.expired)
+                self._meter.observe("expired_late_ms", turn.late_ms)

@@ -1,0 +1,65 @@
+"""Expiry timers: each asks once a second what is due in its part of the inventories, and wakes the owners.
+
+A timer remembers nothing, so a restart forgets nothing. It decides nothing either: an owner turns what is
+due into facts before every batch anyway, and a timer only gives it a reason to look. A late or lost timer
+delays a notice; it never oversells and never refuses a sale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from actors.gateway import Gateway
+from actors.meter import Clock, Meter
+from persistence.store import Directory, Due, StoreError
+
+log = logging.getLogger(__name__)
+
+
+class ExpiryTimer:
+    """Timer number `part` of `parts`."""
+
+    POLL_S = 1.0
+    WAKES_MAX = 1_000
+    """Inventories woken for one question; the rest, the less overdue ones, have the next."""
+
+    def __init__(
+        self, part: int, parts: int, directory: Directory, gateway: Gateway, clock: Clock, meter: Meter
+    ) -> None:
+        self._part = part
+        self._parts = parts
+        self._directory = directory
+        self._gateway = gateway
+        self._clock = clock
+        self._meter = meter
+        self._waking: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """For ever; a question that fails is asked again a second later."""
+        while True:
+            try:
+                await self.look()
+            except StoreError as error:
+                log.warning("timer cannot ask what is due", extra={"part": self._part, "error": repr(error)})
+            await asyncio.sleep(self.POLL_S)
+
+    async def look(self) -> int:
+        """Wake the owners of what is due now; how many inventories that were."""
+        now_ms = self._clock.now_ms()
+        found = await self._directory.due(now_ms, self._part, self._parts, self.WAKES_MAX)
+        fresh = [due for due in found if due.inventory_id not in self._waking]
+        self._meter.count("timer_wakes", len(fresh))
+        for due in fresh:
+            self._waking.add(due.inventory_id)
+            task = asyncio.create_task(self._wake(due))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(fresh)
+
+    async def _wake(self, due: Due) -> None:
+        try:
+            await self._gateway.expire(due.owner, due.inventory_id)
+        finally:
+            self._waking.discard(due.inventory_id)

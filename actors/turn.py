@@ -1,0 +1,200 @@
+"""One inventory's part of a batch: what is due, then each command in order, then one entry to append.
+
+A turn works on the inventory's state in memory, ahead of the store. Until the append has succeeded
+nothing of it may be told to anyone; if it fails, the state in memory is no longer true and is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import msgspec
+
+from actors.mailbox import Letter
+from actors.wire import KEY_REUSED, OVERLOADED, UNAVAILABLE, pack_reply
+from domain.event import State, admit, adopt, counts, decide, due, evolve, looks_up, next_due_ms
+from domain.event_messages import (
+    EventChanged,
+    EventCreated,
+    EventFact,
+    HoldExpired,
+    HoldPlaced,
+    PlaceHold,
+    SalePaused,
+    SaleResumed,
+)
+from domain.messages import Rejected
+from persistence.store import Append, Claimed, Definition, Request, Stored
+
+NEXT_DUE_GRID_MS = 250
+"""`next_due_ms` is stored rounded up to this, so that the indexed column seldom changes under load."""
+
+log = logging.getLogger(__name__)
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Held:
+    """An inventory this owner has claimed: its fence and its state."""
+
+    __slots__ = ("epoch", "inventory_id", "seq", "state", "used_ms")
+
+    def __init__(self, claimed: Claimed) -> None:
+        self.inventory_id = claimed.inventory_id
+        self.epoch = claimed.epoch
+        self.seq = claimed.seq
+        self.state = State()
+        self.used_ms = 0
+        definition = claimed.definition
+        adopt(self.state, claimed.inventory_id, definition.terms, definition.version, definition.paused)
+        self.state.last_fact_ms = claimed.last_fact_ms
+
+    def admit(self, page: list[Stored]) -> None:
+        """Take in live reservations that were loaded."""
+        for stored in page:
+            admit(self.state, stored.reservation)
+            self.state.contacts[stored.reservation.id] = stored.contact
+
+
+class Turn:
+    """What a batch makes of one inventory."""
+
+    def __init__(self, held: Held, now_ms: int) -> None:
+        self.held = held
+        self.now_ms = max(now_ms, held.state.last_fact_ms)
+        self.letters: list[Letter] = []
+        self.facts: list[EventFact] = []
+        self.expired = 0
+        self.late_ms = 0
+        """How long after its end the latest of the holds that end in this turn was noticed."""
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        """How many commands of which kind ended how: `done`, `replayed`, or the code of the refusal."""
+        self._requests: list[Request] = []
+        self._replies: dict[tuple[str, bytes], Request] = {}
+        self._touched: dict[str, bool] = {}
+        self._defined = False
+
+    def missing(self, letters: list[Letter]) -> list[str]:
+        """Reservations that the commands name and memory does not hold."""
+        found = (looks_up(self.held.state, letter.ask.command) for letter in letters)
+        return list({reservation_id for reservation_id in found if reservation_id is not None})
+
+    def remember(self, ended: list[Stored]) -> None:
+        """Reservations that were looked up, for the time of this turn."""
+        for stored in ended:
+            if not stored.reservation.status.live:
+                self.held.state.ended[stored.reservation.id] = stored.reservation
+                self.held.state.contacts[stored.reservation.id] = stored.contact
+
+    def expire(self, limit: int) -> bool:
+        """Turn what is due into facts; True if there may be more than `limit`."""
+        facts = due(self.held.state, self.now_ms, limit)
+        self.expired = len(facts)
+        for fact in facts:
+            assert isinstance(fact, HoldExpired)
+            self.late_ms = max(
+                self.late_ms, self.now_ms - self.held.state.reservations[fact.reservation_id].expires_at_ms
+            )
+            self._happen(fact)
+        return len(facts) >= limit
+
+    def take(self, letter: Letter, recorded: Request | None) -> None:
+        """Decide one command. A recorded reply comes before everything else that could be said."""
+        self.letters.append(letter)
+        earlier = recorded or self._replies.get(letter.place)
+        if earlier is not None:
+            same = earlier.fingerprint == letter.ask.fingerprint
+            letter.reply = earlier.reply if same else pack_reply(KEY_REUSED)
+            outcome = "replayed" if same else KEY_REUSED.code.value
+        elif letter.ask.deadline_ms <= self.now_ms:
+            late = UNAVAILABLE if letter.ask.attempt else OVERLOADED
+            letter.reply = pack_reply(late)
+            outcome = late.code.value
+        else:
+            outcome = self._decide(letter)
+        self.outcomes[type(letter.ask.command).__name__, outcome] += 1
+
+    def entry(self) -> Append:
+        """What to append; without facts it only reads the fence."""
+        held, state = self.held, self.held.state
+        if not self.facts:
+            return Append(held.inventory_id, held.epoch, held.seq)
+        end = next_due_ms(state)
+        entry = Append(
+            held.inventory_id,
+            held.epoch,
+            held.seq,
+            at_ms=self.now_ms,
+            facts=_encoder.encode(self.facts),
+            next_due_ms=None if end is None else -(-end // NEXT_DUE_GRID_MS) * NEXT_DUE_GRID_MS,
+            live=state.live,
+            counts=counts(state),
+            requests=self._requests,
+        )
+        if self._defined:
+            assert state.terms is not None
+            entry.definition = Definition(state.terms, state.version, state.paused)
+        self._fill_in_reservations(entry)
+        return entry
+
+    def settle(self) -> None:
+        """The append has succeeded: tell everyone, and let go of what was only needed for this turn."""
+        if self.facts:
+            self.held.seq += 1
+        self.held.used_ms = self.now_ms
+        state = self.held.state
+        for reservation_id in state.ended:
+            state.contacts.pop(reservation_id, None)
+        state.ended.clear()
+        for letter in self.letters:
+            letter.deliver()
+
+    def _decide(self, letter: Letter) -> str:
+        ask = letter.ask
+        try:
+            reply, facts = decide(self.held.state, ask.command, self.now_ms)
+        except Exception:
+            log.exception("deciding a command failed", extra={"inventory": ask.inventory_id})
+            letter.reply = pack_reply(UNAVAILABLE)
+            return "failed"
+        letter.reply = pack_reply(reply)
+        if not facts:
+            return reply.code.value if isinstance(reply, Rejected) else "done"
+        for fact in facts:
+            self._happen(fact)
+        if isinstance(ask.command, PlaceHold):
+            self.held.state.contacts[ask.command.reservation_id] = ask.command.contact
+        request = Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms)
+        self._requests.append(request)
+        self._replies[letter.place] = request
+        return "done"
+
+    def _happen(self, fact: EventFact) -> None:
+        evolve(self.held.state, fact)
+        self.facts.append(fact)
+        match fact:
+            case HoldPlaced():
+                self._touched[fact.reservation_id] = True
+            case EventCreated() | EventChanged() | SalePaused() | SaleResumed():
+                self._defined = True
+            case _:
+                self._touched.setdefault(fact.reservation_id, False)
+
+    def _fill_in_reservations(self, entry: Append) -> None:
+        state = self.held.state
+        for reservation_id, placed in self._touched.items():
+            reservation = state.reservations.get(reservation_id) or state.ended[reservation_id]
+            if placed:
+                entry.placed.append(Stored(reservation, state.contacts.get(reservation_id, b"{}")))
+            else:
+                entry.changed.append(reservation)
+
+
+def opening(inventory_id: str, state: State, facts: tuple[EventFact, ...], at_ms: int) -> Append:
+    """The first append of a new inventory, whose facts are made true of `state`."""
+    for fact in facts:
+        evolve(state, fact)
+    assert state.terms is not None
+    entry = Append(inventory_id, epoch=0, seq=0, at_ms=at_ms, facts=_encoder.encode(facts), counts=counts(state))
+    entry.definition = Definition(state.terms, state.version, state.paused)
+    return entry

@@ -1,0 +1,70 @@
+"""What gateways and owners say to each other: one bytes object each way, for many commands at once.
+
+A Ray call costs about the same however much it carries, so a call is a batch: a MessagePack array of
+`Ask`, answered by an array of replies in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from domain.event_messages import EventCommand, EventReplies
+from domain.messages import Code, Message, Rejected
+
+
+class Ask(Message, frozen=True):
+    """One command on its way. `attempt` above 0: an earlier one may have had its effect."""
+
+    inventory_id: str
+    request_id: bytes
+    deadline_ms: int
+    """Store time from which on the owner must not begin it any more."""
+    command: EventCommand
+    fingerprint: bytes = b""
+    keep_until_ms: int = 0
+    """How long what it did must be remembered."""
+    scope: str = ""
+    """Where a creation is recorded: a retry cannot know the id that the first attempt chose."""
+    keyed: bool = False
+    """The request id is a client's, so this may be a retry of anything within the last day."""
+    attempt: int = 0
+
+
+class Moved(Message, frozen=True):
+    """Not mine, or not any more: ask the directory who has it, and send it again."""
+
+
+Answer = EventReplies | Moved
+
+_encoder = msgspec.msgpack.Encoder()
+_asks = msgspec.msgpack.Decoder(list[Ask])
+_answers = msgspec.msgpack.Decoder(list[Answer])
+
+MOVED = msgspec.Raw(_encoder.encode(Moved()))
+OVERLOADED = Rejected(Code.OVERLOADED, "Too much is waiting; nothing happened.", {"retry_after_s": 1})
+UNAVAILABLE = Rejected(
+    Code.UNAVAILABLE, "The outcome is unknown; try again with the same Idempotency-Key.", {"retry_after_s": 1}
+)
+KEY_REUSED = Rejected(Code.KEY_REUSED, "This Idempotency-Key was used for another request.")
+
+
+def pack_asks(asks: Sequence[Ask]) -> bytes:
+    return _encoder.encode(asks)
+
+
+def unpack_asks(payload: bytes) -> list[Ask]:
+    return _asks.decode(payload)
+
+
+def pack_reply(reply: Answer) -> bytes:
+    return _encoder.encode(reply)
+
+
+def pack_answers(replies: Sequence[msgspec.Raw]) -> bytes:
+    return _encoder.encode(replies)
+
+
+def unpack_answers(payload: bytes) -> list[Answer]:
+    return _answers.decode(payload)
