@@ -44,8 +44,9 @@ class Meter:
     def drain(
         self,
     ) -> tuple[dict[tuple[str, Labels], float], dict[tuple[str, Labels], float], dict[str, list[float]]]:
-        """What has gathered; the counters and observations begin anew."""
+        """What has gathered since the last time; everything begins anew."""
         drained = dict(self.counters), dict(self.gauges), dict(self.observations)
         self.counters.clear()
+        self.gauges.clear()
         self.observations.clear()
         return drained

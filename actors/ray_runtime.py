@@ -1,0 +1,278 @@
+"""The only file that knows Ray: makes actors of plain classes, finds them by name, calls and ends them.
+
+Every Ray error means "outcome unknown" here and becomes `CallFailed`. Ray itself never tries a call again
+(`max_task_retries=0`): that is the gateway's business, with the same request id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from typing import Any
+
+import psutil
+import ray
+from ray.util import metrics
+
+from actors.config import Deployment
+from actors.gateway import CallFailed, Gateway
+from actors.meter import Labels, Meter
+from actors.owner import InventoryOwner
+from actors.timers import ExpiryTimer
+from actors.watchdog import Watchdog
+from persistence.availability import Publisher
+from persistence.clock import StoreClock
+from persistence.directory import PostgresDirectory
+from persistence.postgres import PostgresOwnerStore
+
+log = logging.getLogger(__name__)
+WATCHDOG = "watchdog"
+OWNER_PREFIXES = ("event:", "pool:")
+CALLS_MAX_PER_ACTOR = 1_000
+HEALTH_TIMEOUT_S = 1.0
+FLUSH_S = 1.0
+TIDY_MIN_S = 1.0
+LEAVE_GRACE_S = 0.2
+"""Between an owner's last answer and its end, so that Ray has sent the answer."""
+
+
+def connect(deployment: Deployment) -> None:
+    """Join the cluster as a driver. Raises ConnectionError if there is none."""
+    ray.init(
+        address=deployment.ray_address,
+        namespace=deployment.namespace,
+        configure_logging=False,
+        log_to_driver=False,
+        include_dashboard=False,
+    )
+
+
+def disconnect() -> None:
+    ray.shutdown()
+
+
+# --- the actors -----------------------------------------------------------------------------------
+
+
+class OwnerActor:
+    """An InventoryOwner and what it needs, in a process of their own."""
+
+    def __init__(self, name: str, deployment: Deployment) -> None:
+        self._name = name
+        self._deployment = deployment
+        self._owner: InventoryOwner | None = None
+        self._starting: asyncio.Task[InventoryOwner] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._process = psutil.Process()
+
+    def __repr__(self) -> str:
+        return self._name
+
+    async def handle(self, payload: bytes) -> bytes:
+        """A gateway's batch."""
+        owner = self._owner or await self._started()
+        return await owner.handle(payload)
+
+    async def hello(self, version: tuple[int, ...]) -> None:
+        """A front end of that version has come: older code makes room."""
+        if version > self._deployment.version:
+            (await self._started()).leave("newer code is here")
+
+    async def health(self) -> dict[str, object]:
+        """What it is doing. Does not wait for anything."""
+        said: dict[str, object] = {"name": self._name, "pid": os.getpid(), "rss_bytes": self._process.memory_info().rss}
+        return said | (self._owner.health() if self._owner else {"starting": True})
+
+    async def inventories(self, limit: int) -> list[str]:
+        return self._owner.inventories(limit) if self._owner else []
+
+    async def _started(self) -> InventoryOwner:
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        try:
+            return await asyncio.shield(self._starting)
+        except Exception:
+            self._starting = None
+            raise
+
+    async def _start(self) -> InventoryOwner:
+        deployment = self._deployment
+        store = PostgresOwnerStore(deployment.database_url)
+        clock = StoreClock(store.now_ms, deployment.clock_skew_max_ms)
+        await clock.start()
+        meter = Meter()
+        publisher = Publisher(deployment.redis_url, deployment.availability_publish_ms)
+        owner = InventoryOwner(self._name, store, clock, publisher, meter, self._end, deployment.owner)
+        self._tasks = [
+            asyncio.create_task(owner.run()),
+            asyncio.create_task(_flush(meter, {"owner": self._name})),
+            asyncio.create_task(self._tidy(owner)),
+        ]
+        self._owner = owner
+        return owner
+
+    async def _tidy(self, owner: InventoryOwner) -> None:
+        while True:
+            await asyncio.sleep(max(TIDY_MIN_S, self._deployment.owner.passivate_after_s / 4))
+            owner.tidy()
+
+    def _end(self) -> None:
+        myself = ray.get_runtime_context().current_actor
+        # Killed without restart the name becomes free, and the next call makes a new one.
+        asyncio.get_running_loop().call_later(LEAVE_GRACE_S, lambda: ray.kill(myself, no_restart=True))
+
+
+class TimerActor:
+    """An ExpiryTimer with a gateway of its own."""
+
+    def __init__(self, part: int, deployment: Deployment) -> None:
+        self._part = part
+        self._deployment = deployment
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        return f"timer:{self._part}"
+
+    async def start(self) -> None:
+        """Begin, if it has not begun. Called by whoever finds the timer, so that a restarted one goes on."""
+        if self._tasks:
+            return
+        deployment, meter = self._deployment, Meter()
+        directory = PostgresDirectory(deployment.database_url, connections_max=1)
+        clock = StoreClock(directory.now_ms, deployment.clock_skew_max_ms)
+        gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
+        timer = ExpiryTimer(self._part, deployment.timers, directory, gateway, clock, meter)
+        self._tasks = [
+            asyncio.create_task(self._run(clock, timer)),
+            asyncio.create_task(_flush(meter, {"owner": repr(self)})),
+        ]
+
+    async def _run(self, clock: StoreClock, timer: ExpiryTimer) -> None:
+        await clock.start()
+        await timer.run()
+
+
+class WatchdogActor:
+    """The Watchdog, in a process of its own."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._watchdog = Watchdog(_RayIncarnations(deployment))
+
+    async def check(self, owner: str) -> bool:
+        return await self._watchdog.check(owner)
+
+
+class _RayIncarnations:
+    """Remembers the process of each owner that it has seen: a stopped one cannot tell any more."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._namespace = deployment.namespace
+
+    async def health(self, owner: str) -> dict[str, object]:
+        handle = ray.get_actor(owner, namespace=self._namespace)
+        said: dict[str, object] = await handle.health.remote()
+        return said
+
+    async def end(self, owner: str) -> None:
+        handle = ray.get_actor(owner, namespace=self._namespace)
+        await asyncio.to_thread(ray.kill, handle, no_restart=False)
+
+
+def _actor(plain: type, **options: Any) -> Any:
+    return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0, max_concurrency=CALLS_MAX_PER_ACTOR)(
+        plain
+    ).options(lifetime="detached", get_if_exists=True, **options)
+
+
+def _owner_handle(deployment: Deployment, name: str) -> Any:
+    actor = _actor(OwnerActor, name=name, namespace=deployment.namespace)
+    return actor.remote(name, deployment)
+
+
+def deploy(deployment: Deployment) -> None:
+    """See to it that the watchdog, the timers and the pool's owners live. Safe to repeat."""
+    where = {"namespace": deployment.namespace}
+    _actor(WatchdogActor, name=WATCHDOG, **where).remote(deployment)
+    timers = [
+        _actor(TimerActor, name=f"timer:{part}", **where).remote(part, deployment)
+        for part in range(deployment.timers)
+    ]
+    ray.get([timer.start.remote() for timer in timers])
+    for number in range(deployment.pool_owners):
+        _owner_handle(deployment, f"pool:{number}").hello.remote(deployment.version)
+
+
+# --- calling them ---------------------------------------------------------------------------------
+
+
+class RayTransport:
+    """Calls owners by name; makes the one that is called for the first time."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._handles: dict[str, Any] = {}
+
+    async def call(self, owner: str, payload: bytes) -> bytes:
+        try:
+            handle = self._handles.get(owner) or await self._find(owner)
+            answer: bytes = await handle.handle.remote(payload)
+        except ray.exceptions.RayError as error:
+            self._handles.pop(owner, None)
+            raise CallFailed(f"{owner}: {type(error).__name__}") from error
+        return answer
+
+    async def check(self, owner: str) -> None:
+        try:
+            watchdog = ray.get_actor(WATCHDOG, namespace=self._deployment.namespace)
+            await watchdog.check.remote(owner)
+        except (ray.exceptions.RayError, ValueError) as error:
+            log.warning("watchdog cannot be asked", extra={"error": repr(error)})
+
+    async def owners(self) -> list[dict[str, object]]:
+        names = await asyncio.to_thread(ray.util.list_named_actors)
+        names = sorted(name for name in names if name.startswith(OWNER_PREFIXES))
+        return list(await asyncio.gather(*(self._ask(name) for name in names)))
+
+    async def _find(self, owner: str) -> Any:
+        handle = await asyncio.to_thread(_owner_handle, self._deployment, owner)
+        handle.hello.remote(self._deployment.version)
+        self._handles[owner] = handle
+        return handle
+
+    async def _ask(self, name: str) -> dict[str, object]:
+        try:
+            handle = ray.get_actor(name, namespace=self._deployment.namespace)
+            said: dict[str, object] = await asyncio.wait_for(handle.health.remote(), HEALTH_TIMEOUT_S)
+            said["owns"] = await asyncio.wait_for(handle.inventories.remote(100), HEALTH_TIMEOUT_S)
+        except (ray.exceptions.RayError, ValueError, TimeoutError) as error:
+            return {"name": name, "last_error": f"does not respond: {type(error).__name__}"}
+        return said
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+_HISTOGRAM_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+
+
+async def _flush(meter: Meter, tags: dict[str, str]) -> None:
+    """Hand what has gathered to Ray's metrics, once a second; an idle owner hands over nothing."""
+    shown: dict[str, Any] = {}
+
+    def series(kind: Any, name: str, labels: Labels, **options: Any) -> Any:
+        if name not in shown:
+            keys = tuple(dict(labels)) + tuple(tags)
+            shown[name] = kind(f"turnstile_{name}", description=name.replace("_", " "), tag_keys=keys, **options)
+        return shown[name]
+
+    while True:
+        await asyncio.sleep(FLUSH_S)
+        counters, gauges, observations = meter.drain()
+        for (name, labels), amount in counters.items():
+            series(metrics.Counter, name, labels).inc(amount, tags | dict(labels))
+        for (name, labels), value in gauges.items():
+            series(metrics.Gauge, name, labels).set(value, tags | dict(labels))
+        for name, values in observations.items():
+            histogram = series(metrics.Histogram, name, (), boundaries=_HISTOGRAM_BOUNDS)
+            for value in values:
+                histogram.observe(value, tags)
