@@ -88,7 +88,7 @@ def reservation_of(row: Any) -> wire.Reservation:
 
 
 def certainly_failed(error: Exception) -> bool:
-    """Whether nothing can have been committed. A lost connection or a shutdown in the middle leaves it open."""
+    """Whether nothing can have been committed. A lost connection or a shutdown leaves it open."""
     unknown = (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
     return isinstance(error, asyncpg.PostgresError) and not isinstance(error, unknown)
 

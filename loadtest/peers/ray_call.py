@@ -1,4 +1,4 @@
-"""Peer (e): one Ray actor call per request, with the same durability. Only this file of `loadtest` imports ray.
+"""Peer (e): one Ray actor call per request, with the same durability. Only this file here imports ray.
 
 One asynchronous actor owns the counter in memory; per request it takes the tickets, commits one INSERT, and
 only then replies, so that many commits are under way at once and PostgreSQL groups them. Never oversold:

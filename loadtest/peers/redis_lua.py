@@ -12,7 +12,6 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from loadtest.peers import postgres, serving, wire
 
-SCHEMA = "peer_redis_lua"
 POOL_CONNECTIONS = 20
 REDIS_CONNECTIONS = 20
 
@@ -24,23 +23,21 @@ return 1
 """
 
 
-def key_of(event_id: str, ticket_type: str) -> str:
-    return f"{SCHEMA}:{event_id}:{ticket_type}"
-
-
 class RedisLua:
+    schema = "peer_redis_lua"
+
     def __init__(self, options: serving.Options) -> None:
         self._url, self._redis_url, self._quota = options.database_url, options.redis_url, options.quota
         statements = {"insert": postgres.INSERT + " RETURNING 1", "confirm": postgres.CONFIRM}
-        self._connections = postgres.Connections(self._url, SCHEMA, POOL_CONNECTIONS, statements)
+        self._connections = postgres.Connections(self._url, self.schema, POOL_CONNECTIONS, statements)
         self._redis: Any = None  # redis-py's commands are only partly typed
         self._sha = ""
 
     async def create(self) -> None:
-        await postgres.create_schema(self._url, SCHEMA, [postgres.RESERVATIONS])
+        await postgres.create_schema(self._url, self.schema, [postgres.RESERVATIONS])
         async with Redis.from_url(self._redis_url) as redis:
-            await redis.set(key_of(wire.OPEN_EVENT, wire.TICKET_TYPE), self._quota)
-            await redis.set(key_of(wire.SOLD_OUT_EVENT, wire.TICKET_TYPE), 0)
+            await redis.set(self._key(wire.OPEN_EVENT), self._quota)
+            await redis.set(self._key(wire.SOLD_OUT_EVENT), 0)
 
     async def open(self) -> None:
         await self._connections.open()
@@ -52,7 +49,7 @@ class RedisLua:
 
     async def hold(self, reservation: wire.Reservation) -> bool:
         line = reservation.lines[0]
-        key = key_of(reservation.event_id, line.ticket_type)
+        key = self._key(reservation.event_id, line.ticket_type)
         if not await self._take(key, line.quantity):
             return False
         try:
@@ -62,6 +59,9 @@ class RedisLua:
                 await self._redis.incrby(key, line.quantity)
             raise
         return True
+
+    def _key(self, event_id: str, ticket_type: str = wire.TICKET_TYPE) -> str:
+        return f"{self.schema}:{event_id}:{ticket_type}"
 
     async def _take(self, key: str, quantity: int) -> bool:
         return bool(await self._redis.execute_command("EVALSHA", self._sha, 1, key, quantity))
@@ -75,11 +75,9 @@ class RedisLua:
         await self._connections.close()
 
     async def drop(self) -> None:
-        await postgres.drop_schema(self._url, SCHEMA)
+        await postgres.drop_schema(self._url, self.schema)
         async with Redis.from_url(self._redis_url) as redis:
-            await redis.delete(
-                *(key_of(event, wire.TICKET_TYPE) for event in (wire.OPEN_EVENT, wire.SOLD_OUT_EVENT))
-            )
+            await redis.delete(self._key(wire.OPEN_EVENT), self._key(wire.SOLD_OUT_EVENT))
 
 
 if __name__ == "__main__":

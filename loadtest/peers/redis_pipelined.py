@@ -11,6 +11,8 @@ from loadtest.peers.redis_lua import RedisLua
 
 
 class RedisPipelined(RedisLua):
+    schema = "peer_redis_pipelined"
+
     def __init__(self, options: serving.Options) -> None:
         super().__init__(options)
         self._waiting: list[tuple[str, int, asyncio.Future[bool]]] = []

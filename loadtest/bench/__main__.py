@@ -1,0 +1,121 @@
+"""The command line of the benchmark: `python -m loadtest.bench --help`. `make bench` gives no options."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from loadtest.bench import plan, plots, report, targets, wrk
+from loadtest.bench.children import DidNotStart
+from loadtest.bench.plan import Options
+from loadtest.bench.results import Commit, Results
+from loadtest.bench.run import run
+
+EXIT_UNUSABLE = 2
+EXIT_INTERRUPTED = 130
+COMMITS: dict[str, tuple[Commit, ...]] = {
+    "both": ("as it is", "2 ms"),
+    "none": ("as it is",),
+    "2ms": ("2 ms",),
+}
+
+app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+console = Console()
+
+
+def chosen(given: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",")) if given else known
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"unknown {what}: {', '.join(unknown)}; known: {', '.join(known)}")
+    return names
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    seconds: Annotated[int, typer.Option(min=1, max=300, help="Length of each measurement.")] = 8,
+    warmup: Annotated[
+        int, typer.Option(min=0, max=60, help="Seconds of load before each, not measured.")
+    ] = 1,
+    connections: Annotated[str, typer.Option(help="Numbers of connections for holds.")] = "1,64,256",
+    rounds: Annotated[
+        int, typer.Option(min=1, max=20, help="Interleaved, so that drift hits all alike.")
+    ] = 2,
+    only: Annotated[str, typer.Option(help=f"Of {', '.join(targets.NAMES)}. Default: all.")] = "",
+    scenarios: Annotated[str, typer.Option(help=f"Of {', '.join(plan.SCENARIOS)}. Default: all.")] = "",
+    commit_delay: Annotated[str, typer.Option(help="both: as the machine is, and 2 ms; none; 2ms.")] = "both",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Front-end processes, of each target.")] = 1,
+    endpoints: Annotated[Path | None, typer.Option(help="endpoints.json of a running server to use.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the table, the plots and the raw JSON.")] = Path(
+        "docs/benchmarks"
+    ),
+) -> None:
+    """Turnstile beside its peers in one run: rate, latency and CPU time per request. Needs wrk."""
+    if context.invoked_subcommand is not None:
+        return
+    if commit_delay not in COMMITS:
+        raise typer.BadParameter(f"--commit-delay is one of {', '.join(COMMITS)}")
+    options = Options(
+        seconds=seconds,
+        warmup_s=warmup,
+        connections=tuple(sorted({int(number) for number in connections.split(",")})),
+        rounds=rounds,
+        targets=chosen(only, targets.NAMES, "target"),
+        commits=COMMITS[commit_delay],
+        scenarios=tuple(
+            one for one in plan.SCENARIOS if one in chosen(scenarios, plan.SCENARIOS, "scenario")
+        ),
+        workers=workers,
+    )
+    write(measured(options, endpoints), out)
+
+
+def measured(options: Options, endpoints: Path | None) -> Results:
+    wrk.executable()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        minutes = plan.expected_s(options) / 60
+        task = progress.add_task(f"about {minutes:.0f} min", total=plan.case_count(options))
+
+        def show(text: str) -> None:
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            if "round" in text:
+                progress.advance(task)
+
+        return run(options, endpoints, show)
+
+
+def write(results: Results, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    (out / "results.md").write_text(report.markdown(results))
+    plots.draw(results, out)
+    console.print(f"written to {out}/results.md, results.json, holds.svg, holds.png", highlight=False)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app(standalone_mode=False)
+    except (wrk.WrkMissing, DidNotStart) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.BadParameter as error:
+        print(f"bench: {error.format_message()}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except (KeyboardInterrupt, typer.Abort):
+        print("bench: interrupted, nothing written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The few requests the driver itself makes of Turnstile: create an event, sell it out, ask what is left.
+
+Blocking and plain: none of it is measured.
+"""
+
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from loadtest.bench.stack import Stack
+from loadtest.peers import wire
+
+REQUEST_TIMEOUT_S = 30.0
+HOLD_DURATION_S = 86_400
+
+
+class Refused(Exception):
+    """A request of the driver's own was answered with an error."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"{status}: {body.decode(errors='replace')[:500]}")
+        self.status = status
+
+
+def request(url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    """POST if there is a body, else GET."""
+    data = None if body is None else msgspec.json.encode(body)
+    sent = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+    try:
+        with urllib.request.urlopen(sent, timeout=REQUEST_TIMEOUT_S) as reply:
+            return msgspec.json.decode(reply.read())
+    except urllib.error.HTTPError as error:
+        raise Refused(error.code, error.read()) from error
+
+
+def create_event(
+    stack: Stack,
+    quota: int,
+    placement: Literal["pooled", "dedicated"] = "dedicated",
+    hold_duration_s: int = 900,
+) -> str:
+    body = {
+        "name": "Benchmark",
+        "starts_at": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
+        "hold_duration_s": hold_duration_s,
+        "placement": placement,
+        "ticket_types": [
+            {
+                "code": wire.TICKET_TYPE,
+                "name": "General admission",
+                "quota": quota,
+                "price": {"amount": wire.PRICE_MINOR_UNITS, "currency": wire.CURRENCY},
+            }
+        ],
+    }
+    created = request(f"{stack.http}/api/v1/events", body, {"Authorization": f"Bearer {stack.admin_token}"})
+    return str(created["id"])
+
+
+def hold(stack: Stack, event_id: str, quantity: int = 1) -> Any:
+    customer = {"name": "Ada Lovelace", "email": "driver@example.org"}
+    body = {"lines": [{"ticket_type": wire.TICKET_TYPE, "quantity": quantity}], "customer": customer}
+    return request(f"{stack.http}/api/v1/events/{event_id}/reservations", body)
+
+
+def change(stack: Stack, held: Any, verb: Literal["confirm", "cancel"]) -> Any:
+    url = f"{stack.http}/api/v1/reservations/{held['id']}/{verb}"
+    return request(url, {}, {"Reservation-Token": held["token"]})
+
+
+def create_sold_out_event(stack: Stack) -> str:
+    """All confirmed, so that the answer is 409 `sold_out` and not 423 `held`."""
+    event_id = create_event(stack, quota=1)
+    change(stack, hold(stack, event_id), "confirm")
+    return event_id
+
+
+def live(stack: Stack, event_id: str) -> int:
+    found = request(f"{stack.http}/api/v1/events/{event_id}/availability")["ticket_types"][0]
+    return int(found["quota"]) - int(found["available"])

@@ -1,0 +1,161 @@
+"""The ratios to reach, as a table: what at least, what at best, what was measured.
+
+Absolute figures do not travel between machines; ratios within one run do. Each is computed pair by pair
+within the rounds, and the median is shown. Figures nobody has measured yet in this run are shown as such,
+never left out.
+"""
+
+import statistics
+from collections.abc import Callable
+
+import msgspec
+
+from loadtest.bench.plan import ECHO, TURNSTILE
+from loadtest.bench.results import Commit, Measured, Results, Scenario
+
+WIDE, NARROW, SINGLE = 256, 64, 1
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """`at_most`: smaller is better. `value` finds the measured figure, None if there is none."""
+
+    what: str
+    least: float
+    stretch: float
+    unit: str
+    value: Callable[[Results], float | None]
+    at_most: bool = False
+
+
+class Reached(msgspec.Struct, frozen=True):
+    goal: Goal
+    value: float | None
+
+    @property
+    def verdict(self) -> str:
+        if self.value is None:
+            return "not measured"
+        if is_reached(self.value, self.goal.stretch, self.goal.at_most):
+            return "stretch"
+        return "yes" if is_reached(self.value, self.goal.least, self.goal.at_most) else "no"
+
+
+def is_reached(value: float, bound: float, at_most: bool) -> bool:
+    return value <= bound if at_most else value >= bound
+
+
+def beside(
+    peer: str, connections: int, commit: Commit = "as it is", scenario: Scenario = "hold"
+) -> Callable[[Results], float | None]:
+    return lambda results: results.ratio(TURNSTILE, peer, scenario, connections, commit)
+
+
+def median_of(of: Callable[[Measured], float], scenario: Scenario) -> Callable[[Results], float | None]:
+    return lambda results: results.median(of, TURNSTILE, scenario, WIDE, "as it is")
+
+
+def against_floor(results: Results) -> float | None:
+    """p50 at one connection over one bare Ray call plus one bare commit of the same round."""
+    floors = {floor.round: floor for floor in results.floors if floor.commit == "as it is"}
+    ratios = [
+        one.p50_ms * 1e3 / (floors[one.case.round].ray_call_p50_us + floors[one.case.round].commit_p50_us)
+        for one in results.find(TURNSTILE, "hold", SINGLE, "as it is")
+        if one.case.round in floors
+    ]
+    return statistics.median(ratios) if ratios else None
+
+
+def extra(figure: str, name: str) -> Callable[[Results], float | None]:
+    """A figure of one of the further commands, if it has been run."""
+
+    def find(results: Results) -> float | None:
+        value = results.extra.get(figure, {}).get(name)
+        return float(value) if value is not None else None
+
+    return find
+
+
+GOALS = (
+    Goal("durable holds, 256 connections, against bare echo", 0.45, 0.60, "x", beside(ECHO, WIDE)),
+    Goal("the same at 64 connections", 0.30, 0.40, "x", beside(ECHO, NARROW)),
+    Goal(
+        "CPU per durable hold, all processes, 256 connections",
+        120,
+        90,
+        "us",
+        median_of(lambda one: one.cpu_sum_us, "hold"),
+        at_most=True,
+    ),
+    Goal("against row lock, 256 connections", 1.8, 2.5, "x", beside("row_lock", WIDE)),
+    Goal("the same, commit of 2 ms", 12, 20, "x", beside("row_lock", WIDE, "2 ms")),
+    Goal("against Redis Lua + insert, 256 connections", 1.5, 2.2, "x", beside("redis_lua", WIDE)),
+    Goal("the same, commit of 2 ms", 1.4, 2.0, "x", beside("redis_lua", WIDE, "2 ms")),
+    Goal("against one Ray call per request, 256 connections", 4, 6, "x", beside("ray_call", WIDE)),
+    Goal(
+        "one connection: p50 over one bare Ray call plus one commit",
+        1.5,
+        1.2,
+        "x",
+        against_floor,
+        at_most=True,
+    ),
+    Goal(
+        "sold-out 409, 256 connections, against bare echo",
+        0.50,
+        0.65,
+        "x",
+        beside(ECHO, WIDE, scenario="sold out"),
+    ),
+    Goal(
+        "holds at half the peak rate: p99",
+        60,
+        30,
+        "ms",
+        median_of(lambda one: one.p99_ms, "fixed rate"),
+        at_most=True,
+    ),
+    Goal(
+        "activation of an event with 100,000 live reservations",
+        1.0,
+        0.5,
+        "s",
+        extra("activation", "activation_s"),
+        at_most=True,
+    ),
+    Goal(
+        "longest stall of the pool's others meanwhile",
+        30,
+        10,
+        "ms",
+        extra("activation", "longest_stall_ms"),
+        at_most=True,
+    ),
+    Goal(
+        "memory of an active pooled event without reservations",
+        20,
+        8,
+        "KB",
+        extra("memory", "event_kb"),
+        at_most=True,
+    ),
+    Goal(
+        "memory of one live reservation in its owner",
+        1000,
+        700,
+        "B",
+        extra("memory", "reservation_bytes"),
+        at_most=True,
+    ),
+    Goal(
+        "owner killed under load: longest time without a success",
+        3.0,
+        2.0,
+        "s",
+        extra("failover", "longest_s"),
+        at_most=True,
+    ),
+)
+
+
+def judge(results: Results) -> list[Reached]:
+    return [Reached(goal, goal.value(results)) for goal in GOALS]
