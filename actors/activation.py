@@ -82,6 +82,9 @@ class Activations:
         for letter in letters:
             if letter.answered:
                 continue
+            if letter.ask.scope:
+                letter.answer(UNAVAILABLE)
+                continue
             held = self._held.get(letter.ask.inventory_id)
             self.fault(letter.ask.inventory_id)
             if held is not None:
@@ -125,6 +128,8 @@ class Activations:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, self._limits.retry_max_s)
                 self._give_up_on_late(inventory_id)
+        except Exception:
+            log.exception("activation broke", extra={"inventory": inventory_id, "owner": self._name})
         finally:
             self._tasks.pop(inventory_id, None)
             # What came after the last look, or what a bug left behind, must not wait for ever.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from typing import Any
 
 import psutil
@@ -98,6 +99,8 @@ class OwnerActor:
 
     async def _start(self) -> InventoryOwner:
         deployment = self._deployment
+        process = (ray.get_runtime_context().get_node_id(), self._process.pid, self._process.create_time())
+        _watchdog_handle(deployment).born.remote(self._name, process)
         store = PostgresOwnerStore(deployment.database_url)
         clock = StoreClock(store.now_ms, deployment.clock_skew_max_ms)
         await clock.start()
@@ -157,17 +160,26 @@ class WatchdogActor:
     """The Watchdog, in a process of its own."""
 
     def __init__(self, deployment: Deployment) -> None:
-        self._watchdog = Watchdog(_RayIncarnations(deployment))
+        self._incarnations = _RayIncarnations(deployment)
+        self._watchdog = Watchdog(self._incarnations)
+
+    def __repr__(self) -> str:
+        return WATCHDOG
+
+    async def born(self, owner: str, process: tuple[str, int, float]) -> None:
+        """A new incarnation tells its process (node, pid, create time): once stopped, it cannot any more."""
+        self._incarnations.processes[owner] = process
 
     async def check(self, owner: str) -> bool:
         return await self._watchdog.check(owner)
 
 
 class _RayIncarnations:
-    """Remembers the process of each owner that it has seen: a stopped one cannot tell any more."""
+    """The owners as Ray and this node's processes show them."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._namespace = deployment.namespace
+        self.processes: dict[str, tuple[str, int, float]] = {}
 
     async def health(self, owner: str) -> dict[str, object]:
         handle = ray.get_actor(owner, namespace=self._namespace)
@@ -175,8 +187,24 @@ class _RayIncarnations:
         return said
 
     async def end(self, owner: str) -> None:
+        """By signal where it is near, for Ray takes seven seconds to end a stopped process; else by Ray."""
+        node, pid, create_time = self.processes.get(owner, ("", 0, 0.0))
+        if node == ray.get_runtime_context().get_node_id() and _end_process(pid, create_time):
+            return
         handle = ray.get_actor(owner, namespace=self._namespace)
         await asyncio.to_thread(ray.kill, handle, no_restart=False)
+
+
+def _end_process(pid: int, create_time: float) -> bool:
+    """SIGKILL, unless the id has gone to another process meanwhile."""
+    try:
+        process = psutil.Process(pid)
+        if process.create_time() != create_time:
+            return False
+        process.send_signal(signal.SIGKILL)
+    except psutil.NoSuchProcess:
+        return False
+    return True
 
 
 def _actor(plain: type, **options: Any) -> Any:
@@ -190,12 +218,15 @@ def _owner_handle(deployment: Deployment, name: str) -> Any:
     return actor.remote(name, deployment)
 
 
+def _watchdog_handle(deployment: Deployment) -> Any:
+    return _actor(WatchdogActor, name=WATCHDOG, namespace=deployment.namespace).remote(deployment)
+
+
 def deploy(deployment: Deployment) -> None:
     """See to it that the watchdog, the timers and the pool's owners live. Safe to repeat."""
-    where = {"namespace": deployment.namespace}
-    _actor(WatchdogActor, name=WATCHDOG, **where).remote(deployment)
+    _watchdog_handle(deployment)
     timers = [
-        _actor(TimerActor, name=f"timer:{part}", **where).remote(part, deployment)
+        _actor(TimerActor, name=f"timer:{part}", namespace=deployment.namespace).remote(part, deployment)
         for part in range(deployment.timers)
     ]
     ray.get([timer.start.remote() for timer in timers])
@@ -224,7 +255,7 @@ class RayTransport:
 
     async def check(self, owner: str) -> None:
         try:
-            watchdog = ray.get_actor(WATCHDOG, namespace=self._deployment.namespace)
+            watchdog = await asyncio.to_thread(_watchdog_handle, self._deployment)
             await watchdog.check.remote(owner)
         except (ray.exceptions.RayError, ValueError) as error:
             log.warning("watchdog cannot be asked", extra={"error": repr(error)})
