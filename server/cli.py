@@ -1,0 +1,123 @@
+"""The `turnstile` command. Errors are one line on stderr and a non-zero exit code; a traceback means a bug."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from server.settings import Settings, WrongSettings, load_settings
+from server.settings_listing import env_example, help_text
+from server.supervisor.data_folder import read_endpoints
+from server.supervisor.failures import StartFailure
+
+EXIT_FAILED = 1
+EXIT_WRONG_SETTINGS = 2
+EXIT_INTERRUPTED = 130
+
+cli = typer.Typer(
+    name="turnstile",
+    help="Turnstile: a booking server. `turnstile serve` starts everything and says where it is.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+SETTINGS_HELP = "\b\nSettings, from the environment (or a .env file), with their defaults:\n\n\b\n" + help_text()
+
+
+def main() -> None:
+    """Entry of the console script."""
+    try:
+        cli()
+    except WrongSettings as problem:
+        _fail(str(problem), EXIT_WRONG_SETTINGS)
+    except StartFailure as failure:
+        _fail(str(failure), EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> None:
+    print("turnstile: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"turnstile {version('turnstile')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Turnstile: a booking server. `turnstile serve` starts everything and says where it is."""
+
+
+@cli.command(epilog=SETTINGS_HELP)
+def serve() -> None:
+    """Start PostgreSQL, Valkey, Ray and the front ends, migrate, and serve until Ctrl-C or SIGTERM."""
+    from server.supervisor.serve import serve as serve_until_stopped
+
+    serve_until_stopped(load_settings())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database of DATABASE_URL, or of the server running on TURNSTILE_DATA, up to date."""
+    from persistence.migrate import migrate as migrate_database
+
+    url = _database_url(load_settings())
+    try:
+        asyncio.run(migrate_database(url))
+    except Exception as error:
+        raise StartFailure(f"{type(error).__name__}: {error}".replace(url, "the database")) from error
+
+
+@cli.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say where the running server's parts are and whether each answers; exit code 1 if one does not."""
+    from server.supervisor.status import look, show
+
+    settings = load_settings()
+    endpoints = read_endpoints(settings.data)
+    if endpoints is None:
+        raise StartFailure(f"no server runs on data folder {settings.data.absolute()} (TURNSTILE_DATA)")
+    parts = asyncio.run(look(endpoints))
+    if as_json:
+        print(json.dumps({"parts": [asdict(part) for part in parts], "pids": endpoints["pids"]}, indent=2))
+    else:
+        show(parts, endpoints, Console())
+    if not all(part.answers for part in parts):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+def settings() -> None:
+    """Print every setting with its default, as a .env file."""
+    print(env_example(), end="")
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    endpoints = read_endpoints(settings.data)
+    if endpoints is None:
+        raise StartFailure("nothing to migrate: give DATABASE_URL, or start the server (it migrates by itself)")
+    return str(endpoints["database_url"])
+
+
+if __name__ == "__main__":
+    main()

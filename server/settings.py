@@ -1,0 +1,187 @@
+"""Every setting, its default and its bounds: the only file that reads the environment.
+
+A setting is one field of `Settings`; `turnstile serve --help` and `.env.example` are made from the fields
+(`server/settings_listing.py`; after a change: `make env-example`). A name ends in its unit. Variables are
+`TURNSTILE_` + the field's name in capitals, but for the three names every tool knows: DATABASE_URL, REDIS_URL and
+RAY_ADDRESS. A `.env` file in the working directory is read too; the environment wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "TURNSTILE_"
+SettingsProblem = ValueError
+
+
+def _shared_name(variable: str, field: str) -> AliasChoices:
+    """A variable without our prefix; the field's own name stays usable in Python."""
+    return AliasChoices(variable, field)
+
+
+class Settings(BaseSettings):
+    """What can be set. Immutable; one per process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    # -- where
+    host: str = Field("127.0.0.1", min_length=1, description="address the HTTP port is bound to")
+    port: int = Field(8080, ge=0, le=65535, description="HTTP port; 0 picks a free one")
+    data: Path = Field(
+        Path(".turnstile"), description="folder of the embedded servers' data, the logs and the generated secrets"
+    )
+    admin_token: SecretStr | None = Field(
+        None, min_length=16, description="operator's bearer token; unset: one is made and kept in the data folder"
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="front-end processes on the one port. One by default: it fills a core, and the owners, PostgreSQL"
+        " and the client need the others; on four cores and more set about half of them",
+    )
+    dashboard_port: int = Field(
+        8265, ge=0, le=65535, description="port of Ray's dashboard; 0 picks a free one, as does a taken 8265 if unset"
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=_shared_name("DATABASE_URL", "database_url"),
+        description="postgresql://user:password@host:port/name; unset: an embedded PostgreSQL",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias=_shared_name("REDIS_URL", "redis_url"),
+        description="redis://:password@host:port/0; unset: an embedded Valkey",
+    )
+    ray_address: str | None = Field(
+        None,
+        validation_alias=_shared_name("RAY_ADDRESS", "ray_address"),
+        description="host:port of a running Ray cluster's head; unset: an embedded one",
+    )
+
+    # -- HTTP
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call the API, comma-separated (https://shop.example); none"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks whose X-Forwarded-For is believed, comma-separated; none"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_sample_rate: float = Field(
+        0.01, ge=0, le=1, description="share of successful requests in the access log; every error is in it"
+    )
+    body_max_bytes: int = Field(65_536, ge=1_024, le=16_777_216, description="largest request body")
+    body_timeout_s: float = Field(
+        10, ge=0.1, le=300, description="a request whose head or body is not complete by then is ended"
+    )
+    keepalive_timeout_s: float = Field(75, ge=1, le=3_600, description="an idle connection is closed after it")
+    drain_timeout_s: float = Field(20, ge=0, le=600, description="how long requests under way may take at a stop")
+
+    # -- owners and gateway
+    request_deadline_ms: int = Field(5_000, ge=100, le=60_000, description="a command not decided by then is refused")
+    ask_timeout_ms: int = Field(2_000, ge=100, le=60_000, description="an owner's call overdue by it is looked into")
+    mailbox_max_commands: int = Field(20_000, ge=1, le=1_000_000, description="commands waiting in one owner")
+    batch_max_commands: int = Field(1_024, ge=1, le=65_536, description="commands in one call and one commit")
+    outbox_max_commands: int = Field(
+        20_000, ge=1, le=1_000_000, description="commands of one front end waiting for one owner"
+    )
+    outbox_max_calls: int = Field(2, ge=1, le=16, description="calls of one front end under way to one owner")
+    pool_owners: int = Field(4, ge=1, le=1_024, description="owners that share the events that are not dedicated")
+    timers: int = Field(2, ge=1, le=64, description="expiry timer actors")
+    hold_extensions_max: int = Field(1, ge=0, le=100, description="times one hold may be extended")
+    passivate_after_s: int = Field(300, ge=1, le=86_400, description="an inventory idle for it leaves its owner")
+    clock_skew_max_ms: int = Field(
+        500, ge=1, le=60_000, description="a process whose clock differs more from the store's refuses to own"
+    )
+
+    # -- reads and retention
+    availability_publish_ms: int = Field(
+        100, ge=1, le=10_000, description="least time between two published availabilities of one event"
+    )
+    availability_max_age_ms: int = Field(2_000, ge=100, le=60_000, description="a copy older than it is not served")
+    requests_retention_h: int = Field(24, ge=24, le=8_760, description="how long an Idempotency-Key is remembered")
+
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _known_scheme(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
+        allowed = ("postgresql",) if info.field_name == "database_url" else ("redis", "rediss")
+        if value is not None:
+            address = urlsplit(value.get_secret_value())
+            if address.scheme not in allowed or not address.hostname:
+                raise SettingsProblem(f"must look like {allowed[0]}://user:password@host:port/name")
+        return value
+
+    @field_validator("ray_address")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            host, _, port = value.rpartition(":")
+            if not host or not port.isdigit() or "/" in host:
+                raise SettingsProblem('must be host:port of the head (not "auto", "local" or ray://)')
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.batch_max_commands > self.mailbox_max_commands:
+            raise SettingsProblem(f"{PREFIX}BATCH_MAX_COMMANDS must not be over {PREFIX}MAILBOX_MAX_COMMANDS")
+        return self
+
+
+class WrongSettings(Exception):
+    """A setting that cannot be used; the message names the variable and fits one line."""
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field.upper()
+
+
+def load_settings(**given: Any) -> Settings:
+    """Settings from the environment, `given` (Python names) before it. Raises WrongSettings."""
+    _refuse_unknown()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise WrongSettings(_one_line(error)) from None
+
+
+def environment_for_child(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `changes`: what a child process is started with."""
+    return {**os.environ, **changes}
+
+
+def _refuse_unknown() -> None:
+    """A misspelt variable would be silently without effect, so it is an error."""
+    known = {variable_of(field) for field in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            raise WrongSettings(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first problem, with its variable's name, without the value: it may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    what = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return what
+    name = str(first["loc"][0])
+    return f"{variable_of(name) if name in Settings.model_fields else name}: {what[:1].lower()}{what[1:]}"

@@ -1,0 +1,1 @@
+"""The one process that starts, watches and ends every other: PostgreSQL, Valkey, Ray and the front ends."""

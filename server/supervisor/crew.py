@@ -1,0 +1,118 @@
+"""Keeps parts running: what dies is started again, with growing pauses, and nothing else is ended for it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from server.embedded.part import Part
+from server.supervisor.data_folder import DataFolder
+from server.supervisor.failures import StartFailure
+from server.supervisor.processes import Child, end
+from server.supervisor.progress import Progress
+
+PAUSE_FIRST_S = 0.1
+PAUSE_MAX_S = 10.0
+STEADY_AFTER_S = 10.0  # who lived this long begins with the first pause again
+EARLY_DEATHS_MAX = 3  # before anything has ever answered: then it is no accident
+
+
+@dataclass
+class _Kept:
+    part: Part
+    child: Child
+    task: asyncio.Task[None] | None = None
+    deaths: int = 0
+
+
+@dataclass
+class Crew:
+    """All running parts. `changed` is called whenever a part has another process."""
+
+    data: DataFolder
+    progress: Progress
+    changed: Callable[[], None] = lambda: None
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    after_restart: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    _kept: dict[str, _Kept] = field(default_factory=dict)
+    _stopping: bool = False
+
+    async def add(self, part: Part) -> None:
+        """Starts a part and keeps it. Raises StartFailure."""
+        kept = _Kept(part, await part.launch())
+        self._kept[part.name] = kept
+        self._note()
+        kept.task = asyncio.create_task(self._keep(kept))
+
+    def pids(self) -> dict[str, int]:
+        """The process of each part."""
+        return {name: kept.child.identity.pid for name, kept in self._kept.items()}
+
+    def deaths(self, prefix: str) -> int:
+        """How often parts of that name have died."""
+        return sum(kept.deaths for name, kept in self._kept.items() if name.startswith(prefix))
+
+    async def restart(self, prefix: str) -> None:
+        """Ends the processes of those parts; being kept, they come back."""
+        for name, kept in list(self._kept.items()):
+            if name.startswith(prefix):
+                await end(kept.child, signal.SIGKILL, 0)
+
+    async def stop(self, prefixes: tuple[str, ...]) -> None:
+        """Ends those parts, all at once, in order and with grace."""
+        self._stopping = True
+        gone = [kept for name, kept in self._kept.items() if name.startswith(prefixes)]
+        await asyncio.gather(*(self._stop_one(kept) for kept in gone))
+        for kept in gone:
+            del self._kept[kept.part.name]
+            kept.part.tidy()
+        self._note()
+
+    async def _stop_one(self, kept: _Kept) -> None:
+        if kept.task is not None:
+            kept.task.cancel()
+            await asyncio.wait([kept.task])
+        await end(kept.child, kept.part.stop_signal, kept.part.stop_grace_s, self.hurry)
+
+    async def _keep(self, kept: _Kept) -> None:
+        pause_s = PAUSE_FIRST_S
+        while True:
+            begun_s = time.monotonic()
+            code = await kept.child.wait()
+            kept.deaths += 1
+            if time.monotonic() - begun_s > STEADY_AFTER_S:
+                pause_s = PAUSE_FIRST_S
+            self.progress.line(f"{kept.part.name} ended ({_reason(code)}); starting it again")
+            await end(kept.child, signal.SIGKILL, 0)
+            pause_s = await self._launch_again(kept, pause_s)
+            self.progress.line(f"{kept.part.name} runs again ({kept.part.describe()})")
+            if after := self.after_restart.get(kept.part.name):
+                await after()
+
+    async def _launch_again(self, kept: _Kept, pause_s: float) -> float:
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, PAUSE_MAX_S)
+            try:
+                kept.child = await kept.part.launch()
+            except StartFailure as failure:
+                self.progress.line(f"{failure}; trying again in {pause_s:.1f} s")
+            else:
+                self._note()
+                return pause_s
+
+    def _note(self) -> None:
+        self.data.remember([kept.child.identity for kept in self._kept.values()])
+        self.changed()
+
+
+def _reason(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,29 @@
+"""Servers that were given by address are checked before anything of ours is started."""
+
+from __future__ import annotations
+
+from server.settings import Settings
+from server.supervisor.failures import StartFailure
+from server.supervisor.reachable import (
+    POSTGRES_PORT,
+    host_and_port,
+    port_answers,
+    postgres_answers,
+    redis_problem,
+)
+
+
+async def check_given_servers(settings: Settings) -> None:
+    """Raises StartFailure with one line that names the variable; never the password in it."""
+    if settings.database_url is not None:
+        host, port = host_and_port(settings.database_url.get_secret_value(), POSTGRES_PORT)
+        if not await postgres_answers(host, port):
+            raise StartFailure(f"DATABASE_URL: no PostgreSQL answers at {host}:{port}")
+    if settings.redis_url is not None:
+        url = settings.redis_url.get_secret_value()
+        if problem := await redis_problem(url):
+            raise StartFailure(f"REDIS_URL: {problem.replace(url, 'the server')}")
+    if settings.ray_address is not None:
+        host, _, port_text = settings.ray_address.rpartition(":")
+        if not await port_answers(host, int(port_text)):
+            raise StartFailure(f"RAY_ADDRESS: nothing answers at {settings.ray_address}")

@@ -1,0 +1,78 @@
+"""One front-end process: `python -m server.worker --fd N`, started by the supervisor on the socket it has bound.
+
+SIGTERM drains: `/readyz` turns 503, nothing new is accepted, what is under way ends, bounded by `drain_timeout_s`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+
+import uvloop
+from aiohttp import web
+
+from server.app import create_app
+from server.drain import DRAINING
+from server.settings import Settings, WrongSettings, load_settings
+from server.supervisor.listening import BACKLOG_MAX_CONNECTIONS
+from server.timeouts import ending_half_sent
+
+DRAIN_MARGIN_S = 2.0
+LINGERING_MAX_S = 5.0
+
+
+def main() -> None:
+    """Entry of the process."""
+    parser = argparse.ArgumentParser(prog="python -m server.worker", description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="file descriptor of the listening socket")
+    fd = parser.parse_args().fd
+    try:
+        settings = load_settings()
+    except WrongSettings as problem:
+        sys.exit(f"turnstile: {problem}")
+    uvloop.run(run(settings, socket.socket(fileno=fd)))
+
+
+async def run(settings: Settings, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _ask_to_stop, stop)
+    app = await create_app(settings)
+    app[DRAINING] = stop
+    runner = _runner(app, settings)
+    await runner.setup()
+    assert runner.server is not None
+    async with ending_half_sent(runner.server, settings.body_timeout_s):
+        await web.SockSite(runner, listener, backlog=BACKLOG_MAX_CONNECTIONS).start()
+        await stop.wait()
+        try:
+            await asyncio.wait_for(runner.cleanup(), settings.drain_timeout_s + DRAIN_MARGIN_S)
+        except TimeoutError:
+            print("turnstile: requests were still under way at the end of the drain", file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+def _ask_to_stop(stop: asyncio.Event) -> None:
+    """A second signal ends at once."""
+    if stop.is_set():
+        os._exit(1)
+    stop.set()
+
+
+def _runner(app: web.Application, settings: Settings) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=settings.keepalive_timeout_s,
+        lingering_time=min(settings.body_timeout_s, LINGERING_MAX_S),
+        shutdown_timeout=settings.drain_timeout_s,
+    )
+
+
+if __name__ == "__main__":
+    main()
