@@ -285,7 +285,8 @@ class Outbox:
             self._gateway.idle(self.owner)
 
     def _take(self) -> list[Pending]:
-        waiting, batch = self._waiting, []
+        waiting = self._waiting
+        batch: list[Pending] = []
         while waiting and len(batch) < self._limits.batch_max_commands:
             pending = waiting.popleft()
             if not pending.future.done():

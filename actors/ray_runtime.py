@@ -208,9 +208,16 @@ def _end_process(pid: int, create_time: float) -> bool:
 
 
 def _actor(plain: type, **options: Any) -> Any:
-    return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0, max_concurrency=CALLS_MAX_PER_ACTOR)(
-        plain
-    ).options(lifetime="detached", get_if_exists=True, **options)
+    remote: Any = ray.remote(plain)
+    return remote.options(
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+        max_concurrency=CALLS_MAX_PER_ACTOR,
+        lifetime="detached",
+        get_if_exists=True,
+        **options,
+    )
 
 
 def _owner_handle(deployment: Deployment, name: str) -> Any:
