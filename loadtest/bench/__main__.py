@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.bench import plan, plots, report, targets, wrk
+from loadtest.bench import further, plan, plots, report, targets, wrk
 from loadtest.bench.children import DidNotStart
 from loadtest.bench.plan import Options
 from loadtest.bench.results import Commit, Results
 from loadtest.bench.run import run
 
+OUT = Path("docs/benchmarks")
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
 COMMITS: dict[str, tuple[Commit, ...]] = {
@@ -24,7 +25,7 @@ COMMITS: dict[str, tuple[Commit, ...]] = {
     "2ms": ("2 ms",),
 }
 
-app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console()
 
 
@@ -52,9 +53,10 @@ def bench(
     commit_delay: Annotated[str, typer.Option(help="both: as the machine is, and 2 ms; none; 2ms.")] = "both",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Front-end processes, of each target.")] = 1,
     endpoints: Annotated[Path | None, typer.Option(help="endpoints.json of a running server to use.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the table, the plots and the raw JSON.")] = Path(
-        "docs/benchmarks"
-    ),
+    further_figures: Annotated[
+        bool, typer.Option("--further/--no-further", help="Also activation, memory, failover.")
+    ] = True,
+    out: Annotated[Path, typer.Option(help="Folder for the table, the plots and the raw JSON.")] = OUT,
 ) -> None:
     """Turnstile beside its peers in one run: rate, latency and CPU time per request. Needs wrk."""
     if context.invoked_subcommand is not None:
@@ -73,7 +75,31 @@ def bench(
         ),
         workers=workers,
     )
-    write(measured(options, endpoints), out)
+    results = measured(options, endpoints)
+    for figure in further.NAMES if further_figures and endpoints is None else ():
+        results.extra[figure] = further.measure(figure, workers, print_line)
+    write(results, out)
+
+
+@app.command("further")
+def further_only(
+    figure: Annotated[str, typer.Argument(help=f"One of {', '.join(further.NAMES)}; default: all.")] = "",
+    live: Annotated[int, typer.Option(min=100, help="Live reservations.")] = further.LIVE_RESERVATIONS,
+    kills: Annotated[
+        int, typer.Option(min=1, max=1000, help="How often the owner is killed.")
+    ] = further.KILLS,
+    out: Annotated[Path, typer.Option(help="Folder with the results of an earlier run, if any.")] = OUT,
+) -> None:
+    """Only the figures that need no peers; they are put into the results that are there."""
+    earlier = out / "results.json"
+    results = msgspec.json.decode(earlier.read_bytes(), type=Results) if earlier.exists() else Results({}, {})
+    for name in chosen(figure, further.NAMES, "figure"):
+        results.extra[name] = further.measure(name, 1, print_line, live, kills)
+    write(results, out)
+
+
+def print_line(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def measured(options: Options, endpoints: Path | None) -> Results:
@@ -84,7 +110,7 @@ def measured(options: Options, endpoints: Path | None) -> Results:
         task = progress.add_task(f"about {minutes:.0f} min", total=plan.case_count(options))
 
         def show(text: str) -> None:
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            print_line(text)
             if "round" in text:
                 progress.advance(task)
 

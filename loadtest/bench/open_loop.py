@@ -11,6 +11,7 @@ JSON.
 
 import argparse
 import asyncio
+import math
 import time
 from collections import Counter, deque
 
@@ -48,7 +49,7 @@ def percentile(values: list[float], percent: float) -> float:
     if not values:
         return 0.0
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
 
 
 class Record:

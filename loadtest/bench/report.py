@@ -24,6 +24,7 @@ def markdown(results: Results) -> str:
     for scenario in SCENARIOS:
         parts += scenario_part(results, scenario)
     parts += ["## What it costs besides", besides(results)]
+    parts += further(results)
     parts += troubles(results)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -37,6 +38,8 @@ def table(header: list[str], rows: Rows) -> str:
 def machine(results: Results) -> str:
     told = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     options = results.options
+    if not options:
+        return ""
     return (
         f"Machine: {told}. Load generator (wrk, one thread) on the same cores. {options['rounds']} round(s) "
         f"of {options['seconds']} s per case, {options['workers']} front-end process(es) each; medians."
@@ -153,6 +156,14 @@ def floors_line(results: Results) -> str:
         for floor in results.floors
     ]
     return f"Medians of one bare Ray call and one bare commit, in us: {'; '.join(told)}." if told else ""
+
+
+def further(results: Results) -> list[str]:
+    rows = [
+        [figure, ", ".join(f"{name} {value}" for name, value in found.items())]
+        for figure, found in results.extra.items()
+    ]
+    return ["## Further figures", table(["", "measured"], rows)] if rows else []
 
 
 def troubles(results: Results) -> list[str]:

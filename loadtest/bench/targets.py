@@ -35,7 +35,7 @@ PEERS = {
     "echo": Peer("bare aiohttp echo", ()),
     "row_lock": Peer("PostgreSQL row lock, one statement", (groups.POSTGRES,)),
     "redis_lua": Peer("Redis Lua, then PostgreSQL insert", (groups.POSTGRES, groups.VALKEY)),
-    "redis_pipelined": Peer("the same, Redis pipelined", (groups.POSTGRES, groups.VALKEY)),
+    "redis_pipelined": Peer("Redis Lua pipelined, then insert", (groups.POSTGRES, groups.VALKEY)),
     "ray_call": Peer("one Ray call per request", (groups.POSTGRES, groups.OWNER, groups.RAY)),
     "skip_locked": Peer("PostgreSQL SKIP LOCKED rows", (groups.POSTGRES,), quota=TICKET_ROWS),
 }

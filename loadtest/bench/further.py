@@ -1,0 +1,30 @@
+"""Figures that need a server of their own and no peers: activation, memory, failover."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loadtest.bench import activation, failover, memory, stack
+from loadtest.bench.stack import Stack
+
+LIVE_RESERVATIONS = 100_000
+EVENTS = 1_000
+KILLS = 30
+NAMES = ("activation", "memory", "failover")
+
+Show = Callable[[str], None]
+
+
+def measure(
+    name: str, workers: int, show: Show, live: int = LIVE_RESERVATIONS, kills: int = KILLS
+) -> dict[str, Any]:
+    measures: Mapping[str, tuple[Mapping[str, str], Callable[[Stack], dict[str, Any]]]] = {
+        "activation": (activation.SETTINGS, lambda server: activation.measure(server, live, show)),
+        "memory": (memory.SETTINGS, lambda server: memory.measure(server, EVENTS, live, show)),
+        "failover": (failover.SETTINGS, lambda server: failover.measure(server, kills, show)),
+    }
+    settings, take = measures[name]
+    show(f"{name}: starting the server")
+    with stack.started(workers, settings) as server:
+        found = take(server)
+    show(f"{name}: {found}")
+    return found
