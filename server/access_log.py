@@ -1,0 +1,83 @@
+"""One line per request that is worth one: each fault of the server, and a sample of the rest.
+
+An answer of 4xx is an answer: sold out, a thousand times a second, is sampled like success. Faults are
+logged up to a bound per second, because the overloaded server is the one that must not drown in its log.
+"""
+
+from __future__ import annotations
+
+import random
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from time import monotonic, perf_counter
+
+import structlog
+from aiohttp import web
+
+FAULTS_LOGGED_MAX_PER_S = 50
+
+_log = structlog.get_logger("turnstile.http")
+
+
+class AccessLog:
+    """Decides what is logged, and writes it."""
+
+    def __init__(self, sample_rate: float, trusted_proxies: tuple[str, ...]) -> None:
+        self._rate = sample_rate
+        self._trusted: list[IPv4Network | IPv6Network] = [
+            ip_network(proxy, strict=False) for proxy in trusted_proxies
+        ]
+        self._second = 0
+        self._faults = 0
+
+    def answered(
+        self, request: web.BaseRequest, route: str, status: int, request_id: str, begun_s: float
+    ) -> None:
+        """Log this request if it is a fault, or if it is its turn."""
+        if status < 500:
+            if random.random() >= self._rate:
+                return
+        elif self._over_bound():
+            return
+        _log.info(
+            "request",
+            method=request.method,
+            route=route,
+            path=request.rel_url.raw_path,
+            status=status,
+            ms=round((perf_counter() - begun_s) * 1000, 2),
+            client=self.client(request),
+            request_id=request_id,
+        )
+
+    def failed(self, request_id: str, route: str, error: Exception) -> None:
+        """Log an exception that no handler expected, with its traceback."""
+        if not self._over_bound():
+            _log.error("request failed", route=route, request_id=request_id, exc_info=error)
+
+    def client(self, request: web.BaseRequest) -> str:
+        """The peer, or whom the trusted proxies name: the last address that is not theirs."""
+        client = request.remote or ""
+        forwarded = request.headers.get("X-Forwarded-For", "") if self._trusted else ""
+        for hop in reversed([client, *forwarded.split(",")][1:]):
+            if not self._is_trusted(client) or not _is_address(hop.strip()):
+                break
+            client = hop.strip()
+        return client
+
+    def _is_trusted(self, address: str) -> bool:
+        return _is_address(address) and any(ip_address(address) in network for network in self._trusted)
+
+    def _over_bound(self) -> bool:
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._faults = second, 0
+        self._faults += 1
+        return self._faults > FAULTS_LOGGED_MAX_PER_S
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

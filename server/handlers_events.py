@@ -1,0 +1,186 @@
+"""Events: make, show, list, change, pause and resume, and what is available of them."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+from aiohttp import web
+from multidict import istr
+
+from domain.event_messages import (
+    ChangeEvent,
+    CreateEvent,
+    EventCommand,
+    EventReplies,
+    EventReply,
+    PauseSale,
+    ResumeSale,
+)
+from domain.messages import Rejected
+from server import views
+from server.bodies import Payload, read_body
+from server.ids import id_bytes, parse_event_id, parse_id, uuid7
+from server.keys import key_of
+from server.paging import cursor_of, parse_query, sort_key_of
+from server.parts import Parts
+from server.payloads import EventPatch, NewEvent, Nothing, PageQuery
+from server.problems import Problem, invalid, not_found, refusal
+from server.reads import Availability
+from server.replies import Reply
+from server.terms import change_of, terms_of
+
+IF_MATCH = istr("If-Match")
+IF_NONE_MATCH = istr("If-None-Match")
+AVAILABILITIES_KEPT_MAX = 1024
+_NEW = Payload(NewEvent)
+_PATCH = Payload(EventPatch)
+_NOTHING = Payload(Nothing)
+_TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s",]+)')
+
+
+class EventHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._rendered: dict[str, tuple[Availability, bytes]] = {}
+
+    async def create(self, request: web.BaseRequest) -> Reply:
+        parts = self._parts
+        parts.access.require_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _NEW.parse(request, body)
+        terms = terms_of(wanted, parts.options.hold_extensions_max)
+        event_id = uuid7(parts.reads.now_ms())
+        owner = owner_of(event_id, wanted.placement == "dedicated", parts.options.pool_owners)
+        answer = await parts.gateway.create(
+            CreateEvent(event_id, terms), owner, key_of(request, body, operator=True)
+        )
+        parts.metrics.commanded(CreateEvent, answer)
+        if isinstance(answer, Rejected):
+            return refusal(answer)
+        assert isinstance(answer, EventReply)
+        return _event(answer, 201, f"Location: /api/v1/events/{answer.id}\r\n".encode())
+
+    async def show(self, request: web.BaseRequest, event_text: str) -> Reply:
+        return _event(await self._found(event_text))
+
+    async def list_all(self, request: web.BaseRequest) -> Reply:
+        query = parse_query(request, PageQuery)
+        after = sort_key_of(query.cursor, tuple[int, str])
+        if after is not None and parse_id(after[1]) is None:
+            raise invalid("cursor", "Not a cursor of this list.")
+        found = await self._parts.reads.events(after, query.limit + 1)
+        shown = found[: query.limit]
+        last = shown[-1] if len(found) > query.limit else None
+        following = cursor_of((last.terms.starts_at_ms, last.id)) if last else None
+        return Reply(200, views.page([views.event_view(event) for event in shown], following))
+
+    async def change(self, request: web.BaseRequest, event_text: str) -> Reply:
+        parts = self._parts
+        parts.access.require_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _PATCH.parse(request, body)
+        event_id = _event_id(event_text)
+        priced = any(kind.price for kind in wanted.ticket_types)
+        currency = (await self._found(event_text)).terms.currency if priced else ""
+        command = ChangeEvent(change_of(wanted, currency), await self._if_version(request, event_text))
+        return self._shown(command, await parts.gateway.ask(event_id, command))
+
+    async def pause(self, request: web.BaseRequest, event_text: str) -> Reply:
+        return await self._switch(request, event_text, PauseSale())
+
+    async def resume(self, request: web.BaseRequest, event_text: str) -> Reply:
+        return await self._switch(request, event_text, ResumeSale())
+
+    async def ticket_type(self, request: web.BaseRequest, event_text: str, code: str) -> Reply:
+        for kind in views.ticket_type_views(await self._found(event_text)):
+            if kind.code == code:
+                return Reply(200, views.encode(kind))
+        raise not_found("ticket type")
+
+    async def availability(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Asked a hundred times for each sale: what was rendered for a copy serves as long as the copy."""
+        parts = self._parts
+        event_id = parse_event_id(event_text)
+        found = await parts.reads.availability(event_id) if event_id else None
+        if found is None:
+            raise not_found("event")
+        parts.metrics.availability_age_ms = max(0, parts.reads.now_ms() - found.at_ms)
+        tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.sequence
+        if _matches(request.headers.get(IF_NONE_MATCH), found.sequence):
+            return Reply(304, b"", tag, content_type="")
+        return Reply(200, self._render(found), tag)
+
+    def _render(self, found: Availability) -> bytes:
+        kept = self._rendered.get(found.event_id)
+        if kept is not None and kept[0] is found:
+            return kept[1]
+        if len(self._rendered) >= AVAILABILITIES_KEPT_MAX:
+            self._rendered.clear()
+        body = views.availability(found)
+        self._rendered[found.event_id] = (found, body)
+        return body
+
+    async def _switch(
+        self, request: web.BaseRequest, event_text: str, command: PauseSale | ResumeSale
+    ) -> Reply:
+        parts = self._parts
+        parts.access.require_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        if body:
+            _NOTHING.parse(request, body)
+        key = key_of(request, body, operator=True)
+        return self._shown(command, await parts.gateway.ask(_event_id(event_text), command, key))
+
+    async def _found(self, event_text: str) -> EventReply:
+        found = await self._parts.reads.event(_event_id(event_text))
+        if found is None:
+            raise not_found("event")
+        return found
+
+    async def _if_version(self, request: web.BaseRequest, event_text: str) -> int | None:
+        """The version that If-Match names; of several, the present one if it is among them."""
+        given = request.headers.get(IF_MATCH)
+        if given is None or given.strip() == "*":
+            return None
+        versions = _versions(given)
+        if len(versions) > 1:
+            versions &= {(await self._found(event_text)).version}
+        if not versions:
+            raise Problem("stale", "If-Match names no version that the event has.")
+        return versions.pop()
+
+    def _shown(self, command: EventCommand, answer: EventReplies) -> Reply:
+        self._parts.metrics.commanded(type(command), answer)
+        if isinstance(answer, Rejected):
+            return refusal(answer)
+        assert isinstance(answer, EventReply)
+        return _event(answer)
+
+
+def owner_of(event_id: str, dedicated: bool, pool_owners: int) -> str:
+    """The name of the owner that a new event is given to."""
+    return f"event:{event_id}" if dedicated else f"pool:{zlib.crc32(id_bytes(event_id)) % pool_owners}"
+
+
+def _event(reply: EventReply, status: int = 200, lines: bytes = b"") -> Reply:
+    return Reply(status, views.encode(views.event_view(reply)), b'ETag: "%d"\r\n%b' % (reply.version, lines))
+
+
+def _event_id(event_text: str) -> str:
+    event_id = parse_event_id(event_text)
+    if event_id is None:
+        raise not_found("event")
+    return event_id
+
+
+def _versions(header: str) -> set[int]:
+    """The versions among a header's entity tags; weak and unquoted ones are taken for what they mean."""
+    tags = [quoted or bare for quoted, bare in _TAG.findall(header)]
+    return {int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 16}
+
+
+def _matches(header: str | None, sequence: int) -> bool:
+    return header is not None and (header.strip() == "*" or sequence in _versions(header))

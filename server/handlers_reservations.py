@@ -1,0 +1,167 @@
+"""Reservations: place, show, change, extend, confirm, cancel, list.
+
+A command takes its event from the path or from the token, never from a read; only an operator, who has no
+token, costs one. The owner's answer is shown as it is; reads show a hold past its end as expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from domain.event_messages import (
+    CancelReservation,
+    ChangeHold,
+    ConfirmReservation,
+    EventCommand,
+    EventReplies,
+    ExtendHold,
+    PlaceHold,
+    ReservationReply,
+    Wanted,
+)
+from domain.messages import Rejected
+from server import views
+from server.bodies import Payload, read_body
+from server.ids import parse_event_id, parse_id, uuid7
+from server.keys import key_of
+from server.paging import cursor_of, parse_query, sort_key_of
+from server.parts import Parts
+from server.payloads import NewReservation, Nothing, ReservationPatch, ReservationsQuery, WantedLine
+from server.problems import invalid, not_found, refusal
+from server.reads import FoundReservation
+from server.replies import Reply
+
+_NEW = Payload(NewReservation)
+_PATCH = Payload(ReservationPatch)
+_NOTHING = Payload(Nothing)
+
+
+class ReservationHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def place(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """The hot path."""
+        parts = self._parts
+        event_id = parse_event_id(event_text)
+        if event_id is None:
+            raise not_found("event")
+        operator = parts.access.is_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _NEW.parse(request, body)
+        command = PlaceHold(
+            uuid7(parts.reads.now_ms()),
+            _lines(wanted.lines),
+            parts.customers.key(wanted.customer.email),
+            views.encode(wanted.customer),
+            not operator,
+        )
+        answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator))
+        parts.metrics.commanded(PlaceHold, answer)
+        if isinstance(answer, Rejected):
+            return refusal(answer)
+        assert isinstance(answer, ReservationReply)
+        # A replay brings the reservation that the key made first, so its id is the one to go by.
+        reservation_id = answer.reservation.id
+        token = parts.access.token(event_id, reservation_id)
+        location = f"Location: /api/v1/reservations/{reservation_id}\r\n"
+        return Reply(201, views.reservation(event_id, answer, token), location.encode())
+
+    async def show(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        found = await self._found(request, reservation_text)
+        current = views.as_read(found.reply, self._parts.reads.now_ms())
+        return Reply(200, views.reservation(found.event_id, current))
+
+    async def change(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        body = await read_body(request, self._parts.options.body_max_bytes)
+        reservation_id, event_id, _ = await self._addressed(request, reservation_text)
+        lines = _lines(_PATCH.parse(request, body).lines)
+        command = ChangeHold(reservation_id, lines)
+        return self._shown(event_id, command, await self._parts.gateway.ask(event_id, command))
+
+    async def extend(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        return await self._act(request, reservation_text, ExtendHold)
+
+    async def confirm(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        return await self._act(request, reservation_text, ConfirmReservation)
+
+    async def cancel(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        return await self._act(request, reservation_text, CancelReservation)
+
+    async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
+        parts = self._parts
+        parts.access.require_operator(request)
+        event_id = parse_event_id(event_text)
+        query = parse_query(request, ReservationsQuery)
+        after = sort_key_of(query.cursor, str)
+        if after is not None and parse_id(after) is None:
+            raise invalid("cursor", "Not a cursor of this list.")
+        if event_id is None or await parts.reads.event(event_id) is None:
+            raise not_found("event")
+        now_ms = parts.reads.now_ms()
+        status = query.status or None
+        found = await parts.reads.reservations(event_id, status, after, query.limit + 1, now_ms)
+        items = [
+            views.reservation_view(event_id, views.as_read(one.reply, now_ms)) for one in found[: query.limit]
+        ]
+        following = cursor_of(items[-1].id) if len(found) > query.limit else None
+        return Reply(200, views.page(items, following))
+
+    async def _act(
+        self, request: web.BaseRequest, reservation_text: str, make: Callable[[str], EventCommand]
+    ) -> Reply:
+        """A command that is all said by its path."""
+        body = await read_body(request, self._parts.options.body_max_bytes)
+        if body:
+            _NOTHING.parse(request, body)
+        reservation_id, event_id, operator = await self._addressed(request, reservation_text)
+        command = make(reservation_id)
+        answer = await self._parts.gateway.ask(event_id, command, key_of(request, body, operator))
+        return self._shown(event_id, command, answer)
+
+    async def _addressed(self, request: web.BaseRequest, reservation_text: str) -> tuple[str, str, bool]:
+        """Reservation, event, and whether an operator asks: once the caller is found to be entitled."""
+        reservation_id = parse_id(reservation_text)
+        if reservation_id is None:
+            raise not_found("reservation")
+        access = self._parts.access
+        if not access.is_operator(request):
+            return reservation_id, access.event_of(request, reservation_id), False
+        found = await self._parts.reads.reservation(reservation_id)
+        if found is None:
+            raise not_found("reservation")
+        return reservation_id, found.event_id, True
+
+    async def _found(self, request: web.BaseRequest, reservation_text: str) -> FoundReservation:
+        reservation_id = parse_id(reservation_text)
+        if reservation_id is None:
+            raise not_found("reservation")
+        access = self._parts.access
+        event_id = None if access.is_operator(request) else access.event_of(request, reservation_id)
+        found = await self._parts.reads.reservation(reservation_id)
+        if found is None or event_id not in (None, found.event_id):
+            raise not_found("reservation")
+        return found
+
+    def _shown(self, event_id: str, command: EventCommand, answer: EventReplies) -> Reply:
+        self._parts.metrics.commanded(type(command), answer)
+        if isinstance(answer, Rejected):
+            return refusal(answer)
+        assert isinstance(answer, ReservationReply)
+        return Reply(200, views.reservation(event_id, answer))
+
+
+def _lines(wanted: tuple[WantedLine, ...]) -> Wanted:
+    """As the rules take them; a type that comes twice is said here, without asking."""
+    lines = tuple([(line.ticket_type, line.quantity) for line in wanted])
+    if len(lines) > 1:
+        seen: set[str] = set()
+        for position, (code, _) in enumerate(lines):
+            if code in seen:
+                raise invalid(f"lines[{position}].ticket_type", "Each ticket type once.")
+            seen.add(code)
+    return lines

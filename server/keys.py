@@ -1,0 +1,36 @@
+"""Idempotency-Key: from the header to what an owner compares.
+
+A key's scope is the caller (all guests are one), the method and the full path: the same text elsewhere is
+another key. The owner records what the key did and under which body, and gives the same reply again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from aiohttp import web
+from multidict import istr
+
+from actors.gateway import Key
+from server.problems import invalid
+
+IDEMPOTENCY_KEY = istr("Idempotency-Key")
+KEY_MAX_CHARACTERS = 255
+_VISIBLE = re.compile(r"[!-~]{1,%d}" % KEY_MAX_CHARACTERS)
+_DIGEST_BYTES = 16
+
+
+def key_of(request: web.BaseRequest, body: bytes, operator: bool) -> Key | None:
+    """None where the client gave no key: then a retry is a new request."""
+    text = request.headers.get(IDEMPOTENCY_KEY)
+    if text is None:
+        return None
+    if not _VISIBLE.fullmatch(text):
+        raise invalid("Idempotency-Key", f"1 to {KEY_MAX_CHARACTERS} visible ASCII characters.")
+    scope = "operator" if operator else "guest"
+    identity = "\0".join((scope, request.method, request.rel_url.raw_path, text)).encode()
+    return Key(
+        hashlib.blake2b(identity, digest_size=_DIGEST_BYTES).digest(),
+        hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest(),
+    )

@@ -1,0 +1,185 @@
+"""The OpenAPI 3.1 document, made of the routes and of the types that parse and render.
+
+Nothing is described by hand that a type knows: schemas and bounds come from the payload types, parameters
+from paths and query types, errors from what a route takes and from the problems it names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from apispec import APISpec
+
+from server.keys import KEY_MAX_CHARACTERS
+from server.payloads import CODE_MAX_CHARACTERS
+from server.problems import TABLE, ProblemBody
+from server.replies import PROBLEM
+from server.routes import Route, Who
+from server.views import CustomerView
+
+REF = "#/components/schemas/{name}"
+_PLACE = re.compile(r"{(\w+)}")
+_UUID = {"type": "string", "format": "uuid"}
+_PLACES: dict[str, dict[str, Any]] = {
+    "event_id": _UUID,
+    "reservation_id": _UUID,
+    "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
+    "file": {"type": "string"},
+}
+_REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Idempotency-Key": (
+        "Makes a retry safe: the same key, path and body get the same answer again, for 24 h at least.",
+        {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS, "pattern": "^[!-~]+$"},
+    ),
+    "If-Match": ("Only if the event still has this version.", {"type": "string"}),
+    "If-None-Match": ("Answers 304 if the sequence is still this one.", {"type": "string"}),
+}
+_REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ETag": ("The version (of an event) or sequence (of an availability), quoted.", {"type": "string"}),
+    "Location": ("Path of what was made.", {"type": "string"}),
+    "Cache-Control": ("A copy must be asked about before it is used.", {"type": "string"}),
+    "Retry-After": ("Seconds after which another try makes sense.", {"type": "integer", "minimum": 0}),
+    "Allow": ("The methods there are.", {"type": "string"}),
+    "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
+    "X-Request-Id": ("The request's id, yours where you sent a sane one.", {"type": "string"}),
+}
+_SECURITY: dict[Who, list[dict[str, list[str]]]] = {
+    Who.ANYONE: [],
+    Who.GUEST: [{}, {"operator": []}],
+    Who.HOLDER: [{"reservation": []}, {"operator": []}],
+    Who.OPERATOR: [{"operator": []}],
+}
+
+
+def document(routes: Iterable[Route], version: str) -> bytes:
+    """The document as JSON."""
+    routes = list(routes)
+    spec = APISpec(
+        "Turnstile",
+        version,
+        "3.1.0",
+        info={"description": "A booking server for the minute when everybody wants the same thing."},
+    )
+    spec.components.security_scheme("operator", {"type": "http", "scheme": "bearer"})
+    spec.components.security_scheme(
+        "reservation", {"type": "apiKey", "in": "header", "name": "Reservation-Token"}
+    )
+    schemas, components = _schemas(routes)
+    for name, component in components.items():
+        spec.components.schema(name, component)
+    for path in dict.fromkeys(route.path for route in routes):
+        operations = {
+            route.method.lower(): _operation(route, schemas) for route in routes if route.path == path
+        }
+        spec.path(path, operations=operations)
+    return msgspec.json.encode(spec.to_dict())
+
+
+def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """For each type that is used a schema, and the named ones that these refer to."""
+    kinds = {route.answer for route in routes} | {route.body for route in routes if route.body}
+    ordered = sorted(kinds, key=str)
+    made, components = msgspec.json.schema_components([*ordered, ProblemBody, CustomerView], ref_template=REF)
+    # A stored contact is embedded as it is, which a type cannot say.
+    reservation = components["ReservationView"]["properties"]
+    reservation["customer"] = {"anyOf": [{"$ref": REF.format(name="CustomerView")}, {"type": "null"}]}
+    for name in ("expires_at", "created_at"):
+        reservation[name] = {"type": "string", "format": "date-time"}
+    components["OwnerView"]["additionalProperties"] = True
+    return dict(zip([*ordered, ProblemBody], made, strict=False)), components
+
+
+def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.method.lower()}{re.sub(r'[^a-z0-9]+', '_', route.path.lower()).rstrip('_')}",
+        "summary": route.summary,
+        "tags": [route.tag],
+        "parameters": _parameters(route),
+        "responses": _responses(route, schemas),
+        "security": _SECURITY[route.who],
+    }
+    if route.body is not None:
+        content = {"application/json": {"schema": schemas[route.body]}}
+        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    places = [
+        {"name": name, "in": "path", "required": True, "schema": _PLACES[name]}
+        for name in _PLACE.findall(route.path)
+    ]
+    headers = (*route.request_headers, "Idempotency-Key") if route.keyed else route.request_headers
+    return [*places, *_query_parameters(route), *(_header(name) for name in headers)]
+
+
+def _header(name: str) -> dict[str, Any]:
+    description, schema = _REQUEST_HEADERS[name]
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    _, components = msgspec.json.schema_components([route.query], ref_template=REF)
+    parameters = []
+    for name, schema in components[route.query.__name__]["properties"].items():
+        if "$ref" in schema:
+            schema = components[schema["$ref"].rpartition("/")[2]]
+        description = schema.pop("description", "") if isinstance(schema, dict) else ""
+        parameters.append(
+            {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+        )
+    return parameters
+
+
+def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "As asked.", "headers": _reply_headers(route.reply_headers)}
+    success["content"] = {route.media: {"schema": schemas[route.answer]}}
+    responses = {str(route.status): success}
+    if "If-None-Match" in route.request_headers:
+        responses["304"] = {"description": "Unchanged.", "headers": _reply_headers(route.reply_headers)}
+    by_status: dict[int, list[str]] = {}
+    for code in problems_of(route):
+        by_status.setdefault(TABLE[code][0], []).append(code)
+    for status, codes in sorted(by_status.items()):
+        responses[str(status)] = _problem(status, codes, schemas[ProblemBody])
+    return responses
+
+
+def problems_of(route: Route) -> list[str]:
+    """Every code that the route can answer with."""
+    codes = ["internal", *route.problems]
+    if route.bare or route.query.__struct_fields__ or route.body:
+        codes.append("invalid")
+    if route.body:
+        codes += ["malformed", "too_large"]
+    if route.who is not Who.ANYONE:
+        codes.append("unauthorized")
+    if "{" in route.path:
+        codes.append("not_found")
+    if route.keyed:
+        codes += ["key_reused", "invalid"]
+    if route.asks_owner:
+        codes += ["overloaded", "unavailable"]
+    if route.tag in ("events", "reservations"):
+        codes += ["unavailable", "rate_limited"]
+    return sorted(set(codes))
+
+
+def _problem(status: int, codes: list[str], schema: dict[str, Any]) -> dict[str, Any]:
+    headers = ["Retry-After"] if status in (423, 429, 503) else ["WWW-Authenticate"] if status == 401 else []
+    described = "; ".join(f"`{code}`: {TABLE[code][1]}" for code in codes)
+    return {
+        "description": described,
+        "headers": _reply_headers(headers),
+        "content": {PROBLEM: {"schema": schema}},
+    }
+
+
+def _reply_headers(names: Iterable[str]) -> dict[str, Any]:
+    return {
+        name: {"description": _REPLY_HEADERS[name][0], "schema": _REPLY_HEADERS[name][1]}
+        for name in (*names, "X-Request-Id")
+    }

@@ -1,0 +1,49 @@
+"""What the handlers are composed of: handed to each of them, made in `server/app.py` or in a test."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from actors.gateway import Gateway
+from server.access import Access
+from server.customers import CustomerKeys
+from server.metrics import Metrics
+from server.reads import Reads
+
+
+@dataclass(slots=True, frozen=True)
+class Options:
+    """The settings that requests feel."""
+
+    body_max_bytes: int = 65_536
+    pool_owners: int = 4
+    hold_extensions_max: int = 1
+    log_sample_rate: float = 0.01
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    ready_timeout_s: float = 2.0
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether this front end wants more requests. `stop` is set when it is about to end."""
+
+    stop: asyncio.Event | None = None
+
+    @property
+    def draining(self) -> bool:
+        return self.stop is not None and self.stop.is_set()
+
+
+@dataclass(slots=True, frozen=True)
+class Parts:
+    """Everything a handler may use."""
+
+    gateway: Gateway
+    reads: Reads
+    access: Access
+    customers: CustomerKeys
+    options: Options
+    metrics: Metrics
+    health: Health

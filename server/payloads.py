@@ -1,0 +1,202 @@
+"""What clients send: the types that parse and check bodies and queries, and that the document is made of.
+
+Every bound stands here as a constraint, so that the check and the document cannot differ. What one field
+alone cannot say (one currency, no type twice, times in order) is checked after, here or by the rules.
+Strings are counted in characters.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from domain.event_change import (
+    HOLD_DURATION_MAX_S,
+    HOLD_DURATION_MIN_S,
+    HOLD_EXTENSIONS_MAX,
+    PRICE_MAX,
+    QUOTA_MAX,
+    TICKET_TYPES_MAX,
+)
+from domain.event_messages import Status
+
+NAME_MAX_CHARACTERS = 200
+DESCRIPTION_MAX_CHARACTERS = 10_000
+CODE_MAX_CHARACTERS = 64
+EMAIL_MAX_CHARACTERS = 254
+LINES_MAX = 100
+QUANTITY_MAX_TICKETS = 10_000
+PAGE_MAX_ITEMS = 200
+PAGE_DEFAULT_ITEMS = 50
+CURSOR_MAX_CHARACTERS = 200
+
+_CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_EMAIL_PATTERN = r"^\s*[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]+\s*$"
+
+Text = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
+Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_CHARACTERS)]
+TypeCode = Annotated[str, Meta(min_length=1, max_length=CODE_MAX_CHARACTERS, pattern=_CODE_PATTERN)]
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=EMAIL_MAX_CHARACTERS,
+        pattern=_EMAIL_PATTERN,
+        description="One address is one customer: white space around it, case and Unicode form (NFKC) do not matter.",
+    ),
+]
+Moment = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        description="RFC 3339 with an offset, from 1970-01-01 to 9998-12-31 UTC; cut to milliseconds.",
+    ),
+]
+Quota = Annotated[int, Meta(ge=0, le=QUOTA_MAX)]
+MaxPerOrder = Annotated[int, Meta(ge=1, le=QUANTITY_MAX_TICKETS)]
+MaxPerCustomer = Annotated[int, Meta(ge=1, le=QUOTA_MAX)]
+HoldDuration = Annotated[int, Meta(ge=HOLD_DURATION_MIN_S, le=HOLD_DURATION_MAX_S)]
+HoldExtensions = Annotated[int, Meta(ge=0, le=HOLD_EXTENSIONS_MAX)]
+Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX_TICKETS)]
+
+
+class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What comes from outside: nothing in it is unknown."""
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+class Money(Payload, frozen=True):
+    """An amount in minor units of a currency (ISO 4217)."""
+
+    amount: Annotated[int, Meta(ge=0, le=PRICE_MAX)]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+
+
+class NewTicketType(Payload, frozen=True):
+    """A priced class of admission."""
+
+    code: TypeCode
+    name: Text
+    quota: Quota
+    price: Money
+    max_per_order: MaxPerOrder | None = None
+
+
+NewTicketTypes = Annotated[tuple[NewTicketType, ...], Meta(min_length=1, max_length=TICKET_TYPES_MAX)]
+
+
+class NewEvent(Payload, frozen=True):
+    """`sales_end` left out means: when it starts. Without `cancel_until` what is confirmed is final."""
+
+    name: Text
+    starts_at: Moment
+    ticket_types: NewTicketTypes
+    ends_at: Moment | None = None
+    venue: Text | None = None
+    description: Description | None = None
+    sales_start: Moment | None = None
+    sales_end: Moment | None = None
+    capacity: Quota | None = None
+    hold_duration_s: HoldDuration = 900
+    max_per_customer: MaxPerCustomer | None = None
+    cancel_until: Moment | None = None
+    guests: bool = True
+    placement: Literal["pooled", "dedicated"] = "pooled"
+    hold_extensions_max: HoldExtensions | None = None
+
+
+class TicketTypePatch(Payload, frozen=True):
+    """Found by its code: the fields given are changed. An unknown code adds a type, with name, quota, price."""
+
+    code: TypeCode
+    name: Text | UnsetType = UNSET
+    quota: Quota | UnsetType = UNSET
+    price: Money | UnsetType = UNSET
+    max_per_order: MaxPerOrder | None | UnsetType = UNSET
+
+
+class EventPatch(Payload, frozen=True):
+    """What is left out stays; null takes away what need not be. One command: all of it or nothing."""
+
+    name: Text | UnsetType = UNSET
+    starts_at: Moment | UnsetType = UNSET
+    ends_at: Moment | None | UnsetType = UNSET
+    venue: Text | None | UnsetType = UNSET
+    description: Description | None | UnsetType = UNSET
+    sales_start: Moment | None | UnsetType = UNSET
+    sales_end: Moment | None | UnsetType = UNSET
+    capacity: Quota | None | UnsetType = UNSET
+    hold_duration_s: HoldDuration | UnsetType = UNSET
+    max_per_customer: MaxPerCustomer | None | UnsetType = UNSET
+    cancel_until: Moment | None | UnsetType = UNSET
+    guests: bool | UnsetType = UNSET
+    hold_extensions_max: HoldExtensions | UnsetType = UNSET
+    ticket_types: Annotated[tuple[TicketTypePatch, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
+    removed_ticket_types: Annotated[tuple[TypeCode, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
+
+
+# --- reservations ---------------------------------------------------------------------------------
+
+
+class WantedLine(Payload, frozen=True):
+    """So many tickets of one type; each type once."""
+
+    ticket_type: TypeCode
+    quantity: Quantity
+
+
+WantedLines = Annotated[tuple[WantedLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+class Customer(Payload, frozen=True):
+    """Who the reservation is for."""
+
+    name: Text
+    email: Email
+
+
+class NewReservation(Payload, frozen=True):
+    """All of the lines or none."""
+
+    lines: WantedLines
+    customer: Customer
+
+
+class ReservationPatch(Payload, frozen=True):
+    """The lines of a hold as they shall be, all or none; its end stays."""
+
+    lines: WantedLines
+
+
+class Nothing(Payload, frozen=True):
+    """A request that says all by its path: no body, or an empty object."""
+
+
+# --- queries --------------------------------------------------------------------------------------
+
+Cursor = Annotated[str, Meta(max_length=CURSOR_MAX_CHARACTERS, description="`next` of the page before.")]
+PageLimit = Annotated[int, Meta(ge=1, le=PAGE_MAX_ITEMS)]
+
+
+class NoQuery(Payload, frozen=True):
+    """No parameters."""
+
+
+class PageQuery(Payload, frozen=True):
+    """A page of a list."""
+
+    limit: PageLimit = PAGE_DEFAULT_ITEMS
+    cursor: Cursor | UnsetType = UNSET
+
+
+class ReservationsQuery(Payload, frozen=True):
+    """A page of an event's reservations, of one status or of all."""
+
+    status: Status | UnsetType = UNSET
+    limit: PageLimit = PAGE_DEFAULT_ITEMS
+    cursor: Cursor | UnsetType = UNSET

@@ -1,0 +1,130 @@
+"""Errors as RFC 9457 problems: the table of codes, and a refusal or a client's mistake as a response.
+
+`code` is what a client switches on. `status` is RFC 9457's, a number; the state a reservation is in goes
+by `reservation_status`, because one object cannot have two members of one name.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from domain.messages import Code, Rejected
+from server.replies import PROBLEM, Reply
+
+RETRY_AFTER_S = 1
+"""For `overloaded` and `unavailable`, where nobody knows better."""
+
+TABLE: dict[str, tuple[int, str]] = {
+    "invalid": (422, "The request does not fit its schema, or does not fit together"),
+    "malformed": (400, "The body or the request cannot be read"),
+    "too_large": (413, "The body is over this server's bound"),
+    "unauthorized": (401, "A token is needed, or it is wrong"),
+    "forbidden": (403, "Not allowed"),
+    "not_found": (404, "Not found"),
+    "method_not_allowed": (405, "The resource does not have this method"),
+    "sold_out": (409, "Sold out"),
+    "held": (423, "Held by others for now"),
+    "limit_exceeded": (409, "Over a limit"),
+    "sales_closed": (409, "Not on sale"),
+    "hold_expired": (410, "The hold has expired"),
+    "wrong_state": (409, "The present state does not allow it"),
+    "too_late": (409, "Too late"),
+    "quota_below_live": (409, "Below what is live"),
+    "stale": (412, "Changed meanwhile"),
+    "key_reused": (422, "The Idempotency-Key came with another body before"),
+    "rate_limited": (429, "Too many requests"),
+    "overloaded": (503, "Overloaded: nothing happened"),
+    "unavailable": (503, "Unavailable: the outcome is unknown"),
+    "internal": (500, "A fault of the server"),
+}
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """Where in the request something is wrong (`lines[0].quantity`), and what."""
+
+    path: str
+    message: str
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """RFC 9457 problem details; the members after `detail` come with the codes that need them."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] | None = None
+    limit: int | None = None
+    requested: int | None = None
+    live: int | None = None
+    version: int | None = None
+    reservation_status: str | None = None
+    retry_after_s: int | None = None
+    failing: list[str] | None = None
+
+
+class Problem(Exception):
+    """A client's mistake, found before any owner was asked. Handlers raise it; the dispatcher answers. `closes`: the rest
+    of the request cannot be made sense of, so the connection ends with it."""
+
+    def __init__(
+        self, code: str, detail: str, lines: bytes = b"", closes: bool = False, **members: Any
+    ) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+        self.lines = lines
+        self.closes = closes
+        self.members = members
+
+    def reply(self) -> Reply:
+        reply = _reply(self.code, self.detail, self.lines, self.members)
+        reply.closes = self.closes
+        return reply
+
+
+def invalid(path: str, message: str) -> Problem:
+    """One field that is wrong."""
+    return Problem("invalid", "The request is not valid.", errors=[FieldError(path, message)])
+
+
+def not_found(what: str) -> Problem:
+    return Problem("not_found", f"There is no such {what}.")
+
+
+def refusal(rejected: Rejected) -> Reply:
+    """What an owner refused. Sold out is answered by the thousand: such bare refusals are kept rendered."""
+    if not rejected.facts and not rejected.errors:
+        status, body, lines = _bare(rejected.code, rejected.detail)
+        return Reply(status, body, lines, PROBLEM)
+    members: dict[str, Any] = dict(rejected.facts)
+    if "status" in members:
+        members["reservation_status"] = members.pop("status")
+    if rejected.errors:
+        members["errors"] = [FieldError(path, message) for path, message in rejected.errors]
+    return _reply(rejected.code.value, rejected.detail, b"", members)
+
+
+@lru_cache(maxsize=256)
+def _bare(code: Code, detail: str) -> tuple[int, bytes, bytes]:
+    reply = _reply(code.value, detail, b"", {})
+    return reply.code, reply.payload, reply.lines
+
+
+def _reply(code: str, detail: str, lines: bytes, members: dict[str, Any]) -> Reply:
+    status, title = TABLE[code]
+    if code in ("overloaded", "unavailable"):
+        members = {"retry_after_s": RETRY_AFTER_S} | members
+    if "retry_after_s" in members:
+        lines += b"Retry-After: %d\r\n" % members["retry_after_s"]
+    if status == 401:
+        lines += b'WWW-Authenticate: Bearer realm="turnstile"\r\n'
+    body = ProblemBody(f"urn:turnstile:problem:{code}", title, status, code, detail)
+    for name, value in members.items():
+        if name in body.__struct_fields__:
+            setattr(body, name, value)
+    return Reply(status, msgspec.json.encode(body), lines, PROBLEM)

@@ -1,0 +1,219 @@
+"""What clients get: the types of the replies, and how the domain's values become them.
+
+Commands answer with the state they left. Reads go through `as_read`: there a hold past its end is shown
+as expired, whether or not anybody has noticed yet.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from domain.event_messages import EventReply, Reservation, ReservationReply, Status, TicketType, TypeCounts
+from server.payloads import Customer
+from server.reads import Availability
+from server.times import rfc3339, rfc3339_or_none
+
+T = TypeVar("T")
+encode = msgspec.json.Encoder().encode
+_NO_CONTACT = msgspec.Raw(b"null")
+
+
+class View(msgspec.Struct, frozen=True, gc=False):
+    """What goes out."""
+
+
+class MoneyView(View, frozen=True):
+    """An amount in minor units of a currency (ISO 4217)."""
+
+    amount: int
+    currency: str
+
+
+class LineView(View, frozen=True):
+    """So many tickets of one type at one price each."""
+
+    ticket_type: str
+    quantity: int
+    unit_price: MoneyView
+
+
+class ReservationView(View, frozen=True):
+    """One customer's claim. `token` comes with its making only; `customer` is null once erased."""
+
+    id: str
+    event_id: str
+    status: Status
+    expires_at: str
+    lines: list[LineView]
+    total: MoneyView
+    customer: msgspec.Raw
+    created_at: str
+    token: str | UnsetType = UNSET
+
+
+class TicketTypeView(View, frozen=True):
+    """A ticket type with its counts: `held` is what is live and not confirmed."""
+
+    code: str
+    name: str
+    quota: int
+    price: MoneyView
+    max_per_order: int | None
+    available: int
+    held: int
+    confirmed: int
+
+
+class EventView(View, frozen=True):
+    """`version` changes with the terms and with pausing, and is the ETag. `sales_end` null: when it starts."""
+
+    id: str
+    name: str
+    starts_at: str
+    ends_at: str | None
+    venue: str | None
+    description: str | None
+    sales_start: str | None
+    sales_end: str | None
+    capacity: int | None
+    hold_duration_s: int
+    hold_extensions_max: int
+    max_per_customer: int | None
+    cancel_until: str | None
+    guests: bool
+    paused: bool
+    version: int
+    ticket_types: list[TicketTypeView]
+
+
+class CountsView(View, frozen=True):
+    """`available` is of the shared capacity too; `held`: all that is live and not confirmed."""
+
+    code: str
+    quota: int
+    available: int
+    held: int
+    confirmed: int
+
+
+class AvailabilityView(View, frozen=True):
+    """An event's counts. A higher `sequence` is newer; it is the ETag as well."""
+
+    event_id: str
+    sequence: int
+    ticket_types: list[CountsView]
+
+
+class Page(View, Generic[T], frozen=True):
+    """A part of a list; `next` is the cursor of the part after it, null at the end."""
+
+    items: list[T]
+    next: str | None
+
+
+class CustomerView(Customer, frozen=True):
+    """Who the reservation is for, as given."""
+
+
+class OwnerView(View, frozen=True):
+    """What one owner says of itself; more members may come."""
+
+    name: str
+
+
+# --- making them ----------------------------------------------------------------------------------
+
+
+def reservation(event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET) -> bytes:
+    """A reservation as JSON."""
+    return encode(reservation_view(event_id, reply, token))
+
+
+def reservation_view(
+    event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET
+) -> ReservationView:
+    claim, currency = reply.reservation, reply.currency
+    total = 0
+    lines = []
+    for line in claim.lines:
+        total += line.quantity * line.unit_price
+        lines.append(LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency)))
+    return ReservationView(
+        claim.id,
+        event_id,
+        claim.status,
+        rfc3339(claim.expires_at_ms),
+        lines,
+        MoneyView(total, currency),
+        msgspec.Raw(reply.contact) if reply.contact else _NO_CONTACT,
+        rfc3339(claim.created_at_ms),
+        token,
+    )
+
+
+def as_read(reply: ReservationReply, now_ms: int) -> ReservationReply:
+    """The reservation as it stands at `now_ms`."""
+    claim: Reservation = reply.reservation
+    if claim.status is not Status.HELD or now_ms < claim.expires_at_ms:
+        return reply
+    expired = msgspec.structs.replace(claim, status=Status.EXPIRED)
+    return msgspec.structs.replace(reply, reservation=expired)
+
+
+def event_view(reply: EventReply) -> EventView:
+    terms = reply.terms
+    return EventView(
+        id=reply.id,
+        name=terms.name,
+        starts_at=rfc3339(terms.starts_at_ms),
+        ends_at=rfc3339_or_none(terms.ends_at_ms),
+        venue=terms.venue,
+        description=terms.description,
+        sales_start=rfc3339_or_none(terms.sales_start_ms),
+        sales_end=rfc3339_or_none(terms.sales_end_ms),
+        capacity=terms.capacity,
+        hold_duration_s=terms.hold_duration_s,
+        hold_extensions_max=terms.hold_extensions_max,
+        max_per_customer=terms.max_per_customer,
+        cancel_until=rfc3339_or_none(terms.cancel_until_ms),
+        guests=terms.guests,
+        paused=reply.paused,
+        version=reply.version,
+        ticket_types=ticket_type_views(reply),
+    )
+
+
+def ticket_type_views(reply: EventReply) -> list[TicketTypeView]:
+    """An event's ticket types in the operator's order, each with its counts."""
+    counts = {entry.code: entry for entry in reply.counts}
+    return [_ticket_type(kind, counts[kind.code], reply.terms.currency) for kind in reply.terms.ticket_types]
+
+
+def _ticket_type(kind: TicketType, counts: TypeCounts, currency: str) -> TicketTypeView:
+    return TicketTypeView(
+        kind.code,
+        kind.name,
+        kind.quota,
+        MoneyView(kind.price, currency),
+        kind.max_per_order,
+        counts.available,
+        counts.held,
+        counts.confirmed,
+    )
+
+
+def availability(found: Availability) -> bytes:
+    """An event's counts as JSON."""
+    counts = [
+        CountsView(entry.code, entry.quota, entry.available, entry.held, entry.confirmed)
+        for entry in found.ticket_types
+    ]
+    return encode(AvailabilityView(found.event_id, found.sequence, counts))
+
+
+def page(items: list[Any], following: str | None) -> bytes:
+    """A part of a list as JSON."""
+    return encode(Page(items, following))

@@ -1,0 +1,169 @@
+"""An owner, a store and a clock in one process: the rules themselves behind the gateway's interface.
+
+No mock: commands are decided and recorded exactly as the domain says, one at a time, and reads see what
+was decided. It leaves out what the real parts are for: durability, other processes, time-outs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from actors.gateway import Gateway, Key
+from domain.event import State, decide, describe, due, evolve
+from domain.event_messages import (
+    CreateEvent,
+    EventCommand,
+    EventReplies,
+    EventReply,
+    PlaceHold,
+    Rejected,
+    Reservation,
+    ReservationReply,
+    Status,
+)
+from domain.messages import Code
+from server.reads import Availability, FoundReservation
+
+START_MS = 1_795_000_000_000
+NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such event.")
+KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
+
+
+@dataclass
+class Inventory:
+    """An event's state, what its keys have done, and how often it changed."""
+
+    state: State = field(default_factory=State)
+    sequence: int = 0
+    ended: dict[str, Reservation] = field(default_factory=dict)
+
+
+class DirectGateway(Gateway):
+    """Decides at once. `now_ms` is set by hand; `failing` makes every part unreachable."""
+
+    def __init__(self) -> None:
+        self.now_ms = START_MS
+        self.inventories: dict[str, Inventory] = {}
+        self.recorded: dict[bytes, tuple[bytes, EventReplies]] = {}
+        self.placements: dict[str, str] = {}
+        self.answer_with: EventReplies | None = None
+        self.failing: Exception | None = None
+
+    async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
+        self._check()
+        inventory = self.inventories.get(inventory_id)
+        if self.answer_with is not None:
+            return self.answer_with
+        if inventory is None:
+            return NOT_FOUND
+        return self._recorded(key) or self._decide(inventory, command, key)
+
+    async def create(self, command: CreateEvent, owner: str, key: Key | None = None) -> EventReplies:
+        self._check()
+        found = self._recorded(key)
+        if found is not None:
+            return found
+        inventory = Inventory()
+        reply = self._decide(inventory, command, key)
+        if isinstance(reply, EventReply):
+            self.inventories[reply.id] = inventory
+            self.placements[reply.id] = owner
+        return reply
+
+    async def owners(self) -> list[dict[str, object]]:
+        return [{"name": name, "inventories": 1} for name in sorted(set(self.placements.values()))]
+
+    async def ready(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
+        if self.failing is not None:
+            raise self.failing
+
+    def _recorded(self, key: Key | None) -> EventReplies | None:
+        if key is None or key.request_id not in self.recorded:
+            return None
+        fingerprint, reply = self.recorded[key.request_id]
+        return reply if fingerprint == key.fingerprint else KEY_REUSED
+
+    def _decide(self, inventory: Inventory, command: EventCommand, key: Key | None) -> EventReplies:
+        state = inventory.state
+        for expired in due(state, self.now_ms, limit=1_000_000):
+            evolve(state, expired)
+        inventory.ended |= state.ended
+        state.ended = dict(inventory.ended)
+        reply, facts = decide(state, command, self.now_ms)
+        for fact in facts:
+            evolve(state, fact)
+        if facts:
+            inventory.sequence += 1
+        inventory.ended |= state.ended
+        if isinstance(command, PlaceHold) and facts:
+            state.contacts[command.reservation_id] = command.contact
+        if key is not None and facts:
+            self.recorded[key.request_id] = (key.fingerprint, reply)
+        return reply
+
+
+class DirectReads:
+    """Reads over the same states."""
+
+    def __init__(self, gateway: DirectGateway) -> None:
+        self.gateway = gateway
+
+    async def event(self, event_id: str) -> EventReply | None:
+        self.gateway._check()
+        inventory = self.gateway.inventories.get(event_id)
+        return None if inventory is None else describe(inventory.state)
+
+    async def events(self, after: tuple[int, str] | None, limit: int) -> list[EventReply]:
+        found = [describe(inventory.state) for inventory in self.gateway.inventories.values()]
+        found.sort(key=_start_and_id)
+        return [event for event in found if after is None or _start_and_id(event) > after][:limit]
+
+    async def reservation(self, reservation_id: str) -> FoundReservation | None:
+        self.gateway._check()
+        for event_id, inventory in self.gateway.inventories.items():
+            found = inventory.state.reservations.get(reservation_id) or inventory.ended.get(reservation_id)
+            if found is not None:
+                return self._found(event_id, found)
+        return None
+
+    async def reservations(
+        self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        inventory = self.gateway.inventories[event_id]
+        everything = sorted((inventory.state.reservations | inventory.ended).values(), key=lambda one: one.id)
+        wanted = [one for one in everything if status in (None, _shown(one, now_ms)) and one.id > (after or "")]
+        return [self._found(event_id, one) for one in wanted[:limit]]
+
+    async def availability(self, event_id: str) -> Availability | None:
+        self.gateway._check()
+        inventory = self.gateway.inventories.get(event_id)
+        if inventory is None:
+            return None
+        return Availability(event_id, inventory.sequence, self.gateway.now_ms, describe(inventory.state).counts)
+
+    async def secret(self, name: str) -> bytes:
+        return name.encode().ljust(32, b"-")
+
+    def now_ms(self) -> int:
+        return self.gateway.now_ms
+
+    async def ping(self) -> None:
+        self.gateway._check()
+
+    def _found(self, event_id: str, reservation: Reservation) -> FoundReservation:
+        state = self.gateway.inventories[event_id].state
+        assert state.terms is not None
+        contact = state.contacts.get(reservation.id, b"")
+        return FoundReservation(event_id, ReservationReply(reservation, state.terms.currency, contact))
+
+
+def _start_and_id(event: EventReply) -> tuple[int, str]:
+    return event.terms.starts_at_ms, event.id
+
+
+def _shown(reservation: Reservation, now_ms: int) -> Status:
+    over = reservation.status is Status.HELD and now_ms >= reservation.expires_at_ms
+    return Status.EXPIRED if over else reservation.status
