@@ -1,0 +1,99 @@
+"""What the auditor looked at and what it found: counts per check, and a bounded number of examples.
+
+A check that looked at nothing says so: it neither passed nor failed, and whoever reads the verdict sees it.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+EXAMPLES_MAX = 10
+
+
+class Check(enum.Enum):
+    """Every check: its name, the invariant it is of, and what it says when it holds."""
+
+    SEQUENCE = ("sequence", "I2", "each journal counts 1, 2, 3 without a gap, and its time never falls")
+    QUOTA = ("quota", "I1", "live <= quota, per ticket type, after every fact")
+    CAPACITY = ("capacity", "I1", "live <= capacity, after every fact")
+    LIFE = ("life", "I1", "each fact fits its reservation's life; nothing is sold of what is not on hold")
+    TERMS = ("terms", "I1", "each hold keeps the event's terms: window, prices, limits")
+    INVENTORY_ROW = ("inventory row", "I2", "the inventory's row equals the fold of its facts")
+    TYPE_ROWS = ("ticket type rows", "I2", "the counts of each ticket type equal the fold")
+    RESERVATION_ROWS = ("reservation rows", "I2", "each reservation's row equals the fold; none more or less")
+    ACKNOWLEDGED = ("acknowledged", "I2", "what clients were told is in the journal, as they were told")
+    ASKED_FOR = ("asked for", "I7", "each fact was asked for by a client, once")
+    SAME_REPLY = ("same reply", "I7", "every retry with a key got the reply of its effect")
+    KEY_REUSED = ("key reused", "I7", "a key with another body changed nothing")
+    HOLDS_END = ("holds end", "I5", "each hold ended within 2 s of its end, or of the parts being back")
+    READS_END = ("reads end", "I5", "no read showed a hold past its end as held")
+    NEVER_BACK = ("never back", "I8", "no client saw an event's sequence fall")
+    AGE = ("age", "I8", "availability was at most 2 s behind the journal")
+    COUNTS = ("counts", "I8", "availability showed the counts of its sequence")
+    ORDER = ("order", "I8", "what was answered before another was asked comes first in the journal")
+    LINEARIZABLE = ("linearizable", "I8", "a witnessed sale's history has a sequential explanation")
+    ANSWERS = ("answers", "api", "every answer is one that the API allows there")
+
+    @property
+    def title(self) -> str:
+        return str(self.value[0])
+
+    @property
+    def invariant(self) -> str:
+        return str(self.value[1])
+
+    @property
+    def promise(self) -> str:
+        return str(self.value[2])
+
+
+class Result(msgspec.Struct):
+    """One check's outcome."""
+
+    check: str
+    invariant: str
+    promise: str
+    looked_at: int = 0
+    failures: int = 0
+    examples: list[str] = []
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.failures:
+            return "FAILED"
+        return "ok" if self.looked_at else "nothing to check"
+
+
+class Findings:
+    """Results by check; checks write here as they go."""
+
+    def __init__(self) -> None:
+        self.results = {one: Result(one.title, one.invariant, one.promise) for one in Check}
+
+    def saw(self, check: Check, amount: int = 1) -> None:
+        self.results[check].looked_at += amount
+
+    def fail(self, check: Check, detail: str) -> None:
+        result = self.results[check]
+        result.failures += 1
+        if len(result.examples) < EXAMPLES_MAX:
+            result.examples.append(detail)
+
+    def expect(self, check: Check, holds: bool, detail: str) -> None:
+        """For comparisons whose detail costs nothing to say."""
+        self.saw(check)
+        if not holds:
+            self.fail(check, detail)
+
+    def note(self, check: Check, note: str) -> None:
+        self.results[check].note = note
+
+    def failed(self, check: Check) -> bool:
+        return self.results[check].failures > 0
+
+    @property
+    def sound(self) -> bool:
+        return not any(result.failures for result in self.results.values())

@@ -1,0 +1,212 @@
+"""The auditor's own fold of an inventory's facts, and the rules that each fact is held against.
+
+Written from the rules' prose, not from the code that keeps them. I1 is checked after every single fact, so
+also in states that only existed in the middle of a batch. Whoever wants to see the fold pass by (`Watcher`)
+is shown every reservation that changed and every row that ended. Memory: one small object per reservation
+of the inventory under way, its lines shared with all that took the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from domain.event_messages import (
+    EventChanged,
+    EventCreated,
+    EventFact,
+    HoldChanged,
+    HoldPlaced,
+    Line,
+    SalePaused,
+    SaleResumed,
+    Terms,
+    TicketType,
+)
+from loadtest.auditor.claims import HELD, LIVE, Claim, ClaimFact, become, misfit
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.terms import breaches
+from loadtest.record import Lines
+
+
+@dataclass(slots=True, frozen=True)
+class JournalRow:
+    """One append: its facts stand still encoded, so that only one row's facts are in memory at a time."""
+
+    seq: int
+    at_ms: int
+    facts: bytes
+
+
+class Watcher(Protocol):
+    """Sees the fold pass by."""
+
+    def changed(self, book: Book, reservation_id: str, claim: Claim, at_ms: int) -> None:
+        """A fact has changed this reservation; `book` is as the fact left it."""
+
+    def row_ended(self, book: Book, at_ms: int) -> None:
+        """A state that was committed."""
+
+
+class Book:
+    """One inventory's facts, added up."""
+
+    def __init__(self, inventory_id: str, findings: Findings, watchers: Iterable[Watcher] = ()) -> None:
+        self.inventory_id = inventory_id
+        self.seq = 0
+        self.at_ms = 0
+        self.facts = 0
+        self.terms: Terms | None = None
+        self.version = 0
+        self.paused = False
+        self.types: dict[str, TicketType] = {}
+        self.held: dict[str, int] = {}
+        self.confirmed: dict[str, int] = {}
+        self.live = 0
+        self.claims: dict[str, Claim] = {}
+        self.customers: dict[bytes, int] = {}
+        self._findings = findings
+        self._watchers = tuple(watchers)
+        self._lines: dict[Lines, Lines] = {}
+        self._names: dict[bytes, bytes] = {}
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def available(self, code: str) -> int:
+        """What may still be sold of a type; of the shared capacity too."""
+        left = self.types[code].quota - self.held[code] - self.confirmed[code]
+        if self.terms is not None and self.terms.capacity is not None:
+            left = min(left, self.terms.capacity - self.live)
+        return max(left, 0)
+
+    def where(self) -> str:
+        return f"{self.inventory_id} sequence {self.seq}"
+
+    # --- adding -----------------------------------------------------------------------------------
+
+    def add(self, row: JournalRow) -> None:
+        """One append, in the journal's order."""
+        findings = self._findings
+        findings.saw(Check.SEQUENCE)
+        if row.seq != self.seq + 1:
+            findings.fail(Check.SEQUENCE, f"{self.inventory_id}: {row.seq} follows {self.seq}")
+        if row.at_ms < self.at_ms:
+            fell_ms = self.at_ms - row.at_ms
+            findings.fail(
+                Check.SEQUENCE, f"{self.inventory_id} sequence {row.seq}: time fell by {fell_ms} ms"
+            )
+        self.seq = row.seq
+        for fact in _decoder.decode(row.facts):
+            if fact.at_ms < self.at_ms or fact.at_ms > row.at_ms:
+                findings.fail(Check.SEQUENCE, f"{self.where()}: fact of {fact.at_ms} in a row of {row.at_ms}")
+            self._apply(fact)
+            self.facts += 1
+        self.at_ms = row.at_ms
+        for watcher in self._watchers:
+            watcher.row_ended(self, row.at_ms)
+
+    def _apply(self, fact: EventFact) -> None:
+        match fact:
+            case HoldPlaced():
+                self._placed(fact)
+            case EventCreated() | EventChanged():
+                self._defined(fact)
+            case SalePaused() | SaleResumed():
+                self.paused = isinstance(fact, SalePaused)
+                self.version += 1
+            case _:
+                self._of_reservation(fact)
+        self._check_sums()
+
+    def _defined(self, fact: EventCreated | EventChanged) -> None:
+        first = isinstance(fact, EventCreated)
+        if first != (self.terms is None):
+            self._findings.fail(Check.LIFE, f"{self.where()}: {type(fact).__name__} out of place")
+        self.terms = fact.terms
+        self.version += 1
+        self.types = {kind.code: kind for kind in fact.terms.ticket_types}
+        for code in self.types:
+            self.held.setdefault(code, 0)
+            self.confirmed.setdefault(code, 0)
+
+    def _placed(self, fact: HoldPlaced) -> None:
+        if fact.reservation_id in self.claims or self.terms is None:
+            self._findings.fail(Check.LIFE, f"{self.where()}: {fact.reservation_id} placed out of place")
+            return
+        customer = self._names.setdefault(fact.customer, fact.customer)
+        claim = Claim(fact.at_ms, customer, self._shared(fact.lines), fact.expires_at_ms)
+        self.claims[fact.reservation_id] = claim
+        self._count(claim, 1)
+        self._check_terms(fact.reservation_id, claim, fact.lines, (), fact.at_ms, new=True)
+        self._tell(fact.reservation_id, claim, fact.at_ms)
+
+    def _of_reservation(self, fact: ClaimFact) -> None:
+        claim = self.claims.get(fact.reservation_id)
+        self._findings.saw(Check.LIFE)
+        wrong = "it does not exist" if claim is None else misfit(claim, fact)
+        if wrong:
+            what = f"{type(fact).__name__} of {fact.reservation_id}"
+            self._findings.fail(Check.LIFE, f"{self.where()}: {what}: {wrong}")
+        if claim is None:
+            return
+        self._count(claim, -1)
+        before = claim.lines
+        become(claim, fact, self._shared(fact.lines) if isinstance(fact, HoldChanged) else before)
+        self._count(claim, 1)
+        if isinstance(fact, HoldChanged):
+            self._check_terms(fact.reservation_id, claim, fact.lines, before, fact.at_ms, new=False)
+        self._tell(fact.reservation_id, claim, fact.at_ms)
+
+    def _count(self, claim: Claim, sign: int) -> None:
+        """A live claim into the sums, or out of them."""
+        if claim.status not in LIVE:
+            return
+        sums = self.held if claim.status == HELD else self.confirmed
+        quantity_sum = 0
+        for code, quantity, _ in claim.lines:
+            sums[code] = sums.get(code, 0) + sign * quantity
+            quantity_sum += quantity
+        self.live += sign * quantity_sum
+        total = self.customers.get(claim.customer, 0) + sign * quantity_sum
+        if total:
+            self.customers[claim.customer] = total
+        else:
+            self.customers.pop(claim.customer, None)
+
+    def _shared(self, lines: tuple[Line, ...]) -> Lines:
+        plain = tuple((line.ticket_type, line.quantity, line.unit_price) for line in lines)
+        return self._lines.setdefault(plain, plain)
+
+    def _tell(self, reservation_id: str, claim: Claim, at_ms: int) -> None:
+        for watcher in self._watchers:
+            watcher.changed(self, reservation_id, claim, at_ms)
+
+    # --- checking ---------------------------------------------------------------------------------
+
+    def _check_sums(self) -> None:
+        findings = self._findings
+        findings.saw(Check.QUOTA)
+        for code, held in self.held.items():
+            live = held + self.confirmed.get(code, 0)
+            quota = self.types[code].quota if code in self.types else 0
+            if live > quota or held < 0 or live < held:
+                findings.fail(Check.QUOTA, f"{self.where()}: {live} of {code} are live, its quota is {quota}")
+        if self.terms is None or self.terms.capacity is None:
+            return
+        findings.saw(Check.CAPACITY)
+        if self.live > self.terms.capacity:
+            most = self.terms.capacity
+            findings.fail(Check.CAPACITY, f"{self.where()}: {self.live} are live, the capacity is {most}")
+
+    def _check_terms(
+        self, reservation_id: str, claim: Claim, lines: tuple[Line, ...], before: Lines, at_ms: int, new: bool
+    ) -> None:
+        self._findings.saw(Check.TERMS)
+        for wrong in breaches(self, claim, lines, before, at_ms, new):
+            self._findings.fail(Check.TERMS, f"{self.where()}: {reservation_id}: {wrong}")
+
+
+_decoder = msgspec.msgpack.Decoder(list[EventFact])

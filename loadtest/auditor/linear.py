@@ -1,0 +1,109 @@
+"""I8: does a short history have a sequential explanation? Plain search, for sales to a few clients.
+
+Wing and Gong's search with Lowe's just-in-time order ("Testing for linearizability", 2017): requests and
+replies are gone through by time; at each reply its operation must take effect, after as many of the others
+under way as needed. What is kept is the set of all configurations still possible: the live reservations,
+and which operations under way have had their effect. It becoming empty means: no explanation.
+
+An operation without an answer may take effect at any later time, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.histories import FOREVER_US, Operation, operations
+from loadtest.auditor.sale_model import NOTHING_SOLD, SaleModel, State
+from loadtest.record import Call, Sale
+
+CONFIGURATIONS_MAX = 20_000
+OPEN_MAX_OPERATIONS = 16
+"""Beyond either bound the history is too wide to be decided by search, and is said to be undecided."""
+
+Configuration = tuple[State, frozenset[int]]
+
+
+class TooWide(Exception):
+    """The history has too many operations at once to be decided by search."""
+
+
+@dataclass(slots=True, frozen=True)
+class Answer:
+    """`stuck` None: there is an explanation; else the operation whose reply has none."""
+
+    looked_at: int
+    stuck: Operation | None
+
+
+def check_sale(sale: Sale, calls: Iterable[Call], findings: Findings) -> None:
+    """One witnessed sale."""
+    history = operations(calls)
+    try:
+        answer = explain(SaleModel(dict(sale.quotas), sale.capacity), history)
+    except TooWide as error:
+        findings.note(Check.LINEARIZABLE, f"{sale.event}: undecided. {error}")
+        return
+    findings.saw(Check.LINEARIZABLE, answer.looked_at)
+    if answer.stuck is not None:
+        findings.fail(Check.LINEARIZABLE, f"{sale.event}: nothing explains {answer.stuck}")
+
+
+def explain(model: SaleModel, history: Sequence[Operation]) -> Answer:
+    """Go through the history's requests and replies. Raises `TooWide`."""
+    possible: set[Configuration] = {(NOTHING_SOLD, frozenset())}
+    under_way: set[int] = set()
+    looked_at = 0
+    for _, is_reply, number in _moments(history):
+        if not is_reply:
+            under_way.add(number)
+            if len(under_way) > OPEN_MAX_OPERATIONS:
+                raise TooWide(f"{len(under_way)} operations at once")
+            continue
+        possible = _after_reply(model, history, possible, under_way, number)
+        under_way.discard(number)
+        looked_at += 1
+        if not possible:
+            return Answer(looked_at, history[number])
+    return Answer(looked_at, None)
+
+
+def _moments(history: Sequence[Operation]) -> list[tuple[int, bool, int]]:
+    """Requests before replies of the same microsecond: then more is possible, never less."""
+    moments = [(operation.sent_us, False, number) for number, operation in enumerate(history)]
+    moments += [
+        (operation.got_us, True, number)
+        for number, operation in enumerate(history)
+        if operation.got_us < FOREVER_US
+    ]
+    return sorted(moments)
+
+
+def _after_reply(
+    model: SaleModel,
+    history: Sequence[Operation],
+    possible: set[Configuration],
+    under_way: set[int],
+    number: int,
+) -> set[Configuration]:
+    """All configurations in which operation `number` has had its effect."""
+    done: set[Configuration] = set()
+    seen = set(possible)
+    open_ones = list(possible)
+    while open_ones:
+        state, applied = open_ones.pop()
+        if number in applied:
+            done.add((state, applied - {number}))
+            continue
+        for other in under_way - applied:
+            after = model.after(state, history[other])
+            if after is None:
+                continue
+            configuration = (after, applied | {other})
+            if configuration not in seen:
+                seen.add(configuration)
+                open_ones.append(configuration)
+        if len(seen) > CONFIGURATIONS_MAX:
+            raise TooWide(f"more than {CONFIGURATIONS_MAX} configurations")
+    return done

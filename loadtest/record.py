@@ -1,0 +1,158 @@
+"""What clients saw: append-only JSON lines, one file per process, read back together by the auditor.
+
+A client writes an entry when a request has ended, however it ended. Nothing that an entry says comes from
+the server's database: an auditor who believed the server could not find it lying. Times are microseconds of
+the generator's wall clock. Bodies are kept as digests, but for what a reservation's reply says of itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal
+
+import msgspec
+
+Lines = tuple[tuple[str, int, int], ...]
+"""(ticket type, quantity, unit price) of each line, in the reply's order."""
+Wanted = tuple[tuple[str, int], ...]
+Operation = Literal["hold", "confirm", "cancel", "extend", "change", "read", "availability", "event"]
+
+NO_REPLY = 0
+FLUSH_AFTER_S = 1.0
+DIGEST_BYTES = 12
+
+
+class View(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a reply said of a reservation."""
+
+    status: str
+    expires_ms: int
+    lines: Lines
+    total: int
+    created_ms: int = 0
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True, tag="call", gc=False):
+    """One request and its end. `status` 0: no reply came. `sent`, `got`: digests of the two bodies."""
+
+    client: str
+    op: Operation
+    event: str
+    sent_us: int
+    got_us: int
+    status: int = NO_REPLY
+    code: str = ""
+    """The problem's code, where the reply was one."""
+    reservation: str = ""
+    key: str = ""
+    sent: str = ""
+    got: str = ""
+    email: str = ""
+    wanted: Wanted = ()
+    view: View | None = None
+    sequence: int = -1
+    counts: tuple[tuple[str, int, int, int], ...] = ()
+    """(ticket type, available, held, confirmed) of an availability."""
+
+    @property
+    def done(self) -> bool:
+        """It was answered with success."""
+        return 200 <= self.status < 300
+
+    @property
+    def unknown(self) -> bool:
+        """It may have had its effect, or not."""
+        return self.status == NO_REPLY or self.code == "unavailable" or self.status in (500, 502, 504)
+
+
+class Sale(msgspec.Struct, frozen=True, omit_defaults=True, tag="sale", gc=False):
+    """An event that this run created and sells."""
+
+    event: str
+    name: str
+    opens_us: int
+    quotas: tuple[tuple[str, int], ...]
+    capacity: int | None = None
+    hold_duration_s: int = 0
+    witnessed: bool = False
+    """Sold to a few clients only, so that their histories can be checked for linearizability."""
+
+
+class Fault(msgspec.Struct, frozen=True, tag="fault", gc=False):
+    """Something was broken on purpose from `from_us` on; at `back_us` the parts were seen to be back."""
+
+    name: str
+    from_us: int
+    back_us: int
+
+
+Entry = Call | Sale | Fault
+
+_decoder = msgspec.json.Decoder(Entry)
+_encoder = msgspec.json.Encoder()
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def view_of(reply: Any) -> View:
+    """A reservation's JSON, as the API shows it, made comparable with facts."""
+    lines = tuple(
+        (line["ticket_type"], line["quantity"], line["unit_price"]["amount"]) for line in reply["lines"]
+    )
+    expires_ms, created_ms = ms_of(reply["expires_at"]), ms_of(reply["created_at"])
+    return View(reply["status"], expires_ms, lines, reply["total"]["amount"], created_ms)
+
+
+def ms_of(moment: str) -> int:
+    """RFC 3339 to whole milliseconds since 1970, without a float on the way."""
+    parsed = datetime.fromisoformat(moment)
+    return int(parsed.timestamp()) * 1000 + parsed.microsecond // 1000
+
+
+class Recorder:
+    """One process's file. Buffered, and flushed each second: a killed process loses no more than that."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{name}-{os.getpid()}.jsonl"
+        self._file: IO[bytes] = self.path.open("ab", buffering=1 << 18)
+        self._flush_at_s = 0.0
+
+    def write(self, entry: Entry) -> None:
+        self._file.write(_encoder.encode(entry) + b"\n")
+        now_s = time.monotonic()
+        if now_s >= self._flush_at_s:
+            self._file.flush()
+            self._flush_at_s = now_s + FLUSH_AFTER_S
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_records(folder: Path) -> Iterator[Entry]:
+    """All entries of all processes, file after file. The last line of a file may be torn, no other."""
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield _decoder.decode(line)
