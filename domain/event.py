@@ -185,6 +185,17 @@ def _first_end(state: State, code: str) -> int | None:
     return None
 
 
+def _first_end_of_others(state: State, code: str, asking: str) -> int | None:
+    """The same without the hold that asks; the heap keeps one entry of it."""
+    heap = state.tallies[code].due
+    own = None
+    while (end := _first_end(state, code)) is not None and heap[0][1] == asking:
+        own = heapq.heappop(heap)
+    if own is not None:
+        heapq.heappush(heap, own)
+    return end
+
+
 # --- decide ---------------------------------------------------------------------------------------
 
 
@@ -226,7 +237,7 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
         _closed(state, now_ms)
         or _ill_formed(state, command.lines)
         or _over_limits(state, command.lines, command.customer, mine=0)
-        or _not_enough(state, command.lines, {}, now_ms)
+        or _not_enough(state, command.lines, None, now_ms)
     )
     if refusal is not None:
         return refusal, ()
@@ -278,13 +289,12 @@ def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
     if found.status is not Status.HELD:
         return _not_held(found), ()
     mine = {line.ticket_type: line for line in found.lines}
-    kept = {code: line.quantity for code, line in mine.items()}
-    grows = any(quantity > kept.get(code, 0) for code, quantity in command.lines)
+    grows = any(code not in mine or quantity > mine[code].quantity for code, quantity in command.lines)
     refusal = (
         (_closed(state, now_ms) if grows else None)
         or _ill_formed(state, command.lines)
         or _over_limits(state, command.lines, found.customer, mine=found.quantity)
-        or _not_enough(state, command.lines, kept, now_ms)
+        or _not_enough(state, command.lines, found, now_ms)
     )
     if refusal is not None:
         return refusal, ()
@@ -416,30 +426,38 @@ def _limit(detail: str, limit: int, requested: int) -> Rejected:
     return Rejected(Code.LIMIT_EXCEEDED, detail, {"limit": limit, "requested": requested})
 
 
-def _not_enough(state: State, lines: Wanted, kept: dict[str, int], now_ms: int) -> Rejected | None:
-    """`kept`: what this reservation already takes of each type, and so can have again."""
+def _not_enough(state: State, lines: Wanted, found: Reservation | None, now_ms: int) -> Rejected | None:
+    """`found`: the reservation that asks, which can have again what it takes already.
+
+    Sold out, if so little is left that even the end of all other holds would not do; else held.
+    """
     terms = state.terms
     assert terms is not None
+    kept = {line.ticket_type: line.quantity for line in found.lines} if found is not None else {}
+    short: list[str] = []
     for code, quantity in lines:
-        tally = state.tallies[code]
-        missing = quantity - kept.get(code, 0) - (state.types[code].quota - tally.held - tally.confirmed)
-        if missing > 0 and quantity > kept.get(code, 0):
-            return _short(state, (code,), missing, tally.held - kept.get(code, 0), now_ms)
-    if terms.capacity is None:
-        return None
-    growth = sum(quantity for _, quantity in lines) - sum(kept.values())
-    missing = growth - (terms.capacity - state.live)
-    if missing > 0 and growth > 0:
-        held = sum(tally.held for tally in state.tallies.values()) - sum(kept.values())
-        return _short(state, tuple(state.tallies), missing, held, now_ms)
-    return None
+        tally, mine = state.tallies[code], kept.get(code, 0)
+        missing = quantity - mine - (state.types[code].quota - tally.held - tally.confirmed)
+        if missing > 0 and quantity > mine:
+            if tally.held - mine < missing:
+                return _SOLD_OUT
+            short.append(code)
+    if terms.capacity is not None:
+        growth = sum(quantity for _, quantity in lines) - sum(kept.values())
+        missing = growth - (terms.capacity - state.live)
+        if missing > 0 and growth > 0:
+            if sum(tally.held for tally in state.tallies.values()) - sum(kept.values()) < missing:
+                return _SOLD_OUT
+            short = list(state.tallies)
+    return _held(state, short, "" if found is None else found.id, now_ms) if short else None
 
 
-def _short(state: State, codes: tuple[str, ...], missing: int, held: int, now_ms: int) -> Rejected:
-    """`held` where the holds of `codes`, if they end, make up for what is missing; else sold out."""
-    ends = [end for end in (_first_end(state, code) for code in codes) if end is not None]
-    if held < missing or not ends:
-        return Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
+_SOLD_OUT = Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
+
+
+def _held(state: State, codes: list[str], asking: str, now_ms: int) -> Rejected:
+    """To be asked again when the first of the others' holds ends."""
+    ends = [end for end in (_first_end_of_others(state, code, asking) for code in codes) if end is not None]
     seconds = max(1, -((now_ms - min(ends)) // 1000))
     return Rejected(Code.HELD, "What is left is on hold for others.", {"retry_after_s": seconds})
 
