@@ -1,0 +1,1 @@
+"""Rules and small parts, each alone: no loop, no store, no process."""
