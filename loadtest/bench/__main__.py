@@ -18,7 +18,6 @@ from loadtest.bench.run import run
 
 OUT = Path("docs/benchmarks")
 EXIT_UNUSABLE = 2
-EXIT_INTERRUPTED = 130
 COMMITS: dict[str, tuple[Commit, ...]] = {
     "both": ("as it is", "2 ms"),
     "none": ("as it is",),
@@ -114,7 +113,11 @@ def measured(options: Options, endpoints: Path | None) -> Results:
             if "round" in text:
                 progress.advance(task)
 
-        return run(options, endpoints, show)
+        try:
+            return run(options, endpoints, show)
+        except KeyboardInterrupt:
+            show("interrupted: all stopped, nothing written")
+            raise
 
 
 def write(results: Results, out: Path) -> None:
@@ -125,23 +128,16 @@ def write(results: Results, out: Path) -> None:
     console.print(f"written to {out}/results.md, results.json, holds.svg, holds.png", highlight=False)
 
 
-def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def main() -> None:
+    """Exit code 2 and one clear line if something is missing, 130 if interrupted."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell may have started us with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
-        app(standalone_mode=False)
+        app()
     except (wrk.WrkMissing, DidNotStart) as error:
         print(f"bench: {error}", file=sys.stderr)
-        return EXIT_UNUSABLE
-    except typer.Exit as ended:
-        return ended.exit_code
-    except typer.BadParameter as error:
-        print(f"bench: {error.format_message()}", file=sys.stderr)
-        return EXIT_UNUSABLE
-    except (KeyboardInterrupt, typer.Abort):
-        print("bench: interrupted, nothing written", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return 0
+        sys.exit(EXIT_UNUSABLE)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -19,7 +19,15 @@ RAY = "ray helpers"
 TURNSTILE_GROUPS = (FRONT_END, OWNER, POSTGRES, VALKEY, ACTORS, RAY, SUPERVISOR)
 
 RAY_OWN_ACTORS = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::JobSupervisor")
-RAY_PROGRAMS = ("gcs_server", "raylet", "bin/ray ", "site-packages/ray/", "ray.util.client", "ray-dashboard")
+RAY_PROGRAMS = (
+    "gcs_server",
+    "raylet",
+    "bin/ray ",
+    "ray.scripts",
+    "site-packages/ray/",
+    "ray.util.client",
+    "ray-dashboard",
+)
 OWNER_TITLES = ("Owner", "event:", "pool:")
 
 

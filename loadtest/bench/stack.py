@@ -42,14 +42,8 @@ class Stack(msgspec.Struct, frozen=True):
     redis_url: str
     ray_address: str
     admin_token: str
-    ray_auth_token_path: str
-
-    @property
-    def ray_environment(self) -> dict[str, str]:
-        """What a process needs to join this Ray cluster."""
-        if not self.ray_auth_token_path:
-            return {}
-        return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": self.ray_auth_token_path}
+    ray_environment: dict[str, str]
+    """What a process needs in its environment to join the Ray cluster."""
 
 
 def free_port() -> int:
@@ -67,9 +61,16 @@ def is_ready(url: str) -> bool:
 
 def described(endpoints_file: Path, pid: int | None) -> Stack:
     found: dict[str, Any] = msgspec.json.decode(endpoints_file.read_bytes())
-    names = ("http", "database_url", "redis_url", "ray_address", "admin_token", "ray_auth_token_path")
+    names = ("http", "database_url", "redis_url", "ray_address", "admin_token")
     texts = {name: str(found.get(name) or "") for name in names}
-    return Stack(pid=pid, folder=endpoints_file.parent, endpoints_file=endpoints_file, **texts)
+    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(found.get("ray_auth_token_path"))}
+    return Stack(
+        pid=pid,
+        folder=endpoints_file.parent,
+        endpoints_file=endpoints_file,
+        ray_environment=found.get("ray_environment") or environment,
+        **texts,
+    )
 
 
 @contextmanager
@@ -97,11 +98,17 @@ def started(workers: int, settings: Mapping[str, str]) -> Iterator[Stack]:
             "TURNSTILE_WORKERS": str(workers),
             **settings,
         }
-        command = [str(Path(sys.executable).parent / "turnstile"), "serve"]
+        command = [*turnstile_command(), "serve"]
         with child(command, log, environment) as process:
             endpoints = data / "endpoints.json"
             wait_until(lambda: answers(endpoints), process, "turnstile serve", log, START_TIMEOUT_S)
             yield described(endpoints, process.pid)
+
+
+def turnstile_command() -> list[str]:
+    """The console script beside this Python; in a checkout that is not installed, the module behind it."""
+    script = Path(sys.executable).parent / "turnstile"
+    return [str(script)] if script.exists() else [sys.executable, "-m", "server.cli"]
 
 
 def answers(endpoints: Path) -> bool:
