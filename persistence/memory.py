@@ -1,6 +1,5 @@
 """The store in memory: what PostgreSQL promises, on one event loop and without waiting, for simulations.
 
-
 One `MemoryDatabase` is what survives; `session()` makes as many clients of it as there are owners, timers
 and gateways, so that two owners can fight over one inventory. It keeps only what was committed: an operation
 is decided and done in one step without an await, or not at all.
@@ -52,10 +51,12 @@ class MemoryDatabase:
         self.poisoned: set[str] = set()
         self.late: set[asyncio.Task[None]] = set()
         self._locks: dict[str, asyncio.Lock] = {}
+        self._sessions = 0
 
     def session(self, fault: Fault = no_fault) -> MemoryStore:
         """One more client."""
-        return MemoryStore(self, fault)
+        self._sessions += 1
+        return MemoryStore(self, self._sessions, fault)
 
     def inventory(self, inventory_id: str) -> Inventory | None:
         """The committed row, for auditors."""
@@ -82,8 +83,9 @@ class MemoryDatabase:
 class MemoryStore:
     """One client: an `OwnerStore` and a `Directory`."""
 
-    def __init__(self, database: MemoryDatabase, fault: Fault) -> None:
+    def __init__(self, database: MemoryDatabase, number: int, fault: Fault) -> None:
         self._database = database
+        self._number = number
         self._fault = fault
 
     # --- OwnerStore -------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ class MemoryStore:
         self, inventory_id: str, owner: str, held_epoch: int | None = None
     ) -> Claimed | Elsewhere:
         def work() -> Claimed | Elsewhere:
-            return self._database.tables.claim(inventory_id, owner, held_epoch)
+            return self._database.tables.claim(inventory_id, owner, held_epoch, self._number)
 
         return await self._write("claim", [inventory_id], work)
 

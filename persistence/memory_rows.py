@@ -7,7 +7,7 @@ confirmed of a type never above its quota nor below 0, ids and request ids once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -34,6 +34,7 @@ class Inventory:
     epoch: int
     seq: int
     definition: Definition
+    claimant: int | None = None
     last_fact_ms: int = 0
     next_due_ms: int | None = None
     live: int = 0
@@ -50,12 +51,16 @@ class Tables:
         self.requests: dict[tuple[str, bytes], Request] = {}
         self.reservation_ids: set[str] = set()
 
-    def claim(self, inventory_id: str, owner: str, held_epoch: int | None) -> Claimed | Elsewhere:
+    def claim(
+        self, inventory_id: str, owner: str, held_epoch: int | None, claimant: int
+    ) -> Claimed | Elsewhere:
         row = self.inventories.get(inventory_id)
-        if row is None or row.owner != owner or held_epoch not in (None, row.epoch):
+        if row is None or row.owner != owner:
             return Elsewhere(inventory_id, row.owner if row else None)
-        row.epoch += 1
-        return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, row.definition)
+        if held_epoch not in (None, row.epoch) and row.claimant != claimant:
+            return Elsewhere(inventory_id, row.owner)
+        row.epoch, row.claimant = row.epoch + 1, claimant
+        return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, replace(row.definition))
 
     def place(self, inventory_id: str, owner: str) -> bool:
         row = self.inventories.get(inventory_id)
@@ -127,7 +132,7 @@ class Tables:
         row.seq += 1
         row.last_fact_ms = max(row.last_fact_ms, entry.at_ms)
         row.next_due_ms, row.live, row.counts = entry.next_due_ms, entry.live, entry.counts
-        row.definition = entry.definition or row.definition
+        row.definition = replace(entry.definition) if entry.definition else row.definition
         row.journal.append(Journaled(row.seq, entry.at_ms, entry.facts))
         for stored in entry.placed:
             row.reservations[stored.reservation.id] = stored

@@ -7,7 +7,8 @@ Two implementations pass one contract suite: PostgreSQL (`persistence.postgres`)
   mates commit. What it returns is durable.
 - The fence is (id, epoch, seq): an append of an older epoch or another sequence never commits, however
   late it arrives. `claim` waits for an append that is under way, and ends every later one.
-- `OutcomeUnknown` may mean committed or not; `Refused` means certainly not.
+- `OutcomeUnknown` may mean committed or not; `Refused` means certainly not, and that the statement itself
+  was at fault. Trouble of the server's own (shutdown, disk, deadlock) is `OutcomeUnknown` too.
 
 Ids are UUID strings, times whole milliseconds of store time, request ids 16 bytes.
 """
@@ -28,6 +29,10 @@ class StoreError(Exception):
 
 class OutcomeUnknown(StoreError):
     """The connection or the time ran out before the store answered: perhaps it did it."""
+
+
+class Unreachable(OutcomeUnknown):
+    """There was no connection to ask with: certainly not done, and nothing said about what was asked."""
 
 
 class Refused(StoreError):
@@ -128,8 +133,9 @@ class OwnerStore(Protocol):
     ) -> Claimed | Elsewhere:
         """Raise the epoch and load the definition, if the row names `owner` as its owner.
 
-        With `held_epoch`, only if that is still the row's epoch: nobody has claimed it since.
-        `Elsewhere` with the same owner's name then says: another process of that name has.
+        With `held_epoch`, only if no other client has claimed it since that epoch; this one may have, by a
+        claim whose answer was lost. `Elsewhere` with the same owner's name then says: another process of
+        that name has.
         """
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:

@@ -1,0 +1,178 @@
+"""The arrays of an append: its rows turned into columns, as `unnest` wants them.
+
+Where a column is the same for all rows (the status of holds, their end, their lines) it is sent once, and
+SQL repeats it: `unnest` fills up shorter arrays with NULL, and `coalesce` puts the first element there. With
+that a batch of 128 holds costs a quarter less in PostgreSQL and nearly half less in asyncpg.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this package only
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from persistence.rows import TERMS_COLUMNS, encoded_lines
+from persistence.store import Append
+
+Numbered = Sequence[tuple[int, Append]]
+Columns = list[object]
+
+
+def rows_of(columns: str, alias: str, numbered: bool = False) -> str:
+    """A FROM item over the arrays $1, $2, ...: words `name:type`, with a `*` where it may be sent once.
+
+    `numbered` adds a column `n` that counts the rows from 1.
+    """
+    words = [(*word.rstrip("*").split(":"), word.endswith("*")) for word in columns.split()]
+    arrays = ", ".join(f"${i}::{kind}[]" for i, (_, kind, _) in enumerate(words, 1))
+    names = ", ".join(str(name) for name, _, _ in words)
+    if numbered:
+        return f"unnest({arrays}) WITH ORDINALITY AS {alias}({names}, n)"
+    if not any(once for _, _, once in words):
+        return f"unnest({arrays}) AS {alias}({names})"
+    picked = ", ".join(
+        f"coalesce(u.{name}, (${i}::{kind}[])[1]) AS {name}" if once else f"u.{name}"
+        for i, (name, kind, once) in enumerate(words, 1)
+    )
+    return f"(SELECT {picked} FROM unnest({arrays}) AS u({names})) AS {alias}"
+
+
+def fence_columns(writing: Sequence[Append]) -> Columns:
+    return [
+        [entry.inventory_id for entry in writing],
+        [entry.epoch for entry in writing],
+        [entry.seq for entry in writing],
+        [entry.at_ms for entry in writing],
+        [entry.next_due_ms for entry in writing],
+        [entry.live for entry in writing],
+        [entry.facts for entry in writing],
+    ]
+
+
+def redefining_columns(writing: Sequence[Append]) -> Columns:
+    definitions = [entry.definition for entry in writing]
+    return [
+        *fence_columns(writing),
+        [definition is not None for definition in definitions],
+        [definition and definition.terms.capacity for definition in definitions],
+    ]
+
+
+def asked_columns(asking: Sequence[Append]) -> Columns:
+    return [
+        [entry.inventory_id for entry in asking],
+        [entry.epoch for entry in asking],
+        [entry.seq for entry in asking],
+    ]
+
+
+def created_columns(entry: Append, kind: str, owner: str) -> Columns:
+    capacity = entry.definition.terms.capacity if entry.definition else None
+    recorded = len(entry.requests)
+    return [
+        entry.inventory_id,
+        kind,
+        owner,
+        entry.next_due_ms,
+        entry.live,
+        capacity,
+        entry.at_ms,
+        entry.facts,
+        recorded,
+    ]
+
+
+def placed_columns(entries: Numbered) -> Columns | None:
+    placed = [(n, stored) for n, entry in entries for stored in entry.placed]
+    if not placed:
+        return None
+    rows = [stored.reservation for _, stored in placed]
+    return [
+        _once([n for n, _ in placed]),
+        [row.id for row in rows],
+        _once([row.status for row in rows]),
+        _once([row.expires_at_ms for row in rows]),
+        _once([encoded_lines(row.lines) for row in rows]),
+        [row.customer for row in rows],
+        [stored.contact for _, stored in placed],
+        _once([row.extensions for row in rows]),
+        _once([row.created_at_ms for row in rows]),
+    ]
+
+
+def changed_columns(entries: Numbered) -> Columns | None:
+    changed = [(n, row) for n, entry in entries for row in entry.changed]
+    if not changed:
+        return None
+    return [
+        _once([n for n, _ in changed]),
+        [row.id for _, row in changed],
+        _once([row.status for _, row in changed]),
+        _once([row.expires_at_ms for _, row in changed]),
+        _once([encoded_lines(row.lines) for _, row in changed]),
+        _once([row.extensions for _, row in changed]),
+    ]
+
+
+def request_columns(entries: Numbered) -> Columns | None:
+    requests = [(n, request) for n, entry in entries for request in entry.requests]
+    if not requests:
+        return None
+    return [
+        _once([n for n, _ in requests]),
+        [request.request_id for _, request in requests],
+        _once([request.fingerprint for _, request in requests]),
+        [request.reply for _, request in requests],
+        _once([request.expires_ms for _, request in requests]),
+    ]
+
+
+def counted_columns(entries: Numbered) -> Columns | None:
+    counted = [(n, count) for n, entry in entries if entry.definition is None for count in entry.counts]
+    if not counted:
+        return None
+    return [
+        _once([n for n, _ in counted]),
+        [count.code for _, count in counted],
+        [count.held for _, count in counted],
+        [count.confirmed for _, count in counted],
+    ]
+
+
+def defined_columns(defining: Numbered) -> Columns | None:
+    definitions = [(n, entry.definition) for n, entry in defining if entry.definition is not None]
+    if not definitions:
+        return None
+    return [
+        [n for n, _ in definitions],
+        [definition.version for _, definition in definitions],
+        [definition.paused for _, definition in definitions],
+        *([getattr(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
+    ]
+
+
+def type_columns(defining: Numbered) -> Columns | None:
+    kinds = [
+        (n, position, kind, held)
+        for n, entry in defining
+        if entry.definition is not None
+        for held in [{count.code: (count.held, count.confirmed) for count in entry.counts}]
+        for position, kind in enumerate(entry.definition.terms.ticket_types)
+    ]
+    if not kinds:
+        return None
+    return [
+        [n for n, _, _, _ in kinds],
+        [kind.code for _, _, kind, _ in kinds],
+        [position for _, position, _, _ in kinds],
+        [kind.name for _, _, kind, _ in kinds],
+        [kind.quota for _, _, kind, _ in kinds],
+        [kind.price for _, _, kind, _ in kinds],
+        [kind.max_per_order for _, _, kind, _ in kinds],
+        [held.get(kind.code, (0, 0))[0] for _, _, kind, held in kinds],
+        [held.get(kind.code, (0, 0))[1] for _, _, kind, held in kinds],
+    ]
+
+
+def _once(column: list[object]) -> list[object]:
+    """The column, or only its first element where all are equal to that."""
+    return column[:1] if column.count(column[0]) == len(column) else column

@@ -1,0 +1,117 @@
+"""An owner's way to PostgreSQL: one connection to claim, look up and append on, a second for loading.
+
+The second is opened when something is loaded for the first time, so that the load of a large inventory,
+page by page, never stands before another's append.
+
+`claim` is an UPDATE: it waits for an append of the former owner that is under way, and any later one finds
+another epoch. Only then, in statements of their own, is anything loaded: a statement that waited would
+still see the other relations as they were before it waited.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this package only
+from __future__ import annotations
+
+import uuid
+
+from persistence.append import append_statement, create_statement
+from persistence.connection import Limits, Link
+from persistence.rows import TERMS_COLUMNS, TYPES_JSON, scope_id, stored_of, terms_of, types_of
+from persistence.store import Append, Claimed, Definition, Elsewhere, Refused, Request, Stored
+
+NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+CLAIM = """
+UPDATE inventories SET epoch = epoch + 1, claimant = $4
+ WHERE id = $1 AND owner = $2 AND ($3::bigint IS NULL OR epoch = $3 OR claimant = $4)
+RETURNING kind, epoch, seq, last_fact_ms"""
+
+OWNER = "SELECT owner FROM inventories WHERE id = $1"
+
+DEFINITION = f"""
+SELECT e.version, e.paused, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)}, i.capacity,
+       {TYPES_JSON} AS types
+  FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
+
+_STORED = "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact"
+
+LIVE = f"""
+SELECT {_STORED} FROM reservations
+ WHERE inventory_id = $1 AND live AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+ ORDER BY id LIMIT $3"""
+
+ENDED = f"SELECT {_STORED} FROM reservations WHERE id = ANY ($2::uuid[]) AND inventory_id = $1"
+
+RECORDED = """
+SELECT w.n, r.fingerprint, r.reply, r.expires_ms
+  FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS w(scope, request_id, n)
+  JOIN requests r USING (request_id, scope)"""
+
+
+class PostgresOwnerStore:
+    """An `OwnerStore`. Opens its connections when they are needed, again after they were lost."""
+
+    def __init__(self, database_url: str, name: str = "owner", limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._claimant = str(uuid.uuid4())
+        self._link = Link(database_url, f"turnstile {name}", limits)
+        self._loading = Link(database_url, f"turnstile {name} loading", limits)
+
+    async def now_ms(self) -> int:
+        return int((await self._link.fetch(NOW))[0][0])
+
+    async def claim(
+        self, inventory_id: str, owner: str, held_epoch: int | None = None
+    ) -> Claimed | Elsewhere:
+        rows = await self._link.fetch(CLAIM, inventory_id, owner, held_epoch, self._claimant)
+        if not rows:
+            owners = await self._link.fetch(OWNER, inventory_id)
+            return Elsewhere(inventory_id, owners[0]["owner"] if owners else None)
+        row = rows[0]
+        definition = await self._definition(inventory_id)
+        return Claimed(inventory_id, row["kind"], row["epoch"], row["seq"], row["last_fact_ms"], definition)
+
+    async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
+        rows = await self._loading.fetch(LIVE, inventory_id, after, limit)
+        return [stored_of(row) for row in rows]
+
+    async def ended(self, inventory_id: str, reservation_ids: list[str]) -> list[Stored]:
+        rows = await self._link.fetch(ENDED, inventory_id, reservation_ids)
+        return [stored_of(row) for row in rows]
+
+    async def recorded(self, wanted: list[tuple[str, bytes]]) -> dict[tuple[str, bytes], Request]:
+        scopes = [scope_id(scope) for scope, _ in wanted]
+        request_ids = [request_id for _, request_id in wanted]
+        found = {}
+        for n, fingerprint, reply, expires_ms in await self._link.fetch(RECORDED, scopes, request_ids):
+            place = wanted[n - 1]
+            found[place] = Request(place[1], fingerprint, reply, expires_ms)
+        return found
+
+    async def append(self, batch: list[Append]) -> set[str]:
+        ordered = sorted(batch, key=_by_id) if len(batch) > 1 else batch
+        writing = [entry for entry in ordered if entry.facts]
+        asking = [entry for entry in ordered if not entry.facts]
+        sql, columns = append_statement(writing, asking)
+        rows = await self._link.fetch(sql, *columns)
+        return {(writing[n - 1] if n > 0 else asking[-n - 1]).inventory_id for (n,) in rows}
+
+    async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+        if len(entry.requests) > 1 or entry.placed or entry.changed or entry.definition is None:
+            raise Refused("a new inventory has a definition, no reservations and at most one request")
+        sql, columns = create_statement(entry, kind, owner, scope)
+        return bool(await self._link.fetch(sql, *columns))
+
+    async def close(self) -> None:
+        await self._link.close()
+        await self._loading.close()
+
+    async def _definition(self, inventory_id: str) -> Definition:
+        rows = await self._link.fetch(DEFINITION, inventory_id)
+        if not rows:
+            raise Refused(f"inventory {inventory_id} has no definition")
+        event = rows[0]
+        return Definition(terms_of(event, types_of(event["types"])), event["version"], event["paused"])
+
+
+def _by_id(entry: Append) -> str:
+    return entry.inventory_id

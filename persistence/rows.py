@@ -1,0 +1,109 @@
+"""Between rows and the domain's messages.
+
+Most reservations of an event share their lines (one ticket at the usual price), so their JSON is made once
+and, when rows are loaded, one tuple serves all of them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from domain.event_messages import Line, Reservation, Status, Terms, TicketType, TypeCounts
+from persistence.store import Stored
+
+LINES_CACHE_MAX_ENTRIES = 4_096
+_SCOPES = uuid.UUID("4b6f3b5e-54b1-4b0e-9d0c-6f2f0a3f7c11")
+_STATUS = {status.value: status for status in Status}
+_line_rows = msgspec.json.Decoder(list[tuple[str, int, int]])
+
+TERMS_COLUMNS = (
+    "name",
+    "starts_at_ms",
+    "currency",
+    "ends_at_ms",
+    "venue",
+    "description",
+    "sales_start_ms",
+    "sales_end_ms",
+    "hold_duration_s",
+    "max_per_customer",
+    "cancel_until_ms",
+    "guests",
+    "hold_extensions_max",
+)
+"""The fields of `Terms` that are columns of `events`; `capacity` is one of `inventories`, which checks it."""
+
+
+def scope_id(scope: str) -> str:
+    """The id that requests of a scope are stored under: an inventory's own, or one made from a name."""
+    return scope if len(scope) == 36 else str(uuid.uuid5(_SCOPES, scope))
+
+
+@lru_cache(LINES_CACHE_MAX_ENTRIES)
+def encoded_lines(lines: tuple[Line, ...]) -> str:
+    """[[code, quantity, unit price], ...] as JSON."""
+    rows = [(line.ticket_type, line.quantity, line.unit_price) for line in lines]
+    return msgspec.json.encode(rows).decode()
+
+
+@lru_cache(LINES_CACHE_MAX_ENTRIES)
+def decoded_lines(text: str) -> tuple[Line, ...]:
+    return tuple(Line(code, quantity, price) for code, quantity, price in _line_rows.decode(text))
+
+
+def stored_of(row: Iterable[Any]) -> Stored:
+    """Of a row (id, status, expires_ms, lines, customer, created_ms, extensions, contact)."""
+    reservation_id, status, expires_ms, lines, customer, created_ms, extensions, contact = row
+    reservation = Reservation(
+        reservation_id, _STATUS[status], expires_ms, decoded_lines(lines), customer, created_ms, extensions
+    )
+    return Stored(reservation, contact)
+
+
+class TypeRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A row of `ticket_types`, as `TYPES_JSON` shows it."""
+
+    code: str
+    name: str
+    quota: int
+    price: int
+    max_per_order: int | None
+    held: int
+    confirmed: int
+
+
+TYPES_JSON = """
+(SELECT json_agg(json_build_array(t.code, t.name, t.quota, t.price, t.max_per_order, t.held, t.confirmed)
+                 ORDER BY t.position) FROM ticket_types t WHERE t.inventory_id = i.id)"""
+"""An inventory's ticket types in one column, to be read by `types_of`."""
+
+_type_rows = msgspec.json.Decoder(tuple[TypeRow, ...])
+
+
+def types_of(text: str | None) -> tuple[TypeRow, ...]:
+    return _type_rows.decode(text) if text else ()
+
+
+def terms_of(event: Mapping[str, Any], types: tuple[TypeRow, ...]) -> Terms:
+    """Of an event's row, with `capacity`, and its ticket types."""
+    kinds = tuple(
+        TicketType(kind.code, kind.name, kind.quota, kind.price, kind.max_per_order) for kind in types
+    )
+    columns = {name: event[name] for name in TERMS_COLUMNS}
+    return Terms(**columns, capacity=event["capacity"], ticket_types=kinds)
+
+
+def counts_of(live: int, capacity: int | None, types: tuple[TypeRow, ...]) -> tuple[TypeCounts, ...]:
+    """What is live of each type and what can still be sold of it, of the shared capacity too."""
+    room = None if capacity is None else capacity - live
+    found = []
+    for kind in types:
+        left = kind.quota - kind.held - kind.confirmed
+        available = max(0, left if room is None else min(left, room))
+        found.append(TypeCounts(kind.code, kind.quota, kind.held, kind.confirmed, available))
+    return tuple(found)

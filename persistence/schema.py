@@ -1,0 +1,157 @@
+"""The relations, as SQLAlchemy metadata. Migrations make them; a test compares the two.
+
+- `inventories` is at once the fence (epoch, seq), the directory (owner), the list of what is due and half
+  of the availability. It is updated with every append: room is left in its pages and only `next_due_ms` is
+  indexed, so that an update touches no index (HOT) unless that changes.
+  `claimant` is the client that made the present epoch: it knows its own claim again when the answer was lost.
+- `reservations` has one index beside its key: (inventory, live, id) loads the live ones and, merged over
+  both values of `live`, lists all by id. `status` is in no index, so confirming a hold is a HOT update.
+- The relations that each hold writes have no foreign keys: a check per row costs as much as half of the
+  row, and the fence has just proved that the inventory is there.
+- `requests` are found by request id first, because that alone tells almost all of them apart. `scope` is
+  the inventory's id, or one made from a scope's name (`persistence.rows.scope_id`). They are purged by
+  walking through the relation: an index over `expires_ms` would cost each hold what a purge saves.
+- `contact` is bytes: nothing a client sends can be refused there and spoil a batch. Erasing a customer
+  empties it.
+- `journal` is partitioned by day of store time; what no partition covers lands in the default one.
+
+CHECK constraints are the second line behind the owners' rules: one that speaks has found a bug.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+metadata = MetaData()
+
+ID = Uuid(as_uuid=False)
+
+inventories = Table(
+    "inventories",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("claimant", ID),
+    Column("seq", BigInteger, nullable=False),
+    Column("next_due_ms", BigInteger),
+    Column("live", Integer, nullable=False),
+    Column("capacity", Integer),
+    Column("last_fact_ms", BigInteger, nullable=False),
+    CheckConstraint("live >= 0 AND live <= capacity", name="inventories_capacity"),
+    postgresql_with={"fillfactor": 50},
+)
+Index(
+    "inventories_due",
+    inventories.c.next_due_ms,
+    postgresql_where=inventories.c.next_due_ms.is_not(None),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", ID, ForeignKey("inventories.id", name="events_inventory"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("starts_at_ms", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("ends_at_ms", BigInteger),
+    Column("venue", Text),
+    Column("description", Text),
+    Column("sales_start_ms", BigInteger),
+    Column("sales_end_ms", BigInteger),
+    Column("hold_duration_s", Integer, nullable=False),
+    Column("max_per_customer", BigInteger),
+    Column("cancel_until_ms", BigInteger),
+    Column("guests", Boolean, nullable=False),
+    Column("hold_extensions_max", Integer, nullable=False),
+)
+Index("events_by_start", events.c.starts_at_ms, events.c.id)
+
+ticket_types = Table(
+    "ticket_types",
+    metadata,
+    Column("inventory_id", ID, ForeignKey("inventories.id", name="ticket_types_inventory"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("quota", Integer, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("max_per_order", BigInteger),
+    Column("held", Integer, nullable=False),
+    Column("confirmed", Integer, nullable=False),
+    CheckConstraint("held >= 0 AND confirmed >= 0 AND held + confirmed <= quota", name="ticket_types_quota"),
+    postgresql_with={"fillfactor": 50},
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("inventory_id", ID, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("customer", LargeBinary, nullable=False),
+    Column("contact", LargeBinary, nullable=False),
+    Column("extensions", SmallInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    CheckConstraint(
+        "CASE WHEN live THEN status IN ('held', 'confirmed')"
+        " ELSE status IN ('released', 'expired', 'cancelled') END",
+        name="reservations_status",
+    ),
+    postgresql_with={"fillfactor": 85},
+)
+Index("reservations_of_inventory", reservations.c.inventory_id, reservations.c.live, reservations.c.id)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("request_id", LargeBinary, primary_key=True),
+    Column("scope", ID, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("reply", LargeBinary, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("inventory_id", ID, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("facts", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (at_ms)",
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+JOURNAL_DEFAULT_PARTITION = text("CREATE TABLE journal_default PARTITION OF journal DEFAULT")
+"""Not in the metadata, which knows no partitions: an append never fails for want of a day's partition."""
