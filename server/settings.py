@@ -2,8 +2,8 @@
 
 A setting is one field of `Settings`; `turnstile serve --help` and `.env.example` are made from the fields
 (`server/settings_listing.py`; after a change: `make env-example`). A name ends in its unit. Variables are
-`TURNSTILE_` + the field's name in capitals, but for the three names every tool knows: DATABASE_URL, REDIS_URL and
-RAY_ADDRESS. A `.env` file in the working directory is read too; the environment wins over it.
+`TURNSTILE_` + the field's name in capitals, but for the three names every tool knows: DATABASE_URL,
+REDIS_URL and RAY_ADDRESS. A `.env` file in the working directory is read too; the environment wins over it.
 """
 
 from __future__ import annotations
@@ -31,27 +31,38 @@ class Settings(BaseSettings):
     """What can be set. Immutable; one per process."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
     )
 
     # -- where
     host: str = Field("127.0.0.1", min_length=1, description="address the HTTP port is bound to")
     port: int = Field(8080, ge=0, le=65535, description="HTTP port; 0 picks a free one")
     data: Path = Field(
-        Path(".turnstile"), description="folder of the embedded servers' data, the logs and the generated secrets"
+        Path(".turnstile"),
+        description="folder of the embedded servers' data, the logs and the generated secrets",
     )
     admin_token: SecretStr | None = Field(
-        None, min_length=16, description="operator's bearer token; unset: one is made and kept in the data folder"
+        None,
+        min_length=16,
+        description="operator's bearer token; unset: one is made and kept in the data folder",
     )
     workers: int = Field(
         1,
         ge=1,
         le=64,
-        description="front-end processes on the one port. One by default: it fills a core, and the owners, PostgreSQL"
-        " and the client need the others; on four cores and more set about half of them",
+        description="front-end processes on the one port. One by default: it fills a core, and the owners,"
+        " PostgreSQL and the client need the others; on four cores and more set about half of them",
     )
     dashboard_port: int = Field(
-        8265, ge=0, le=65535, description="port of Ray's dashboard; 0 picks a free one, as does a taken 8265 if unset"
+        8265,
+        ge=0,
+        le=65535,
+        description="port of Ray's dashboard; 0 picks a free one, as does a taken 8265 if unset",
     )
     database_url: SecretStr | None = Field(
         None,
@@ -76,7 +87,9 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses or networks whose X-Forwarded-For is believed, comma-separated; none"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level that is logged"
+    )
     log_sample_rate: float = Field(
         0.01, ge=0, le=1, description="share of successful requests in the access log; every error is in it"
     )
@@ -84,22 +97,34 @@ class Settings(BaseSettings):
     body_timeout_s: float = Field(
         10, ge=0.1, le=300, description="a request whose head or body is not complete by then is ended"
     )
-    keepalive_timeout_s: float = Field(75, ge=1, le=3_600, description="an idle connection is closed after it")
-    drain_timeout_s: float = Field(20, ge=0, le=600, description="how long requests under way may take at a stop")
+    keepalive_timeout_s: float = Field(
+        75, ge=1, le=3_600, description="an idle connection is closed after it"
+    )
+    drain_timeout_s: float = Field(
+        20, ge=0, le=600, description="how long requests under way may take at a stop"
+    )
 
     # -- owners and gateway
-    request_deadline_ms: int = Field(5_000, ge=100, le=60_000, description="a command not decided by then is refused")
-    ask_timeout_ms: int = Field(2_000, ge=100, le=60_000, description="an owner's call overdue by it is looked into")
+    request_deadline_ms: int = Field(
+        5_000, ge=100, le=60_000, description="a command not decided by then is refused"
+    )
+    ask_timeout_ms: int = Field(
+        2_000, ge=100, le=60_000, description="an owner's call overdue by it is looked into"
+    )
     mailbox_max_commands: int = Field(20_000, ge=1, le=1_000_000, description="commands waiting in one owner")
     batch_max_commands: int = Field(1_024, ge=1, le=65_536, description="commands in one call and one commit")
     outbox_max_commands: int = Field(
         20_000, ge=1, le=1_000_000, description="commands of one front end waiting for one owner"
     )
     outbox_max_calls: int = Field(2, ge=1, le=16, description="calls of one front end under way to one owner")
-    pool_owners: int = Field(4, ge=1, le=1_024, description="owners that share the events that are not dedicated")
+    pool_owners: int = Field(
+        4, ge=1, le=1_024, description="owners that share the events that are not dedicated"
+    )
     timers: int = Field(2, ge=1, le=64, description="expiry timer actors")
     hold_extensions_max: int = Field(1, ge=0, le=100, description="times one hold may be extended")
-    passivate_after_s: int = Field(300, ge=1, le=86_400, description="an inventory idle for it leaves its owner")
+    passivate_after_s: int = Field(
+        300, ge=1, le=86_400, description="an inventory idle for it leaves its owner"
+    )
     clock_skew_max_ms: int = Field(
         500, ge=1, le=60_000, description="a process whose clock differs more from the store's refuses to own"
     )
@@ -108,8 +133,12 @@ class Settings(BaseSettings):
     availability_publish_ms: int = Field(
         100, ge=1, le=10_000, description="least time between two published availabilities of one event"
     )
-    availability_max_age_ms: int = Field(2_000, ge=100, le=60_000, description="a copy older than it is not served")
-    requests_retention_h: int = Field(24, ge=24, le=8_760, description="how long an Idempotency-Key is remembered")
+    availability_max_age_ms: int = Field(
+        2_000, ge=100, le=60_000, description="a copy older than it is not served"
+    )
+    requests_retention_h: int = Field(
+        24, ge=24, le=8_760, description="how long an Idempotency-Key is remembered"
+    )
 
     @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod

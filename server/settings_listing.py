@@ -1,4 +1,6 @@
-"""The settings as text, made from the fields of `Settings`: for `turnstile serve --help` and `.env.example`."""
+"""The settings as text, made from the fields of `Settings`: for `turnstile serve --help` and
+`.env.example`.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +37,21 @@ def listed_settings() -> list[Listed]:
 
 def help_text() -> str:
     """The paragraph of `--help`: one setting after the other, wrapped."""
-    blocks = [f"{one.variable}={one.default}\n" + _wrapped(_sentence(one), "    ") for one in listed_settings()]
+    blocks = [
+        f"{one.variable}={one.default}\n" + _wrapped(_sentence(one), "    ") for one in listed_settings()
+    ]
     return "\n".join(blocks)
 
 
 def env_example() -> str:
     """`.env.example`: every setting at its default, commented out."""
     head = (
-        "# Every setting at its default. Copy this file to .env, or set variables in the environment (they win).\n"
+        "# Every setting at its default. Copy this file to .env, or set variables (they win).\n"
         "# Made by `make env-example` from server/settings.py; a test compares the two.\n"
     )
-    blocks = [f"{_wrapped(_sentence(one), '# ')}\n#{one.variable}={one.default}\n" for one in listed_settings()]
+    blocks = [
+        f"{_wrapped(_sentence(one), '# ')}\n#{one.variable}={one.default}\n" for one in listed_settings()
+    ]
     return "\n".join([head, *blocks])
 
 
@@ -72,5 +78,7 @@ def _bounds(field: FieldInfo) -> str:
     high = next((mark.le for mark in field.metadata if isinstance(mark, annotated_types.Le)), None)
     if low is not None and high is not None:
         return f"{low} to {high}"
-    least = next((mark.min_length for mark in field.metadata if isinstance(mark, annotated_types.MinLen)), None)
+    least = next(
+        (mark.min_length for mark in field.metadata if isinstance(mark, annotated_types.MinLen)), None
+    )
     return f"at least {least} characters" if least is not None and least > 1 else ""

@@ -1,6 +1,8 @@
-"""One front-end process: `python -m server.worker --fd N`, started by the supervisor on the socket it has bound.
+"""One front-end process: `python -m server.worker --fd N`, started by the supervisor on the socket it has
+bound.
 
-SIGTERM drains: `/readyz` turns 503, nothing new is accepted, what is under way ends, bounded by `drain_timeout_s`.
+SIGTERM drains: `/readyz` turns 503, nothing new is accepted, what is under way ends, bounded by
+`drain_timeout_s`.
 """
 
 from __future__ import annotations
@@ -53,7 +55,11 @@ async def run(settings: Settings, listener: socket.socket) -> None:
         try:
             await asyncio.wait_for(runner.cleanup(), settings.drain_timeout_s + DRAIN_MARGIN_S)
         except TimeoutError:
-            print("turnstile: requests were still under way at the end of the drain", file=sys.stderr, flush=True)
+            print(
+                "turnstile: requests were still under way at the end of the drain",
+                file=sys.stderr,
+                flush=True,
+            )
             os._exit(1)
 
 

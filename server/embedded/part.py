@@ -20,9 +20,17 @@ LOG_TAIL_MAX_BYTES = 8_192
 class Part(Protocol):
     """A server of ours. `launch` starts it on the port of its first launch, and returns when it answers."""
 
-    name: str
-    stop_signal: signal.Signals
-    stop_grace_s: float
+    @property
+    def name(self) -> str:
+        """What lines and logs call it."""
+
+    @property
+    def stop_signal(self) -> signal.Signals:
+        """Asks it to end in order."""
+
+    @property
+    def stop_grace_s(self) -> float:
+        """How long it may take to."""
 
     async def launch(self) -> Child:
         """Raises StartFailure; a child that did not come up has been ended."""
@@ -34,7 +42,9 @@ class Part(Protocol):
         """After its end: removes what must not stay."""
 
 
-async def until_answers(child: Child, answers: Callable[[], Awaitable[bool]], limit_s: float, log: Path) -> None:
+async def until_answers(
+    child: Child, answers: Callable[[], Awaitable[bool]], limit_s: float, log: Path
+) -> None:
     """Polls until the child answers. Raises StartFailure if it ends before, or does not answer in time."""
     end_s = time.monotonic() + limit_s
     while not await answers():

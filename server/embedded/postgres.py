@@ -1,7 +1,8 @@
-"""The embedded PostgreSQL: made once, started on 127.0.0.1 with a password, stopped in order, restarted after a crash.
+"""The embedded PostgreSQL: made once, started on 127.0.0.1 with a password, stopped in order, restarted
+after a crash.
 
-The programs come from a wheel, the launcher is ours: the wheel's own speaks no TCP, changes the machine's users when
-it is root, and after a SIGKILL takes a dying server for a live one.
+The programs come from a wheel, the launcher is ours: the wheel's own speaks no TCP, changes the machine's
+users when it is root, and after a SIGKILL takes a dying server for a live one.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ READY_TIMEOUT_S = 120.0  # recovery replays at most max_wal_size, on a slow disk
 LAUNCH_RETRY_S = 20.0
 ONCE_TIMEOUT_S = 120.0
 
-# Durable, and sized for a few hundred connections that write small batches. Tables fit into memory; a crash replays at
-# most `max_wal_size`. No replica hangs on it, so the log carries no more than recovery needs.
+# Durable, and sized for a few hundred connections that write small batches. Tables fit into memory; a crash
+# replays at most `max_wal_size`. No replica hangs on it, so the log carries no more than recovery needs.
 TUNING = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -76,7 +77,7 @@ class Postgres:
         return f"postgresql://{ROLE}:{self.data.secret('postgres_password')}@127.0.0.1:{self.port}/{DATABASE}"
 
     async def launch(self) -> Child:
-        """See `Part`. Just after a crash the old server's processes may still hold its memory: tried again."""
+        """See `Part`. Just after a crash the old server's processes may hold its memory: tried again."""
         home = await self._prepared()
         give_up_s = time.monotonic() + LAUNCH_RETRY_S
         while True:
@@ -90,7 +91,9 @@ class Postgres:
 
     def describe(self) -> str:
         """See `Part`."""
-        where = f", data in {self.home.folder}" if self.home and self.home.folder.parent != self.data.path else ""
+        where = (
+            f", data in {self.home.folder}" if self.home and self.home.folder.parent != self.data.path else ""
+        )
         return f"127.0.0.1:{self.port}{where}"
 
     def tidy(self) -> None:
@@ -104,14 +107,24 @@ class Postgres:
         return self.home
 
     async def _make_cluster(self, home: Home) -> None:
-        """initdb into a folder beside, renamed when it is whole: a start that is killed leaves no half cluster."""
+        """initdb into a folder beside, renamed when it is whole: a start that is killed leaves no half
+        cluster.
+        """
         new = home.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         password = home.folder / "password.new"
         write_private(password, self.data.secret("postgres_password"))
         if home.user:
             os.chown(password, home.user.uid, home.user.gid)
-        words = ["-D", str(new), "-U", ROLE, "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8"]
+        words = [
+            "-D",
+            str(new),
+            "-U",
+            ROLE,
+            "--auth=scram-sha-256",
+            f"--pwfile={password}",
+            "--encoding=UTF8",
+        ]
         try:
             await self._run_once(home, "initdb", [*words, "--locale=C"])
         finally:
@@ -168,7 +181,9 @@ class _Exists(StartFailure):
 
 
 def _remove_stale_pid_file(pgdata: Path) -> None:
-    """PostgreSQL itself refuses to start while the id in its pid file belongs to anybody else's live process."""
+    """PostgreSQL itself refuses to start while the id in its pid file belongs to anybody else's live
+    process.
+    """
     path = pgdata / "postmaster.pid"
     with contextlib.suppress(OSError, ValueError):
         pid = int(path.read_text().split()[0])

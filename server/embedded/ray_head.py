@@ -1,8 +1,9 @@
-"""The embedded Ray head: `ray start --head --block` on 127.0.0.1 with token authentication, as a child process.
+"""The embedded Ray head: `ray start --head --block` on 127.0.0.1 with token authentication, as a child
+process.
 
-`--block` makes it one process to watch: it ends when one of Ray's own processes ends, and on Linux the kernel ends
-those with it. Never `ray stop`: that ends every cluster on the machine. The temporary folder has a short path, because
-Ray puts sockets into it, and is removed at the end.
+`--block` makes it one process to watch: it ends when one of Ray's own processes ends, and on Linux the
+kernel ends those with it. Never `ray stop`: that ends every cluster on the machine. The temporary folder
+has a short path, because Ray puts sockets into it, and is removed at the end.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ DEATH_INFO_WAIT_MS = 200
 # For every process that takes part: the head, the front ends, the actors.
 RAY_EVERYWHERE = {
     "RAY_AUTH_MODE": "token",
-    # Ray replaces 127.0.0.1 by the machine's outward address, and then listens there too, unless it is told that
-    # there is only one node. The variable's name is history: it works on Linux as well.
+    # Ray replaces 127.0.0.1 by the machine's outward address, and then listens there too, unless it is told
+    # that there is only one node. The variable's name is history: it works on Linux as well.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # Ray's default of 15 lets every other process go first
     "RAY_task_events_report_interval_ms": "0",  # else each call is recorded: 280 MB after 80,000
-    # How long a caller waits to hear why an owner died before its call fails (default 1000): the gateway asks anew
-    # whatever the reason, so this is time without sales. Health checks between nodes stay as they are: one node's
-    # death is noticed by --block, and a busy machine must not be taken for a dead one.
+    # How long a caller waits to hear why an owner died before its call fails (default 1000): the gateway
+    # asks anew whatever the reason, so this is time without sales. Health checks between nodes stay as they
+    # are: one node's death is noticed by --block, and a busy machine must not be taken for a dead one.
     "RAY_timeout_ms_task_wait_for_death_info": str(DEATH_INFO_WAIT_MS),
 }
 _STARTED = b"Ray runtime started"
@@ -79,9 +80,16 @@ class RayHead:
         folder = self._fresh_folder()
         log = self.data.log(self.name)
         log.unlink(missing_ok=True)
-        environment = {name: value for name, value in self.driver_environment.items() if name != "RAY_ADDRESS"}
+        environment = {
+            name: value for name, value in self.driver_environment.items() if name != "RAY_ADDRESS"
+        }
+        environment["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] = (
+            "0"  # else SIGTERM waits 30 s for owners that never leave
+        )
         environment["RAY_START_HOOK"] = "server.embedded.ray_hook.without_client_server"
-        child = await start(Program(self.name, self._command(folder), environment, log))
+        child = await start(
+            Program(self.name, self._command(folder), environment, log, death_signal=self.stop_signal)
+        )
 
         async def answers() -> bool:
             return _STARTED in log.read_bytes()
@@ -109,8 +117,11 @@ class RayHead:
         return await http_status(f"http://127.0.0.1:{self.dashboard_port}/api/gcs_healthz") == 200
 
     def _folder(self) -> Path:
-        """Socket paths end at 107 bytes (104 on macOS, whose own temporary folders are long): /tmp where there is one."""
-        base = Path("/tmp") if os.access("/tmp", os.W_OK) else Path(tempfile.gettempdir())
+        """Socket paths end at 107 bytes (104 on macOS, whose own temporary folders are long): /tmp where
+        there is one.
+        """
+        short = Path("/tmp")  # noqa: S108 - the folder inside is ours alone, mode 0700
+        base = short if os.access(short, os.W_OK) else Path(tempfile.gettempdir())
         mark = hashlib.sha256(f"{os.geteuid()}:{self.data.path}".encode()).hexdigest()[:10]
         return base / f"turnstile-{mark}"
 

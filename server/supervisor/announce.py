@@ -44,8 +44,9 @@ def _first_sale(http: str, token: str) -> list[str]:
         ' "customer": {"name": "Ada", "email": "ada@example.org"}}'
     )
     pick_id = """sed 's/.*"id": *"\\([0-9a-f-]\\{36\\}\\)".*/\\1/'"""
+    post = "-H 'Content-Type: application/json' -d"
+    create = f"curl -s {http}/api/v1/events -H 'Authorization: Bearer {token}' {post} '{event}'"
     return [
-        f"EVENT=$(curl -s {http}/api/v1/events -H 'Authorization: Bearer {token}'"
-        f" -H 'Content-Type: application/json' -d '{event}' | {pick_id})",
-        f"curl -s {http}/api/v1/events/$EVENT/reservations -H 'Content-Type: application/json' -d '{hold}'",
+        f"EVENT=$({create} | {pick_id})",
+        f"curl -s {http}/api/v1/events/$EVENT/reservations {post} '{hold}'",
     ]

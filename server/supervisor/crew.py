@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import psutil
+
 from server.embedded.part import Part
 from server.supervisor.data_folder import DataFolder
 from server.supervisor.failures import StartFailure
-from server.supervisor.processes import Child, end
+from server.supervisor.processes import Child, descendants, end, identified
 from server.supervisor.progress import Progress
 
 PAUSE_FIRST_S = 0.1
@@ -44,7 +47,7 @@ class Crew:
         """Starts a part and keeps it. Raises StartFailure."""
         kept = _Kept(part, await part.launch())
         self._kept[part.name] = kept
-        self._note()
+        self.note()
         kept.task = asyncio.create_task(self._keep(kept))
 
     def pids(self) -> dict[str, int]:
@@ -69,7 +72,7 @@ class Crew:
         for kept in gone:
             del self._kept[kept.part.name]
             kept.part.tidy()
-        self._note()
+        self.note()
 
     async def _stop_one(self, kept: _Kept) -> None:
         if kept.task is not None:
@@ -101,11 +104,17 @@ class Crew:
             except StartFailure as failure:
                 self.progress.line(f"{failure}; trying again in {pause_s:.1f} s")
             else:
-                self._note()
+                self.note()
                 return pause_s
 
-    def _note(self) -> None:
-        self.data.remember([kept.child.identity for kept in self._kept.values()])
+    def note(self) -> None:
+        """Writes down what runs, and what the parts have started: Ray's agents outlive a killed head."""
+        known = [kept.child.identity for kept in self._kept.values()]
+        for identity in list(known):
+            for process in descendants(identity):
+                with contextlib.suppress(psutil.Error):
+                    known.append(identified(process, f"of {identity.name}"))
+        self.data.remember(known)
         self.changed()
 
 

@@ -1,10 +1,10 @@
 """The data folder: who may use it (one server at a time), and the small files in it.
 
-    lock             held with flock while a server runs; the kernel lets go of it however the server ends
-    secrets/         generated passwords and tokens, mode 0600
-    processes.json   what was started, so that a start after a crash can end what is left of it
-    endpoints.json   where a running server is found; removed when it stops
-    logs/            output of the embedded servers
+lock             held with flock while a server runs; the kernel lets go of it however the server ends
+secrets/         generated passwords and tokens, mode 0600
+processes.json   what was started, so that a start after a crash can end what is left of it
+endpoints.json   where a running server is found; removed when it stops
+logs/            output of the embedded servers
 """
 
 from __future__ import annotations
@@ -38,13 +38,16 @@ class DataFolder:
         path = path.absolute()
         try:
             path.mkdir(parents=True, exist_ok=True)
-            # As root PostgreSQL runs as another user, who has to pass through; what is secret has its own mode.
+            # As root PostgreSQL runs as another user, who has to pass through; what is secret has its own
+            # mode.
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
             for name, mode in (("secrets", 0o700), ("logs", 0o700)):
                 (path / name).mkdir(mode=mode, exist_ok=True)
             lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StartFailure(f"data folder {path} cannot be written: {error.strerror} (TURNSTILE_DATA)") from None
+            raise StartFailure(
+                f"data folder {path} cannot be written: {error.strerror} (TURNSTILE_DATA)"
+            ) from None
         _take_lock(path, lock_fd)
         return cls(path, lock_fd)
 

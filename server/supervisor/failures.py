@@ -1,4 +1,4 @@
-"""What a start or a command may fail with. The command line prints the message, one line, and no traceback."""
+"""What a start or a command may fail with. The command line prints the message: one line, no traceback."""
 
 
 class StartFailure(Exception):

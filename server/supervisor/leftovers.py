@@ -1,6 +1,7 @@
 """Ends what is left of a server that was killed, before a new one starts on the same data.
 
-On Linux the kernel has done it (`death_shim.py`) but may be some milliseconds behind; elsewhere this is what does it.
+On Linux the kernel has done it (`death_shim.py`) but may be some milliseconds behind; elsewhere this is
+what does it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ POSTGRES_WAIT_S = 15.0
 
 
 def end_leftovers(data: DataFolder) -> int:
-    """Ends every remembered process that still lives, with its descendants. Returns how many it had to end."""
+    """Ends every remembered process that still lives, and its descendants. Returns how many."""
     time_limit = time.monotonic() + BY_THEMSELVES_WAIT_S
     remembered = data.remembered()
     while any(one.process() for one in remembered) and time.monotonic() < time_limit:

@@ -1,6 +1,7 @@
 """The HTTP port, bound once: every front end gets this socket.
 
-Not `reuse_port`: with it two servers bind one port without an error, and the kernel deals connections to both.
+Not `reuse_port`: with it two servers bind one port without an error, and the kernel deals connections to
+both.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise StartFailure(f"{host} is no address of this machine: {error.strerror} (TURNSTILE_HOST)") from None
+        raise StartFailure(
+            f"{host} is no address of this machine: {error.strerror} (TURNSTILE_HOST)"
+        ) from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)

@@ -1,4 +1,6 @@
-"""Brings the database's schema up to date, in a process of its own: a supervisor stays small and imports no SQL."""
+"""Brings the database's schema up to date, in a process of its own: a supervisor stays small and imports no
+SQL.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Child processes: starting one that dies with us, ending one and all that came of it, none twice, nobody else's.
+"""Child processes: starting one that dies with us, ending one and all that came of it, none twice, nobody
+else's.
 
 A process is known by its id *and* its time of creation: ids are used again, and whoever ends a process by a
 remembered id alone will, one day, end a stranger's.
@@ -34,7 +35,7 @@ class User:
 
 @dataclass(slots=True, frozen=True)
 class Program:
-    """What to start. `log`: where its output goes, None for ours. `death_signal`: what it gets when we die."""
+    """What to start. `log`: where its output goes, None for ours. `death_signal`: sent to it when we die."""
 
     name: str
     argv: Sequence[str]
@@ -42,7 +43,7 @@ class Program:
     log: Path | None = None
     folder: Path | None = None
     user: User | None = None
-    death_signal: signal.Signals = signal.SIGKILL
+    death_signal: signal.Signals | None = signal.SIGKILL
     pass_fds: Sequence[int] = ()
 
 
@@ -101,20 +102,27 @@ async def start(program: Program) -> Child:
 def shimmed(program: Program) -> list[str]:
     """The command line that makes the program die with us and run as its user."""
     user = program.user or User(-1, -1)
-    words = (program.death_signal.value, os.getpid(), user.uid, user.gid)
-    return [sys.executable, "-I", "-S", death_shim.__file__, *map(str, words), *program.argv]
+    words = (program.death_signal or 0, os.getpid(), user.uid, user.gid)
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        death_shim.__file__,
+        *(str(int(word)) for word in words),
+        *program.argv,
+    ]
 
 
-async def end(child: Child, first: signal.Signals, grace_s: float, hurry: asyncio.Event | None = None) -> None:
+async def end(
+    child: Child, first: signal.Signals, grace_s: float, hurry: asyncio.Event | None = None
+) -> None:
     """Asks with `first`, waits, insists; then sees that nothing the child had started is left."""
     family = descendants(child.identity)
     if not child.ended:
-        with contextlib.suppress(ProcessLookupError):
-            child.handle.send_signal(first)
+        _signal(child.identity, first)
         await _wait_or_hurry(child, grace_s, hurry)
     if not child.ended:
-        with contextlib.suppress(ProcessLookupError):
-            child.handle.kill()
+        _signal(child.identity, signal.SIGKILL)
         await child.wait()
     await asyncio.to_thread(kill_all, family)
 
@@ -126,6 +134,18 @@ async def _wait_or_hurry(child: Child, grace_s: float, hurry: asyncio.Event | No
     _, rest = await asyncio.wait(waits, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
     for task in rest:
         task.cancel()
+
+
+def _signal(identity: Identity, number: signal.Signals) -> None:
+    """Not by the handle: before it signals it looks for the exit code, and takes it away from asyncio."""
+    if identity.process() is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(identity.pid, number)
+
+
+def identified(process: psutil.Process, name: str) -> Identity:
+    """The identity of a process found by psutil."""
+    return Identity(name, process.pid, process.create_time())
 
 
 def descendants(identity: Identity) -> list[psutil.Process]:
@@ -146,6 +166,6 @@ def kill_all(processes: Sequence[psutil.Process]) -> None:
 
 def _created_s(pid: int) -> float:
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.Error:
         return 0.0  # gone already: an identity nothing matches

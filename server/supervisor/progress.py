@@ -1,6 +1,8 @@
-"""What a starting, running and stopping server tells the person in front of it: one line per fact, on stderr.
+"""What a starting, running and stopping server tells the person in front of it: one line per fact, on
+stderr.
 
-On a terminal a spinner names what is still waited for; elsewhere (a log, a container) there are plain lines only.
+On a terminal a spinner names what is still waited for; elsewhere (a log, a container) there are plain lines
+only.
 """
 
 from __future__ import annotations

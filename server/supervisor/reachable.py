@@ -35,9 +35,11 @@ async def port_answers(host: str, port: int) -> bool:
 
 
 async def postgres_answers(host: str, port: int) -> bool:
-    """Whether PostgreSQL takes connections: it asks for a password, or refuses the user; not "is starting up".
+    """Whether PostgreSQL takes connections: it asks for a password, or refuses the user; not "is starting
+    up".
 
-    What pg_isready does, but here for embedded and given servers alike. Protocol: PostgreSQL manual, "Message Flow".
+    What pg_isready does, but here for embedded and given servers alike. Protocol: PostgreSQL manual,
+    "Message Flow".
     """
     body = struct.pack("!I", POSTGRES_PROTOCOL) + b"user\0turnstile\0database\0turnstile\0\0"
     try:

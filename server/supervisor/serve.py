@@ -1,9 +1,9 @@
 """`turnstile serve`: everything is started, watched and ended here.
 
-The order of a start: lock the data folder, end what a killed server left, bind the HTTP port, check servers that were
-given, start ours side by side, migrate, start the front ends, wait until one is ready, print. Whatever fails on the
-way ends all that was started. The order of a stop: front ends (they finish what is under way), then Ray, Valkey and
-PostgreSQL. A second signal hurries.
+The order of a start: lock the data folder, end what a killed server left, bind the HTTP port, check servers
+that were given, start ours side by side, migrate, start the front ends, wait until one is ready, print.
+Whatever fails on the way ends all that was started. The order of a stop: front ends (they finish what is
+under way), then Ray, Valkey and PostgreSQL. A second signal hurries.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Server:
             await self._until_ready()
             details.append(address_of(self.listener))
         self._ready = True
-        self._write_endpoints()
+        self.crew.note()
         print(announcement(self.endpoints), flush=True)
 
     def _lay_out(self) -> None:
@@ -144,7 +144,9 @@ class Server:
             await migrate(self.data, database_url)
 
     def _front_end(self, number: int) -> FrontEnd:
-        return FrontEnd(number, self.listener.fileno(), self._front_end_environment, self.settings.drain_timeout_s)
+        return FrontEnd(
+            number, self.listener.fileno(), self._front_end_environment, self.settings.drain_timeout_s
+        )
 
     def _front_end_environment(self) -> dict[str, str]:
         """The settings as resolved here, and what a Ray driver needs."""

@@ -1,0 +1,80 @@
+# Turnstile. `make` lists the targets. Everything runs in .venv; PYTHON chooses the interpreter it is made with.
+
+PYTHON ?= python3
+SEEDS ?= 2000
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := domain persistence actors server loadtest
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test lint format types imports check load bench simulate faults lock env-example clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv from requirements.lock (quick when nothing has changed)
+
+# uv is fetched by pip where it is missing; where it cannot be had, pip installs the same files, only slower.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "make: $(PYTHON) must be Python 3.11, 3.12 or 3.13; choose one with PYTHON=..." >&2; exit 1; }
+	@echo "Making $(VENV) (once; about 600 MB)"
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "make: no virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip --version >/dev/null 2>&1 \
+		&& { command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv || true; }
+	@if command -v uv >/dev/null 2>&1; then uv=uv; elif [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=; fi; \
+	if [ -n "$$uv" ]; then \
+		"$$uv" pip install --python $(BIN)/python --require-hashes -r requirements.lock \
+		&& "$$uv" pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet -e . ; \
+	else \
+		$(BIN)/python -m pip install --require-hashes --progress-bar on -r requirements.lock \
+		&& $(BIN)/python -m pip install --no-deps --no-build-isolation --quiet -e . ; \
+	fi
+	@touch $(STAMP)
+
+serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstile/
+	@exec $(BIN)/turnstile serve
+
+test: install ## every test
+	$(BIN)/python -m pytest -q tests
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check $(CODE) tests
+	$(BIN)/ruff format --check $(CODE) tests
+
+format: install ## ruff: put right what can be
+	$(BIN)/ruff check --fix $(CODE) tests
+	$(BIN)/ruff format $(CODE) tests
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+imports: install ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+check: lint types imports ## lint, types and imports
+
+load: install ## an on-sale with Locust against the running server, audited (OPTIONS="--users 500 ...")
+	$(BIN)/python -m loadtest.load $(OPTIONS)
+
+bench: install ## measure beside the usual ways of selling a ticket; writes docs/benchmarks/
+	$(BIN)/python -m loadtest.bench $(OPTIONS)
+
+simulate: install ## deterministic simulation: SEEDS=n seeds, or OPTIONS="--seed n" to replay one
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(OPTIONS)
+
+faults: install ## kill owners, PostgreSQL, Redis and front ends under load; the auditor after each
+	$(BIN)/python -m loadtest.faults $(OPTIONS)
+
+lock: ## pin the newest allowed versions into requirements.lock (needs uv)
+	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-emit-build-options \
+		--custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+env-example: install ## write .env.example from the settings
+	$(BIN)/turnstile settings > .env.example
+
+clean: ## remove the environment and what was built or cached; never the data
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
