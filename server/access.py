@@ -10,7 +10,6 @@ from __future__ import annotations
 import binascii
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 
 from aiohttp import web
 from multidict import istr
@@ -58,7 +57,7 @@ class Access:
     def token(self, event_id: str, reservation_id: str) -> str:
         """The capability for one reservation."""
         raw = event_id_bytes(event_id) + self._mac(reservation_id)
-        return urlsafe_b64encode(raw)[:_TOKEN_CHARACTERS].decode()
+        return _encoded(raw)
 
     def event_of(self, request: web.BaseRequest, reservation_id: str) -> str:
         """The event that a guest's token names, once the token is found to be this reservation's."""
@@ -79,15 +78,21 @@ class Access:
         return outer.digest()[:_MAC_BYTES]
 
 
+_TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
+
+
+def _encoded(raw: bytes) -> str:
+    """base64url without padding."""
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URLSAFE)[:_TOKEN_CHARACTERS].decode()
+
+
 def _decoded(token: str) -> bytes | None:
-    """The token's 32 bytes, or None for any other text. Only the one spelling `token` makes is taken."""
+    """The token's 32 bytes, or None for any other text. Only the one spelling `_encoded` makes is taken."""
     if len(token) != _TOKEN_CHARACTERS or not token.isascii():
         return None
     try:
-        raw = binascii.a2b_base64(token.translate(_FROM_URLSAFE) + "=", strict_mode=True)
-    except ValueError:
+        raw = binascii.a2b_base64(token.encode().translate(_FROM_URLSAFE) + b"=")
+    except binascii.Error:
         return None
-    return raw if urlsafe_b64encode(raw)[:_TOKEN_CHARACTERS].decode() == token else None
-
-
-_FROM_URLSAFE = str.maketrans("-_", "+/")
+    return raw if _encoded(raw) == token else None

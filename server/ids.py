@@ -6,19 +6,24 @@ as what does not exist.
 
 from __future__ import annotations
 
-import os
+import random
 import re
 from functools import lru_cache
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_RANDOM_BITS_HIGH = 12
+_RANDOM_BITS_LOW = 62
+_VERSION_7 = 0x7 << 76
+_VARIANT_RFC = 0x2 << 62
 EVENT_IDS_KEPT_MAX = 4096
 
 
 def uuid7(now_ms: int) -> str:
-    """48 bits of time, then 74 random ones."""
-    digits = (now_ms.to_bytes(6, "big") + os.urandom(10)).hex()
-    return f"{digits[:8]}-{digits[8:12]}-7{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+    """48 bits of time, then 74 random ones. Unique is what they have to be, not unguessable: an id opens
+    nothing. (`random` seeds itself from the system, and again after a fork.)"""
+    high = random.getrandbits(_RANDOM_BITS_HIGH) << 64  # noqa: S311
+    low = random.getrandbits(_RANDOM_BITS_LOW)  # noqa: S311
+    return _spelled(f"{now_ms << 80 | _VERSION_7 | high | _VARIANT_RFC | low:032x}")
 
 
 def parse_id(text: str) -> str | None:
@@ -36,7 +41,10 @@ def id_bytes(canonical: str) -> bytes:
 
 def id_of_bytes(raw: bytes) -> str:
     """The canonical spelling of 16 bytes."""
-    digits = raw.hex()
+    return _spelled(raw.hex())
+
+
+def _spelled(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable
 from time import perf_counter
 
@@ -34,7 +35,7 @@ class RouteStats:
         self.clear()
 
     def clear(self) -> None:
-        self.by_status: dict[int, int] = {}
+        self.by_status: defaultdict[int, int] = defaultdict(int)
         self.buckets = [0] * (len(LATENCY_BOUNDS_S) + 1)
         self.seconds = 0.0
 
@@ -48,7 +49,7 @@ class Metrics:
         self.in_flight = 0
         self.availability_age_ms = 0
         self._routes: list[RouteStats] = []
-        self._commands: dict[tuple[type, str], int] = {}
+        self._commands: defaultdict[tuple[type, str], int] = defaultdict(int)
         self._flush_due: asyncio.TimerHandle | None = None
         registry = self.registry
         self._requests = Counter(
@@ -86,7 +87,7 @@ class Metrics:
     def answered(self, stats: RouteStats, status: int, begun_s: float) -> None:
         """One request is done; `begun_s` by `perf_counter`."""
         seconds = perf_counter() - begun_s
-        stats.by_status[status] = stats.by_status.get(status, 0) + 1
+        stats.by_status[status] += 1
         stats.buckets[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
         stats.seconds += seconds
         if self._flush_due is None:
@@ -95,7 +96,7 @@ class Metrics:
     def commanded(self, kind: type, answer: object) -> None:
         """One command has its answer."""
         outcome = answer.code.value if isinstance(answer, Rejected) else "ok"
-        self._commands[kind, outcome] = self._commands.get((kind, outcome), 0) + 1
+        self._commands[kind, outcome] += 1
 
     def flush(self) -> None:
         """Move what has been counted into prometheus_client's objects."""

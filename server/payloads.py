@@ -39,6 +39,8 @@ _EMAIL_PATTERN = r"^\s*[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]+\s*$"
 Text = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_CHARACTERS)]
 TypeCode = Annotated[str, Meta(min_length=1, max_length=CODE_MAX_CHARACTERS, pattern=_CODE_PATTERN)]
+WantedCode = Annotated[str, Meta(min_length=1, max_length=CODE_MAX_CHARACTERS)]
+"""Without the pattern: the event knows its types, and the check would cost the hot path."""
 Email = Annotated[
     str,
     Meta(
@@ -146,7 +148,7 @@ class EventPatch(Payload, frozen=True):
 class WantedLine(Payload, frozen=True):
     """So many tickets of one type; each type once."""
 
-    ticket_type: TypeCode
+    ticket_type: WantedCode
     quantity: Quantity
 
 

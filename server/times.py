@@ -14,6 +14,7 @@ TIME_MIN_MS = 0
 TIME_MAX_MS = 253_370_764_799_999
 """9998-12-31T23:59:59.999Z: a year before RFC 3339 ends, so that a hold's end can still be written."""
 SECONDS_KEPT_MAX = 8192
+_FRACTIONS = [f".{millisecond:03d}Z" for millisecond in range(1000)]
 
 
 @lru_cache(maxsize=SECONDS_KEPT_MAX)
@@ -23,7 +24,7 @@ def _second(since_1970_s: int) -> str:
 
 def rfc3339(at_ms: int) -> str:
     """As `2026-11-20T12:00:00.123Z`. The second's text is remembered: holds of one second share it."""
-    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+    return _second(at_ms // 1000) + _FRACTIONS[at_ms % 1000]
 
 
 def rfc3339_or_none(at_ms: int | None) -> str | None:

@@ -6,18 +6,20 @@ as expired, whether or not anybody has noticed yet.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.event_messages import EventReply, Reservation, ReservationReply, Status, TicketType, TypeCounts
+from domain.event_messages import EventReply, Line, Reservation, ReservationReply, Status, TicketType, TypeCounts
 from server.payloads import Customer
 from server.reads import Availability
 from server.times import rfc3339, rfc3339_or_none
 
 T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
+PRICED_LINES_KEPT_MAX = 4096
 _NO_CONTACT = msgspec.Raw(b"null")
 
 
@@ -132,26 +134,29 @@ def reservation(event_id: str, reply: ReservationReply, token: str | UnsetType =
     return encode(reservation_view(event_id, reply, token))
 
 
-def reservation_view(
-    event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET
-) -> ReservationView:
-    claim, currency = reply.reservation, reply.currency
-    total = 0
-    lines = []
-    for line in claim.lines:
-        total += line.quantity * line.unit_price
-        lines.append(LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency)))
+def reservation_view(event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET) -> ReservationView:
+    claim = reply.reservation
+    lines, total = _priced(claim.lines, reply.currency)
     return ReservationView(
         claim.id,
         event_id,
         claim.status,
         rfc3339(claim.expires_at_ms),
         lines,
-        MoneyView(total, currency),
+        total,
         msgspec.Raw(reply.contact) if reply.contact else _NO_CONTACT,
         rfc3339(claim.created_at_ms),
         token,
     )
+
+
+@lru_cache(maxsize=PRICED_LINES_KEPT_MAX)
+def _priced(lines: tuple[Line, ...], currency: str) -> tuple[Any, Any]:
+    """The lines and their total, rendered: most orders are for one or two of the few types on sale, so most
+    have been rendered before. (`Raw` takes the place of the views that it was made from.)"""
+    shown = [LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency)) for line in lines]
+    total = sum(line.quantity * line.unit_price for line in lines)
+    return msgspec.Raw(encode(shown)), msgspec.Raw(encode(MoneyView(total, currency)))
 
 
 def as_read(reply: ReservationReply, now_ms: int) -> ReservationReply:
