@@ -70,12 +70,13 @@ def check_asked_for(book: Book, calls: Iterable[Call], emails: Mapping[str, str]
     asked = _asked(calls)
     holds: Counter[str] = Counter()
     for reservation_id, claim in book.claims.items():
-        holds[emails.get(reservation_id, "")] += 1
+        if reservation_id in emails:
+            holds[emails[reservation_id]] += 1
         for op, happened in (("extend", claim.extensions), ("change", claim.changes)):
             if happened:
                 _compare(happened, asked[op, reservation_id], f"{op} of {reservation_id}", findings)
     for email, happened in holds.items():
-        _compare(happened, asked["hold", email], f"holds for {email or 'nobody known'}", findings)
+        _compare(happened, asked["hold", email], f"holds for {email}", findings)
 
 
 def _compare(happened: int, wanted: int, what: str, findings: Findings) -> None:

@@ -1,0 +1,156 @@
+"""One audit: every inventory in turn, its journal folded, its rows and its clients' records held against it.
+
+Memory is bounded by one inventory at a time, plus the records of those that clients were recorded for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from loadtest.auditor.answers import check_answers
+from loadtest.auditor.ends import Ends, Outages, check_reads
+from loadtest.auditor.findings import Findings
+from loadtest.auditor.fold import Book, JournalRow
+from loadtest.auditor.linear import check_sale
+from loadtest.auditor.order import Order
+from loadtest.auditor.promises import Promises
+from loadtest.auditor.reads import Reads
+from loadtest.auditor.retries import check_asked_for, check_replies
+from loadtest.auditor.rows import (
+    InventoryRow,
+    ReservationRow,
+    TypeRow,
+    check_inventory,
+    check_reservations,
+    check_types,
+)
+from loadtest.auditor.series import Series
+from loadtest.auditor.verdict import Audited, Verdict
+from loadtest.record import Call, Entry, Fault, Sale
+
+PROGRESS_EVERY_ROWS = 500
+Progress = Callable[[str, int], None]
+"""Told which inventory is under way, and how many facts of it are folded."""
+
+
+class Source(Protocol):
+    """What the auditor reads. `database.Database`, or lists in a test."""
+
+    def inventories(self) -> Iterator[str]:
+        """All ids."""
+
+    def journal(self, inventory_id: str, after_seq: int) -> Iterator[JournalRow]:
+        """Rows by sequence."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What is read inside is of one moment."""
+
+    def inventory(self, inventory_id: str) -> InventoryRow | None:
+        """Its row."""
+
+    def ticket_types(self, inventory_id: str) -> list[TypeRow]:
+        """Their rows."""
+
+    def reservations(self, inventory_id: str) -> Iterator[ReservationRow]:
+        """All of them, live or ended."""
+
+
+class Records:
+    """What clients recorded, by event."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.calls: defaultdict[str, list[Call]] = defaultdict(list)
+        self.sales: dict[str, Sale] = {}
+        self.faults: list[Fault] = []
+        for entry in entries:
+            match entry:
+                case Call():
+                    self.calls[entry.event].append(entry)
+                case Sale():
+                    self.sales[entry.event] = entry
+                case Fault():
+                    self.faults.append(entry)
+
+
+def silent(inventory_id: str, facts: int) -> None:
+    """No progress is shown."""
+
+
+class Auditor:
+    """`ahead_ms`: how far store time is ahead of the clients' clock."""
+
+    def __init__(
+        self, source: Source, records: Records, ahead_ms: int = 0, progress: Progress = silent
+    ) -> None:
+        self._source = source
+        self._records = records
+        self._ahead_ms = ahead_ms
+        self._progress = progress
+        self._outages = Outages(records.faults, ahead_ms)
+        self._findings = Findings()
+        self._audited: list[Audited] = []
+        self._outcomes: Counter[str] = Counter()
+
+    def run(self, inventory_ids: Iterable[str] | None = None) -> Verdict:
+        """All inventories, or those given."""
+        for inventory_id in self._source.inventories() if inventory_ids is None else inventory_ids:
+            self._inventory(inventory_id)
+        for calls in self._records.calls.values():
+            check_replies(calls, self._findings)
+            check_reads(calls, self._ahead_ms, self._findings)
+            self._outcomes += check_answers(calls, self._outages, self._ahead_ms, self._findings)
+        for sale in self._records.sales.values():
+            if sale.witnessed:
+                check_sale(sale, self._records.calls[sale.event], self._findings)
+        return Verdict.of(self._findings, self._audited, self._outcomes)
+
+    def _inventory(self, inventory_id: str) -> None:
+        calls = self._records.calls.get(inventory_id, [])
+        ends = Ends(self._outages, self._findings)
+        reads = Reads(calls, self._outages, self._ahead_ms, self._findings)
+        promises, order, series = Promises(calls, self._findings), Order(calls, self._findings), Series()
+        book = Book(inventory_id, self._findings, (promises, ends, reads, order, series))
+        self._fold(book)
+        with self._source.snapshot():
+            row = self._rows(book, calls)
+        for watcher in (promises, reads, order, series):
+            watcher.ended(book)
+        if row is not None:
+            ends.ended(book, row.at_ms)
+        named = self._records.sales.get(inventory_id)
+        name = named.name if named else (book.terms.name if book.terms else "")
+        self._audited.append(Audited.of(book, name, ends.latest_ms, reads.oldest_ms, series.points))
+
+    def _fold(self, book: Book) -> None:
+        for row in self._source.journal(book.inventory_id, book.seq):
+            book.add(row)
+            if row.seq % PROGRESS_EVERY_ROWS == 0:
+                self._progress(book.inventory_id, book.facts)
+        self._progress(book.inventory_id, book.facts)
+
+    def _rows(self, book: Book, calls: list[Call]) -> InventoryRow | None:
+        """Inside the snapshot: what was appended since the fold, then everything against it."""
+        self._fold(book)
+        row = self._source.inventory(book.inventory_id)
+        if row is None:
+            return None
+        check_inventory(book, row, self._findings)
+        check_types(book, self._source.ticket_types(book.inventory_id), self._findings)
+        emails: dict[str, str] = {}
+        asked = book.inventory_id in self._records.sales
+        rows = self._source.reservations(book.inventory_id)
+        check_reservations(book, _noting(rows, emails) if asked else rows, self._findings)
+        if asked:
+            check_asked_for(book, calls, emails, self._findings)
+        return row
+
+
+def _noting(rows: Iterable[ReservationRow], emails: dict[str, str]) -> Iterator[ReservationRow]:
+    """The rows as they pass, their e-mails noted."""
+    for row in rows:
+        if row.email is not None:
+            emails[row.id] = row.email
+        yield row

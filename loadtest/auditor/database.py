@@ -1,0 +1,155 @@
+"""The only SQL of the load tests: reads, in pages, on a connection that PostgreSQL itself keeps read-only.
+
+Plain iterators come out, so the checks need no database. One inventory's rows are read in one snapshot,
+which is open for as long as they are few; the journal, which never changes, is read before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+
+from loadtest.auditor.fold import JournalRow
+from loadtest.auditor.rows import InventoryRow, ReservationRow, TypeRow
+from loadtest.record import Lines, now_us
+
+JOURNAL_PAGE_ROWS = 200
+RESERVATIONS_PAGE_ROWS = 5_000
+INVENTORIES_PAGE_ROWS = 1_000
+STATEMENT_TIMEOUT_S = 60
+CONNECT_TIMEOUT_S = 10
+CONNECT_ATTEMPTS_MAX = 30
+CONNECT_PAUSE_S = 1.0
+CLOCK_LOOKS = 5
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+INVENTORIES = "SELECT id::text FROM inventories WHERE id > $1 ORDER BY id LIMIT $2"
+JOURNAL = "SELECT seq, at_ms, facts FROM journal WHERE inventory_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+INVENTORY = f"""
+SELECT id::text, seq, live, capacity, next_due_ms, last_fact_ms, {NOW_MS} AS at_ms
+  FROM inventories WHERE id = $1"""
+TYPES = "SELECT code, quota, held, confirmed FROM ticket_types WHERE inventory_id = $1"
+RESERVATIONS = """
+SELECT id::text, status, live, expires_ms, lines::text, customer, extensions, created_ms, contact
+  FROM reservations WHERE inventory_id = $1 AND id > $2 ORDER BY id LIMIT $3"""
+STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
+
+Result = TypeVar("Result")
+_lines = msgspec.json.Decoder(Lines)
+
+
+class _Contact(msgspec.Struct):
+    email: str | None = None
+
+
+_contact = msgspec.json.Decoder(_Contact)
+
+
+class Database:
+    """One connection, with a loop of its own: in an asyncio program, use it from a thread."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._shared: dict[str, Lines] = {}
+        try:
+            self._connection: asyncpg.Connection[asyncpg.Record] = self._run(_connect(url))
+        except BaseException:
+            self._loop.close()
+            raise
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.terminate()
+        self._loop.close()
+
+    def clock_ahead_ms(self) -> int:
+        """How far store time is ahead of this machine's clock: the look with the quickest answer says."""
+        looks = []
+        for _ in range(CLOCK_LOOKS):
+            before_us = now_us()
+            store_ms = self._fetch(f"SELECT {NOW_MS} AS at_ms")[0]["at_ms"]
+            after_us = now_us()
+            looks.append((after_us - before_us, store_ms - (before_us + after_us) // 2000))
+        return int(min(looks)[1])
+
+    def inventories(self) -> Iterator[str]:
+        after = FIRST_ID
+        while page := self._fetch(INVENTORIES, after, INVENTORIES_PAGE_ROWS):
+            for row in page:
+                yield row["id"]
+            after = page[-1]["id"]
+
+    def journal(self, inventory_id: str, after_seq: int) -> Iterator[JournalRow]:
+        while page := self._fetch(JOURNAL, inventory_id, after_seq, JOURNAL_PAGE_ROWS):
+            for row in page:
+                yield JournalRow(row["seq"], row["at_ms"], row["facts"])
+            after_seq = page[-1]["seq"]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside is of one moment."""
+        transaction = self._connection.transaction(isolation="repeatable_read", readonly=True)
+        self._run(transaction.start())
+        try:
+            yield
+        finally:
+            self._run(transaction.rollback())
+
+    def inventory(self, inventory_id: str) -> InventoryRow | None:
+        rows = self._fetch(INVENTORY, inventory_id)
+        return InventoryRow(**rows[0]) if rows else None
+
+    def ticket_types(self, inventory_id: str) -> list[TypeRow]:
+        return [TypeRow(**row) for row in self._fetch(TYPES, inventory_id)]
+
+    def reservations(self, inventory_id: str) -> Iterator[ReservationRow]:
+        after = FIRST_ID
+        while page := self._fetch(RESERVATIONS, inventory_id, after, RESERVATIONS_PAGE_ROWS):
+            for row in page:
+                columns = dict(row)
+                contact = columns.pop("contact")
+                lines = self._lines_of(columns.pop("lines"))
+                email = _contact.decode(contact).email if contact else None
+                yield ReservationRow(**columns, lines=lines, email=email)
+            after = page[-1]["id"]
+
+    def still_held(self, inventory_id: str) -> int:
+        return int(self._fetch(STILL_HELD, inventory_id)[0]["count"])
+
+    def _lines_of(self, text: str) -> Lines:
+        found = self._shared.get(text)
+        if found is None:
+            found = self._shared[text] = _lines.decode(text)
+        return found
+
+    def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        return self._run(self._connection.fetch(sql, *arguments))
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return self._loop.run_until_complete(work)
+
+
+async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """After a fault PostgreSQL may still be recovering, so it is tried for a while."""
+    settings = {"default_transaction_read_only": "on", "application_name": "turnstile auditor"}
+    for attempt in range(CONNECT_ATTEMPTS_MAX):
+        try:
+            return await asyncpg.connect(
+                url, server_settings=settings, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S
+            )
+        except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
+            if attempt == CONNECT_ATTEMPTS_MAX - 1:
+                raise
+            await asyncio.sleep(CONNECT_PAUSE_S)
+    raise AssertionError("unreachable")
