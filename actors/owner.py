@@ -78,7 +78,6 @@ class InventoryOwner:
         self._leave_process = leave
         self._mailbox = Mailbox(limits.mailbox_max_commands)
         self._held: dict[str, Held] = {}
-        self._one_at_a_time = asyncio.Lock()
         self._activations = Activations(name, store, clock, limits, self._mailbox, self._held, self.leave)
         self._working = False
         self._done_commands = 0
@@ -191,8 +190,7 @@ class InventoryOwner:
         turn = Turn(held, 0)
         missing = turn.missing(letters)
         if missing:
-            async with self._one_at_a_time:
-                turn.remember(await self._store.ended(held.inventory_id, missing))
+            turn.remember(await self._store.ended(held.inventory_id, missing))
         turn.now_ms = max(self._clock.now_ms(), held.state.last_fact_ms)
         return turn
 
@@ -200,8 +198,7 @@ class InventoryOwner:
         entries = [turn.entry() for turn in turns]
         started = time.perf_counter()
         try:
-            async with self._one_at_a_time:
-                kept = await self._store.append(entries)
+            kept = await self._store.append(entries)
         except OutcomeUnknown as error:
             self._note("append without an answer", error)
             for turn in turns:
@@ -240,8 +237,7 @@ class InventoryOwner:
         wanted = [letter.place for letter in letters if letter.may_be_recorded]
         if not wanted:
             return {}
-        async with self._one_at_a_time:
-            return await self._store.recorded(wanted)
+        return await self._store.recorded(wanted)
 
     async def _refuse(self, letters: list[Letter]) -> None:
         """No room: say so at once, unless the command has been done before."""
@@ -275,11 +271,10 @@ class InventoryOwner:
         entry = opening(ask.inventory_id, state, facts, now_ms)
         entry.requests.append(Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms))
         try:
-            async with self._one_at_a_time:
-                if not await self._store.create(entry, "event", self.name, ask.scope):
-                    recorded = (await self._store.recorded([letter.place]))[letter.place]
-                    same = recorded.fingerprint == ask.fingerprint
-                    letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)
+            if not await self._store.create(entry, "event", self.name, ask.scope):
+                recorded = (await self._store.recorded([letter.place]))[letter.place]
+                same = recorded.fingerprint == ask.fingerprint
+                letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)
             letter.deliver()
         except StoreError as error:
             self._note("creation failed", error)

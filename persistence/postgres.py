@@ -1,7 +1,7 @@
-"""An owner's way to PostgreSQL: one connection to claim, look up and append on, a second for loading.
+"""An owner's way to PostgreSQL: one connection to look up and append on, a second for claiming and loading.
 
-The second is opened when something is loaded for the first time, so that the load of a large inventory,
-page by page, never stands before another's append.
+The second is opened when something is claimed for the first time, so that neither a claim that waits for a
+former owner's append nor the load of a large inventory, page by page, ever stands before another's append.
 
 `claim` is an UPDATE: it waits for an append of the former owner that is under way, and any later one finds
 another epoch. Only then, in statements of their own, is anything loaded: a statement that waited would
@@ -62,9 +62,9 @@ class PostgresOwnerStore:
     async def claim(
         self, inventory_id: str, owner: str, held_epoch: int | None = None
     ) -> Claimed | Elsewhere:
-        rows = await self._link.fetch(CLAIM, inventory_id, owner, held_epoch, self._claimant)
+        rows = await self._loading.fetch(CLAIM, inventory_id, owner, held_epoch, self._claimant)
         if not rows:
-            owners = await self._link.fetch(OWNER, inventory_id)
+            owners = await self._loading.fetch(OWNER, inventory_id)
             return Elsewhere(inventory_id, owners[0]["owner"] if owners else None)
         row = rows[0]
         definition = await self._definition(inventory_id)
@@ -106,7 +106,7 @@ class PostgresOwnerStore:
         await self._loading.close()
 
     async def _definition(self, inventory_id: str) -> Definition:
-        rows = await self._link.fetch(DEFINITION, inventory_id)
+        rows = await self._loading.fetch(DEFINITION, inventory_id)
         if not rows:
             raise Refused(f"inventory {inventory_id} has no definition")
         event = rows[0]
