@@ -56,6 +56,7 @@ class Limits:
             "synchronous_commit": "on",
             "plan_cache_mode": "force_generic_plan",
             "enable_seqscan": "off",
+            "enable_mergejoin": "off",
             "jit": "off",
         }
 
