@@ -87,6 +87,8 @@ def _check_is_json(body: bytes) -> None:
     """A wrong field may be found before the end of what is not JSON at all; the latter is said first."""
     try:
         msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        return  # JSON with a number too large for any of us
     except RecursionError:
         raise Problem("malformed", "The body is nested too deeply.") from None
     except (msgspec.DecodeError, ValueError) as error:
