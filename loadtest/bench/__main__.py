@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from loadtest.bench import further, plan, plots, report, targets, wrk
+from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
 from loadtest.bench.plan import Options
 from loadtest.bench.results import Commit, Results
@@ -134,7 +135,7 @@ def main() -> None:
         signal.signal(number, signal.default_int_handler)
     try:
         app()
-    except (wrk.WrkMissing, DidNotStart) as error:
+    except (wrk.WrkMissing, DidNotStart, Refused) as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(EXIT_UNUSABLE)
 

@@ -3,10 +3,11 @@
 Blocking and plain: none of it is measured.
 """
 
-import urllib.error
-import urllib.request
+import http
+import http.client
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -25,15 +26,21 @@ class Refused(Exception):
         self.status = status
 
 
-def request(url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """POST if there is a body, else GET."""
-    data = None if body is None else msgspec.json.encode(body)
-    sent = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})
+def request(stack: Stack, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    """POST if there is a body, else GET. Raises `Refused`."""
+    address = urlsplit(stack.http)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=REQUEST_TIMEOUT_S)
     try:
-        with urllib.request.urlopen(sent, timeout=REQUEST_TIMEOUT_S) as reply:
-            return msgspec.json.decode(reply.read())
-    except urllib.error.HTTPError as error:
-        raise Refused(error.code, error.read()) from error
+        data = None if body is None else msgspec.json.encode(body)
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        connection.request("GET" if body is None else "POST", f"/api/v1{path}", data, sent)
+        reply = connection.getresponse()
+        received = reply.read()
+    finally:
+        connection.close()
+    if reply.status >= http.HTTPStatus.BAD_REQUEST:
+        raise Refused(reply.status, received)
+    return msgspec.json.decode(received)
 
 
 def create_event(
@@ -56,19 +63,19 @@ def create_event(
             }
         ],
     }
-    created = request(f"{stack.http}/api/v1/events", body, {"Authorization": f"Bearer {stack.admin_token}"})
+    created = request(stack, "/events", body, {"Authorization": f"Bearer {stack.admin_token}"})
     return str(created["id"])
 
 
 def hold(stack: Stack, event_id: str, quantity: int = 1) -> Any:
     customer = {"name": "Ada Lovelace", "email": "driver@example.org"}
     body = {"lines": [{"ticket_type": wire.TICKET_TYPE, "quantity": quantity}], "customer": customer}
-    return request(f"{stack.http}/api/v1/events/{event_id}/reservations", body)
+    return request(stack, f"/events/{event_id}/reservations", body)
 
 
 def change(stack: Stack, held: Any, verb: Literal["confirm", "cancel"]) -> Any:
-    url = f"{stack.http}/api/v1/reservations/{held['id']}/{verb}"
-    return request(url, {}, {"Reservation-Token": held["token"]})
+    path = f"/reservations/{held['id']}/{verb}"
+    return request(stack, path, {}, {"Reservation-Token": held["token"]})
 
 
 def create_sold_out_event(stack: Stack) -> str:
@@ -79,5 +86,5 @@ def create_sold_out_event(stack: Stack) -> str:
 
 
 def live(stack: Stack, event_id: str) -> int:
-    found = request(f"{stack.http}/api/v1/events/{event_id}/availability")["ticket_types"][0]
+    found = request(stack, f"/events/{event_id}/availability")["ticket_types"][0]
     return int(found["quota"]) - int(found["available"])

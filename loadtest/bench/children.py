@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+SETTINGS = ("TURNSTILE_", "RAY_", "DATABASE_URL", "REDIS_URL")
 STOP_TIMEOUT_S = 30.0
 POLL_INTERVAL_S = 0.1
 _PR_SET_PDEATHSIG = 1
@@ -36,14 +37,20 @@ def child(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env=clean_environment(environment or {}),
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no other thread yet)
         )
     try:
         yield process
     finally:
         stop(process)
+
+
+def clean_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This environment without settings that happen to be in it: a benchmark measures the defaults."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    return {**kept, **changes}
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

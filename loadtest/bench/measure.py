@@ -8,6 +8,7 @@ import time
 import msgspec
 
 from loadtest.bench import wrk
+from loadtest.bench.children import clean_environment
 from loadtest.bench.cpu import Meter, Spent
 from loadtest.bench.groups import GENERATOR, Roots
 from loadtest.bench.open_loop import OpenLoopResult
@@ -123,7 +124,7 @@ def floor(stack: Stack, round_number: int, commit: Commit) -> Floor:
     """A bare Ray call and a bare commit, measured by a process of its own because it joins the cluster."""
     command = [sys.executable, "-m", "loadtest.peers.floor", "--endpoints", str(stack.endpoints_file)]
     command += ["--repeats", str(FLOOR_REPEATS)]
-    environment = {**os.environ, **stack.ray_environment}
+    environment = clean_environment(stack.ray_environment)
     ended = subprocess.run(command, capture_output=True, timeout=FLOOR_TIMEOUT_S, check=True, env=environment)
     found = msgspec.json.decode(ended.stdout.splitlines()[-1], type=dict[str, float])
     return Floor(round_number, commit, found["ray_call_p50_us"], found["commit_p50_us"])

@@ -11,6 +11,7 @@ JSON.
 
 import argparse
 import asyncio
+import contextlib
 import math
 import time
 from collections import Counter, deque
@@ -158,16 +159,21 @@ class OpenLoop:
         self._all: set[Connection] = set()
         self._due: deque[float] = deque()
         self._sent = 0
+        self._settled = asyncio.Event()
 
     def free(self, connection: Connection) -> None:
         self._all.add(connection)
         self._free.append(connection)
         self._send_due()
+        if len(self._free) == len(self._all):
+            self._settled.set()
 
     def forget(self, connection: Connection) -> None:
         self._all.discard(connection)
         if connection in self._free:
             self._free.remove(connection)
+        if not self._due and len(self._free) == len(self._all):
+            self._settled.set()
 
     def _send_due(self) -> None:
         while self._due and self._free:
@@ -203,9 +209,11 @@ class OpenLoop:
                 return
 
     async def _drain(self) -> None:
-        deadline = time.time() + DRAIN_TIMEOUT_S
-        while time.time() < deadline and (self._due or len(self._free) < len(self._all)):
-            await asyncio.sleep(TICK_S * 10)
+        """Waits, not for ever, until nothing is due and nothing under way."""
+        self._settled.clear()
+        if self._due or len(self._free) < len(self._all):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), DRAIN_TIMEOUT_S)
         for intended in self._due:
             self.record.lost(intended, time.time())
         for connection in list(self._all):

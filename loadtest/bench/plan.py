@@ -44,8 +44,8 @@ def block(options: Options, round_number: int, commit: Commit) -> list[Case]:
     for scenario in options.scenarios:
         numbers = options.connections if scenario == "hold" else (max(options.connections),)
         for connections in numbers:
-            for target in targets_of(scenario, order):
-                cases.append(Case(round_number, commit, scenario, connections, target))
+            named = targets_of(scenario, order)
+            cases += [Case(round_number, commit, scenario, connections, target) for target in named]
     return cases
 
 

@@ -3,14 +3,16 @@
 Its PostgreSQL, Valkey and Ray serve the peers too: same servers, same disk, same settings.
 """
 
+import http
+import http.client
 import socket
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -52,11 +54,16 @@ def free_port() -> int:
 
 
 def is_ready(url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    address = urlsplit(url)
+    probe = http.client.HTTPConnection(address.hostname or "", address.port, timeout=PROBE_TIMEOUT_S)
     try:
-        with urllib.request.urlopen(url, timeout=PROBE_TIMEOUT_S) as reply:
-            return bool(reply.status == 200)
-    except OSError:
+        probe.request("GET", address.path)
+        return probe.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        probe.close()
 
 
 def described(endpoints_file: Path, pid: int | None) -> Stack:

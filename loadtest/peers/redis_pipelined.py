@@ -34,7 +34,7 @@ class RedisPipelined(RedisLua):
                     pipeline.execute_command("EVALSHA", self._sha, 1, key, quantity)
                 for (_, _, taken), result in zip(batch, await pipeline.execute(), strict=True):
                     taken.set_result(bool(result))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (whatever it was, those who wait must hear of it)
                 for _, _, taken in batch:
                     if not taken.done():
                         taken.set_exception(error)

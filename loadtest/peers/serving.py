@@ -63,8 +63,7 @@ def run(description: str, make_store: Callable[[Options], Store]) -> None:
         asyncio.run(store.create())
         serve(options, lambda: store_handlers(store), store.open, store.close)
     finally:
-        if os.getpid() == _main_pid:
-            asyncio.run(store.drop())
+        asyncio.run(store.drop())
 
 
 def end_by_exception(_number: int, _frame: object) -> None:
@@ -140,24 +139,18 @@ def serve(
     on_open: Callable[[], Awaitable[None]] = nothing,
     on_close: Callable[[], Awaitable[None]] = nothing,
 ) -> None:
-    """Returns after SIGTERM or SIGINT, in the parent only when every worker has ended."""
-    global _main_pid
-    _main_pid = os.getpid()
-    parent = os.getppid()
+    """Returns after SIGTERM or SIGINT, in the parent only, when every worker has ended."""
+    own, parent = os.getpid(), os.getppid()
     with socket.create_server(("127.0.0.1", options.port), backlog=BACKLOG_CONNECTIONS) as listening:
         children = fork_workers(options.workers - 1)
-        if os.getpid() != _main_pid:
-            parent = _main_pid
+        is_child = os.getpid() != own
         try:
-            uvloop.run(serve_until_stopped(listening, parent, handlers, on_open, on_close))
+            served = serve_until_stopped(listening, own if is_child else parent, handlers, on_open, on_close)
+            uvloop.run(served)
         finally:
-            for child in children:
-                os.kill(child, signal.SIGTERM)
-            for child in children:
-                os.waitpid(child, 0)
-
-
-_main_pid = os.getpid()
+            end_workers(children)
+            if is_child:
+                os._exit(0)  # what comes after, dropping the relations, is the parent's
 
 
 def fork_workers(count: int) -> list[int]:
@@ -169,6 +162,13 @@ def fork_workers(count: int) -> list[int]:
             return []
         children.append(child)
     return children
+
+
+def end_workers(children: list[int]) -> None:
+    for child in children:
+        os.kill(child, signal.SIGTERM)
+    for child in children:
+        os.waitpid(child, 0)
 
 
 async def serve_until_stopped(

@@ -15,6 +15,7 @@ import pytest
 from loadtest.bench import targets
 from loadtest.bench.stack import described, free_port
 from loadtest.peers import wire
+from tests.served import Served
 
 CLIENTS = 64
 CAPACITY = 5
@@ -82,10 +83,10 @@ async def schema_exists(database_url: str, schema: str) -> bool:
 
 @pytest.mark.parametrize("name", KEEPING)
 async def test_sixty_four_clients_get_exactly_the_five_tickets_there_are(
-    name: str, running_server: dict[str, Any], tmp_path: Path
+    name: str, running_server: Served, tmp_path: Path
 ) -> None:
-    database_url, schema = running_server["database_url"], f"peer_{name}"
-    with peer(name, running_server, tmp_path) as url:
+    database_url, schema = running_server.endpoints["database_url"], f"peer_{name}"
+    with peer(name, running_server.endpoints, tmp_path) as url:
         replies = await crowd(url)
         assert Counter(status for status, _ in replies) == {201: CAPACITY, 409: CLIENTS - CAPACITY}
         held = [reply for status, reply in replies if status == 201]
@@ -99,20 +100,20 @@ async def test_sixty_four_clients_get_exactly_the_five_tickets_there_are(
 
 
 async def test_several_front_end_processes_share_a_port_and_the_tickets(
-    running_server: dict[str, Any], tmp_path: Path
+    running_server: Served, tmp_path: Path
 ) -> None:
-    with peer("row_lock", running_server, tmp_path, workers=2) as url:
+    with peer("row_lock", running_server.endpoints, tmp_path, workers=2) as url:
         replies = await crowd(url)
     assert Counter(status for status, _ in replies) == {201: CAPACITY, 409: CLIENTS - CAPACITY}
-    assert not await schema_exists(running_server["database_url"], "peer_row_lock")
+    assert not await schema_exists(running_server.endpoints["database_url"], "peer_row_lock")
 
 
 async def test_echo_and_the_others_reply_in_the_same_shape_and_size(
-    running_server: dict[str, Any], tmp_path: Path
+    running_server: Served, tmp_path: Path
 ) -> None:
-    with peer("echo", running_server, tmp_path) as url:
+    with peer("echo", running_server.endpoints, tmp_path) as url:
         status, echoed = (await crowd(url))[0]
-    with peer("row_lock", running_server, tmp_path) as url:
+    with peer("row_lock", running_server.endpoints, tmp_path) as url:
         kept = next(reply for status, reply in await crowd(url) if status == 201)
     assert status == 201
     assert set(echoed) == set(kept) == {field.name for field in msgspec.structs.fields(wire.Reservation)}
@@ -121,12 +122,12 @@ async def test_echo_and_the_others_reply_in_the_same_shape_and_size(
 
 @pytest.mark.parametrize("quantity", [0, 11])
 async def test_a_quantity_out_of_bounds_is_refused_and_takes_nothing(
-    quantity: int, running_server: dict[str, Any], tmp_path: Path
+    quantity: int, running_server: Served, tmp_path: Path
 ) -> None:
     sent = body(1)
     sent["lines"][0]["quantity"] = quantity
-    with peer("row_lock", running_server, tmp_path) as url:
+    with peer("row_lock", running_server.endpoints, tmp_path) as url:
         async with aiohttp.ClientSession(url) as session:
             path = f"/api/v1/events/{wire.OPEN_EVENT}/reservations"
             assert (await post(session, path, sent))[0] == 422
-        assert await stored(running_server["database_url"], "peer_row_lock") == {}
+        assert await stored(running_server.endpoints["database_url"], "peer_row_lock") == {}
