@@ -7,7 +7,6 @@ import json
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -79,8 +78,6 @@ def serve() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database of DATABASE_URL, or of the server running on TURNSTILE_DATA, up to date."""
-    if find_spec("persistence.migrate") is None:
-        return
     from persistence.migrate import migrate as migrate_database
 
     url = _database_url(load_settings())

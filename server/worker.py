@@ -13,12 +13,14 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
 import uvloop
 from aiohttp import web
 
-from server.app import create_app
+from server.app import DISPATCHER, create_app
 from server.drain import DRAINING
+from server.runner import FrontEndRunner
 from server.settings import Settings, WrongSettings, load_settings
 from server.supervisor.listening import BACKLOG_MAX_CONNECTIONS
 from server.timeouts import ending_half_sent
@@ -44,7 +46,16 @@ async def run(settings: Settings, listener: socket.socket) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _ask_to_stop, stop)
-    app = await create_app(settings)
+    in_time = await serve_until(stop, await create_app(settings), settings, listener)
+    if not in_time:
+        print("turnstile: requests were still under way at the end of the drain", file=sys.stderr, flush=True)
+        os._exit(1)  # their tasks would hold a normal exit up
+
+
+async def serve_until(
+    stop: asyncio.Event, app: web.Application, settings: Settings, listener: socket.socket
+) -> bool:
+    """Serves, drains when `stop` is set, and says whether all requests ended in time."""
     app[DRAINING] = stop
     runner = _runner(app, settings)
     await runner.setup()
@@ -55,12 +66,8 @@ async def run(settings: Settings, listener: socket.socket) -> None:
         try:
             await asyncio.wait_for(runner.cleanup(), settings.drain_timeout_s + DRAIN_MARGIN_S)
         except TimeoutError:
-            print(
-                "turnstile: requests were still under way at the end of the drain",
-                file=sys.stderr,
-                flush=True,
-            )
-            os._exit(1)
+            return False
+    return True
 
 
 def _ask_to_stop(stop: asyncio.Event) -> None:
@@ -70,14 +77,15 @@ def _ask_to_stop(stop: asyncio.Event) -> None:
     stop.set()
 
 
-def _runner(app: web.Application, settings: Settings) -> web.AppRunner:
-    return web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=settings.keepalive_timeout_s,
-        lingering_time=min(settings.body_timeout_s, LINGERING_MAX_S),
-        shutdown_timeout=settings.drain_timeout_s,
-    )
+def _runner(app: web.Application, settings: Settings) -> FrontEndRunner | web.AppRunner:
+    """The runner that hands requests to the dispatcher; aiohttp's own for an application that has none."""
+    bounds: dict[str, Any] = {
+        "access_log": None,  # the dispatcher writes a sampled one
+        "keepalive_timeout": settings.keepalive_timeout_s,
+        "lingering_time": min(settings.body_timeout_s, LINGERING_MAX_S),
+        "shutdown_timeout": settings.drain_timeout_s,
+    }
+    return FrontEndRunner(app, **bounds) if DISPATCHER in app else web.AppRunner(app, **bounds)
 
 
 if __name__ == "__main__":

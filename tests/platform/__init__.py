@@ -1,0 +1,1 @@
+"""Starting, stopping and surviving: the supervisor, its parts, the settings, the command line."""

@@ -1,0 +1,96 @@
+"""Starts that cannot work: one clear line, a non-zero exit code, and nothing half-started."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.served import Served, clean_environment, data_folder
+
+EXIT_TIMEOUT_S = 60.0
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with data_folder() as path:
+        yield path
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def _refused(data: Path, **settings: str) -> str:
+    """The one line a refused start says."""
+    given = {"TURNSTILE_DATA": str(data), "TURNSTILE_PORT": "0", **settings}
+    done = subprocess.run(
+        [sys.executable, "-m", "server.cli", "serve"],
+        env=clean_environment(given),
+        capture_output=True,
+        text=True,
+        timeout=EXIT_TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("Starting")]
+    assert len(lines) == 1, done.stderr
+    assert not (data / "postgres").exists(), "nothing was started"
+    return lines[0]
+
+
+def test_a_port_in_use(data: Path, taken_port: int) -> None:
+    said = _refused(data, TURNSTILE_PORT=str(taken_port))
+    assert str(taken_port) in said
+    assert "TURNSTILE_PORT" in said
+
+
+def test_a_dashboard_port_in_use(data: Path, taken_port: int) -> None:
+    assert "TURNSTILE_DASHBOARD_PORT" in _refused(data, TURNSTILE_DASHBOARD_PORT=str(taken_port))
+
+
+def test_a_host_that_is_no_address_of_this_machine(data: Path) -> None:
+    assert "TURNSTILE_HOST" in _refused(data, TURNSTILE_HOST="host.invalid")
+
+
+def test_a_data_folder_that_cannot_be_made(data: Path) -> None:
+    (data / "file").touch()
+    assert "TURNSTILE_DATA" in _refused(data / "file" / "folder")
+
+
+def test_a_database_that_does_not_answer(data: Path, taken_port: int) -> None:
+    said = _refused(data, DATABASE_URL=f"postgresql://user:hidden@127.0.0.1:{taken_port}/name")
+    assert "DATABASE_URL" in said
+    assert "hidden" not in said
+
+
+def test_a_redis_that_does_not_answer(data: Path, taken_port: int) -> None:
+    assert "REDIS_URL" in _refused(data, REDIS_URL=f"redis://:hidden@127.0.0.1:{taken_port}/0")
+
+
+def test_a_ray_cluster_that_does_not_answer(data: Path) -> None:
+    assert "RAY_ADDRESS" in _refused(data, RAY_ADDRESS="127.0.0.1:1")
+
+
+def test_a_second_server_on_the_same_data_leaves_the_first_one_alone(running_server: Served) -> None:
+    before = running_server.endpoints
+    done = subprocess.run(
+        [sys.executable, "-m", "server.cli", "serve"],
+        env=clean_environment({"TURNSTILE_DATA": str(running_server.data), "TURNSTILE_PORT": "0"}),
+        capture_output=True,
+        text=True,
+        timeout=EXIT_TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "in use by another server" in done.stderr
+    assert str(before["pids"]["supervisor"]) in done.stderr
+    assert running_server.endpoints == before

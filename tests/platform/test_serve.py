@@ -1,0 +1,141 @@
+"""A real server: whatever of it is killed comes back, and what is stopped leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.served import Served, assert_gone, clean_environment, data_folder, served, until
+
+BACK_TIMEOUT_S = 20.0
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with data_folder() as path:
+        yield path
+
+
+def _status(server: Served, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "server.cli", "status", *words],
+        env=clean_environment({"TURNSTILE_DATA": str(server.data)}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _ready(server: Served) -> bool:
+    try:
+        with urllib.request.urlopen(f"{server.endpoints['http']}/readyz", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def _psql(server: Served, sql: str) -> str:
+    """Through the programs PostgreSQL runs from: no client library of ours is in it."""
+    postgres = psutil.Process(server.endpoints["pids"]["postgres"])
+    psql = Path(postgres.cmdline()[0]).with_name("psql")
+    return subprocess.run(
+        [str(psql), server.endpoints["database_url"], "-qtAc", sql],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+
+
+def test_status_says_that_every_part_answers(running_server: Served) -> None:
+    done = _status(running_server)
+    assert done.returncode == 0, done.stdout
+    assert "PostgreSQL" in done.stdout
+    assert "NO" not in done.stdout
+
+
+def test_secrets_are_for_their_owner_only(running_server: Served) -> None:
+    data = running_server.data
+    private = [data / "endpoints.json", data / "processes.json", *(data / "secrets").iterdir()]
+    assert [path for path in private if path.stat().st_mode & 0o077] == []
+
+
+def test_only_this_machine_can_reach_the_embedded_servers(running_server: Served) -> None:
+    addresses = set()
+    for process in running_server.family():
+        for connection in process.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                addresses.add(connection.laddr.ip)
+    assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+
+
+@pytest.mark.parametrize("part", ["worker-1", "valkey", "postgres"])
+def test_a_killed_part_comes_back_at_its_address_and_ends_nothing_else(
+    running_server: Served, part: str
+) -> None:
+    before = running_server.endpoints
+    os.kill(before["pids"][part], signal.SIGKILL)
+    until(
+        lambda: running_server.endpoints["pids"][part] != before["pids"][part],
+        BACK_TIMEOUT_S,
+        f"{part} is back",
+    )
+    until(lambda: _ready(running_server), BACK_TIMEOUT_S, "the server is ready")
+    until(lambda: _status(running_server).returncode == 0, BACK_TIMEOUT_S, "every part answers")
+    after = running_server.endpoints
+    assert {**after, "pids": None} == {**before, "pids": None}
+    others = before["pids"].keys() - {part}
+    assert {name: after["pids"][name] for name in others} == {name: before["pids"][name] for name in others}
+
+
+def test_after_kill_9_of_the_supervisor_the_next_start_goes_on_with_the_data(
+    running_server: Served, data: Path
+) -> None:
+    # Ray is the running server's: what is killed here is the rest, and the test is quick.
+    settings = {**running_server.endpoints["ray_environment"], "TURNSTILE_ADMIN_TOKEN": "a" * 32}
+    first = Served(data, settings)
+    try:
+        first.wait_until_ready()
+        _psql(first, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)")
+        family = first.family()
+        os.kill(first.process.pid, signal.SIGKILL)
+        first.process.wait()
+        if sys.platform == "linux":
+            assert_gone(family)
+        with served(data, settings) as second:
+            assert second.endpoints["admin_token"] == "a" * 32
+            assert _psql(second, "SELECT n FROM kept") == "42"
+            _psql(second, "DROP TABLE kept")
+    finally:
+        first.kill_everything()
+
+
+def test_after_kill_9_of_everything_the_next_start_recovers(running_server: Served, data: Path) -> None:
+    settings = running_server.endpoints["ray_environment"]
+    first = Served(data, settings)
+    first.wait_until_ready()
+    first.kill_everything()
+    assert (data / "endpoints.json").exists()
+    with served(data, settings) as second:
+        assert _ready(second)
+
+
+def test_a_signal_during_the_start_leaves_nothing(data: Path) -> None:
+    server = Served(data)
+    try:
+        until((data / "processes.json").exists, 60, "something has been started")
+        family = server.family()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0, server.output.read_text()
+        assert_gone(family)
+        assert not (data / "processes.json").exists()
+    finally:
+        server.kill_everything()
