@@ -39,9 +39,3 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # aiohttp logs a traceback for every request that is not HTTP: anybody's to send, nobody's to read.
-    logging.getLogger("aiohttp.server").addFilter(_without_client_faults)
-
-
-def _without_client_faults(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith("Error handling request")
