@@ -6,12 +6,16 @@ a worker process serves.
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
 
 from actors.gateway import Gateway
+from actors.meter import Meter
+from persistence.store import StoreError
 from server.access import Access
+from server.composition import opened
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher
 from server.drain import DRAINING
@@ -62,23 +66,27 @@ def options_of(settings: Settings) -> Options:
 
 
 async def create_app(settings: Settings) -> web.Application:
-    """The application one front-end process serves."""
-    # Until Ray and PostgreSQL are composed here: what the supervisor needs to start and stop a worker.
-    app = web.Application(client_max_size=settings.body_max_bytes)
-    app.router.add_get("/healthz", _placeholder)
-    app.router.add_get("/readyz", _placeholder)
-    app.router.add_post("/echo", _placeholder)
+    """The application one front-end process serves. Its parts are connected already, and closed at its end."""
+    stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
+    try:
+        gateway, reads = await stack.enter_async_context(opened(settings, meter))
+        access = Access(_admin_token(settings), await reads.secret("reservation_token"))
+        customers = CustomerKeys(await reads.secret("customer_key"))
+        app = build_app(gateway, reads, access, customers, options_of(settings), metrics, (*OUTAGES, StoreError))
+    except BaseException:
+        await stack.aclose()
+        raise
+
+    async def close(_app: web.Application) -> None:
+        await stack.aclose()
+
+    app.on_cleanup.append(close)
     return app
 
 
-async def _placeholder(request: web.Request) -> web.Response:
-    if request.path == "/readyz" and request.app[DRAINING].is_set():
-        return web.json_response({"status": "draining"}, status=503)
-    return (
-        web.json_response({"status": "ok"})
-        if request.method == "GET"
-        else web.Response(body=await request.read())
-    )
+def _admin_token(settings: Settings) -> str:
+    assert settings.admin_token is not None, "the supervisor gives every worker one"
+    return settings.admin_token.get_secret_value()
 
 
 async def _watch_for_the_stop(app: web.Application) -> None:

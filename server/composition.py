@@ -1,0 +1,78 @@
+"""What a front-end process is made of: Ray, PostgreSQL and Valkey behind the handlers' ports.
+
+The only place in `server/` that knows them. `opened` connects them in order and closes them in reverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from uuid import UUID
+
+from actors.config import Deployment
+from actors.gateway import Gateway, GatewayLimits
+from actors.meter import Meter
+from actors.owner import OwnerLimits
+from actors.ray_runtime import RayTransport, connect, deploy, disconnect
+from persistence.availability import Copies
+from persistence.clock import StoreClock
+from persistence.directory import PostgresDirectory
+from persistence.reads import PostgresReads
+from server.settings import Settings
+
+CREATION_DATABASE_SECRET = "database_id"
+
+
+@asynccontextmanager
+async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gateway, PostgresReads]]:
+    """The gateway and the read side, connected. Their actors live on when this process ends."""
+    database_url = settings.database_url
+    redis_url = settings.redis_url
+    assert database_url is not None and redis_url is not None, "the supervisor gives every worker both"
+    async with AsyncExitStack() as stack:
+        directory = PostgresDirectory(database_url.get_secret_value())
+        stack.push_async_callback(directory.close)
+        clock = StoreClock(directory.now_ms, settings.clock_skew_max_ms)
+        await clock.start()
+        stack.push_async_callback(clock.close)
+        reads = PostgresReads(database_url.get_secret_value(), clock)
+        stack.push_async_callback(reads.close)
+        copies = Copies(redis_url.get_secret_value(), reads.availability_row, clock, settings.availability_max_age_ms)
+        stack.push_async_callback(copies.close)
+        reads.copies = copies
+        database_id = UUID(bytes=await reads.secret(CREATION_DATABASE_SECRET))
+        deployment = deployment_of(settings, f"turnstile-{database_id}")
+        connect(deployment)
+        stack.callback(disconnect)
+        deploy(deployment)
+        yield Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter), reads
+
+
+def deployment_of(settings: Settings, namespace: str) -> Deployment:
+    """What every actor is told, from the settings."""
+    assert settings.database_url is not None and settings.redis_url is not None and settings.ray_address is not None
+    return Deployment(
+        database_url=settings.database_url.get_secret_value(),
+        redis_url=settings.redis_url.get_secret_value(),
+        ray_address=settings.ray_address,
+        namespace=namespace,
+        version=tuple(int(part) for part in version("turnstile").split(".")),
+        timers=settings.timers,
+        pool_owners=settings.pool_owners,
+        clock_skew_max_ms=settings.clock_skew_max_ms,
+        availability_publish_ms=settings.availability_publish_ms,
+        owner=OwnerLimits(
+            mailbox_max_commands=settings.mailbox_max_commands,
+            batch_max_commands=settings.batch_max_commands,
+            passivate_after_s=settings.passivate_after_s,
+        ),
+        gateway=GatewayLimits(
+            request_deadline_ms=settings.request_deadline_ms,
+            ask_timeout_ms=settings.ask_timeout_ms,
+            outbox_max_commands=settings.outbox_max_commands,
+            outbox_max_calls=settings.outbox_max_calls,
+            batch_max_commands=settings.batch_max_commands,
+            key_retention_s=settings.requests_retention_h * 3600 + 3600,
+        ),
+    )
