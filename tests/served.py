@@ -109,8 +109,10 @@ class Served:
     def kill_everything(self) -> None:
         """For a test that failed half-way: leaves nothing running."""
         with contextlib.suppress(psutil.Error):
-            for process in reversed(self.family()):
-                process.kill()
+            family = self.family()  # the supervisor first: it would start the others again
+            for process in family:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
         self.process.wait(STOP_TIMEOUT_S)
 
 
