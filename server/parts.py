@@ -1,4 +1,4 @@
-"""What the handlers are composed of: handed to each of them, made in `server/app.py` or in a test."""
+"""What the handlers are composed of: handed to each of them, made in `server/front_end.py`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from server.app import DISPATCHER
+from server.front_end import DISPATCHER
 from server.problems import Problem
 from server.replies import Reply
 

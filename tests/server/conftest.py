@@ -15,7 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from server.access import Access
-from server.app import build_app
+from server.front_end import build_app
 from server.customers import CustomerKeys
 from server.parts import Options
 from server.runner import FrontEndRunner

@@ -134,7 +134,9 @@ class DirectReads:
     ) -> list[FoundReservation]:
         inventory = self.gateway.inventories[event_id]
         everything = sorted((inventory.state.reservations | inventory.ended).values(), key=lambda one: one.id)
-        wanted = [one for one in everything if status in (None, _shown(one, now_ms)) and one.id > (after or "")]
+        wanted = [
+            one for one in everything if status in (None, _shown(one, now_ms)) and one.id > (after or "")
+        ]
         return [self._found(event_id, one) for one in wanted[:limit]]
 
     async def availability(self, event_id: str) -> Availability | None:
@@ -142,7 +144,9 @@ class DirectReads:
         inventory = self.gateway.inventories.get(event_id)
         if inventory is None:
             return None
-        return Availability(event_id, inventory.sequence, self.gateway.now_ms, describe(inventory.state).counts)
+        return Availability(
+            event_id, inventory.sequence, self.gateway.now_ms, describe(inventory.state).counts
+        )
 
     async def secret(self, name: str) -> bytes:
         return name.encode().ljust(32, b"-")

@@ -26,11 +26,19 @@ import uvloop
 from aiohttp import web
 
 from actors.gateway import Gateway, Key
-from domain.event_messages import EventCommand, EventReplies, Line, PlaceHold, Reservation, ReservationReply, Status
+from domain.event_messages import (
+    EventCommand,
+    EventReplies,
+    Line,
+    PlaceHold,
+    Reservation,
+    ReservationReply,
+    Status,
+)
 from domain.messages import Code, Rejected
 from server import logs
 from server.access import Access
-from server.app import build_app
+from server.front_end import build_app
 from server.customers import CustomerKeys
 from server.parts import Options
 from server.runner import FrontEndRunner
@@ -58,7 +66,9 @@ class InstantGateway(Gateway):
         assert isinstance(command, PlaceHold)
         now_ms = time.time_ns() // 1_000_000
         lines = tuple([Line(code, quantity, 4500) for code, quantity in command.lines])
-        held = Reservation(command.reservation_id, Status.HELD, now_ms + 900_000, lines, command.customer, now_ms)
+        held = Reservation(
+            command.reservation_id, Status.HELD, now_ms + 900_000, lines, command.customer, now_ms
+        )
         return ReservationReply(held, "EUR", command.contact)
 
 
@@ -71,7 +81,9 @@ async def serve(variant: str, port: int) -> None:
         CustomerKeys(b"c" * 32),
         Options(),
     )
-    runner = web.AppRunner(app, access_log=None) if "router" in variant else FrontEndRunner(app, access_log=None)
+    runner = (
+        web.AppRunner(app, access_log=None) if "router" in variant else FrontEndRunner(app, access_log=None)
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await asyncio.Event().wait()
@@ -89,7 +101,9 @@ def measure(variant: str, connections: int, seconds: int, folder: Path) -> Measu
     """Start the variant in a process of its own, load it, end it."""
     port = _free_port()
     module = ["loadtest.peers.echo"] if variant == "echo" else [__spec__.name, "--serve", variant]
-    process = subprocess.Popen([sys.executable, "-m", *module, "--port", str(port)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", *module, "--port", str(port)], stderr=subprocess.DEVNULL
+    )
     try:
         _wait_for(port)
         _load(port, variant, connections, 1, folder)
@@ -103,7 +117,11 @@ def measure(variant: str, connections: int, seconds: int, folder: Path) -> Measu
 
 def _load(port: int, variant: str, connections: int, seconds: int, folder: Path) -> tuple[int, float]:
     script = folder / "place.lua"
-    key = 'wrk.headers["Idempotency-Key"] = "7d6f9d1e-4b0e-4f0e-9c39-1df0a9b6c7a1"\n' if "key" in variant else ""
+    key = (
+        'wrk.headers["Idempotency-Key"] = "7d6f9d1e-4b0e-4f0e-9c39-1df0a9b6c7a1"\n'
+        if "key" in variant
+        else ""
+    )
     script.write_text(
         f"wrk.method = 'POST'\nwrk.body = '{BODY}'\nwrk.headers['Content-Type'] = 'application/json'\n{key}"
     )
@@ -138,7 +156,9 @@ def _wait_for(port: int) -> None:
 
 def main() -> None:
     """Entry of the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
@@ -163,7 +183,9 @@ def _print(results: dict[str, list[Measured]]) -> None:
     for variant, runs in results.items():
         rate = statistics.median(one.per_second for one in runs)
         each = ", ".join(f"{one.cpu_us:.1f}" for one in runs)
-        print(f"| {variant} | {rate:,.0f} | {median[variant]:.1f} ({each}) | {median[variant] / median['echo']:.2f} |")
+        print(
+            f"| {variant} | {rate:,.0f} | {median[variant]:.1f} ({each}) | {median[variant] / median['echo']:.2f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ MALFORMED = {
     "byte order mark": b"\xef\xbb\xbf{}",
     "raw NUL": b'{"lines":[{"ticket_type":"\x00","quantity":1}],' + CUSTOMER + b"}",
     "lone surrogate": b'{"lines":[{"ticket_type":"\\ud800","quantity":1}],' + CUSTOMER + b"}",
-    "surrogates the wrong way round": b'{"lines":[{"ticket_type":"\\udc00\\ud800","quantity":1}],' + CUSTOMER + b"}",
+    "surrogates the wrong way round": b'{"lines":[{"ticket_type":"\\udc00\\ud800","quantity":1}],'
+    + CUSTOMER
+    + b"}",
 }
 INVALID = {
     "array": (b"[]", ""),
@@ -77,13 +79,16 @@ async def test_an_escaped_backslash_before_u0000_is_no_nul(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", "json", ""]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", "json", ""],
 )
 async def test_another_content_type_is_malformed(api: Api, content_type: str) -> None:
     assert (await _place(api, b"{}", {"Content-Type": content_type}))[:2] == (400, "malformed")
 
 
-@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON;charset=UTF-8"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON;charset=UTF-8"]
+)
 async def test_json_in_other_words_is_json(api: Api, content_type: str) -> None:
     event_id = await api.new_event()
     path = f"/api/v1/events/{event_id}/reservations"

@@ -10,13 +10,21 @@ import pytest
 from aiohttp import web
 
 from domain.messages import Code, Rejected
-from server.app import PARTS
+from server.front_end import PARTS
 from server.drain import DRAINING
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Api, Start, hold_body
 
 ORIGIN = {"Origin": "https://shop.example"}
-GET_PATHS = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/swagger-ui.css", "/api/v1/events"]
+GET_PATHS = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/swagger-ui.css",
+    "/api/v1/events",
+]
 
 
 @pytest.mark.parametrize("path", GET_PATHS)
@@ -38,7 +46,16 @@ async def test_head_works_on_events_and_reservations(api: Api) -> None:
 
 
 async def test_unknown_paths_are_problems(api: Api) -> None:
-    for path in ("/", "/api", "/api/v1", "/api/v1/", "/api/v1/events/", "/api/v2/events", "/docs/../settings.py", "/x" * 500):
+    for path in (
+        "/",
+        "/api",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v1/events/",
+        "/api/v2/events",
+        "/docs/../settings.py",
+        "/x" * 500,
+    ):
         assert (await api.get(path)).code == "not_found"
 
 
@@ -51,14 +68,20 @@ async def test_unknown_methods_are_problems_that_name_the_known_ones(api: Api) -
         ("TRACE", "/metrics", "GET, HEAD"),
     ]:
         refused = await api.ask(method, path)
-        assert (refused.status, refused.code, refused.headers["Allow"]) == (405, "method_not_allowed", allowed)
+        assert (refused.status, refused.code, refused.headers["Allow"]) == (
+            405,
+            "method_not_allowed",
+            allowed,
+        )
 
 
 async def test_a_query_that_is_not_taken_is_refused(api: Api) -> None:
     event_id = await api.new_event()
     for path in (f"/api/v1/events/{event_id}?x=1", f"/api/v1/events/{event_id}/availability?limit=1"):
         assert (await api.get(path)).paths == ["query"]
-    assert (await api.post(f"/api/v1/events/{event_id}/reservations?dry=1", json=hold_body())).paths == ["query"]
+    assert (await api.post(f"/api/v1/events/{event_id}/reservations?dry=1", json=hold_body())).paths == [
+        "query"
+    ]
     assert (await api.get("/healthz?probe=1")).status == 200
 
 
@@ -125,11 +148,14 @@ async def test_a_preflight_names_methods_and_headers(start: Start) -> None:
 
 async def test_a_star_lets_every_origin_in(start: Start) -> None:
     api = await start(Options(cors_origins=("*",)))
-    assert (await api.get("/healthz", headers=ORIGIN)).headers["Access-Control-Allow-Origin"] == ORIGIN["Origin"]
+    assert (await api.get("/healthz", headers=ORIGIN)).headers["Access-Control-Allow-Origin"] == ORIGIN[
+        "Origin"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [(Code.OVERLOADED, 503), (Code.UNAVAILABLE, 503), (Code.STALE, 412), (Code.KEY_REUSED, 422)]
+    ("code", "status"),
+    [(Code.OVERLOADED, 503), (Code.UNAVAILABLE, 503), (Code.STALE, 412), (Code.KEY_REUSED, 422)],
 )
 async def test_what_owners_refuse_is_passed_on(api: Api, code: Code, status: int) -> None:
     event_id = await api.new_event()
@@ -209,7 +235,9 @@ async def test_the_stop_is_found_where_the_worker_puts_it(api: Api, start: Start
     assert (await api.get("/readyz")).status == 200
 
 
-@pytest.mark.parametrize("garbage", ["\x16\x03\x01", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nA\r\n\r\n"])
+@pytest.mark.parametrize(
+    "garbage", ["\x16\x03\x01", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nA\r\n\r\n"]
+)
 async def test_what_is_not_http_is_malformed(api: Api, garbage: str) -> None:
     received = await _raw(api, garbage)
     head, _, body = received.partition(b"\r\n\r\n")

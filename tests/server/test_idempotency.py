@@ -20,7 +20,9 @@ async def test_a_hold_placed_again_with_its_key_is_the_same_hold(api: Api) -> No
 
 async def test_a_hold_placed_again_without_a_key_is_another(api: Api) -> None:
     path = f"/api/v1/events/{await api.new_event()}/reservations"
-    assert (await api.post(path, json=hold_body())).json["id"] != (await api.post(path, json=hold_body())).json["id"]
+    assert (await api.post(path, json=hold_body())).json["id"] != (
+        await api.post(path, json=hold_body())
+    ).json["id"]
 
 
 async def test_a_replay_shows_what_was_even_after_the_hold_was_confirmed(api: Api) -> None:
@@ -44,7 +46,9 @@ async def test_a_key_elsewhere_is_another_key(api: Api) -> None:
     for event_id in (one, two):
         held = await api.post(f"/api/v1/events/{event_id}/reservations", json=hold_body(), headers=KEY)
         ids.add(held.json["id"])
-    by_operator = await api.post(f"/api/v1/events/{one}/reservations", json=hold_body(), headers=KEY | OPERATOR)
+    by_operator = await api.post(
+        f"/api/v1/events/{one}/reservations", json=hold_body(), headers=KEY | OPERATOR
+    )
     assert len(ids | {by_operator.json["id"]}) == 3
 
 
@@ -60,7 +64,11 @@ async def test_a_refusal_is_decided_anew(api: Api) -> None:
 async def test_an_event_made_again_with_its_key_is_the_same_event(api: Api) -> None:
     first = await api.post("/api/v1/events", json=event_body(), headers=OPERATOR | KEY)
     again = await api.post("/api/v1/events", json=event_body(), headers=OPERATOR | KEY)
-    assert (first.status, first.raw, first.headers["Location"]) == (again.status, again.raw, again.headers["Location"])
+    assert (first.status, first.raw, first.headers["Location"]) == (
+        again.status,
+        again.raw,
+        again.headers["Location"],
+    )
     other = await api.post("/api/v1/events", json=event_body(name="Other"), headers=OPERATOR | KEY)
     assert other.code == "key_reused"
     assert len((await api.get("/api/v1/events")).json["items"]) == 1

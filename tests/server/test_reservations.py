@@ -158,14 +158,25 @@ async def test_what_is_confirmed_is_sold_out(api: Api) -> None:
 
 async def test_limits_per_order_and_per_customer_are_named(api: Api) -> None:
     types = [
-        {"code": "ga", "name": "Standing", "quota": 10, "price": {"amount": 1, "currency": "EUR"}, "max_per_order": 2}
+        {
+            "code": "ga",
+            "name": "Standing",
+            "quota": 10,
+            "price": {"amount": 1, "currency": "EUR"},
+            "max_per_order": 2,
+        }
     ]
     event_id = await api.new_event(ticket_types=types, max_per_customer=3)
     over = await api.hold(event_id, quantity=3)
     assert (over.code, over.json["limit"], over.json["requested"]) == ("limit_exceeded", 2, 3)
     await api.hold(event_id, quantity=2, email="Ada@Example.org")
     over = await api.hold(event_id, quantity=2, email=" ada@example.ORG ")
-    assert (over.status, over.code, over.json["limit"], over.json["requested"]) == (409, "limit_exceeded", 3, 4)
+    assert (over.status, over.code, over.json["limit"], over.json["requested"]) == (
+        409,
+        "limit_exceeded",
+        3,
+        4,
+    )
     assert (await api.hold(event_id, quantity=2, email="bob@example.org")).status == 201
 
 

@@ -13,7 +13,14 @@ from server.access import Access
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, Api, event_body, hold_body
 
 ANOTHER_ID = "01890000-0000-7000-8000-000000000001"
-WRONG = ["Bearer wrong-token", "Bearer", "", "Basic b3A6dG9rZW4=", f"Bearer {ADMIN_TOKEN}x", f"Basic {ADMIN_TOKEN}"]
+WRONG = [
+    "Bearer wrong-token",
+    "Bearer",
+    "",
+    "Basic b3A6dG9rZW4=",
+    f"Bearer {ADMIN_TOKEN}x",
+    f"Basic {ADMIN_TOKEN}",
+]
 
 
 def test_a_token_is_the_event_id_and_an_hmac_of_the_reservation_id() -> None:
@@ -55,7 +62,9 @@ async def test_what_is_the_operators_needs_a_token(api: Api) -> None:
     _, guest = await api.new_hold(event_id)
     for headers in ({}, guest):
         assert (await api.post("/api/v1/events", json=event_body(), headers=headers)).code == "unauthorized"
-        assert (await api.get(f"/api/v1/events/{event_id}/reservations", headers=headers)).code == "unauthorized"
+        assert (
+            await api.get(f"/api/v1/events/{event_id}/reservations", headers=headers)
+        ).code == "unauthorized"
         assert (await api.get("/api/v1/owners", headers=headers)).code == "unauthorized"
 
 
@@ -103,7 +112,9 @@ async def test_a_token_turned_to_another_event_finds_nothing(api: Api) -> None:
 async def test_a_token_routes_to_its_event_without_a_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     path, token = await api.new_hold(await api.new_event())
     read: list[str] = []
-    monkeypatch.setattr("tests.server.direct_gateway.DirectReads.reservation", lambda _, name: read.append(name))
+    monkeypatch.setattr(
+        "tests.server.direct_gateway.DirectReads.reservation", lambda _, name: read.append(name)
+    )
     assert (await api.post(f"{path}/confirm", headers=token)).status == 200
     assert read == []
 
@@ -111,7 +122,9 @@ async def test_a_token_routes_to_its_event_without_a_read(api: Api, monkeypatch:
 async def test_anybody_may_look_at_events(api: Api) -> None:
     event_id = await api.new_event()
     for path in ("", f"/{event_id}", f"/{event_id}/availability", f"/{event_id}/ticket-types/ga"):
-        assert (await api.get(f"/api/v1/events{path}", headers={"Authorization": "Bearer nonsense"})).status == 200
+        assert (
+            await api.get(f"/api/v1/events{path}", headers={"Authorization": "Bearer nonsense"})
+        ).status == 200
 
 
 async def test_the_operator_sees_the_owners(api: Api) -> None:

@@ -1,0 +1,63 @@
+"""A front end of given parts: an application over whoever decides and whoever is read.
+
+`server/app.py` gives it the real ones; tests and measurements give it theirs.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import web
+
+from actors.gateway import Gateway
+from server.access import Access
+from server.customers import CustomerKeys
+from server.dispatch import OUTAGES, Dispatcher
+from server.drain import DRAINING
+from server.handlers_service import ServiceHandlers
+from server.metrics import Metrics
+from server.openapi import document
+from server.parts import Health, Options, Parts
+from server.reads import Reads
+from server.routes import all_routes
+
+DISPATCHER = web.AppKey("dispatcher", Dispatcher)
+PARTS = web.AppKey("parts", Parts)
+
+
+def build_app(
+    gateway: Gateway,
+    reads: Reads,
+    access: Access,
+    customers: CustomerKeys,
+    options: Options,
+    metrics: Metrics | None = None,
+    outages: tuple[type[Exception], ...] = OUTAGES,
+) -> web.Application:
+    """An application over these parts. `outages`: what they raise when something cannot be reached."""
+    parts = Parts(gateway, reads, access, customers, options, metrics or Metrics(), Health())
+    service = ServiceHandlers(parts)
+    routes = all_routes(parts, service)
+    service.document = document(routes, _version())
+    app = web.Application(client_max_size=options.body_max_bytes)
+    app[PARTS] = parts
+    app[DISPATCHER] = dispatcher = Dispatcher(routes, parts, outages)
+    app.on_startup.append(_watch_for_the_stop)
+    app.router.add_route("*", "/{path:.*}", dispatcher.handle, expect_handler=_expected_by_the_body_reader)
+    return app
+
+
+async def _watch_for_the_stop(app: web.Application) -> None:
+    """The worker has put its stop into the application by now; elsewhere there is none."""
+    app[PARTS].health.stop = app.get(DRAINING)
+
+
+async def _expected_by_the_body_reader(_request: web.Request) -> None:
+    """`server/bodies.py` answers `Expect: 100-continue` itself, once a body is wanted."""
+
+
+def _version() -> str:
+    try:
+        return version("turnstile")
+    except PackageNotFoundError:
+        return "0"
