@@ -22,8 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "Making $(VENV) (once; about 600 MB)"
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "make: no virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
-	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip --version >/dev/null 2>&1 \
-		&& { command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv || true; }
+	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
 	@if command -v uv >/dev/null 2>&1; then uv=uv; elif [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=; fi; \
 	if [ -n "$$uv" ]; then \
 		"$$uv" pip install --python $(BIN)/python --require-hashes -r requirements.lock \
