@@ -12,11 +12,13 @@ from server.access import Access
 from server.composition import opened
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES
-from server.front_end import build_app
+from server.front_end import DISPATCHER, build_app
 from server.meter_metrics import publishing
 from server.metrics import Metrics
 from server.parts import Options
 from server.settings import Settings
+
+__all__ = ["DISPATCHER", "create_app"]
 
 
 async def create_app(settings: Settings) -> web.Application:
