@@ -11,10 +11,9 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import msgspec
 
@@ -24,6 +23,8 @@ Wanted = tuple[tuple[str, int], ...]
 Operation = Literal["hold", "confirm", "cancel", "extend", "change", "read", "availability", "event"]
 
 NO_REPLY = 0
+INTERRUPTED = "interrupted"
+"""The code of a request that was not waited for, because the run ended."""
 FLUSH_AFTER_S = 1.0
 DIGEST_BYTES = 12
 
@@ -84,12 +85,17 @@ class Sale(msgspec.Struct, frozen=True, omit_defaults=True, tag="sale", gc=False
     """Sold to a few clients only, so that their histories can be checked for linearizability."""
 
 
-class Fault(msgspec.Struct, frozen=True, tag="fault", gc=False):
-    """Something was broken on purpose from `from_us` on; at `back_us` the parts were seen to be back."""
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag="fault", gc=False):
+    """Something was broken on purpose from `from_us` on; at `back_us` the parts were seen to be back.
+
+    What it may be an excuse for is said beforehand: nothing can be sold, or connections are cut.
+    """
 
     name: str
     from_us: int
     back_us: int
+    stops_sales: bool = True
+    cuts_connections: bool = False
 
 
 Entry = Call | Sale | Fault
@@ -104,21 +110,6 @@ def now_us() -> int:
 
 def digest(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
-
-
-def view_of(reply: Any) -> View:
-    """A reservation's JSON, as the API shows it, made comparable with facts."""
-    lines = tuple(
-        (line["ticket_type"], line["quantity"], line["unit_price"]["amount"]) for line in reply["lines"]
-    )
-    expires_ms, created_ms = ms_of(reply["expires_at"]), ms_of(reply["created_at"])
-    return View(reply["status"], expires_ms, lines, reply["total"]["amount"], created_ms)
-
-
-def ms_of(moment: str) -> int:
-    """RFC 3339 to whole milliseconds since 1970, without a float on the way."""
-    parsed = datetime.fromisoformat(moment)
-    return int(parsed.timestamp()) * 1000 + parsed.microsecond // 1000
 
 
 class Recorder:

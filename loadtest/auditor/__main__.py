@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.auditor.audit import Auditor, Records
-from loadtest.auditor.database import Database
-from loadtest.auditor.verdict import Verdict
+from loadtest.auditor.audit import Records
+from loadtest.auditor.run import run_audit
+from loadtest.endpoints import NoServer, find_server, refuse_far_hosts
 from loadtest.record import read_records
-from loadtest.server import NoServer, find_server, refuse_far_hosts
 
 
 def audit(
@@ -46,16 +45,6 @@ def audit(
     if out:
         verdict.write(out)
     sys.exit(0 if verdict.sound else 1)
-
-
-def run_audit(url: str, records: Records, wanted: list[str] | None, console: Console) -> Verdict:
-    """One audit over a database, with progress."""
-    with Database(url) as database, console.status("auditing") as status:
-
-        def progress(inventory_id: str, facts: int) -> None:
-            status.update(f"auditing {inventory_id}: {facts:,} facts")
-
-        return Auditor(database, records, database.clock_ahead_ms(), progress).run(wanted)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ class Auditor:
     def _inventory(self, inventory_id: str) -> None:
         calls = self._records.calls.get(inventory_id, [])
         ends = Ends(self._outages, self._findings)
-        reads = Reads(calls, self._outages, self._ahead_ms, self._findings)
+        reads = Reads(calls, self._ahead_ms, self._findings)
         promises, order, series = Promises(calls, self._findings), Order(calls, self._findings), Series()
         book = Book(inventory_id, self._findings, (promises, ends, reads, order, series))
         self._fold(book)

@@ -23,20 +23,25 @@ class Outages:
 
     def __init__(self, faults: Iterable[Fault] = (), ahead_ms: int = 0) -> None:
         """`ahead_ms`: how far store time is ahead of the clock that the faults were noted by."""
-        spans = ((fault.from_us // 1000 + ahead_ms, fault.back_us // 1000 + ahead_ms) for fault in faults)
-        self._spans: Sequence[tuple[int, int]] = sorted(spans)
+        faults = list(faults)
+        self._without_sales = _spans((fault for fault in faults if fault.stops_sales), ahead_ms)
+        self._cut = _spans((fault for fault in faults if fault.cuts_connections), ahead_ms)
 
     def deadline_ms(self, end_ms: int) -> int:
         """By when something due at `end_ms` must be noted."""
         deadline = end_ms + LATE_MAX_MS
-        for from_ms, back_ms in self._spans:
+        for from_ms, back_ms in self._without_sales:
             if from_ms <= deadline and back_ms >= end_ms:
                 deadline = max(deadline, back_ms + LATE_MAX_MS)
         return deadline
 
-    def touch(self, from_ms: int, until_ms: int) -> bool:
-        """Whether any of it lies in that time, or so shortly before that clients still feel it."""
-        return any(start <= until_ms and back + LATE_MAX_MS >= from_ms for start, back in self._spans)
+    def cut(self, from_ms: int, until_ms: int) -> bool:
+        """Whether connections were cut in that time, or so shortly before that clients still feel it."""
+        return any(start <= until_ms and back + LATE_MAX_MS >= from_ms for start, back in self._cut)
+
+
+def _spans(faults: Iterable[Fault], ahead_ms: int) -> Sequence[tuple[int, int]]:
+    return sorted((fault.from_us // 1000 + ahead_ms, fault.back_us // 1000 + ahead_ms) for fault in faults)
 
 
 class Ends:

@@ -1,7 +1,8 @@
 """Availability as clients read it: never older than 2 s, never going back, and true of its sequence.
 
 An availability with sequence s is up to date until append s + 1 is decided. How far behind it was is taken
-from the moment its request was sent, the earliest at which the answer can have been made.
+from the moment its request was sent, the earliest at which the answer can have been made. Nothing excuses it:
+without Redis, an owner or PostgreSQL an availability that is too old must not be given.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from loadtest.auditor.claims import Claim
-from loadtest.auditor.ends import CLOCKS_APART_MAX_MS, Outages
+from loadtest.auditor.ends import CLOCKS_APART_MAX_MS
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 from loadtest.record import Call
@@ -23,10 +24,9 @@ Counts = tuple[tuple[str, int, int, int], ...]
 class Reads:
     """A watcher: what one event's availability should have been at each sequence that a client saw."""
 
-    def __init__(self, calls: Iterable[Call], outages: Outages, ahead_ms: int, findings: Findings) -> None:
+    def __init__(self, calls: Iterable[Call], ahead_ms: int, findings: Findings) -> None:
         self.oldest_ms = 0
         self._findings = findings
-        self._outages = outages
         self._ahead_ms = ahead_ms
         self._samples = [call for call in calls if call.op == "availability" and call.done]
         self._shown: defaultdict[int, set[Counts]] = defaultdict(set)
@@ -63,7 +63,7 @@ class Reads:
         since_ms = self._at_ms[following] if following < len(self._at_ms) else sent_ms
         behind_ms = sent_ms - since_ms
         self.oldest_ms = max(self.oldest_ms, behind_ms)
-        late = behind_ms > BEHIND_MAX_MS + CLOCKS_APART_MAX_MS and not self._outages.touch(since_ms, sent_ms)
+        late = behind_ms > BEHIND_MAX_MS + CLOCKS_APART_MAX_MS
         detail = f"{call.event}: sequence {call.sequence} was shown {behind_ms} ms after the next was decided"
         self._findings.expect(Check.AGE, not late, detail)
 

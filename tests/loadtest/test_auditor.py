@@ -1,4 +1,4 @@
-"""Each check of the auditor, made to fail: one thing in a sound sale is corrupted, and that check finds it."""
+"""Each check of the auditor, made to fail: one thing in a sound sale is wrong, and that check finds it."""
 
 from __future__ import annotations
 
@@ -325,16 +325,21 @@ def test_an_outage_moves_the_bound_of_the_holds_that_would_have_ended_in_it() ->
     assert failed(sale.audit()) == {Check.HOLDS_END.title}
     sale.faults = [Fault("PostgreSQL", (T0 + 27_000) * 1000, (T0 + 30_000) * 1000)]
     assert sale.audit().sound
+    sale.faults = [Fault("Valkey", (T0 + 27_000) * 1000, (T0 + 30_000) * 1000, stops_sales=False)]
+    assert failed(sale.audit()) == {Check.HOLDS_END.title}
+    sale.faults = [Fault("PostgreSQL", (T0 + 27_000) * 1000, (T0 + 30_000) * 1000)]
     _change_row(at_ms=T0 + 32_001)(sale)
     assert failed(sale.audit()) == {Check.HOLDS_END.title}
 
 
-def test_an_outage_excuses_requests_without_a_reply_only_while_it_lasts() -> None:
+def test_only_cut_connections_excuse_requests_without_a_reply_and_only_while_they_are_cut() -> None:
     sale = SoundSale()
     _change_call("hold", EVE, 0, status=0, code="reset")(sale)
-    sale.faults = [Fault("front end", (T0 + 4_400) * 1000, (T0 + 5_000) * 1000)]
+    sale.faults = [Fault("front end", (T0 + 4_400) * 1000, (T0 + 5_000) * 1000, cuts_connections=True)]
     assert sale.audit().sound
-    sale.faults = [Fault("front end", (T0 + 10_000) * 1000, (T0 + 11_000) * 1000)]
+    sale.faults = [Fault("owner", (T0 + 4_400) * 1000, (T0 + 5_000) * 1000)]
+    assert failed(sale.audit()) == {Check.ANSWERS.title}
+    sale.faults = [Fault("front end", (T0 + 10_000) * 1000, (T0 + 11_000) * 1000, cuts_connections=True)]
     assert failed(sale.audit()) == {Check.ANSWERS.title}
 
 

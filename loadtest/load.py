@@ -1,0 +1,189 @@
+"""What `make load` runs: an on-sale by Locust against the running server, then the auditor, then a report.
+
+Locust runs headless as a process of its own and is ended with this one. Everything that clients recorded
+lies in a temporary folder, removed at the end; what stays is the report.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.auditor.audit import Records
+from loadtest.auditor.database import Database
+from loadtest.auditor.run import run_audit
+from loadtest.auditor.verdict import Verdict
+from loadtest.bench.children import child, stop
+from loadtest.endpoints import NoServer, Server, find_server, refuse_far_hosts
+from loadtest.progress import Tail
+from loadtest.record import read_records
+from loadtest.report import write_report
+from loadtest.shapes import SHAPES
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+EXIT_UNSOUND = 1
+EXIT_COULD_NOT_RUN = 2
+EXIT_INTERRUPTED = 130
+STOP_USERS_WITHIN_S = 40
+"""A user may finish the request under way, its retries included; Locust ends it after that."""
+OVERRUN_MAX_S = 120
+LOOK_EVERY_S = 1.0
+HOLDS_END_MARGIN_S = 5.0
+USERS_MAX = 20_000
+DURATION_MAX_S = 3_600
+
+
+@dataclass(frozen=True)
+class Options:
+    """One run."""
+
+    users: int
+    spawn_rate: float
+    duration_s: int
+    capacity: int
+    hold_duration_s: int
+    shape: str
+    workers: int
+    seed: int
+    allow_host: tuple[str, ...] = ()
+
+
+def load(
+    users: Annotated[int, typer.Option(min=10, max=USERS_MAX, help="Clients at the height of it.")] = 300,
+    spawn_rate: Annotated[float, typer.Option(min=0.1, help="Clients that come or go in a second.")] = 50,
+    duration: Annotated[int, typer.Option(min=10, max=DURATION_MAX_S, help="Seconds in all.")] = 60,
+    capacity: Annotated[int, typer.Option(min=10, help="Tickets on sale.")] = 5_000,
+    hold_duration: Annotated[int, typer.Option(min=10, max=3_600, help="Seconds a hold lasts.")] = 15,
+    shape: Annotated[str, typer.Option(help="on-sale (a crowd waits, then a spike) or steady.")] = "on-sale",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of what the clients do.")] = 1,
+    data: Annotated[Path, typer.Option(help="Data folder of the running server.")] = Path(".turnstile"),
+    host: Annotated[str, typer.Option(help="Front end to load, if not the one the data folder names.")] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report; default: DATA/reports/<time>.")
+    ] = None,
+    keep_records: Annotated[bool, typer.Option("--keep-records", help="Keep what clients recorded.")] = False,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="A host of your own, beside this machine, to load.")
+    ] = None,
+) -> None:
+    """Sell out an event to a crowd with Locust, then audit every promise made to it.
+
+    The server must run (make serve). Exit code: 0 all invariants hold, 1 one fails, 2 it could not run.
+    For Locust's own web page: locust -f loadtest/locustfile.py --data .turnstile
+    """
+    console = Console()
+    if shape not in SHAPES:
+        raise typer.BadParameter(f"one of {', '.join(sorted(SHAPES))}", param_hint="--shape")
+    allowed = tuple(allow_host or ())
+    options = Options(users, spawn_rate, duration, capacity, hold_duration, shape, workers, seed, allowed)
+    folder = out or data / "reports" / datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
+    try:
+        server = _server(data, host, allowed)
+        verdict = _run(server, data, options, folder, keep_records, console)
+    except NoServer as problem:
+        console.print(f"load: {problem}", style="red", markup=False, highlight=False)
+        sys.exit(EXIT_COULD_NOT_RUN)
+    except KeyboardInterrupt:
+        console.print("load: interrupted; nothing was audited", style="red")
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(0 if verdict.sound else EXIT_UNSOUND)
+
+
+def _server(data: Path, host: str, allowed: tuple[str, ...]) -> Server:
+    found = find_server(data)
+    server = Server(host or found.http, found.database_url, found.admin_token)
+    refuse_far_hosts(server.http, allowed)
+    refuse_far_hosts(server.database_url, allowed)
+    return server
+
+
+def _run(
+    server: Server, data: Path, options: Options, folder: Path, keep_records: bool, console: Console
+) -> Verdict:
+    with tempfile.TemporaryDirectory(prefix="turnstile-load-") as temporary:
+        records = folder / "records" if keep_records else Path(temporary) / "records"
+        records.mkdir(parents=True)
+        _locust(server, data, options, records, Path(temporary) / "locust.log", console)
+        return audit_and_report(server, options, records, folder, console)
+
+
+def _locust(server: Server, data: Path, options: Options, records: Path, log: Path, console: Console) -> None:
+    """Runs it to its end, with progress. Raises `NoServer` with the end of its log if it fails."""
+    tail = Tail(records)
+    limit_s = time.monotonic() + options.duration_s + STOP_USERS_WITHIN_S + OVERRUN_MAX_S
+    with child(command(server, data, options, records), log) as process, console.status("starting") as status:
+        while process.poll() is None and time.monotonic() < limit_s:
+            try:
+                process.wait(LOOK_EVERY_S)
+            except subprocess.TimeoutExpired:
+                tail.look()
+                status.update(tail.line())
+        stop(process)
+    tail.look()
+    console.print(tail.line())
+    # Locust's own 1 says only that some request failed: the auditor judges that.
+    if process.returncode not in (0, 1) or tail.sale is None:
+        raise NoServer(f"Locust ended with {process.returncode}: {log.read_text()[-1500:]}")
+
+
+def command(server: Server, data: Path, options: Options, records: Path) -> list[str]:
+    """Locust's command line. The operator's token is not in it: Locust reads the data folder itself."""
+    words: dict[str, object] = {
+        "-f": LOCUSTFILE,
+        "--users": options.users,
+        "--spawn-rate": options.spawn_rate,
+        "--run-time": f"{options.duration_s}s",
+        "--stop-timeout": STOP_USERS_WITHIN_S,
+        "--host": server.http,
+        "--data": data,
+        "--records": records,
+        "--capacity": options.capacity,
+        "--hold-duration": options.hold_duration_s,
+        "--shape": options.shape,
+        "--seed": options.seed,
+    }
+    if options.workers > 1:
+        words["--processes"] = options.workers
+    pairs = [str(word) for pair in words.items() for word in pair]
+    far = [word for host in options.allow_host for word in ("--allow-host", host)]
+    return [sys.executable, "-m", "locust", "--headless", "--only-summary", *pairs, *far]
+
+
+def audit_and_report(
+    server: Server, options: Options, records: Path, folder: Path, console: Console
+) -> Verdict:
+    """Waits for the holds that clients walked away from to end, then judges."""
+    found = Records(read_records(records))
+    sold = [sale.event for sale in found.sales.values() if not sale.witnessed]
+    wait_for_holds(server.database_url, sold, options.hold_duration_s, console)
+    verdict = run_audit(server.database_url, found, list(found.sales), console)
+    verdict.write(folder / "verdict.json")
+    write_report(folder / "report.html", found, verdict, f"{options.users:,} clients, {options.shape}")
+    verdict.show(console)
+    console.print(f"report: {folder / 'report.html'}", highlight=False)
+    return verdict
+
+
+def wait_for_holds(url: str, events: list[str], hold_duration_s: int, console: Console) -> None:
+    """Until no hold is left, or until each must have ended; what still holds then is the auditor's to find.
+
+    A hold may have been extended once, by its own length.
+    """
+    limit_s = time.monotonic() + 2 * hold_duration_s + HOLDS_END_MARGIN_S
+    with Database(url) as database, console.status("waiting for the last holds to end"):
+        while any(database.still_held(event) for event in events) and time.monotonic() < limit_s:
+            time.sleep(LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    typer.run(load)

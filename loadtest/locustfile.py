@@ -1,0 +1,242 @@
+"""The on-sale for Locust: `locust -f loadtest/locustfile.py`, with its web page or headless; `make load` too.
+
+Whoever starts the test (the only process, or the master) creates the sale and tells the workers. Each
+process records what its users saw; the users themselves are in `behaviours`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import AsyncResult
+from locust import FastHttpUser, LoadTestShape, events, task
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtest.behaviours import OnSale, Pause, Person, Script
+from loadtest.endpoints import NoServer, Server, find_server, refuse_far_hosts
+from loadtest.exchange import Reply, Request, call_of
+from loadtest.record import INTERRUPTED, NO_REPLY, Recorder, now_us
+from loadtest.sale import create_sale
+from loadtest.shapes import SHAPES, opens_after_s
+
+SALE_KNOWN_WITHIN_S = 60.0
+CONNECT_TIMEOUT_S = 10.0
+REPLY_TIMEOUT_S = 30.0
+"""Longer than any deadline of the server: a reply that has not come by then will not come."""
+WITNESSES = 4
+DEFAULT_LENGTH_S = 60
+SALE_MESSAGE = "sale"
+
+
+class Run:
+    """What the users of one process share during one run."""
+
+    def __init__(self) -> None:
+        self.recorder: Recorder | None = None
+        self.known: AsyncResult[OnSale] = AsyncResult()
+        self.numbers = itertools.count()
+        self.seed = 0
+
+    def begin(self, options: Namespace, role: str) -> Recorder:
+        self.end()
+        folder = options.records or tempfile.mkdtemp(prefix="turnstile-load-")
+        self.recorder = Recorder(Path(folder), role)
+        self.seed = options.seed
+        return self.recorder
+
+    def end(self) -> None:
+        if self.recorder is not None:
+            self.recorder.close()
+        self.recorder, self.known = None, AsyncResult()
+
+
+run = Run()
+
+
+# --- options, and how a run begins and ends -------------------------------------------------------
+
+
+def add_options(parser: ArgumentParser, **_: Any) -> None:
+    group = parser.add_argument_group("Turnstile's on-sale")
+    add = group.add_argument
+    add("--data", default=".turnstile", help="data folder of the running server")
+    add("--capacity", type=int, default=5_000, help="tickets on sale")
+    add("--hold-duration", type=int, default=15, help="seconds a hold lasts")
+    add("--shape", choices=sorted(SHAPES), default="on-sale", help="how many users there are when")
+    add("--seed", type=int, default=1, help="of what the users do; what the server does is not repeatable")
+    add(
+        "--records",
+        default="",
+        help="folder for what clients see; default: a new one in the temporary folder",
+    )
+    add("--allow-host", action="append", default=[], help="a host that may be loaded beside this machine")
+
+
+def find_the_server(environment: Environment, **_: Any) -> None:
+    """The host comes from the data folder unless given; any that is not this machine's is refused."""
+    options = options_of(environment)
+    if isinstance(environment.runner, WorkerRunner):
+        environment.runner.register_message(SALE_MESSAGE, hear_of_sale)
+    try:
+        server = find_server(Path(options.data))
+        environment.host = environment.host or server.http
+        refuse_far_hosts(environment.host, options.allow_host)
+    except NoServer as problem:
+        sys.exit(f"load: {problem}")
+
+
+def begin(environment: Environment, **_: Any) -> None:
+    options, runner = options_of(environment), environment.runner
+    assert runner is not None
+    worker = isinstance(runner, WorkerRunner)
+    recorder = run.begin(options, "worker" if worker else "main")
+    if worker:
+        return
+    server = msgspec.structs.replace(find_server(Path(options.data)), http=str(environment.host).rstrip("/"))
+    try:
+        sale = make_sale(server, options, recorder)
+    except NoServer as problem:
+        print(f"load: {problem}", file=sys.stderr)
+        environment.process_exit_code = 2
+        gevent.spawn_later(0.1, runner.quit)
+        return
+    run.known.set(sale)
+    if isinstance(runner, MasterRunner):
+        runner.send_message(SALE_MESSAGE, msgspec.to_builtins(sale))
+
+
+def make_sale(server: Server, options: Namespace, recorder: Recorder) -> OnSale:
+    after_s = opens_after_s(options.shape, options.run_time or DEFAULT_LENGTH_S)
+    return create_sale(server, options.capacity, after_s, options.hold_duration, recorder)
+
+
+def hear_of_sale(environment: Environment, msg: Any, **_: Any) -> None:
+    run.known.set(msgspec.convert(msg.data, OnSale))
+
+
+def finish(**_: Any) -> None:
+    if run.recorder is not None:
+        print(f"records: {run.recorder.path.parent}")
+    run.end()
+
+
+def options_of(environment: Environment) -> Namespace:
+    options = environment.parsed_options
+    assert isinstance(options, Namespace)
+    return options
+
+
+for event, listener in (
+    (events.init_command_line_parser, add_options),
+    (events.init, find_the_server),
+    (events.test_start, begin),
+    (events.test_stop, finish),
+):
+    event.add_listener(listener)  # type: ignore[no-untyped-call]
+
+
+class SaleShape(LoadTestShape):
+    """The shape that `--shape` names, with Locust's own users, spawn rate and run time."""
+
+    use_common_options = True
+
+    def tick(self) -> tuple[int, float] | None:
+        assert self.runner is not None
+        options = options_of(self.runner.environment)
+        users, rate = options.num_users or 100, options.spawn_rate or 10.0
+        at_s = float(self.get_run_time())  # type: ignore[no-untyped-call]
+        return SHAPES[options.shape](at_s, users, rate, options.run_time or DEFAULT_LENGTH_S)
+
+
+# --- users ----------------------------------------------------------------------------------------
+
+
+class Client(FastHttpUser):
+    """Sends what its person wants to send, and records each request however it ends."""
+
+    abstract = True
+    connection_timeout = CONNECT_TIMEOUT_S
+    network_timeout = REPLY_TIMEOUT_S
+    max_retries = 0
+
+    def on_start(self) -> None:
+        sale = run.known.get(timeout=SALE_KNOWN_WITHIN_S)
+        assert run.recorder is not None
+        name = f"{run.recorder.path.stem}-{next(run.numbers)}"
+        self.recorder = run.recorder
+        self.person = Person(name, sale, random.Random(f"{run.seed} {name}"))
+
+    def play(self, script: Script[None]) -> None:
+        """Drive one behaviour to its end."""
+        try:
+            step = next(script)
+            while True:
+                if isinstance(step, Pause):
+                    gevent.sleep(step.seconds)
+                    step = next(script)
+                else:
+                    step = script.send(self._send(step))
+        except StopIteration:
+            return
+
+    def _send(self, request: Request) -> Reply:
+        sent_us = now_us()
+        reply = Reply(NO_REPLY, sent_us, sent_us, failure=INTERRUPTED)
+        try:
+            with self.client.request(
+                request.method,
+                request.path,
+                name=request.op,
+                data=request.body.decode() or None,
+                headers=request.headers,
+                catch_response=True,
+            ) as response:
+                failure = type(response.error).__name__ if response.error and not response.status_code else ""
+                after, body = str(response.headers.get("Retry-After", "")), response.content or b""
+                reply = Reply(response.status_code, sent_us, now_us(), body, after, failure)
+                if reply.status in (0, 500, 502, 504):
+                    response.failure(f"{reply.status} {failure}")
+                else:
+                    response.success()
+        finally:
+            self._record(request, reply)
+        return reply
+
+    def _record(self, request: Request, reply: Reply) -> None:
+        """Also when this user is stopped in the middle: what it asked for may still happen."""
+        if reply.failure == INTERRUPTED:
+            reply = Reply(NO_REPLY, reply.sent_us, now_us(), failure=INTERRUPTED)
+        self.recorder.write(call_of(self.person.name, request, reply))
+
+
+class Buyer(Client):
+    weight = 5
+
+    @task
+    def buy(self) -> None:
+        self.play(self.person.buy())
+
+
+class Browser(Client):
+    weight = 1
+
+    @task
+    def look(self) -> None:
+        self.play(self.person.look())
+
+
+class Witness(Client):
+    fixed_count = WITNESSES
+
+    @task
+    def fight(self) -> None:
+        self.play(self.person.witness())

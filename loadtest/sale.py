@@ -1,0 +1,102 @@
+"""The operator's part of a load run: makes the event that will be sold, and the witnesses' small one."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from loadtest.behaviours import OnSale
+from loadtest.endpoints import NoServer, Server
+from loadtest.exchange import API, ms_of
+from loadtest.record import Recorder, Sale, now_us
+
+REQUEST_TIMEOUT_S = 30.0
+WITNESS_QUOTA = 5
+WITNESS_HOLD_S = 7_200
+"""Longer than any run, so that no hold among witnesses runs out."""
+MAX_PER_CUSTOMER = 8
+EVENT_IN_DAYS = 30
+
+
+def create_sale(
+    server: Server, capacity: int, opens_after_s: float, hold_duration_s: int, recorder: Recorder
+) -> OnSale:
+    """Both events, recorded for the auditor. Raises `NoServer` where the server does not make them."""
+    opens = datetime.now(UTC) + timedelta(seconds=opens_after_s)
+    sold = _create(server, _event(capacity, opens, hold_duration_s))
+    witnessed = _create(server, _witnessed())
+    opens_us = ms_of(sold["sales_start"]) * 1000
+    recorder.write(_sale(sold, opens_us))
+    recorder.write(_sale(witnessed, now_us(), witnessed=True))
+    return OnSale(sold["id"], opens_us, witnessed["id"])
+
+
+def _event(capacity: int, opens: datetime, hold_duration_s: int) -> dict[str, Any]:
+    """More tickets than capacity: both bounds are met, the types' and the shared one."""
+    return {
+        "name": f"On-sale of {capacity:,}",
+        "sales_start": opens.isoformat(),
+        "capacity": capacity,
+        "hold_duration_s": hold_duration_s,
+        "max_per_customer": MAX_PER_CUSTOMER,
+        "placement": "dedicated",
+        "ticket_types": [
+            _type("adult", capacity * 8 // 10, 4_500),
+            _type("child", capacity * 3 // 10, 1_500),
+            _type("parking", capacity * 2 // 10, 2_000, max_per_order=2),
+        ],
+        **_times(),
+    }
+
+
+def _witnessed() -> dict[str, Any]:
+    return {
+        "name": "Witnessed sale",
+        "hold_duration_s": WITNESS_HOLD_S,
+        "ticket_types": [_type("adult", WITNESS_QUOTA, 4_500)],
+        **_times(),
+    }
+
+
+def _times() -> dict[str, str]:
+    starts = datetime.now(UTC) + timedelta(days=EVENT_IN_DAYS)
+    return {"starts_at": starts.isoformat(), "cancel_until": (starts - timedelta(days=1)).isoformat()}
+
+
+def _type(code: str, quota: int, price: int, **more: int) -> dict[str, Any]:
+    return {
+        "code": code,
+        "name": code.capitalize(),
+        "quota": max(1, quota),
+        "price": {"amount": price, "currency": "EUR"},
+        **more,
+    }
+
+
+def _sale(event: dict[str, Any], opens_us: int, witnessed: bool = False) -> Sale:
+    quotas = tuple((kind["code"], kind["quota"]) for kind in event["ticket_types"])
+    capacity, hold_duration_s = event.get("capacity"), event["hold_duration_s"]
+    return Sale(event["id"], event["name"], opens_us, quotas, capacity, hold_duration_s, witnessed)
+
+
+def _create(server: Server, body: dict[str, Any]) -> dict[str, Any]:
+    created: dict[str, Any] = operator(server, f"{API}/events", body)
+    return created
+
+
+def operator(server: Server, path: str, body: Any = None) -> Any:
+    """One request of the operator's; POST if there is a body."""
+    headers = {"Authorization": f"Bearer {server.admin_token}", "Content-Type": "application/json"}
+    data = None if body is None else msgspec.json.encode(body)
+    request = urllib.request.Request(server.http + path, data, headers)  # noqa: S310 - a checked http URL
+    try:
+        with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_S) as reply:  # noqa: S310
+            return msgspec.json.decode(reply.read())
+    except urllib.error.HTTPError as error:
+        raise NoServer(f"{path} was answered {error.code}: {error.read().decode()[:300]}") from error
+    except OSError as error:
+        raise NoServer(f"{server.http} does not answer: {error}") from error
