@@ -41,6 +41,7 @@ from server.supervisor.reachable import http_status
 
 READY_TIMEOUT_S = 60.0
 READY_POLL_S = 0.1
+SECOND_SIGNAL_AFTER_S = 1.0
 
 
 def serve(settings: Settings) -> None:
@@ -65,6 +66,7 @@ class Server:
     progress: Progress = field(default_factory=Progress)
     endpoints: dict[str, Any] = field(default_factory=dict)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _stop_asked_s: float = 0.0
     _ready: bool = False
 
     async def run(self) -> None:
@@ -182,9 +184,12 @@ class Server:
             asyncio.get_running_loop().add_signal_handler(number, self._signalled)
 
     def _signalled(self) -> None:
-        if self._stop.is_set():
+        """The same wish may come twice at once: to the whole process group, and passed on by `make`."""
+        if self._stop.is_set() and time.monotonic() - self._stop_asked_s > SECOND_SIGNAL_AFTER_S:
             self.crew.hurry.set()
-        self._stop.set()
+        if not self._stop.is_set():
+            self._stop_asked_s = time.monotonic()
+            self._stop.set()
 
     async def _end_all(self) -> None:
         self._ready = False
