@@ -33,6 +33,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 PEERS = {
     "echo": Peer("bare aiohttp echo", ()),
+    "echo_app": Peer("the same with aiohttp's router", ()),
     "row_lock": Peer("PostgreSQL row lock, one statement", (groups.POSTGRES,)),
     "redis_lua": Peer("Redis Lua, then PostgreSQL insert", (groups.POSTGRES, groups.VALKEY)),
     "redis_pipelined": Peer("Redis Lua pipelined, then insert", (groups.POSTGRES, groups.VALKEY)),

@@ -7,7 +7,7 @@ else is measured as a ratio to it. The sold-out event gets the constant refusal,
 import msgspec
 from aiohttp import web
 
-from loadtest.peers import serving, wire
+from loadtest.peers import routes, serving, wire
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.Encoder().encode
@@ -33,23 +33,23 @@ def answer(event_id: str, status: str, lines: object, customer: object) -> bytes
     )
 
 
-async def hold(request: web.Request) -> web.Response:
+async def hold(request: web.BaseRequest, event_id: str) -> web.Response:
     body = _decode(await request.read())
-    event_id = request.match_info["event_id"]
     if event_id == wire.SOLD_OUT_EVENT:
-        return serving.refused(409, serving.SOLD_OUT)
+        return routes.refused(409, routes.SOLD_OUT)
     lines = body["lines"]
     for line in lines:
         line["unit_price"] = _PRICE
-    return serving.created(answer(event_id, "held", lines, body["customer"]), _ID)
+    return routes.created(answer(event_id, "held", lines, body["customer"]), _ID)
 
 
-async def confirm(_request: web.Request) -> web.Response:
+async def confirm(_request: web.BaseRequest, _reservation_id: str) -> web.Response:
     lines = [{"ticket_type": wire.TICKET_TYPE, "quantity": 1, "unit_price": _PRICE}]
     customer = {"name": "Ada Lovelace", "email": "buyer-000001@example.org"}
-    body = answer(wire.OPEN_EVENT, "confirmed", lines, customer)
-    return web.Response(body=body, content_type="application/json")
+    return routes.ok(answer(wire.OPEN_EVENT, "confirmed", lines, customer))
 
+
+HANDLERS = routes.Handlers(hold, confirm)
 
 if __name__ == "__main__":
-    serving.serve(serving.parse("Bare aiohttp echo."), lambda: (hold, confirm))
+    serving.serve(serving.parse("Bare aiohttp echo."), lambda: routes.low_level(HANDLERS))
