@@ -8,7 +8,8 @@ next batch gathers, so nothing ever waits on a timer to fill a batch. The rules 
   command may have had its effect, `overloaded` if it certainly has not.
 - Every queue is bounded, and a command that finds no room is refused at once.
 - A call that is overdue does not time out: the watchdog is asked to look at the owner, and if that is
-  dead or stuck, ends it, which ends the call.
+  dead or stuck, ends it, which ends the call. Only when all of its commands are past their deadlines is a
+  call left to itself, so that one answer that never comes does not close the way for ever.
 """
 
 from __future__ import annotations
@@ -302,6 +303,9 @@ class Outbox:
             done, _ = await asyncio.wait((call,), timeout=self._limits.ask_timeout_ms / 1000)
             if done:
                 return unpack_answers(call.result())
+            if all(pending.future.done() for pending in batch):
+                call.add_done_callback(_forget)
+                raise CallFailed("nobody waits for it any more")
             await self._gateway.check(self.owner)
 
     def _put_back(self, batch: list[Pending]) -> None:
@@ -316,3 +320,9 @@ class Outbox:
                 self._gateway.reroute(pending)
             else:
                 pending.resolve(answer)
+
+
+def _forget(call: asyncio.Future[bytes]) -> None:
+    """Its error, if it has one, is of no interest any more."""
+    if not call.cancelled():
+        call.exception()
