@@ -18,10 +18,13 @@ from actors.ray_runtime import RayTransport, connect, deploy, disconnect
 from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
+from persistence.floor import Floor
 from persistence.reads import PostgresReads
 from server.settings import Settings
 
-CREATION_DATABASE_SECRET = "database_id"
+DATABASE_ID = "database_id"
+FLOOR_FILE = "sequences"
+"""In the data folder: what all front ends of this server have given out."""
 
 
 @asynccontextmanager
@@ -35,13 +38,16 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         stack.push_async_callback(directory.close)
         clock = StoreClock(directory.now_ms, settings.clock_skew_max_ms)
         await clock.start()
-        stack.push_async_callback(clock.close)
+        stack.push_async_callback(clock.stop)
         reads = PostgresReads(database_url.get_secret_value(), clock)
         stack.push_async_callback(reads.close)
-        copies = Copies(redis_url.get_secret_value(), reads.availability_row, clock, settings.availability_max_age_ms)
+        floor = Floor(settings.data / FLOOR_FILE)
+        stack.callback(floor.close)
+        reads.copies = copies = Copies(
+            redis_url.get_secret_value(), reads.availability_row, clock, settings.availability_max_age_ms, floor
+        )
         stack.push_async_callback(copies.close)
-        reads.copies = copies
-        database_id = UUID(bytes=await reads.secret(CREATION_DATABASE_SECRET))
+        database_id = UUID(bytes=await reads.secret(DATABASE_ID))
         deployment = deployment_of(settings, f"turnstile-{database_id}")
         connect(deployment)
         stack.callback(disconnect)
