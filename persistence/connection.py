@@ -134,10 +134,18 @@ class Links:
         self._turn = asyncio.Semaphore(connections_max)
 
     async def fetch(self, sql: str, *values: object) -> list[Row]:
+        return await self.run(lambda connection: connection.fetch(sql, *values))
+
+    async def execute(self, script: str) -> None:
+        """Statements without values or rows, in one transaction unless they say otherwise."""
+        await self.run(lambda connection: connection.execute(script))
+
+    async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """See `Link.run`."""
         async with self._turn:
             link = self._free.pop()
             try:
-                return await link.fetch(sql, *values)
+                return await link.run(work)
             finally:
                 self._free.append(link)
 

@@ -1,0 +1,117 @@
+"""What has to be done to the store now and then: forget old requests, make the journal's next partitions.
+
+Nothing here is in anybody's way. Requests are purged by walking through the relation, a slice of blocks at a
+time: no index over their end is kept for it, which each hold would pay for. Partitions are made days ahead;
+where one is missing the default partition takes the rows, so an append never fails for want of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from persistence.connection import Connection, Limits, Links
+from persistence.store import StoreError
+
+PURGE_SLICE_BLOCKS = 256
+"""2 MB of rows, some ten thousand: a statement of a few milliseconds."""
+PURGE_PAUSE_S = 0.02
+DAYS_AHEAD = 7
+DAY_MS = 86_400_000
+LOCK_TIMEOUT_MS = 500
+"""Attaching a partition waits no longer for readers of the whole journal: the next round will do it."""
+
+PURGE = "DELETE FROM requests WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1"
+BLOCKS = "SELECT pg_relation_size('requests') / current_setting('block_size')::bigint"
+
+PARTITIONS = """
+SELECT c.relname AS name, pg_total_relation_size(c.oid) AS size_bytes
+  FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+ WHERE h.inhparent = 'journal'::regclass ORDER BY c.relname"""
+
+
+@dataclass(slots=True, frozen=True)
+class Partition:
+    """A part of the journal. `day` None: the default partition, for what no other covers."""
+
+    name: str
+    day: date | None
+    size_bytes: int
+
+
+class Maintenance:
+    """Rounds over one database. Several may run at once; they only do each other's work."""
+
+    def __init__(self, database_url: str, limits: Limits | None = None) -> None:
+        self._links = Links(database_url, "turnstile maintenance", limits or Limits(), 1)
+
+    async def purge_requests(self, before_ms: int) -> int:
+        """Forget every request that was to be kept until before `before_ms`; how many they were."""
+        blocks = int((await self._links.fetch(BLOCKS))[0][0])
+        purged = 0
+        for block in range(0, blocks, PURGE_SLICE_BLOCKS):
+            slice_end = (block + PURGE_SLICE_BLOCKS, 0)
+            purged += len(await self._links.fetch(PURGE, (block, 0), slice_end, before_ms))
+            await asyncio.sleep(PURGE_PAUSE_S)
+        return purged
+
+    async def make_partitions(self, now_ms: int, days_ahead: int = DAYS_AHEAD) -> list[str]:
+        """Today's and those of the days to come, where they are missing; the names of the new ones."""
+        today = day_of(now_ms)
+        there = {partition.day for partition in await self.partitions()}
+        days = [today + timedelta(days=n) for n in range(days_ahead + 1)]
+        return [name_of(day) for day in days if day not in there and await self._attach(day)]
+
+    async def partitions(self) -> list[Partition]:
+        """The journal's partitions with their sizes, indexes included."""
+        rows = await self._links.fetch(PARTITIONS)
+        return [Partition(row["name"], _day_in(row["name"]), row["size_bytes"]) for row in rows]
+
+    async def close(self) -> None:
+        await self._links.close()
+
+    async def _attach(self, day: date) -> bool:
+        """False where it cannot be now: rows of that day are in the default partition, or it is in use."""
+
+        async def work(connection: Connection) -> bool:
+            async with connection.transaction():
+                return await attach(connection, day)
+
+        try:
+            return await self._links.run(work)
+        except StoreError:
+            return False
+
+
+async def attach(connection: Connection, day: date) -> bool:
+    """Make a day's partition, in a transaction, without locking out appends to the others."""
+    start_ms = ms_of(day)
+    bounds = (start_ms, start_ms + DAY_MS)
+    taken = "SELECT 1 FROM journal_default WHERE at_ms >= $1 AND at_ms < $2 LIMIT 1"
+    if await connection.fetch(taken, *bounds):
+        return False
+    await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+    await connection.execute(f"CREATE TABLE {name_of(day)} (LIKE journal INCLUDING ALL)")
+    await connection.execute(
+        f"ALTER TABLE journal ATTACH PARTITION {name_of(day)} FOR VALUES FROM ({bounds[0]}) TO ({bounds[1]})"
+    )
+    return True
+
+
+def name_of(day: date) -> str:
+    return f"journal_{day:%Y%m%d}"
+
+
+def ms_of(day: date) -> int:
+    """When that day begins, in UTC."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+
+
+def day_of(at_ms: int) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).date()
+
+
+def _day_in(name: str) -> date | None:
+    digits = name.removeprefix("journal_")
+    return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date() if digits.isdigit() else None

@@ -1,0 +1,138 @@
+"""The queries of the read side, written in SQLAlchemy and compiled once.
+
+They name columns of `persistence.schema`, so a column that goes takes its queries with it. What runs is the
+text, on a plain asyncpg connection.
+
+A page of an event's reservations is ordered by id, over an index (inventory, live, id): the live ones and
+the ended ones are two ranges of it, each read in order and merged. Both are compared as one key, so that
+no plan prefers to walk through everybody's reservations by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import asyncpg
+
+from domain.event_messages import Status
+from persistence.rows import TERMS_COLUMNS, TYPES_JSON
+from persistence.schema import ID, events, inventories, reservations, secrets
+
+LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+_dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
+
+
+class Query:
+    """A statement as text, and the order its parameters have there."""
+
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any]) -> None:
+        compiled = statement.compile(dialect=_dialect)
+        self.sql = str(compiled)
+        self._names = tuple(compiled.positiontup or ())
+        self._constants = compiled.params
+
+    def values(self, given: Mapping[str, object]) -> list[object]:
+        return [given[name] if name in given else self._constants[name] for name in self._names]
+
+
+_i = inventories.alias("i")
+_types = literal_column(TYPES_JSON, Text).label("types")
+_event = select(
+    cast(_i.c.id, Text).label("id"),
+    events.c.version,
+    events.c.paused,
+    *(events.c[name] for name in TERMS_COLUMNS),
+    _i.c.capacity,
+    _i.c.live,
+    _types,
+).select_from(_i.join(events, events.c.id == _i.c.id))
+
+EVENT = Query(_event.where(_i.c.id == bindparam("id", type_=ID)))
+
+_place = tuple_(events.c.starts_at_ms, events.c.id)
+_after = tuple_(bindparam("after_ms", type_=BigInteger), bindparam("after_id", type_=ID))
+EVENTS = Query(
+    _event.where(_place > _after)
+    .order_by(events.c.starts_at_ms, events.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+
+AVAILABILITY = Query(
+    select(_i.c.seq, _i.c.live, _i.c.capacity, _types).where(_i.c.id == bindparam("id", type_=ID))
+)
+
+_STORED = (
+    cast(reservations.c.id, Text).label("id"),
+    reservations.c.status,
+    reservations.c.expires_ms,
+    reservations.c.lines,
+    reservations.c.customer,
+    reservations.c.created_ms,
+    reservations.c.extensions,
+    reservations.c.contact,
+)
+
+RESERVATION = Query(
+    select(*_STORED, cast(reservations.c.inventory_id, Text).label("event_id"), events.c.currency)
+    .select_from(reservations.join(events, events.c.id == reservations.c.inventory_id))
+    .where(reservations.c.id == bindparam("id", type_=ID))
+)
+
+CURRENCY = Query(select(events.c.currency).where(events.c.id == bindparam("id", type_=ID)))
+
+SECRET = Query(select(secrets.c.value).where(secrets.c.name == bindparam("name", type_=Text)))
+
+
+def _range(live: bool, *conditions: ColumnElement[bool]) -> Select[Any]:
+    key = (reservations.c.inventory_id, reservations.c.live, reservations.c.id)
+    event_id, after = bindparam("event_id", type_=ID), bindparam("after", type_=ID)
+    return (
+        select(*_STORED)
+        .where(
+            tuple_(*key) > tuple_(event_id, literal(live), after),
+            tuple_(*key) < tuple_(event_id, literal(live), literal(LAST_ID, ID)),
+            *conditions,
+        )
+        .order_by(*key)
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+def _both(first: Select[Any], second: Select[Any]) -> CompoundSelect[Any]:
+    merged = union_all(first.subquery().select(), second.subquery().select())
+    return merged.order_by(literal_column("id")).limit(bindparam("limit", type_=Integer))
+
+
+def _of_status(status: Status | None) -> Query:
+    """A hold past its end counts as expired, whatever its row still says."""
+    over = reservations.c.expires_ms <= bindparam("now_ms", type_=BigInteger)
+    held, same = reservations.c.status == Status.HELD.value, reservations.c.status == (status or "")
+    match status:
+        case None:
+            return Query(_both(_range(True), _range(False)))
+        case Status.EXPIRED:
+            return Query(_both(_range(True, held, over), _range(False, same)))
+        case Status.HELD:
+            return Query(_range(True, held, ~over))
+        case _:
+            return Query(_range(status.live, same))
+
+
+RESERVATIONS = {status: _of_status(status) for status in (None, *Status)}

@@ -1,0 +1,126 @@
+"""The front ends' read side over PostgreSQL: rows, at most as old as the read itself.
+
+A reply leaves its owner after the commit, so a client reads here what it wrote. Only availability may be
+older, by a bounded age: it comes from the read copies, where there are any.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Protocol
+
+from domain.event_messages import EventReply, ReservationReply, Status
+from domain.views import Availability, FoundReservation
+from persistence import queries
+from persistence.clock import StoreClock
+from persistence.connection import Limits, Links, Row
+from persistence.queries import FIRST_ID, Query
+from persistence.rows import counts_of, stored_of, terms_of, types_of
+
+READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
+
+
+class Copies(Protocol):
+    """Where availability may be had without a row."""
+
+    async def get(self, event_id: str, at_least: int = 0) -> Availability | None:
+        """See `persistence.availability`."""
+
+
+class PostgresReads:
+    """See the module. `copies` may be given later: they load rows from here."""
+
+    def __init__(
+        self,
+        database_url: str,
+        clock: StoreClock,
+        connections_max: int = 4,
+        limits: Limits = READ_LIMITS,
+    ) -> None:
+        self.copies: Copies | None = None
+        self._clock = clock
+        self._links = Links(database_url, "turnstile reads", limits, connections_max)
+        self._secrets: dict[str, bytes] = {}
+
+    async def event(self, event_id: str) -> EventReply | None:
+        rows = await self._fetch(queries.EVENT, id=event_id) if _is_id(event_id) else []
+        return _event_of(rows[0]) if rows else None
+
+    async def events(self, after: tuple[int, str] | None, limit: int) -> list[EventReply]:
+        after_ms, after_id = after or (-(2**63), FIRST_ID)
+        rows = await self._fetch(queries.EVENTS, after_ms=after_ms, after_id=after_id, limit=limit)
+        return [_event_of(row) for row in rows]
+
+    async def reservation(self, reservation_id: str) -> FoundReservation | None:
+        rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
+        return _found_of(rows[0][:8], rows[0]["event_id"], rows[0]["currency"]) if rows else None
+
+    async def reservations(
+        self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        events = await self._fetch(queries.CURRENCY, id=event_id) if _is_id(event_id) else []
+        if not events:
+            return []
+        query = queries.RESERVATIONS[status]
+        rows = await self._fetch(
+            query, event_id=event_id, after=after or FIRST_ID, limit=limit, now_ms=now_ms
+        )
+        return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
+
+    async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
+        """`at_least`: a sequence the client is known to have seen."""
+        if self.copies is None:
+            return await self.availability_row(event_id)
+        return await self.copies.get(event_id, at_least)
+
+    async def availability_row(self, event_id: str) -> Availability | None:
+        """What the row says: one statement, so the counts are those of the sequence."""
+        if not _is_id(event_id):
+            return None
+        at_ms = self._clock.now_ms()
+        for row in await self._fetch(queries.AVAILABILITY, id=event_id):
+            counts = counts_of(row["live"], row["capacity"], types_of(row["types"]))
+            return Availability(event_id, row["seq"], at_ms, counts)
+        return None
+
+    async def secret(self, name: str) -> bytes:
+        """The database's own key of that name. Raises LookupError where the migration made none."""
+        if name not in self._secrets:
+            rows = await self._fetch(queries.SECRET, name=name)
+            if not rows:
+                raise LookupError(name)
+            self._secrets[name] = rows[0]["value"]
+        return self._secrets[name]
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    async def ping(self) -> None:
+        """Raise StoreError unless PostgreSQL answers."""
+        await self._links.fetch("SELECT 1")
+
+    async def close(self) -> None:
+        await self._links.close()
+
+    async def _fetch(self, query: Query, **given: object) -> list[Row]:
+        return await self._links.fetch(query.sql, *query.values(given))
+
+
+def _event_of(row: Row) -> EventReply:
+    types = types_of(row["types"])
+    counts = counts_of(row["live"], row["capacity"], types)
+    return EventReply(row["id"], terms_of(row, types), row["version"], row["paused"], counts)
+
+
+def _found_of(row: Row, event_id: str, currency: str) -> FoundReservation:
+    stored = stored_of(row)
+    return FoundReservation(event_id, ReservationReply(stored.reservation, currency, stored.contact))
+
+
+def _is_id(text: str) -> bool:
+    """What is no id names nothing, and PostgreSQL need not be asked to find that out."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
