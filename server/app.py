@@ -1,4 +1,4 @@
-"""Composition of a front end: Ray, PostgreSQL and Valkey behind the handlers, as a worker process serves it."""
+"""Composition of a front end: Ray, PostgreSQL and Valkey behind the handlers, as a worker serves it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["DISPATCHER", "create_app"]
 
 
 async def create_app(settings: Settings) -> web.Application:
-    """The application one front-end process serves. Its parts are connected already, and closed at its end."""
+    """The application one front-end process serves. Its parts are connected already, and close with it."""
     stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
     try:
         gateway, reads = await stack.enter_async_context(opened(settings, meter))

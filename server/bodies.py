@@ -1,8 +1,8 @@
 """From a request's bytes to a payload, or to the problem that says what is wrong with them.
 
-A body is bounded in size; one that does not arrive is ended by `server/timeouts.py`. What is not JSON is `malformed` (400); what
-is JSON but does not fit the type is `invalid` (422) and says where. NUL is refused in every text: PostgreSQL
-stores none, and one would fail the whole batch that it came with.
+A body is bounded in size; one that does not arrive is ended by `server/timeouts.py`. What is not JSON is
+`malformed` (400); what is JSON but does not fit the type is `invalid` (422) and says where. NUL is refused
+in every text: PostgreSQL stores none, and one would fail the whole batch that it came with.
 """
 
 from __future__ import annotations

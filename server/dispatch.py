@@ -32,7 +32,7 @@ OUTAGES: tuple[type[Exception], ...] = (OSError, TimeoutError)
 
 
 class Routed(Protocol):
-    """What the dispatcher has to know of a route; `server.routes.Route` is one."""
+    """What the dispatcher has to know of a route; `server.route.Route` is one."""
 
     @property
     def method(self) -> str: ...
@@ -116,7 +116,7 @@ class Dispatcher:
             reply = await endpoint.handler(request, *values)
         except Problem as problem:
             reply = problem.reply()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             reply = self._failed(error, endpoint, request_id)
         finally:
             self._metrics.in_flight -= 1

@@ -18,6 +18,7 @@ from domain.event_messages import (
     ResumeSale,
 )
 from domain.messages import Rejected
+from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
 from server.ids import id_bytes, parse_event_id, parse_id, uuid7
@@ -26,7 +27,6 @@ from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads import EventPatch, NewEvent, Nothing, PageQuery
 from server.problems import Problem, invalid, not_found, refusal
-from server.reads import Availability
 from server.replies import Reply
 from server.terms import change_of, terms_of
 
@@ -47,6 +47,7 @@ class EventHandlers:
         self._rendered: dict[str, tuple[Availability, bytes]] = {}
 
     async def create(self, request: web.BaseRequest) -> Reply:
+        """Make an event."""
         parts = self._parts
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
@@ -64,9 +65,11 @@ class EventHandlers:
         return _event(answer, 201, f"Location: /api/v1/events/{answer.id}\r\n".encode())
 
     async def show(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Show an event."""
         return _event(await self._found(event_text))
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
+        """List events by start, then id."""
         query = parse_query(request, PageQuery)
         after = sort_key_of(query.cursor, tuple[int, str])
         if after is not None and parse_id(after[1]) is None:
@@ -78,6 +81,7 @@ class EventHandlers:
         return Reply(200, views.page([views.event_view(event) for event in shown], following))
 
     async def change(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Change an event, in one command: all of it or nothing."""
         parts = self._parts
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
@@ -89,19 +93,25 @@ class EventHandlers:
         return self._shown(command, await parts.gateway.ask(event_id, command))
 
     async def pause(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Take no new holds from here on; those that are, are kept."""
         return await self._switch(request, event_text, PauseSale())
 
     async def resume(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Sell again."""
         return await self._switch(request, event_text, ResumeSale())
 
     async def ticket_type(self, request: web.BaseRequest, event_text: str, code: str) -> Reply:
+        """Show a ticket type."""
         for kind in views.ticket_type_views(await self._found(event_text)):
             if kind.code == code:
                 return Reply(200, views.encode(kind))
         raise not_found("ticket type")
 
     async def availability(self, request: web.BaseRequest, event_text: str) -> Reply:
-        """Asked a hundred times for each sale: what was rendered for a copy serves as long as the copy."""
+        """Show what is available, at most some seconds old.
+
+        Asked a hundred times for each sale: what was rendered for a copy serves as long as the copy.
+        """
         parts = self._parts
         event_id = parse_event_id(event_text)
         found = await parts.reads.availability(event_id) if event_id else None

@@ -22,6 +22,7 @@ from domain.event_messages import (
     Wanted,
 )
 from domain.messages import Rejected
+from domain.views import FoundReservation
 from server import views
 from server.bodies import Payload, read_body
 from server.ids import parse_event_id, parse_id, uuid7
@@ -30,7 +31,6 @@ from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads import NewReservation, Nothing, ReservationPatch, ReservationsQuery, WantedLine
 from server.problems import invalid, not_found, refusal
-from server.reads import FoundReservation
 from server.replies import Reply
 
 _NEW = Payload(NewReservation)
@@ -45,7 +45,10 @@ class ReservationHandlers:
         self._parts = parts
 
     async def place(self, request: web.BaseRequest, event_text: str) -> Reply:
-        """The hot path."""
+        """Hold tickets: all lines or none.
+
+        The hot path.
+        """
         parts = self._parts
         event_id = parse_event_id(event_text)
         if event_id is None:
@@ -72,11 +75,13 @@ class ReservationHandlers:
         return Reply(201, views.reservation(event_id, answer, token), location.encode())
 
     async def show(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Show a reservation."""
         found = await self._found(request, reservation_text)
         current = views.as_read(found.reply, self._parts.reads.now_ms())
         return Reply(200, views.reservation(found.event_id, current))
 
     async def change(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Change a hold's lines: all or none, and its end stays."""
         body = await read_body(request, self._parts.options.body_max_bytes)
         reservation_id, event_id, _ = await self._addressed(request, reservation_text)
         lines = _lines(_PATCH.parse(request, body).lines)
@@ -84,15 +89,19 @@ class ReservationHandlers:
         return self._shown(event_id, command, await self._parts.gateway.ask(event_id, command))
 
     async def extend(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Give a hold a later end, a bounded number of times."""
         return await self._act(request, reservation_text, ExtendHold)
 
     async def confirm(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Confirm a hold, while it lasts."""
         return await self._act(request, reservation_text, ConfirmReservation)
 
     async def cancel(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Release a hold, or cancel what is confirmed."""
         return await self._act(request, reservation_text, CancelReservation)
 
     async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """List an event's reservations by id."""
         parts = self._parts
         parts.access.require_operator(request)
         event_id = parse_event_id(event_text)

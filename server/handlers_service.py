@@ -31,17 +31,18 @@ STATIC_FILES = {
 
 
 class ServiceHandlers:
-    """The handlers; each answers one route. `document`: the OpenAPI document, set once the routes are known."""
+    """The handlers; each answers one route. `document`: the OpenAPI one, set once the routes are known."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.document = b"{}"
 
     async def alive(self, _request: web.BaseRequest) -> Reply:
+        """Say that this front end is alive."""
         return Reply(200, b'{"status":"ok"}')
 
     async def ready(self, _request: web.BaseRequest) -> Reply:
-        """Whether a request sent here would be served: each part is asked, in bounded time."""
+        """Say whether a request sent here would be served: each part is asked, in bounded time."""
         if self._parts.health.draining:
             raise Problem("unavailable", "This front end is stopping.", failing=["draining"])
         checks = {"postgresql": self._parts.reads.ping(), "owners": self._parts.gateway.ready()}
@@ -55,25 +56,30 @@ class ServiceHandlers:
         try:
             async with asyncio.timeout(self._parts.options.ready_timeout_s):
                 await check
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the part does not answer
             _log.warning("not ready", part=name, error=repr(error))
             return name
         return None
 
     async def metrics(self, _request: web.BaseRequest) -> Reply:
+        """Show the metrics of all front ends, as Prometheus text."""
         return Reply(200, self._parts.metrics.exposition(), content_type=METRICS_TEXT)
 
     async def owners(self, request: web.BaseRequest) -> Reply:
+        """List the living owners, with what each says of itself."""
         self._parts.access.require_operator(request)
         return Reply(200, views.page(list(await self._parts.gateway.owners()), None))
 
     async def describe(self, _request: web.BaseRequest) -> Reply:
+        """Show this document."""
         return Reply(200, self.document)
 
     async def docs(self, _request: web.BaseRequest) -> Reply:
+        """Show this document to be read and tried."""
         return _static("index.html")
 
     async def docs_file(self, _request: web.BaseRequest, name: str) -> Reply:
+        """Send a file of that page."""
         if name not in STATIC_FILES:
             raise Problem("not_found", "There is no such file.")
         return _static(name)

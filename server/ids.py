@@ -21,8 +21,8 @@ EVENT_IDS_KEPT_MAX = 4096
 def uuid7(now_ms: int) -> str:
     """48 bits of time, then 74 random ones. Unique is what they have to be, not unguessable: an id opens
     nothing. (`random` seeds itself from the system, and again after a fork.)"""
-    high = random.getrandbits(_RANDOM_BITS_HIGH) << 64  # noqa: S311
-    low = random.getrandbits(_RANDOM_BITS_LOW)  # noqa: S311
+    high = random.getrandbits(_RANDOM_BITS_HIGH) << 64
+    low = random.getrandbits(_RANDOM_BITS_LOW)
     return _spelled(f"{now_ms << 80 | _VERSION_7 | high | _VARIANT_RFC | low:032x}")
 
 

@@ -17,7 +17,7 @@ from server.problems import invalid
 
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
 KEY_MAX_CHARACTERS = 255
-_VISIBLE = re.compile(r"[!-~]{1,%d}" % KEY_MAX_CHARACTERS)
+_VISIBLE = re.compile(rf"[!-~]{{1,{KEY_MAX_CHARACTERS}}}")
 _DIGEST_BYTES = 16
 
 
@@ -29,7 +29,7 @@ def key_of(request: web.BaseRequest, body: bytes, operator: bool) -> Key | None:
     if not _VISIBLE.fullmatch(text):
         raise invalid("Idempotency-Key", f"1 to {KEY_MAX_CHARACTERS} visible ASCII characters.")
     scope = "operator" if operator else "guest"
-    identity = "\0".join((scope, request.method, request.rel_url.raw_path, text)).encode()
+    identity = f"{scope}\0{request.method}\0{request.rel_url.raw_path}\0{text}".encode()
     return Key(
         hashlib.blake2b(identity, digest_size=_DIGEST_BYTES).digest(),
         hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest(),

@@ -17,7 +17,7 @@ from server.keys import KEY_MAX_CHARACTERS
 from server.payloads import CODE_MAX_CHARACTERS
 from server.problems import TABLE, ProblemBody
 from server.replies import PROBLEM
-from server.routes import Route, Who
+from server.route import Route, Who
 from server.views import CustomerView
 
 REF = "#/components/schemas/{name}"
@@ -125,12 +125,9 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     _, components = msgspec.json.schema_components([route.query], ref_template=REF)
     parameters = []
     for name, schema in components[route.query.__name__]["properties"].items():
-        if "$ref" in schema:
-            schema = components[schema["$ref"].rpartition("/")[2]]
-        description = schema.pop("description", "") if isinstance(schema, dict) else ""
-        parameters.append(
-            {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-        )
+        plain = dict(components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema)
+        described = {"description": plain.pop("description", "")}
+        parameters.append({"name": name, "in": "query", "required": False, "schema": plain} | described)
     return parameters
 
 

@@ -47,7 +47,7 @@ Email = Annotated[
         min_length=3,
         max_length=EMAIL_MAX_CHARACTERS,
         pattern=_EMAIL_PATTERN,
-        description="One address is one customer: white space around it, case and Unicode form (NFKC) do not matter.",
+        description="One address is one customer, whatever its case, Unicode form or white space around it.",
     ),
 ]
 Moment = Annotated[
@@ -113,13 +113,13 @@ class NewEvent(Payload, frozen=True):
 
 
 class TicketTypePatch(Payload, frozen=True):
-    """Found by its code: the fields given are changed. An unknown code adds a type, with name, quota, price."""
+    """Found by its code: the fields given are changed. An unknown code adds a type: name, quota, price."""
 
     code: TypeCode
     name: Text | UnsetType = UNSET
     quota: Quota | UnsetType = UNSET
     price: Money | UnsetType = UNSET
-    max_per_order: MaxPerOrder | None | UnsetType = UNSET
+    max_per_order: MaxPerOrder | UnsetType | None = UNSET
 
 
 class EventPatch(Payload, frozen=True):
@@ -127,15 +127,15 @@ class EventPatch(Payload, frozen=True):
 
     name: Text | UnsetType = UNSET
     starts_at: Moment | UnsetType = UNSET
-    ends_at: Moment | None | UnsetType = UNSET
-    venue: Text | None | UnsetType = UNSET
-    description: Description | None | UnsetType = UNSET
-    sales_start: Moment | None | UnsetType = UNSET
-    sales_end: Moment | None | UnsetType = UNSET
-    capacity: Quota | None | UnsetType = UNSET
+    ends_at: Moment | UnsetType | None = UNSET
+    venue: Text | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+    sales_start: Moment | UnsetType | None = UNSET
+    sales_end: Moment | UnsetType | None = UNSET
+    capacity: Quota | UnsetType | None = UNSET
     hold_duration_s: HoldDuration | UnsetType = UNSET
-    max_per_customer: MaxPerCustomer | None | UnsetType = UNSET
-    cancel_until: Moment | None | UnsetType = UNSET
+    max_per_customer: MaxPerCustomer | UnsetType | None = UNSET
+    cancel_until: Moment | UnsetType | None = UNSET
     guests: bool | UnsetType = UNSET
     hold_extensions_max: HoldExtensions | UnsetType = UNSET
     ticket_types: Annotated[tuple[TicketTypePatch, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()

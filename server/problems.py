@@ -68,8 +68,10 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
 
 
 class Problem(Exception):
-    """A client's mistake, found before any owner was asked. Handlers raise it; the dispatcher answers. `closes`: the rest
-    of the request cannot be made sense of, so the connection ends with it."""
+    """A client's mistake, found before any owner was asked: handlers raise it, the dispatcher answers.
+
+    `closes`: the rest of the request cannot be made sense of, so the connection ends with it.
+    """
 
     def __init__(
         self, code: str, detail: str, lines: bytes = b"", closes: bool = False, **members: Any

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from domain.event_messages import EventReply, ReservationReply, Status, TypeCounts
-
-
-@dataclass(slots=True, frozen=True)
-class Availability:
-    """An event's counts at a sequence; a higher sequence is newer. `at_ms`: store time when it was true."""
-
-    event_id: str
-    sequence: int
-    at_ms: int
-    ticket_types: tuple[TypeCounts, ...]
-
-
-@dataclass(slots=True, frozen=True)
-class FoundReservation:
-    """A reservation and the event it is of."""
-
-    event_id: str
-    reply: ReservationReply
+from domain.event_messages import EventReply, Status
+from domain.views import Availability, FoundReservation
 
 
 class Reads(Protocol):

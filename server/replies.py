@@ -70,7 +70,7 @@ class Reply(web.StreamResponse):
         return self._writer
 
     async def write_eof(self, data: bytes = b"") -> None:
-        assert self._writer is not None and not data
+        assert self._writer is not None
         await self._writer.write(self._rendered)
 
 
@@ -81,13 +81,11 @@ def _head(status: int, content_type: str) -> bytes:
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{media}{_CONSTANT}".encode()
 
 
-_date = (0, b"")
-
-
 def _date_line() -> bytes:
-    """RFC 9110's Date, made once a second. Wall time: nothing is decided by it."""
-    global _date
-    now_s = int(time.time())
-    if _date[0] != now_s:
-        _date = (now_s, f"Date: {formatdate(now_s, usegmt=True)}\r\n".encode())
-    return _date[1]
+    """RFC 9110's Date. Wall time: nothing is decided by it."""
+    return _date_line_of(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _date_line_of(now_s: int) -> bytes:
+    return f"Date: {formatdate(now_s, usegmt=True)}\r\n".encode()

@@ -43,7 +43,7 @@ def change_of(wanted: EventPatch, currency: str) -> TermsChange:
     """What was given, under the rules' names. `currency`: the event's, which no price may differ from."""
     given: dict[str, Any] = {name: value for name, value in _given(wanted).items() if name not in _OWN_SHAPE}
     for name in _MOMENTS:
-        moment: datetime | None | UnsetType = getattr(wanted, name)
+        moment: datetime | UnsetType | None = getattr(wanted, name)
         if moment is not UNSET:
             given[f"{name}_ms"] = _ms_or_none(name, moment)
     types = tuple(_changed_type(at, kind, currency) for at, kind in enumerate(wanted.ticket_types))
@@ -82,5 +82,5 @@ def _ms(name: str, moment: datetime) -> int:
     return at_ms
 
 
-def _ms_or_none(name: str, moment: datetime | None | UnsetType) -> int | None:
+def _ms_or_none(name: str, moment: datetime | UnsetType | None) -> int | None:
     return _ms(name, moment) if isinstance(moment, datetime) else None

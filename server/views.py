@@ -12,9 +12,17 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.event_messages import EventReply, Line, Reservation, ReservationReply, Status, TicketType, TypeCounts
+from domain.event_messages import (
+    EventReply,
+    Line,
+    Reservation,
+    ReservationReply,
+    Status,
+    TicketType,
+    TypeCounts,
+)
+from domain.views import Availability
 from server.payloads import Customer
-from server.reads import Availability
 from server.times import rfc3339, rfc3339_or_none
 
 T = TypeVar("T")
@@ -70,7 +78,7 @@ class TicketTypeView(View, frozen=True):
 
 
 class EventView(View, frozen=True):
-    """`version` changes with the terms and with pausing, and is the ETag. `sales_end` null: when it starts."""
+    """`version`, the ETag, changes with the terms and with pausing. `sales_end` null: when it starts."""
 
     id: str
     name: str
@@ -134,7 +142,9 @@ def reservation(event_id: str, reply: ReservationReply, token: str | UnsetType =
     return encode(reservation_view(event_id, reply, token))
 
 
-def reservation_view(event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET) -> ReservationView:
+def reservation_view(
+    event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET
+) -> ReservationView:
     claim = reply.reservation
     lines, total = _priced(claim.lines, reply.currency)
     return ReservationView(
@@ -152,9 +162,11 @@ def reservation_view(event_id: str, reply: ReservationReply, token: str | UnsetT
 
 @lru_cache(maxsize=PRICED_LINES_KEPT_MAX)
 def _priced(lines: tuple[Line, ...], currency: str) -> tuple[Any, Any]:
-    """The lines and their total, rendered: most orders are for one or two of the few types on sale, so most
-    have been rendered before. (`Raw` takes the place of the views that it was made from.)"""
-    shown = [LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency)) for line in lines]
+    """The lines and their total, rendered: most orders are for one or two of the few types on sale, so
+    most have been rendered before. (`Raw` takes the place of the views that it was made from.)"""
+    shown = [
+        LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency)) for line in lines
+    ]
     total = sum(line.quantity * line.unit_price for line in lines)
     return msgspec.Raw(encode(shown)), msgspec.Raw(encode(MoneyView(total, currency)))
 

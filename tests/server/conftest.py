@@ -15,8 +15,8 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from server.access import Access
-from server.front_end import build_app
 from server.customers import CustomerKeys
+from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
@@ -65,7 +65,9 @@ class Answer:
         assert self.headers["Content-Type"] == "application/problem+json", self.raw
         problem = self.json
         assert problem["status"] == self.status
-        assert problem["type"] and problem["title"] and isinstance(problem["detail"], str)
+        assert problem["type"] == f"urn:turnstile:problem:{problem['code']}"
+        assert problem["title"]
+        assert problem["detail"]
         return str(problem["code"])
 
     @property

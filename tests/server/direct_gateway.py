@@ -22,7 +22,7 @@ from domain.event_messages import (
     Status,
 )
 from domain.messages import Code
-from server.reads import Availability, FoundReservation
+from domain.views import Availability, FoundReservation
 
 START_MS = 1_795_000_000_000
 NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such event.")

@@ -38,8 +38,8 @@ from domain.event_messages import (
 from domain.messages import Code, Rejected
 from server import logs
 from server.access import Access
-from server.front_end import build_app
 from server.customers import CustomerKeys
+from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
@@ -183,9 +183,8 @@ def _print(results: dict[str, list[Measured]]) -> None:
     for variant, runs in results.items():
         rate = statistics.median(one.per_second for one in runs)
         each = ", ".join(f"{one.cpu_us:.1f}" for one in runs)
-        print(
-            f"| {variant} | {rate:,.0f} | {median[variant]:.1f} ({each}) | {median[variant] / median['echo']:.2f} |"
-        )
+        of_echo = median[variant] / median["echo"]
+        print(f"| {variant} | {rate:,.0f} | {median[variant]:.1f} ({each}) | {of_echo:.2f} |")
 
 
 if __name__ == "__main__":

@@ -139,8 +139,18 @@ GOOD_ADDRESSES = [
     "x" * 64 + "@" + "y" * 189,
 ]
 BAD_ADDRESSES = [
-    "", "a", "@b", "a@", "a@b@c", "a b@c", "a@b c", "a\n@b", "a\x01@b", "x" * 65 + "@b", "x@" + "y" * 253,
-]  # fmt: skip
+    "",
+    "a",
+    "@b",
+    "a@",
+    "a@b@c",
+    "a b@c",
+    "a@b c",
+    "a\n@b",
+    "a\x01@b",
+    "x" * 65 + "@b",
+    "x@" + "y" * 253,
+]
 
 
 @pytest.mark.parametrize("email", GOOD_ADDRESSES)

@@ -14,9 +14,15 @@ async def test_a_new_event_is_shown_with_its_defaults(api: Api) -> None:
     assert shown["starts_at"] == "2027-01-01T20:00:00.000Z"
     assert (shown["hold_duration_s"], shown["guests"], shown["hold_extensions_max"]) == (900, True, 1)
     assert shown["ticket_types"][0] == {
-        "code": "ga", "name": "Standing", "quota": 10, "price": {"amount": 4500, "currency": "EUR"},
-        "max_per_order": None, "available": 10, "held": 0, "confirmed": 0,
-    }  # fmt: skip
+        "code": "ga",
+        "name": "Standing",
+        "quota": 10,
+        "price": {"amount": 4500, "currency": "EUR"},
+        "max_per_order": None,
+        "available": 10,
+        "held": 0,
+        "confirmed": 0,
+    }
     assert (await api.get(made.headers["Location"])).json == shown
 
 
@@ -30,11 +36,18 @@ async def test_offsets_are_converted_to_utc_and_cut_to_milliseconds(api: Api) ->
 
 async def test_every_field_of_an_event_comes_back(api: Api) -> None:
     given = {
-        "ends_at": "2027-01-01T23:00:00.000Z", "venue": "The Hall", "description": "Ünïcode\n\U0001f3ab",
-        "sales_start": "2026-11-01T00:00:00.000Z", "sales_end": "2026-12-31T00:00:00.000Z", "capacity": 11,
-        "hold_duration_s": 60, "max_per_customer": 4, "cancel_until": "2026-12-30T00:00:00.000Z", "guests": False,
+        "ends_at": "2027-01-01T23:00:00.000Z",
+        "venue": "The Hall",
+        "description": "Ünïcode\n\U0001f3ab",
+        "sales_start": "2026-11-01T00:00:00.000Z",
+        "sales_end": "2026-12-31T00:00:00.000Z",
+        "capacity": 11,
+        "hold_duration_s": 60,
+        "max_per_customer": 4,
+        "cancel_until": "2026-12-30T00:00:00.000Z",
+        "guests": False,
         "hold_extensions_max": 0,
-    }  # fmt: skip
+    }
     made = (await api.make_event(**given)).json
     assert {name: made[name] for name in given} == given
 

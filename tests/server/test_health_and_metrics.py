@@ -18,7 +18,7 @@ from server.access_log import FAULTS_LOGGED_MAX_PER_S, AccessLog
 from server.front_end import PARTS
 from server.metrics import Metrics
 from server.parts import Options
-from tests.server.conftest import OPERATOR, Api, Start
+from tests.server.conftest import Api, Start
 
 
 async def test_alive_and_ready(api: Api) -> None:

@@ -34,17 +34,23 @@ INVALID = {
     "array": (b"[]", ""),
     "null": (b"null", ""),
     "text": (b'"x"', ""),
-    "huge integer": (b'{"lines":[{"ticket_type":"ga","quantity":' + b"9" * 5000 + b"}]," + CUSTOMER + b"}",
-                     "lines[0].quantity"),
+    "huge integer": (
+        b'{"lines":[{"ticket_type":"ga","quantity":' + b"9" * 5000 + b"}]," + CUSTOMER + b"}",
+        "lines[0].quantity",
+    ),
     "float": (b'{"lines":[{"ticket_type":"ga","quantity":1.5}],' + CUSTOMER + b"}", "lines[0].quantity"),
     "exponent": (b'{"lines":[{"ticket_type":"ga","quantity":1e400}],' + CUSTOMER + b"}", "lines[0].quantity"),
     "boolean": (b'{"lines":[{"ticket_type":"ga","quantity":true}],' + CUSTOMER + b"}", "lines[0].quantity"),
-    "escaped NUL": (b'{"lines":[{"ticket_type":"g\\u0000a","quantity":1}],' + CUSTOMER + b"}",
-                    "lines[0].ticket_type"),
-    "escaped NUL in a name": (b'{"lines":[{"ticket_type":"ga","quantity":1}],'
-                              b'"customer":{"name":"\\u0000","email":"a@b"}}', "customer.name"),
+    "escaped NUL": (
+        b'{"lines":[{"ticket_type":"g\\u0000a","quantity":1}],' + CUSTOMER + b"}",
+        "lines[0].ticket_type",
+    ),
+    "escaped NUL in a name": (
+        b'{"lines":[{"ticket_type":"ga","quantity":1}],"customer":{"name":"\\u0000","email":"a@b"}}',
+        "customer.name",
+    ),
     "lines as an object": (b'{"lines":{},' + CUSTOMER + b"}", "lines"),
-}  # fmt: skip
+}
 
 
 async def _place(api: Api, body: bytes, headers: dict[str, str] | None = None) -> tuple[int, str, list[str]]:

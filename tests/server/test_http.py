@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from domain.messages import Code, Rejected
-from server.front_end import PARTS
 from server.drain import DRAINING
+from server.front_end import PARTS
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Api, Start, hold_body
 

@@ -7,9 +7,22 @@ import pytest
 from tests.server.conftest import OPERATOR, Api
 
 BAD_QUERIES = [
-    "limit=0", "limit=201", "limit=x", "limit=", "limit=1.5", "limit=1&limit=2", "cursor=", "cursor=!", "cursor=AAAA",
-    "cursor=" + "A" * 201, "cursor=%00", "cursor=%C3%A4", "sort=name", "limit=-1", "limit=99999999999999999999",
-]  # fmt: skip
+    "limit=0",
+    "limit=201",
+    "limit=x",
+    "limit=",
+    "limit=1.5",
+    "limit=1&limit=2",
+    "cursor=",
+    "cursor=!",
+    "cursor=AAAA",
+    "cursor=" + "A" * 201,
+    "cursor=%00",
+    "cursor=%C3%A4",
+    "sort=name",
+    "limit=-1",
+    "limit=99999999999999999999",
+]
 
 
 async def test_events_come_by_start_then_id(api: Api) -> None:

@@ -18,8 +18,15 @@ async def test_a_hold_comes_back_whole_with_its_token(api: Api) -> None:
     assert held.headers["Location"] == f"/api/v1/reservations/{shown['id']}"
     assert shown.pop("token")
     assert list(shown) == [
-        "id", "event_id", "status", "expires_at", "lines", "total", "customer", "created_at",
-    ]  # fmt: skip
+        "id",
+        "event_id",
+        "status",
+        "expires_at",
+        "lines",
+        "total",
+        "customer",
+        "created_at",
+    ]
     assert (shown["event_id"], shown["status"]) == (event_id, "held")
     assert shown["created_at"] == "2026-11-18T11:06:40.000Z"
     assert shown["expires_at"] == "2026-11-18T11:21:40.000Z"

@@ -87,9 +87,18 @@ async def test_a_wrong_or_foreign_token_finds_nothing(api: Api) -> None:
     _, foreign = await api.new_hold(event_id)
     right = mine["Reservation-Token"]
     wrong = [
-        foreign["Reservation-Token"], "", "x", right[:-1], right + "=", right + "A", "A" * 43, "ä" * 43, "!" * 43,
-        right[:-1] + _other_padding_bits(right[-1]), " " * 43,
-    ]  # fmt: skip
+        foreign["Reservation-Token"],
+        "",
+        "x",
+        right[:-1],
+        right + "=",
+        right + "A",
+        "A" * 43,
+        "ä" * 43,
+        "!" * 43,
+        right[:-1] + _other_padding_bits(right[-1]),
+        " " * 43,
+    ]
     for token in wrong:
         header = {"Reservation-Token": token}
         for answer in (await api.get(path, headers=header), await api.post(f"{path}/cancel", headers=header)):
@@ -134,6 +143,6 @@ async def test_the_operator_sees_the_owners(api: Api) -> None:
 
 
 def _other_padding_bits(last: str) -> str:
-    """The last character with the bits changed that no byte is made of: another spelling of the same token."""
+    """The last character with the bits changed that no byte is made of: the same token, spelt anew."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return alphabet[alphabet.index(last) ^ 1]

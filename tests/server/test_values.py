@@ -63,7 +63,11 @@ def test_times_are_written_in_utc_with_milliseconds_and_read_back(at_ms: int) ->
 
 
 @given(
-    some.datetimes(timezones=some.timezones(), min_value=datetime(1970, 1, 2), max_value=datetime(9998, 1, 1))
+    some.datetimes(
+        timezones=some.timezones(),
+        min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - the strategy adds the zone
+        max_value=datetime(9998, 1, 1),  # noqa: DTZ001
+    )
 )
 def test_any_offset_is_converted(moment: datetime) -> None:
     in_utc = moment.astimezone(UTC)

@@ -1,0 +1,53 @@
+"""What a route is: one method of one resource, with all that the document says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from server import payloads as given
+from server.dispatch import Handler
+from server.replies import JSON
+
+
+class Who(Enum):
+    """Whose requests a route takes."""
+
+    ANYONE = "anyone"
+    GUEST = "anyone; an operator's token makes it an operator's request"
+    HOLDER = "the reservation's token, or an operator's"
+    OPERATOR = "an operator's token"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one resource."""
+
+    method: str
+    path: str
+    handler: Handler
+    answer: Any
+    """The type of the body of success."""
+    status: int = 200
+    who: Who = Who.ANYONE
+    body: Any = None
+    body_optional: bool = False
+    query: Any = given.NoQuery
+    problems: tuple[str, ...] = ()
+    keyed: bool = False
+    """Takes an Idempotency-Key."""
+    asks_owner: bool = False
+    request_headers: tuple[str, ...] = ()
+    reply_headers: tuple[str, ...] = ()
+    media: str = JSON
+    tag: str = "service"
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (self.handler.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+    @property
+    def bare(self) -> bool:
+        return self.tag != "service" and self.query is given.NoQuery
