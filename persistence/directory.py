@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from persistence.connection import Limits, Links
-from persistence.postgres import NOW, OWNER
+from persistence.postgres import OWNER
+from persistence.rows import NOW
 from persistence.store import Due
 
 PLACE = """

@@ -8,12 +8,16 @@ where one is missing the default partition takes the rows, so an append never fa
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from persistence.connection import Connection, Limits, Links
+from persistence.rows import NOW
 from persistence.store import StoreError
 
+ROUND_EVERY_S = 900.0
 PURGE_SLICE_BLOCKS = 256
 """2 MB of rows, some ten thousand: a statement of a few milliseconds."""
 PURGE_PAUSE_S = 0.02
@@ -21,6 +25,8 @@ DAYS_AHEAD = 7
 DAY_MS = 86_400_000
 LOCK_TIMEOUT_MS = 500
 """Attaching a partition waits no longer for readers of the whole journal: the next round will do it."""
+
+log = logging.getLogger(__name__)
 
 PURGE = "DELETE FROM requests WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1"
 BLOCKS = "SELECT pg_relation_size('requests') / current_setting('block_size')::bigint"
@@ -46,6 +52,16 @@ class Maintenance:
     def __init__(self, database_url: str, limits: Limits | None = None) -> None:
         self._links = Links(database_url, "turnstile maintenance", limits or Limits(), 1)
 
+    async def run(self, now_ms: Callable[[], int], every_s: float = ROUND_EVERY_S) -> None:
+        """A round, again and again. A database that does not answer is asked again in the next one."""
+        while True:
+            try:
+                await self.make_partitions(now_ms())
+                await self.purge_requests(now_ms())
+            except StoreError as error:
+                log.warning("maintenance failed", extra={"error": repr(error)})
+            await asyncio.sleep(every_s)
+
     async def purge_requests(self, before_ms: int) -> int:
         """Forget every request that was to be kept until before `before_ms`; how many they were."""
         blocks = int((await self._links.fetch(BLOCKS))[0][0])
@@ -62,6 +78,9 @@ class Maintenance:
         there = {partition.day for partition in await self.partitions()}
         days = [today + timedelta(days=n) for n in range(days_ahead + 1)]
         return [name_of(day) for day in days if day not in there and await self._attach(day)]
+
+    async def now_ms(self) -> int:
+        return int((await self._links.fetch(NOW))[0][0])
 
     async def partitions(self) -> list[Partition]:
         """The journal's partitions with their sizes, indexes included."""

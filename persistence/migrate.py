@@ -1,5 +1,7 @@
 """Brings a database's schema up to date. Safe to run again, and by several at once: one of them does it.
 
+Makes the journal's next partitions too, so that a new database has today's before its first append.
+
 `python -m persistence.migrate` takes the database's address on its standard input, where no process list
 shows it.
 """
@@ -15,6 +17,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from persistence.maintenance import Maintenance
 
 MIGRATIONS_LOCK = 7_310_582_940_113_766
 """Number of the advisory lock that whoever migrates holds."""
@@ -33,6 +37,11 @@ async def migrate(database_url: str) -> None:
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
+    maintenance = Maintenance(database_url)
+    try:
+        await maintenance.make_partitions(await maintenance.now_ms())
+    finally:
+        await maintenance.close()
 
 
 def _upgrade(connection: Connection) -> None:

@@ -15,10 +15,8 @@ import uuid
 
 from persistence.append import append_statement, create_statement
 from persistence.connection import Limits, Link
-from persistence.rows import TERMS_COLUMNS, TYPES_JSON, scope_id, stored_of, terms_of, types_of
+from persistence.rows import NOW, TERMS_COLUMNS, TYPES_JSON, scope_id, stored_of, terms_of, types_of
 from persistence.store import Append, Claimed, Definition, Elsewhere, Refused, Request, Stored
-
-NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 CLAIM = """
 UPDATE inventories SET epoch = epoch + 1, claimant = $4

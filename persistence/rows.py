@@ -21,6 +21,9 @@ _SCOPES = uuid.UUID("4b6f3b5e-54b1-4b0e-9d0c-6f2f0a3f7c11")
 _STATUS = {status.value: status for status in Status}
 _line_rows = msgspec.json.Decoder(list[tuple[str, int, int]])
 
+NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+"""Store time, in whole milliseconds."""
+
 TERMS_COLUMNS = (
     "name",
     "starts_at_ms",
