@@ -106,6 +106,21 @@ class Person:
             case _:
                 yield self._read(held)
 
+    def churn(self) -> Script[None]:
+        """One of many that want few tickets and keep none: the sale stays at its bound for good."""
+        held = yield from self._hold(self._rng.choice(BASKETS[:2]))
+        if held is None:
+            yield self._pause(WAIT_LOOK_S)
+            return
+        yield self._pause(THINK_S)
+        fate = self._rng.random()
+        if fate < 0.3:
+            yield from self._act(held, "confirm")
+        if fate < 0.8:
+            yield from self._act(held, "cancel")
+        else:
+            yield self._read(held)
+
     def witness(self) -> Script[None]:
         """One of a few that fight for a handful of tickets and give back all they get."""
         event = self.sale.witness_event

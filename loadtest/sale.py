@@ -25,41 +25,56 @@ EVENT_IN_DAYS = 30
 def create_sale(
     server: Server, capacity: int, opens_after_s: float, hold_duration_s: int, recorder: Recorder
 ) -> OnSale:
-    """Both events, recorded for the auditor. Raises `NoServer` where the server does not make them."""
+    """The sale and the witnesses' one, recorded for the auditor. Raises `NoServer` if they are refused."""
+    name = f"On-sale of {capacity:,}"
+    sold = open_sale(server, recorder, name, capacity, hold_duration_s, opens_after_s, "dedicated")
+    witnessed = open_witnessed_sale(server, recorder)
+    return OnSale(sold.event, sold.opens_us, witnessed.event)
+
+
+def open_sale(
+    server: Server,
+    recorder: Recorder,
+    name: str,
+    capacity: int,
+    hold_duration_s: int,
+    opens_after_s: float = 0.0,
+    placement: str = "pooled",
+) -> Sale:
+    """More tickets than capacity: both bounds are met, the types' own and the shared one."""
     opens = datetime.now(UTC) + timedelta(seconds=opens_after_s)
-    sold = _create(server, _event(capacity, opens, hold_duration_s))
-    witnessed = _create(server, _witnessed())
-    opens_us = ms_of(sold["sales_start"]) * 1000
-    recorder.write(_sale(sold, opens_us))
-    recorder.write(_sale(witnessed, now_us(), witnessed=True))
-    return OnSale(sold["id"], opens_us, witnessed["id"])
-
-
-def _event(capacity: int, opens: datetime, hold_duration_s: int) -> dict[str, Any]:
-    """More tickets than capacity: both bounds are met, the types' and the shared one."""
-    return {
-        "name": f"On-sale of {capacity:,}",
+    body = {
+        "name": name,
         "sales_start": opens.isoformat(),
         "capacity": capacity,
         "hold_duration_s": hold_duration_s,
         "max_per_customer": MAX_PER_CUSTOMER,
-        "placement": "dedicated",
+        "placement": placement,
         "ticket_types": [
             _type("adult", capacity * 8 // 10, 4_500),
             _type("child", capacity * 3 // 10, 1_500),
             _type("parking", capacity * 2 // 10, 2_000, max_per_order=2),
         ],
-        **_times(),
     }
+    return _create(server, recorder, body)
 
 
-def _witnessed() -> dict[str, Any]:
-    return {
-        "name": "Witnessed sale",
-        "hold_duration_s": WITNESS_HOLD_S,
-        "ticket_types": [_type("adult", WITNESS_QUOTA, 4_500)],
-        **_times(),
-    }
+def open_witnessed_sale(server: Server, recorder: Recorder) -> Sale:
+    """A handful of tickets, and holds that do not run out."""
+    types = [_type("adult", WITNESS_QUOTA, 4_500)]
+    body = {"name": "Witnessed sale", "hold_duration_s": WITNESS_HOLD_S, "ticket_types": types}
+    return _create(server, recorder, body, witnessed=True)
+
+
+def _create(server: Server, recorder: Recorder, body: dict[str, Any], witnessed: bool = False) -> Sale:
+    event = operator(server, f"{API}/events", {**body, **_times()})
+    quotas = tuple((kind["code"], kind["quota"]) for kind in event["ticket_types"])
+    opens = event.get("sales_start")
+    opens_us = ms_of(opens) * 1000 if opens else now_us()
+    capacity, hold_duration_s = event.get("capacity"), event["hold_duration_s"]
+    sale = Sale(event["id"], event["name"], opens_us, quotas, capacity, hold_duration_s, witnessed)
+    recorder.write(sale)
+    return sale
 
 
 def _times() -> dict[str, str]:
@@ -75,17 +90,6 @@ def _type(code: str, quota: int, price: int, **more: int) -> dict[str, Any]:
         "price": {"amount": price, "currency": "EUR"},
         **more,
     }
-
-
-def _sale(event: dict[str, Any], opens_us: int, witnessed: bool = False) -> Sale:
-    quotas = tuple((kind["code"], kind["quota"]) for kind in event["ticket_types"])
-    capacity, hold_duration_s = event.get("capacity"), event["hold_duration_s"]
-    return Sale(event["id"], event["name"], opens_us, quotas, capacity, hold_duration_s, witnessed)
-
-
-def _create(server: Server, body: dict[str, Any]) -> dict[str, Any]:
-    created: dict[str, Any] = operator(server, f"{API}/events", body)
-    return created
 
 
 def operator(server: Server, path: str, body: Any = None) -> Any:

@@ -1,0 +1,95 @@
+"""What `make faults` runs: `python -m loadtest.faults --help`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.bench.children import DidNotStart
+from loadtest.bench.machine import describe
+from loadtest.bench.stack import started
+from loadtest.endpoints import NoServer
+from loadtest.faults import page
+from loadtest.faults.campaign import Group, play
+from loadtest.faults.kinds import STOPPED_S
+from loadtest.faults.processes import NotOurs
+from loadtest.faults.stage import TooSlow
+
+EXIT_UNSOUND = 1
+EXIT_COULD_NOT_RUN = 2
+EXIT_INTERRUPTED = 130
+STRIKES_MAX = 1_000
+CLIENTS_MAX = 2_000
+
+Count = Annotated[int, typer.Option(min=0, max=STRIKES_MAX)]
+
+
+def faults(
+    owners: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of an owner.")] = 30,
+    postgres: Annotated[
+        int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 or immediate stop of PostgreSQL.")
+    ] = 10,
+    valkey: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of Valkey.")] = 5,
+    front_ends: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of the front end.")] = 5,
+    stops: Annotated[
+        int, typer.Option(min=0, max=STRIKES_MAX, help=f"SIGSTOP of an owner for {STOPPED_S:.0f} s.")
+    ] = 3,
+    clients: Annotated[int, typer.Option(min=8, max=CLIENTS_MAX, help="Clients at once.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of clients and strikes; what happens is not repeatable.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Write faults.md and faults.json here.")] = None,
+) -> None:
+    """Kill and stop parts of a server of its own, under load, and audit after each kind of fault.
+
+    Starts `turnstile serve` in a temporary folder on free ports, and leaves nothing behind. Exit code: 0 all
+    sound, 1 an invariant failed or sales took too long to resume, 2 it could not run.
+    """
+    counts = {
+        "owners": owners,
+        "postgres": postgres,
+        "valkey": valkey,
+        "front-ends": front_ends,
+        "stops": stops,
+    }
+    console = Console()
+    try:
+        groups = run({kind: count for kind, count in counts.items() if count}, clients, seed, out, console)
+    except (DidNotStart, NoServer, NotOurs, TooSlow) as problem:
+        console.print(f"faults: {problem}", style="red", markup=False, highlight=False)
+        sys.exit(EXIT_COULD_NOT_RUN)
+    except KeyboardInterrupt:
+        console.print("faults: interrupted", style="red")
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(0 if all(group.sound for group in groups) else EXIT_UNSOUND)
+
+
+def run(counts: dict[str, int], clients: int, seed: int, out: Path | None, console: Console) -> list[Group]:
+    """All groups against one server."""
+
+    def show(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    groups = []
+    show("starting a server")
+    with started(1, {"TURNSTILE_DASHBOARD_PORT": "0"}) as stack, tempfile.TemporaryDirectory() as temporary:
+        data = stack.endpoints_file.parent
+        for kind, count in counts.items():
+            groups.append(play(data, Path(temporary) / kind, kind, count, clients, seed, show))
+            page.show(groups[-1:], console)
+        machine = describe(stack.database_url) if out else {}
+    page.show(groups, console)
+    if out:
+        options = " ".join(f"--{kind} {count}" for kind, count in counts.items())
+        page.write(groups, machine, f"python -m loadtest.faults {options} --clients {clients}", out)
+    return groups
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
+    typer.run(faults)
