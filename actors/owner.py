@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +31,7 @@ from domain.event_messages import CreateEvent, TypeCounts
 from persistence.store import OutcomeUnknown, OwnerStore, Refused, Request, StoreError
 
 log = logging.getLogger(__name__)
+RATE_WINDOW_S = 10
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class InventoryOwner:
         self._working = False
         self._done_commands = 0
         self._used_s = time.monotonic()
+        self._marks: deque[tuple[float, int]] = deque([(self._used_s, 0)], maxlen=RATE_WINDOW_S)
 
     # --- what others call -------------------------------------------------------------------------
 
@@ -105,6 +108,7 @@ class InventoryOwner:
             "inventories": len(self._held),
             "depth": len(self._mailbox),
             "commands": self._done_commands,
+            "commands_per_s": round(self._rate(), 1),
             "activating": self._activations.count,
             "last_error": self.last_error,
         }
@@ -167,6 +171,8 @@ class InventoryOwner:
                 await self._commit(turns)
         self._done_commands += len(letters)
         self._used_s = time.monotonic()
+        if self._used_s - self._marks[-1][0] >= 1:
+            self._marks.append((self._used_s, self._done_commands))
 
     async def _decide(self, groups: dict[str, list[Letter]]) -> list[Turn]:
         try:
@@ -281,6 +287,12 @@ class InventoryOwner:
             letter.answer(UNAVAILABLE)
 
     # --- figures ----------------------------------------------------------------------------------
+
+    def _rate(self) -> float:
+        """Commands a second over the last seconds."""
+        now_s = time.monotonic()
+        since_s, before = next((mark for mark in self._marks if now_s - mark[0] <= RATE_WINDOW_S), (now_s, 0))
+        return (self._done_commands - before) / max(now_s - since_s, 1.0) if since_s < now_s else 0.0
 
     def _note(self, what: str, error: Exception) -> None:
         self.last_error = f"{what}: {error}"

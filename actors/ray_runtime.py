@@ -182,7 +182,7 @@ class _RayIncarnations:
         self.processes: dict[str, tuple[str, int, float]] = {}
 
     async def health(self, owner: str) -> dict[str, object]:
-        handle = ray.get_actor(owner, namespace=self._namespace)
+        handle: Any = ray.get_actor(owner, namespace=self._namespace)
         said: dict[str, object] = await handle.health.remote()
         return said
 
@@ -191,7 +191,7 @@ class _RayIncarnations:
         node, pid, create_time = self.processes.get(owner, ("", 0, 0.0))
         if node == ray.get_runtime_context().get_node_id() and _end_process(pid, create_time):
             return
-        handle = ray.get_actor(owner, namespace=self._namespace)
+        handle: Any = ray.get_actor(owner, namespace=self._namespace)
         await asyncio.to_thread(ray.kill, handle, no_restart=False)
 
 
@@ -280,7 +280,7 @@ class RayTransport:
 
     async def _ask(self, name: str) -> dict[str, object]:
         try:
-            handle = ray.get_actor(name, namespace=self._deployment.namespace)
+            handle: Any = ray.get_actor(name, namespace=self._deployment.namespace)
             said: dict[str, object] = await asyncio.wait_for(handle.health.remote(), HEALTH_TIMEOUT_S)
             said["owns"] = await asyncio.wait_for(handle.inventories.remote(100), HEALTH_TIMEOUT_S)
         except (ray.exceptions.RayError, ValueError, TimeoutError) as error:

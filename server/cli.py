@@ -91,18 +91,21 @@ def migrate() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Say where the running server's parts are and whether each answers; exit code 1 if one does not."""
-    from server.supervisor.status import look, show
+    """Say where the running server's parts are, and what its owners do; exit code 1 if a part does not answer."""
+    from server.supervisor.status import look, owners, show, show_owners
 
     settings = load_settings()
     endpoints = read_endpoints(settings.data)
     if endpoints is None:
         raise StartFailure(f"no server runs on data folder {settings.data.absolute()} (TURNSTILE_DATA)")
     parts = asyncio.run(look(endpoints))
+    said = asyncio.run(owners(endpoints))
     if as_json:
-        print(json.dumps({"parts": [asdict(part) for part in parts], "pids": endpoints["pids"]}, indent=2))
+        shown = {"parts": [asdict(part) for part in parts], "owners": said, "pids": endpoints["pids"]}
+        print(json.dumps(shown, indent=2))
     else:
         show(parts, endpoints, Console())
+        show_owners(said, Console())
     if not all(part.answers for part in parts):
         sys.exit(EXIT_FAILED)
 

@@ -1,4 +1,4 @@
-"""`turnstile status`: where a running server's parts are, and whether each answers."""
+"""`turnstile status`: where a running server's parts are, whether each answers, and what its owners do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +18,9 @@ from server.supervisor.reachable import (
     postgres_answers,
     redis_problem,
 )
+
+OWNERS_TIMEOUT_S = 5.0
+OWNS_SHOWN = 2
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,6 +48,39 @@ async def look(endpoints: dict[str, Any]) -> list[PartStatus]:
     addresses = (http, f"{http}/readyz", _joined(database), _joined(redis), endpoints["ray_address"])
     names = ("front end", "ready", "PostgreSQL", "Redis", "Ray")
     return [PartStatus(*row) for row in zip(names, addresses, answers, strict=True)]
+
+
+async def owners(endpoints: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the owners say of themselves; nothing if the front end does not answer."""
+    headers = {"Authorization": f"Bearer {endpoints['admin_token']}"}
+    timeout = aiohttp.ClientTimeout(total=OWNERS_TIMEOUT_S)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            async with session.get(f"{endpoints['http']}/api/v1/owners", headers=headers) as answer:
+                items: list[dict[str, Any]] = (await answer.json())["items"] if answer.status == 200 else []
+                return items
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return []
+
+
+def show_owners(said: list[dict[str, Any]], console: Console) -> None:
+    """As a table."""
+    table = Table("owner", "pid", "inventories", "waiting", "commands/s", "MB", "last error", box=None)
+    for owner in said:
+        owns = [str(inventory_id) for inventory_id in owner.get("owns", [])]
+        shown = f"{owner.get('inventories', 0)}" + (f"  {' '.join(owns[:OWNS_SHOWN])}" if owns else "")
+        if len(owns) > OWNS_SHOWN:
+            shown += " ..."
+        table.add_row(
+            str(owner["name"]),
+            str(owner.get("pid", "")),
+            shown,
+            str(owner.get("depth", "")),
+            str(owner.get("commands_per_s", "")),
+            f"{owner.get('rss_bytes', 0) / 1e6:.0f}",
+            str(owner.get("last_error", ""))[:80],
+        )
+    console.print(table)
 
 
 def show(parts: list[PartStatus], endpoints: dict[str, Any], console: Console) -> None:
