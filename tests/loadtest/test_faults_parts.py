@@ -1,0 +1,54 @@
+"""Striking a process, and no other; and how long sales stood still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from loadtest.faults.kinds import longest_gap_s
+from loadtest.faults.processes import NotOurs, Target, target
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_process_of_ours_can_be_ended(child: subprocess.Popen[bytes]) -> None:
+    found = target("child", child.pid, os.getpid())
+    assert found.alive
+    assert found.send(signal.SIGKILL)
+    child.wait()
+    assert not found.alive
+    assert not found.send(signal.SIGKILL)
+
+
+def test_a_process_of_somebody_else_is_refused(child: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(NotOurs, match="not started by this run"):
+        target("parent", os.getppid(), child.pid)
+    child.kill()
+    child.wait()
+    with pytest.raises(NotOurs):
+        target("gone", child.pid, os.getpid())
+
+
+def test_a_process_that_got_the_id_later_is_not_struck(child: subprocess.Popen[bytes]) -> None:
+    found = target("child", child.pid, os.getpid())
+    other = Target(found.name, found.pid, found.created_s - 1)
+    assert not other.send(signal.SIGKILL)
+    assert child.poll() is None
+
+
+def test_the_longest_gap_is_looked_for_around_the_fault_only() -> None:
+    successes = [(got_s * 1_000_000, 0) for got_s in (0, 9, 10, 11, 14, 15, 30)]
+    assert longest_gap_s(successes, from_us=11_500_000, back_us=14_000_000) == 3.0
+    assert longest_gap_s(successes, from_us=16_000_000, back_us=30_000_000) == 15.0
+    assert longest_gap_s([], 0, 1) == 0

@@ -1,0 +1,121 @@
+"""Shapes, where the load may go, progress, and the report: all that a load run is besides its clients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loadtest.auditor.audit import Auditor, Records
+from loadtest.endpoints import NoServer, find_server, is_loopback, refuse_far_hosts
+from loadtest.load import Options, command
+from loadtest.progress import Tail
+from loadtest.record import Recorder
+from loadtest.report import percentile, write_report
+from loadtest.shapes import on_sale, opens_after_s, steady
+from tests.loadtest.sound_sale import SoundSale
+
+
+def test_most_of_the_crowd_gathers_and_the_rest_comes_with_the_opening() -> None:
+    opens_s = opens_after_s("on-sale", 60)
+    before, after = on_sale(opens_s - 0.1, 100, 10, 60), on_sale(opens_s + 0.1, 100, 10, 60)
+    assert before == (60, 6.0)
+    assert after == (100, 100.0)
+
+
+def test_in_the_last_quarter_half_of_the_crowd_has_gone_and_then_it_ends() -> None:
+    assert on_sale(50, 100, 10, 60) == (50, 10)
+    assert on_sale(60, 100, 10, 60) is None
+
+
+def test_a_steady_load_is_the_same_all_the_time() -> None:
+    assert {steady(at_s, 100, 10, 60) for at_s in range(60)} == {(100, 10)}
+    assert steady(60, 100, 10, 60) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
+def test_this_machine_may_be_loaded(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("url", ["http://example.org", "http://10.0.0.1:8080", "http://0.0.0.0", "nothing"])
+def test_any_other_host_is_refused_unless_it_is_named(url: str) -> None:
+    with pytest.raises(NoServer, match="not this machine"):
+        refuse_far_hosts(url)
+    refuse_far_hosts("http://staging.example.org:8080", ["staging.example.org"])
+
+
+def test_without_a_server_one_clear_line_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NoServer, match="no server runs on"):
+        find_server(tmp_path)
+    (tmp_path / "endpoints.json").write_text("{")
+    with pytest.raises(NoServer, match="cannot be read"):
+        find_server(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["loadtest.load", "loadtest.auditor"])
+def test_the_command_line_ends_with_2_where_no_server_runs(tmp_path: Path, module: str) -> None:
+    command = [sys.executable, "-m", module, "--data", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert "no server runs on" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("module", ["loadtest.load", "loadtest.auditor", "loadtest.faults"])
+def test_the_command_line_explains_itself(module: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, timeout=60, check=True
+    )
+    assert b"Exit code" in ended.stdout
+
+
+def test_no_secret_stands_on_locusts_command_line(tmp_path: Path) -> None:
+    secrets = {
+        "http": "http://127.0.0.1:1",
+        "admin_token": "s3cr3t",
+        "database_url": "postgresql://u:s3cr3t@h/d",
+    }
+    (tmp_path / "endpoints.json").write_text(json.dumps(secrets))
+    options = Options(10, 1.0, 10, 10, 10, "steady", 2, 1)
+    words = command(find_server(tmp_path), tmp_path, options, tmp_path)
+    assert "s3cr3t" not in " ".join(words)
+    assert words[-2:] == ["--processes", "2"]
+
+
+def test_progress_follows_the_records_as_they_grow_and_waits_for_whole_lines(tmp_path: Path) -> None:
+    sale, tail = SoundSale(), Tail(tmp_path)
+    tail.look()
+    assert tail.line() == "starting"
+    with Recorder(tmp_path, "one") as recorder:
+        recorder.write(sale.sale)
+        for call in sale.calls:
+            recorder.write(call)
+    whole = recorder.path.read_bytes()
+    recorder.path.write_bytes(whole[:-10])
+    tail.look()
+    assert tail.calls == len(sale.calls) - 1
+    recorder.path.write_bytes(whole)
+    tail.look()
+    assert tail.calls == len(sale.calls)
+    assert "6 hold 201" in tail.line()
+
+
+def test_the_report_is_one_file_that_needs_no_other(tmp_path: Path) -> None:
+    sale = SoundSale()
+    records = Records([sale.sale, *sale.calls])
+    verdict = Auditor(sale, records).run()
+    write_report(tmp_path / "report.html", records, verdict, "10 <clients>")
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<svg") == 3
+    assert "every invariant holds" in text
+    assert "10 &lt;clients&gt;" in text
+    assert "<script" not in text
+    assert 'src="http' not in text
+
+
+def test_percentiles_are_measured_values() -> None:
+    assert [percentile([1.0, 2.0, 3.0, 4.0], percent) for percent in (0, 50, 95, 100)] == [1.0, 2.0, 4.0, 4.0]
