@@ -98,7 +98,9 @@ class Activations:
         self._faults[inventory_id] = faults
         if faults >= self._limits.faults_max:
             self._faults.pop(inventory_id)
-            self._set_aside_until_ms[inventory_id] = self._clock.now_ms() + int(self._limits.set_aside_s * 1000)
+            self._set_aside_until_ms[inventory_id] = self._clock.now_ms() + int(
+                self._limits.set_aside_s * 1000
+            )
             log.error("inventory set aside", extra={"inventory": inventory_id, "owner": self._name})
             for letter in self._take(inventory_id):
                 letter.answer(UNAVAILABLE)

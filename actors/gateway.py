@@ -174,7 +174,14 @@ class Gateway:
             return Ask(inventory_id, self._request_id(), deadline_ms, command, b"", keep_until_ms, scope)
         keep_until_ms = now_ms + self.limits.key_retention_s * 1000
         return Ask(
-            inventory_id, key.request_id, deadline_ms, command, key.fingerprint, keep_until_ms, scope, keyed=True
+            inventory_id,
+            key.request_id,
+            deadline_ms,
+            command,
+            key.fingerprint,
+            keep_until_ms,
+            scope,
+            keyed=True,
         )
 
     def _request_id(self) -> bytes:

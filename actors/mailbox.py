@@ -96,7 +96,7 @@ class Mailbox:
         self._bell.set()
 
     async def take(self, limit: int) -> list[Letter]:
-        """Up to `limit` letters, as soon as there is one; a letter that must be alone, alone. None if closed."""
+        """Up to `limit` letters, as soon as there is one; one that must be alone, alone. None if closed."""
         while not self._letters:
             if self._closed:
                 return []

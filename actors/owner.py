@@ -13,7 +13,6 @@ The rules it keeps:
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import deque
@@ -125,14 +124,15 @@ class InventoryOwner:
             try:
                 await self._batch(letters)
             except Exception as error:
-                self._note("batch failed", error)
+                log.exception("batch broke", extra={"owner": self.name})
+                self._note("batch broke", error)
                 self._activations.wait_again(letters)
             finally:
                 self._working = False
         self._leave_process()
 
     def tidy(self) -> None:
-        """Let go of inventories that nobody has used for a while and that hold nothing; leave if dedicated."""
+        """Let go of inventories unused for a while that hold nothing; leave if dedicated."""
         if self._working:
             return
         idle_before_ms = self._clock.now_ms() - int(self.limits.passivate_after_s * 1000)
@@ -177,7 +177,9 @@ class InventoryOwner:
     async def _decide(self, groups: dict[str, list[Letter]]) -> list[Turn]:
         try:
             recorded = await self._recorded([letter for letters in groups.values() for letter in letters])
-            turns = [await self._begin(self._held[inventory_id], group) for inventory_id, group in groups.items()]
+            turns = [
+                await self._begin(self._held[inventory_id], group) for inventory_id, group in groups.items()
+            ]
         except StoreError as error:
             # Nothing was decided: the letters wait as they are, and the claim proves the store is back.
             self._note("look-up failed", error)

@@ -82,7 +82,11 @@ class OwnerActor:
 
     async def health(self) -> dict[str, object]:
         """What it is doing. Does not wait for anything."""
-        said: dict[str, object] = {"name": self._name, "pid": os.getpid(), "rss_bytes": self._process.memory_info().rss}
+        said: dict[str, object] = {
+            "name": self._name,
+            "pid": os.getpid(),
+            "rss_bytes": self._process.memory_info().rss,
+        }
         return said | (self._owner.health() if self._owner else {"starting": True})
 
     async def inventories(self, limit: int) -> list[str]:
@@ -182,8 +186,11 @@ class _RayIncarnations:
         self.processes: dict[str, tuple[str, int, float]] = {}
 
     async def health(self, owner: str) -> dict[str, object]:
-        handle: Any = ray.get_actor(owner, namespace=self._namespace)
-        said: dict[str, object] = await handle.health.remote()
+        try:
+            handle: Any = ray.get_actor(owner, namespace=self._namespace)
+            said: dict[str, object] = await handle.health.remote()
+        except (ray.exceptions.RayError, ValueError) as error:
+            raise LookupError(f"{owner}: {type(error).__name__}") from error
         return said
 
     async def end(self, owner: str) -> None:
@@ -300,7 +307,9 @@ async def _flush(meter: Meter, tags: dict[str, str]) -> None:
     def series(kind: Any, name: str, labels: Labels, **options: Any) -> Any:
         if name not in shown:
             keys = tuple(dict(labels)) + tuple(tags)
-            shown[name] = kind(f"turnstile_{name}", description=name.replace("_", " "), tag_keys=keys, **options)
+            shown[name] = kind(
+                f"turnstile_{name}", description=name.replace("_", " "), tag_keys=keys, **options
+            )
         return shown[name]
 
     while True:

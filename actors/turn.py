@@ -195,6 +195,8 @@ def opening(inventory_id: str, state: State, facts: tuple[EventFact, ...], at_ms
     for fact in facts:
         evolve(state, fact)
     assert state.terms is not None
-    entry = Append(inventory_id, epoch=0, seq=0, at_ms=at_ms, facts=_encoder.encode(facts), counts=counts(state))
+    entry = Append(
+        inventory_id, epoch=0, seq=0, at_ms=at_ms, facts=_encoder.encode(facts), counts=counts(state)
+    )
     entry.definition = Definition(state.terms, state.version, state.paused)
     return entry

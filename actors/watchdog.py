@@ -17,7 +17,7 @@ class Incarnations(Protocol):
     """The living owners, as the watchdog can reach them."""
 
     async def health(self, owner: str) -> dict[str, object]:
-        """What the owner says of itself. May take for ever."""
+        """What the owner says of itself. May take for ever. Raises LookupError where it is gone."""
 
     async def end(self, owner: str) -> None:
         """End the present incarnation, also if it is stopped."""
@@ -47,7 +47,7 @@ class Watchdog:
             log.error("owner does not respond and is ended", extra={"owner": owner})
             await self._incarnations.end(owner)
             return False
-        except Exception as error:
+        except LookupError as error:
             # It is gone or on its way back: whoever called it hears of that from Ray.
             log.info("owner cannot be asked", extra={"owner": owner, "error": repr(error)})
             return False

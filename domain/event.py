@@ -129,7 +129,9 @@ def available(state: State, code: str) -> int:
 def counts(state: State) -> tuple[TypeCounts, ...]:
     """The counts of every ticket type, in the operator's order."""
     return tuple(
-        TypeCounts(code, kind.quota, state.tallies[code].held, state.tallies[code].confirmed, available(state, code))
+        TypeCounts(
+            code, kind.quota, state.tallies[code].held, state.tallies[code].confirmed, available(state, code)
+        )
         for code, kind in state.types.items()
     )
 
@@ -416,7 +418,8 @@ def _over_limits(state: State, lines: Wanted, customer: bytes, mine: int) -> Rej
             return _limit(f"At most {most} of {code} per order.", most, quantity)
     if state.customers is None:
         return None
-    assert state.terms is not None and state.terms.max_per_customer is not None
+    assert state.terms is not None
+    assert state.terms.max_per_customer is not None
     most = state.terms.max_per_customer
     total = state.customers.get(customer, 0) - mine + sum(quantity for _, quantity in lines)
     return _limit(f"At most {most} per customer.", most, total) if total > most else None
@@ -495,7 +498,12 @@ def evolve(state: State, fact: EventFact) -> None:
             admit(
                 state,
                 Reservation(
-                    fact.reservation_id, Status.HELD, fact.expires_at_ms, fact.lines, fact.customer, fact.at_ms
+                    fact.reservation_id,
+                    Status.HELD,
+                    fact.expires_at_ms,
+                    fact.lines,
+                    fact.customer,
+                    fact.at_ms,
                 ),
             )
         case ReservationConfirmed():
@@ -512,7 +520,10 @@ def evolve(state: State, fact: EventFact) -> None:
         case HoldExtended():
             before = _leave(state, fact.reservation_id)
             extensions = before.extensions + 1
-            admit(state, msgspec.structs.replace(before, expires_at_ms=fact.expires_at_ms, extensions=extensions))
+            admit(
+                state,
+                msgspec.structs.replace(before, expires_at_ms=fact.expires_at_ms, extensions=extensions),
+            )
         case EventCreated():
             adopt(state, fact.id, fact.terms, 1, paused=False)
         case EventChanged():

@@ -33,7 +33,9 @@ def changed_terms(terms: Terms, change: TermsChange) -> Terms | Rejected:
         return types
     after = msgspec.structs.replace(terms, **plain, ticket_types=types)
     errors = flaws(after)
-    return Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors) if errors else after
+    return (
+        Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors) if errors else after
+    )
 
 
 def _changed_types(terms: Terms, change: TermsChange) -> tuple[TicketType, ...] | Rejected:
@@ -42,9 +44,8 @@ def _changed_types(terms: Terms, change: TermsChange) -> tuple[TicketType, ...] 
     codes = [kind.code for kind in change.ticket_types] + list(change.removed_ticket_types)
     if len(set(codes)) != len(codes):
         errors.append(("ticket_types", "Each ticket type once."))
-    for code in change.removed_ticket_types:
-        if types.pop(code, None) is None:
-            errors.append(("removed_ticket_types", f"Unknown ticket type {code}."))
+    unknown = [code for code in change.removed_ticket_types if types.pop(code, None) is None]
+    errors += [("removed_ticket_types", f"Unknown ticket type {code}.") for code in unknown]
     for position, wanted in enumerate(change.ticket_types):
         merged = _merged(types.get(wanted.code), wanted)
         if merged is None:
@@ -68,7 +69,11 @@ def _merged(present: TicketType | None, wanted: TicketTypeChange) -> TicketType 
 def flaws(terms: Terms) -> Errors:
     """What is wrong with terms, as (path, message) pairs; nothing if they are sound."""
     checks = [
-        (terms.ends_at_ms is not None and terms.ends_at_ms <= terms.starts_at_ms, "ends_at", "Must be after starts_at."),
+        (
+            terms.ends_at_ms is not None and terms.ends_at_ms <= terms.starts_at_ms,
+            "ends_at",
+            "Must be after starts_at.",
+        ),
         (
             terms.sales_start_ms is not None and terms.sales_start_ms >= terms.closes_at_ms,
             "sales_start",
@@ -79,8 +84,16 @@ def flaws(terms: Terms) -> Errors:
             "hold_duration_s",
             f"From {HOLD_DURATION_MIN_S} to {HOLD_DURATION_MAX_S}.",
         ),
-        (terms.capacity is not None and not 0 <= terms.capacity <= QUOTA_MAX, "capacity", f"From 0 to {QUOTA_MAX}."),
-        (terms.max_per_customer is not None and terms.max_per_customer < 1, "max_per_customer", "At least 1."),
+        (
+            terms.capacity is not None and not 0 <= terms.capacity <= QUOTA_MAX,
+            "capacity",
+            f"From 0 to {QUOTA_MAX}.",
+        ),
+        (
+            terms.max_per_customer is not None and terms.max_per_customer < 1,
+            "max_per_customer",
+            "At least 1.",
+        ),
         (
             not 0 <= terms.hold_extensions_max <= HOLD_EXTENSIONS_MAX,
             "hold_extensions_max",

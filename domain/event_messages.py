@@ -69,7 +69,7 @@ class TicketTypeChange(msgspec.Struct, frozen=True):
     name: str | UnsetType = UNSET
     quota: int | UnsetType = UNSET
     price: int | UnsetType = UNSET
-    max_per_order: int | None | UnsetType = UNSET
+    max_per_order: int | UnsetType | None = UNSET
 
 
 class TermsChange(msgspec.Struct, frozen=True):
@@ -77,15 +77,15 @@ class TermsChange(msgspec.Struct, frozen=True):
 
     name: str | UnsetType = UNSET
     starts_at_ms: int | UnsetType = UNSET
-    ends_at_ms: int | None | UnsetType = UNSET
-    venue: str | None | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
-    sales_start_ms: int | None | UnsetType = UNSET
-    sales_end_ms: int | None | UnsetType = UNSET
-    capacity: int | None | UnsetType = UNSET
+    ends_at_ms: int | UnsetType | None = UNSET
+    venue: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    sales_start_ms: int | UnsetType | None = UNSET
+    sales_end_ms: int | UnsetType | None = UNSET
+    capacity: int | UnsetType | None = UNSET
     hold_duration_s: int | UnsetType = UNSET
-    max_per_customer: int | None | UnsetType = UNSET
-    cancel_until_ms: int | None | UnsetType = UNSET
+    max_per_customer: int | UnsetType | None = UNSET
+    cancel_until_ms: int | UnsetType | None = UNSET
     guests: bool | UnsetType = UNSET
     hold_extensions_max: int | UnsetType = UNSET
     ticket_types: tuple[TicketTypeChange, ...] = ()

@@ -91,7 +91,7 @@ def migrate() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Say where the running server's parts are, and what its owners do; exit code 1 if a part does not answer."""
+    """Say where the server's parts are and what its owners do; exit code 1 if a part does not answer."""
     from server.supervisor.status import look, owners, show, show_owners
 
     settings = load_settings()

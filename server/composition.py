@@ -32,7 +32,8 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
     """The gateway and the read side, connected. Their actors live on when this process ends."""
     database_url = settings.database_url
     redis_url = settings.redis_url
-    assert database_url is not None and redis_url is not None, "the supervisor gives every worker both"
+    assert database_url is not None
+    assert redis_url is not None
     async with AsyncExitStack() as stack:
         directory = PostgresDirectory(database_url.get_secret_value())
         stack.push_async_callback(directory.close)
@@ -44,7 +45,11 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         floor = Floor(settings.data / FLOOR_FILE)
         stack.callback(floor.close)
         reads.copies = copies = Copies(
-            redis_url.get_secret_value(), reads.availability_row, clock, settings.availability_max_age_ms, floor
+            redis_url.get_secret_value(),
+            reads.availability_row,
+            clock,
+            settings.availability_max_age_ms,
+            floor,
         )
         stack.push_async_callback(copies.close)
         database_id = UUID(bytes=await reads.secret(DATABASE_ID))
@@ -57,7 +62,9 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
 
 def deployment_of(settings: Settings, namespace: str) -> Deployment:
     """What every actor is told, from the settings."""
-    assert settings.database_url is not None and settings.redis_url is not None and settings.ray_address is not None
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    assert settings.ray_address is not None
     return Deployment(
         database_url=settings.database_url.get_secret_value(),
         redis_url=settings.redis_url.get_secret_value(),

@@ -55,10 +55,12 @@ async def owners(endpoints: dict[str, Any]) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {endpoints['admin_token']}"}
     timeout = aiohttp.ClientTimeout(total=OWNERS_TIMEOUT_S)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            async with session.get(f"{endpoints['http']}/api/v1/owners", headers=headers) as answer:
-                items: list[dict[str, Any]] = (await answer.json())["items"] if answer.status == 200 else []
-                return items
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{endpoints['http']}/api/v1/owners", headers=headers) as answer,
+        ):
+            items: list[dict[str, Any]] = (await answer.json())["items"] if answer.status == 200 else []
+            return items
     except (aiohttp.ClientError, TimeoutError, OSError):
         return []
 
