@@ -40,6 +40,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 def _event_routes(events: EventHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events"}
+    listed: Any = {**public, "query": given.PageQuery}
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
@@ -47,7 +48,7 @@ def _event_routes(events: EventHandlers) -> list[Route]:
     cached: Any = {**public, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
     return [
         Route("POST", "/api/v1/events", events.create, event, body=given.NewEvent, **created),
-        Route("GET", "/api/v1/events", events.list_all, shown.Page[event], query=given.PageQuery, **public),
+        Route("GET", "/api/v1/events", events.list_all, shown.Page[shown.EventView], **listed),
         Route("GET", _EVENT, events.show, event, reply_headers=("ETag",), **public),
         Route("PATCH", _EVENT, events.change, event, body=given.EventPatch, **matched),
         Route("POST", f"{_EVENT}/pause", events.pause, event, **action),
@@ -68,7 +69,8 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     return [
         Route("POST", f"{_EVENT}/reservations", reservations.place, view,
               who=Who.GUEST, body=given.NewReservation, problems=_NOT_TO_BE_HAD, **placed),
-        Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[view], **listed),
+        Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
+              **listed),
         Route("GET", _RESERVATION, reservations.show, view, **held),
         Route("PATCH", _RESERVATION, reservations.change, view, body=given.ReservationPatch, **changed),
         Route("POST", f"{_RESERVATION}/extend", reservations.extend, view,
