@@ -69,9 +69,9 @@ async def redis_problem(url: str) -> str | None:
     return None
 
 
-async def http_status(url: str) -> int | None:
+async def http_status(url: str, timeout_s: float = PROBE_TIMEOUT_S) -> int | None:
     """The status a GET brings; None: no answer."""
-    limit = aiohttp.ClientTimeout(total=PROBE_TIMEOUT_S)
+    limit = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as reply:
             return reply.status

@@ -39,7 +39,8 @@ from server.supervisor.migrating import migrate
 from server.supervisor.progress import Progress
 from server.supervisor.reachable import http_status
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0  # the owners' processes start, on a small machine one after the other
+READY_PROBE_TIMEOUT_S = 10.0  # a probe waits in the socket's queue until the front end accepts
 READY_POLL_S = 0.1
 SECOND_SIGNAL_AFTER_S = 1.0
 
@@ -163,8 +164,8 @@ class Server:
         }
 
     async def _until_ready(self) -> None:
-        end_s = time.monotonic() + READY_TIMEOUT_S
-        while (status := await http_status(f"{self.endpoints['http']}/readyz")) != HTTPStatus.OK:
+        ready, end_s = f"{self.endpoints['http']}/readyz", time.monotonic() + READY_TIMEOUT_S
+        while (status := await http_status(ready, READY_PROBE_TIMEOUT_S)) != HTTPStatus.OK:
             if self.crew.deaths("worker") >= EARLY_DEATHS_MAX:
                 raise StartFailure("the front end ended at its start, again and again: see its output above")
             if time.monotonic() > end_s:
