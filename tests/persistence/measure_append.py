@@ -77,7 +77,7 @@ class Sale:
     def holds(self, size: int) -> Append:
         lines = (Line("GA", 1, 4500),)
         entry = self._entry()
-        facts = []
+        facts: list[object] = []
         for _ in range(size):
             customer = random.randbytes(16)
             row = Reservation(new_id(), Status.HELD, NOW_MS + 900_000, lines, customer, NOW_MS)
@@ -151,7 +151,7 @@ async def main(
     await migrate(database_url)
     store = MeasuredStore(database_url, limits=Limits())
     print(
-        f"{'':10} {'batch':>5} {'PostgreSQL user':>16} {'system':>7} {'Python':>7} {'elapsed':>8}   us per command"
+        f"{'us a command':12} {'batch':>5} {'PostgreSQL user':>16} {'system':>7} {'Python':>7} {'elapsed':>8}"
     )
     sales = [await opened(store, types, with_keys) for _ in range(pooled)]
     for size in sizes:
@@ -161,7 +161,7 @@ async def main(
             count = rounds * max(1, size // pooled) * pooled
             cost = await measured(store, batches, count)
             print(
-                f"{name:10} {size:5} {cost.backend_user:16.1f} {cost.backend_system:7.1f} {cost.python:7.1f}"
+                f"{name:12} {size:5} {cost.backend_user:16.1f} {cost.backend_system:7.1f} {cost.python:7.1f}"
                 f" {cost.elapsed:8.1f}"
             )
     await store.close()

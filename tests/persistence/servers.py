@@ -1,4 +1,4 @@
-"""Throw-away servers for tests: PostgreSQL and Valkey as `turnstile serve` starts them, in a folder that goes.
+"""Throw-away servers for tests: PostgreSQL and Valkey as `turnstile serve` starts them, in a passing folder.
 
 Both run on a loop in a thread of its own: a child dies with the thread that started it, and a test's loop
 ends with the test.

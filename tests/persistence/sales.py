@@ -1,0 +1,189 @@
+"""Drives one inventory through a store as its owner would: decides by the rules, appends what follows."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import uuid
+from collections.abc import Sequence
+
+import msgspec
+
+from domain.event import State, admit, adopt, counts, decide, due, evolve, next_due_ms
+from domain.event_messages import (
+    CancelReservation,
+    ChangeEvent,
+    ChangeHold,
+    ConfirmReservation,
+    CreateEvent,
+    EventCommand,
+    EventFact,
+    ExtendHold,
+    HoldPlaced,
+    PauseSale,
+    PlaceHold,
+    ResumeSale,
+    Terms,
+    TermsChange,
+    TicketType,
+    TicketTypeChange,
+)
+from domain.messages import Rejected
+from persistence.store import Append, Claimed, Definition, OwnerStore, Request, Stored
+
+NOW_MS = 1_800_000_000_000
+OWNER = "pool:0"
+CONTACT = b'{"name":"Ada","email":"ada@example.org"}'
+_numbers = itertools.count(1)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def new_id() -> str:
+    """A UUIDv7, larger than those made before."""
+    return str(uuid.UUID(int=next(_numbers) << 80 | 7 << 76 | 2 << 62 | random.getrandbits(62)))
+
+
+def new_request_id() -> bytes:
+    return uuid.uuid4().bytes
+
+
+def terms(*quotas: int, capacity: int | None = None, starts_at_ms: int = NOW_MS + 86_400_000) -> Terms:
+    """Ticket types A, B, ... of these quotas."""
+    types = tuple(
+        TicketType("ABCDEF"[n], f"Type {n}", quota, 100 * (n + 1)) for n, quota in enumerate(quotas)
+    )
+    return Terms("Concert", starts_at_ms, "EUR", types, capacity=capacity, cancel_until_ms=starts_at_ms)
+
+
+class Sale:
+    """One inventory as its owner has it in memory."""
+
+    def __init__(self, inventory_id: str, epoch: int = 1, seq: int = 0) -> None:
+        self.id = inventory_id
+        self.epoch = epoch
+        self.seq = seq
+        self.now_ms = NOW_MS
+        self.state = State()
+
+    @classmethod
+    async def opened(
+        cls, store: OwnerStore, of: Terms | None = None, owner: str = OWNER, claim: bool = True
+    ) -> Sale:
+        """A new inventory, claimed by its owner."""
+        sale = cls(new_id())
+        assert await store.create(
+            sale.decided(CreateEvent(sale.id, of or terms(100))), "event", owner, "events"
+        )
+        sale.seq = 1
+        if claim:
+            sale.epoch = (await claimed(store, sale.id, owner)).epoch
+        return sale
+
+    def decided(self, *commands: EventCommand) -> Append:
+        """What these commands make of the inventory, as one append. Refused ones leave no trace."""
+        entry = Append(self.id, self.epoch, self.seq)
+        facts: list[EventFact] = list(due(self.state, self.now_ms, 1_000))
+        for fact in facts:
+            evolve(self.state, fact)
+        for command in commands:
+            reply, following = decide(self.state, command, self.now_ms)
+            for fact in following:
+                evolve(self.state, fact)
+            facts += following
+            if isinstance(command, PlaceHold) and following:
+                self.state.contacts[command.reservation_id] = command.contact
+            if not isinstance(reply, Rejected):
+                entry.requests.append(Request(new_request_id(), b"body", _encode(reply), self.now_ms + 1_000))
+        return self._filled(entry, facts)
+
+    def holds(self, *quantities: int, code: str = "A") -> Append:
+        """One hold for each quantity."""
+        return self.decided(*(place(quantity, code) for quantity in quantities))
+
+    async def append(self, store: OwnerStore, entry: Append) -> bool:
+        """Append it; whether the fence held."""
+        kept = self.id in await store.append([entry])
+        self.seq += kept and bool(entry.facts)
+        return kept
+
+    def _filled(self, entry: Append, facts: Sequence[EventFact]) -> Append:
+        if not facts:
+            return entry
+        state = self.state
+        entry.at_ms, entry.facts = self.now_ms, _encode(facts)
+        entry.next_due_ms, entry.live, entry.counts = next_due_ms(state), state.live, counts(state)
+        if any(not hasattr(fact, "reservation_id") for fact in facts):
+            assert state.terms is not None
+            entry.definition = Definition(state.terms, state.version, state.paused)
+        placed = {fact.reservation_id for fact in facts if isinstance(fact, HoldPlaced)}
+        for reservation_id in dict.fromkeys(getattr(fact, "reservation_id", "") for fact in facts):
+            row = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
+            if row is None:
+                continue
+            if reservation_id in placed:
+                entry.placed.append(Stored(row, state.contacts[reservation_id]))
+            else:
+                entry.changed.append(row)
+        return entry
+
+
+def place(quantity: int = 1, code: str = "A", customer: bytes = b"customer") -> PlaceHold:
+    return PlaceHold(new_id(), ((code, quantity),), customer, CONTACT)
+
+
+def some_command(state: State, dice: random.Random) -> EventCommand:
+    """Anything that can be asked, of anything that is there."""
+    one = dice.choice([*state.reservations, *state.ended, new_id()])
+    codes = list(state.types)
+    lines = tuple((code, dice.randint(1, 3)) for code in dice.sample(codes, dice.randint(1, len(codes))))
+    hold = PlaceHold(new_id(), lines, b"customer", CONTACT)
+    quota = TicketTypeChange(dice.choice(codes), quota=dice.randint(0, 60))
+    change = dice.choice(
+        [
+            TermsChange(ticket_types=(quota,), capacity=dice.choice([None, dice.randint(1, 100)])),
+            TermsChange(ticket_types=(TicketTypeChange(dice.choice("XYZ"), name="New", quota=9, price=5),)),
+            TermsChange(removed_ticket_types=(dice.choice(codes),)),
+            TermsChange(name=f"Concert {dice.random()}", venue=dice.choice([None, "Hall"])),
+        ]
+    )
+    of_one: list[EventCommand] = [
+        ConfirmReservation(one),
+        CancelReservation(one),
+        ChangeHold(one, lines),
+        ExtendHold(one),
+    ]
+    of_all: list[EventCommand] = [PauseSale(), ResumeSale(), ResumeSale(), ChangeEvent(change)]
+    return dice.choice([hold, hold, hold, hold, *of_one, dice.choice(of_all)])
+
+
+async def claimed(
+    store: OwnerStore, inventory_id: str, owner: str = OWNER, held_epoch: int | None = None
+) -> Claimed:
+    """The claim must succeed."""
+    found = await store.claim(inventory_id, owner, held_epoch)
+    assert isinstance(found, Claimed), found
+    return found
+
+
+async def loaded(store: OwnerStore, found: Claimed, page: int = 100) -> Sale:
+    """The inventory as an owner that has just claimed it loads it."""
+    sale = Sale(found.inventory_id, found.epoch, found.seq)
+    definition = found.definition
+    adopt(sale.state, sale.id, definition.terms, definition.version, definition.paused)
+    sale.state.last_fact_ms = found.last_fact_ms
+    after = None
+    while rows := await store.live(sale.id, after, page):
+        for stored in rows:
+            admit(sale.state, stored.reservation)
+            sale.state.contacts[stored.reservation.id] = stored.contact
+        after = rows[-1].reservation.id
+    return sale
+
+
+def folded(journal: Sequence[bytes]) -> State:
+    """The state that the facts of these journal rows lead to; what ended is kept in `ended`."""
+    state = State()
+    for facts in journal:
+        for fact in msgspec.msgpack.decode(facts, type=list[EventFact]):
+            evolve(state, fact)
+    return state
