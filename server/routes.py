@@ -45,7 +45,8 @@ def _event_routes(events: EventHandlers) -> list[Route]:
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
     matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("quota_below_live", "stale")}
-    cached: Any = {**public, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
+    cached: Any = {**public, "request_headers": ("If-None-Match",),
+                   "reply_headers": ("ETag", "Cache-Control")}
     return [
         Route("POST", "/api/v1/events", events.create, event, body=given.NewEvent, **created),
         Route("GET", "/api/v1/events", events.list_all, shown.Page[shown.EventView], **listed),

@@ -16,12 +16,11 @@ from domain.event_messages import (
     EventReplies,
     EventReply,
     PlaceHold,
-    Rejected,
     Reservation,
     ReservationReply,
     Status,
 )
-from domain.messages import Code
+from domain.messages import Code, Rejected
 from domain.views import Availability, FoundReservation
 
 START_MS = 1_795_000_000_000

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from server.bodies import Payload
-from server.payloads import EventPatch, NewEvent, NewReservation, ReservationPatch
 from tests.server.conftest import OPERATOR, Api, event_body, hold_body
 
 TYPE = {"code": "ga", "name": "Standing", "quota": 1, "price": {"amount": 1, "currency": "EUR"}}
@@ -163,19 +161,17 @@ async def test_addresses_that_are_refused(api: Api, email: str) -> None:
     assert (await api.hold(await api.new_event(), email=email)).paths == ["customer.email"]
 
 
-@pytest.mark.parametrize("kind", [NewEvent, EventPatch, NewReservation, ReservationPatch])
-async def test_unknown_fields_are_named(api: Api, kind: type) -> None:
-    assert Payload(kind).kind is kind
+async def test_unknown_fields_are_named(api: Api) -> None:
     event_id = await api.new_event()
     path, token = await api.new_hold(event_id)
-    method, url, body = {
-        NewEvent: ("POST", "/api/v1/events", event_body()),
-        EventPatch: ("PATCH", f"/api/v1/events/{event_id}", {"name": "x"}),
-        NewReservation: ("POST", f"/api/v1/events/{event_id}/reservations", hold_body()),
-        ReservationPatch: ("PATCH", path, {"lines": hold_body()["lines"]}),
-    }[kind]
-    headers = token if kind is ReservationPatch else {} if kind is NewReservation else OPERATOR
-    assert (await api.ask(method, url, json=body | {"colour": 1}, headers=headers)).paths == ["colour"]
+    bodies: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
+        ("POST", "/api/v1/events", event_body(), OPERATOR),
+        ("PATCH", f"/api/v1/events/{event_id}", {"name": "x"}, OPERATOR),
+        ("POST", f"/api/v1/events/{event_id}/reservations", hold_body(), {}),
+        ("PATCH", path, {"lines": hold_body()["lines"]}, token),
+    ]
+    for method, url, body, headers in bodies:
+        assert (await api.ask(method, url, json=body | {"colour": 1}, headers=headers)).paths == ["colour"]
 
 
 async def test_unknown_fields_are_refused_at_every_depth(api: Api) -> None:

@@ -86,14 +86,15 @@ async def test_latencies_fall_into_cumulative_buckets() -> None:
 async def test_counts_are_flushed_a_second_after_the_first_request_only() -> None:
     metrics = Metrics()
     stats = metrics.route("GET", "/x")
-    assert metrics._flush_due is None
-    metrics.answered(stats, 200, 0.0)
-    due = metrics._flush_due
-    metrics.answered(stats, 200, 0.0)
-    assert due is not None
-    assert metrics._flush_due is due
+    due = [metrics._flush_due]
+    for _ in range(2):
+        metrics.answered(stats, 200, 0.0)
+        due.append(metrics._flush_due)
     metrics.flush()
-    assert metrics._flush_due is None
+    due.append(metrics._flush_due)
+    assert due[0] is None
+    assert due[1] is due[2] is not None
+    assert due[3] is None
 
 
 async def test_other_parts_join_in_before_a_flush(api: Api) -> None:

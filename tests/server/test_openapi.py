@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from server.front_end import PARTS
@@ -41,7 +41,7 @@ GET /docs
 GET /docs/{file}
 """
 REFUSALS = {
-    "POST /api/v1/events/{event_id}/reservations": "sold_out held limit_exceeded sales_closed key_reused invalid",
+    "POST /api/v1/events/{event_id}/reservations": "sold_out held limit_exceeded sales_closed key_reused",
     "PATCH /api/v1/reservations/{reservation_id}": "sold_out held hold_expired wrong_state limit_exceeded",
     "POST /api/v1/reservations/{reservation_id}/confirm": "hold_expired wrong_state not_found unauthorized",
     "POST /api/v1/reservations/{reservation_id}/cancel": "too_late",

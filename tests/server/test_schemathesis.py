@@ -28,7 +28,7 @@ from server.runner import FrontEndRunner
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body
 from tests.server.direct_gateway import DirectGateway, DirectReads
 
-EXAMPLES_MAX = 12
+EXAMPLES_MAX = 8
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
