@@ -27,8 +27,6 @@ NEIGHBOUR_RATE_PER_S = 200.0
 NEIGHBOUR_CONNECTIONS = 16
 NEIGHBOUR_S = 6.0
 SETTLE_S = 2.0
-RETRY_INTERVAL_S = 0.2
-BACK_TIMEOUT_S = 30.0
 
 
 def measure(stack: Stack, reservations: int, show: Callable[[str], None]) -> dict[str, Any]:
@@ -37,7 +35,7 @@ def measure(stack: Stack, reservations: int, show: Callable[[str], None]) -> dic
     show(f"filling an event with {reservations} reservations")
     filled = fill(stack, large, reservations)
     kill(owner_process(stack, POOL_OWNER))
-    hold_until_back(stack, small)
+    api.hold(stack, small)  # tried again until the owner is back
     show("activating it")
     began, activation_s, neighbours = activate_beside_load(stack, large, small)
     before, during = stalls_ms(neighbours.windows, began, activation_s)
@@ -59,18 +57,6 @@ def fill(stack: Stack, event: str, count: int) -> int:
     seconds = count / FILL_RATE_PER_S
     result = run_open_loop(stack.http, path_of(event), FILL_RATE_PER_S, seconds, FILL_CONNECTIONS)
     return result.statuses.get("201", 0)
-
-
-def hold_until_back(stack: Stack, event: str) -> None:
-    deadline = time.monotonic() + BACK_TIMEOUT_S
-    while True:
-        try:
-            api.hold(stack, event)
-            return
-        except api.Refused:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(RETRY_INTERVAL_S)
 
 
 def activate_beside_load(stack: Stack, large: str, small: str) -> tuple[float, float, OpenLoopResult]:

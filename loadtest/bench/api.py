@@ -5,6 +5,8 @@ Blocking and plain: none of it is measured.
 
 import http
 import http.client
+import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -15,6 +17,8 @@ from loadtest.bench.stack import Stack
 from loadtest.peers import wire
 
 REQUEST_TIMEOUT_S = 30.0
+RETRY_FOR_S = 30.0
+RETRY_INTERVAL_S = 0.2
 HOLD_DURATION_S = 86_400
 
 
@@ -27,20 +31,29 @@ class Refused(Exception):
 
 
 def request(stack: Stack, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """POST if there is a body, else GET. Raises `Refused`."""
+    """POST if there is a body, else GET. A 503 is tried again with the same key. Raises `Refused`."""
+    key = {"Idempotency-Key": str(uuid.uuid4())} if body is not None else {}
+    deadline = time.monotonic() + RETRY_FOR_S
+    while True:
+        status, received = once(stack, path, body, {**key, **(headers or {})})
+        if status < http.HTTPStatus.BAD_REQUEST:
+            return msgspec.json.decode(received)
+        if status != http.HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+            raise Refused(status, received)
+        time.sleep(RETRY_INTERVAL_S)
+
+
+def once(stack: Stack, path: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
     address = urlsplit(stack.http)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=REQUEST_TIMEOUT_S)
     try:
         data = None if body is None else msgspec.json.encode(body)
-        sent = {"Content-Type": "application/json", **(headers or {})}
+        sent = {"Content-Type": "application/json", **headers}
         connection.request("GET" if body is None else "POST", f"/api/v1{path}", data, sent)
         reply = connection.getresponse()
-        received = reply.read()
+        return reply.status, reply.read()
     finally:
         connection.close()
-    if reply.status >= http.HTTPStatus.BAD_REQUEST:
-        raise Refused(reply.status, received)
-    return msgspec.json.decode(received)
 
 
 def create_event(

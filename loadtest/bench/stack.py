@@ -29,7 +29,7 @@ __all__ = [
     "temporary_folder",
 ]
 
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 180.0
 PROBE_TIMEOUT_S = 2.0
 
 

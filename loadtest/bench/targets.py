@@ -19,7 +19,7 @@ from loadtest.bench.stack import Stack, free_port, is_ready
 from loadtest.peers import wire
 
 START_TIMEOUT_S = 60.0
-QUOTA = 100_000_000
+QUOTA = 10_000_000
 TICKET_ROWS = 1_500_000
 
 
