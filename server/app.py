@@ -8,6 +8,7 @@ from aiohttp import web
 
 from actors.meter import Meter
 from persistence.store import StoreError
+from server import logs
 from server.access import Access
 from server.composition import opened
 from server.customers import CustomerKeys
@@ -23,6 +24,7 @@ __all__ = ["DISPATCHER", "create_app"]
 
 async def create_app(settings: Settings) -> web.Application:
     """The application one front-end process serves. Its parts are connected already, and close with it."""
+    logs.configure(settings.log_level)
     stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
     try:
         gateway, reads = await stack.enter_async_context(opened(settings, meter))

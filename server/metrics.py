@@ -12,10 +12,12 @@ import asyncio
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from domain.messages import Rejected
 
@@ -130,5 +132,14 @@ class Metrics:
         if values.ValueClass is values.MutexValue:
             return generate_latest(self.registry)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        collector = MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        _forget_the_dead(Path(collector._path))
         return generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """A front end that was killed leaves its gauges behind; its counts stay, as they were true."""
+    for left in folder.glob("gauge_live*_*.db"):
+        pid = int(left.stem.rpartition("_")[2])
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -110,6 +110,7 @@ async def main():
     metrics = Metrics()
     stats = metrics.route("GET", "/x")
     metrics.answered(stats, 200, 0.0)
+    metrics.in_flight = 5
     print(metrics.exposition().decode())
 asyncio.run(main())
 """
@@ -124,6 +125,8 @@ def test_all_front_ends_are_summed_whoever_is_asked(tmp_path: Path) -> None:
         assert (
             f'turnstile_http_requests_total{{method="GET",route="/x",status="200"}} {count}.0' in done.stdout
         )
+        # The ones before are gone, and with them what they had under way.
+        assert "turnstile_http_in_flight 5.0" in done.stdout
 
 
 def _line(log: AccessLog, status: int, headers: dict[str, str] | None = None) -> list[dict[str, object]]:
