@@ -30,7 +30,6 @@ from persistence.append_columns import (
     type_columns,
 )
 from persistence.rows import TERMS_COLUMNS, scope_id
-from persistence.schema import events
 from persistence.store import Append
 
 Statement = tuple[str, list[object]]
@@ -109,8 +108,8 @@ counted AS (
    WHERE t.inventory_id = c.inventory_id AND t.code = c.code
      AND (t.held <> c.held OR t.confirmed <> c.confirmed))"""
 
-_DEFINITION = ("version", "paused", *TERMS_COLUMNS)
-_TYPED = " ".join(f"{name}:{str(events.c[name].type).lower()}" for name in _DEFINITION)
+_DEFINITION = {"version": "integer", "paused": "boolean", **TERMS_COLUMNS}
+_TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
 DEFINED = f"""
 defined AS (
   INSERT INTO events (id, created_ms, {", ".join(_DEFINITION)})

@@ -24,22 +24,23 @@ _line_rows = msgspec.json.Decoder(list[tuple[str, int, int]])
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """Store time, in whole milliseconds."""
 
-TERMS_COLUMNS = (
-    "name",
-    "starts_at_ms",
-    "currency",
-    "ends_at_ms",
-    "venue",
-    "description",
-    "sales_start_ms",
-    "sales_end_ms",
-    "hold_duration_s",
-    "max_per_customer",
-    "cancel_until_ms",
-    "guests",
-    "hold_extensions_max",
-)
-"""The fields of `Terms` that are columns of `events`; `capacity` is one of `inventories`, which checks it."""
+TERMS_COLUMNS = {
+    "name": "text",
+    "starts_at_ms": "bigint",
+    "currency": "text",
+    "ends_at_ms": "bigint",
+    "venue": "text",
+    "description": "text",
+    "sales_start_ms": "bigint",
+    "sales_end_ms": "bigint",
+    "hold_duration_s": "integer",
+    "max_per_customer": "bigint",
+    "cancel_until_ms": "bigint",
+    "guests": "boolean",
+    "hold_extensions_max": "integer",
+}
+"""The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`, which
+checks it. Said again here, because an owner that starts has no second for importing SQLAlchemy's schema."""
 
 
 def scope_id(scope: str) -> str:

@@ -30,6 +30,8 @@ OBJECT_STORE_BYTES = 100_000_000
 CPUS_MIN, CPUS_MAX = 2, 8  # how many actor processes Ray starts at once; owners themselves ask for none
 TOKEN_BYTES = 32
 DEATH_INFO_WAIT_MS = 200
+# Idle worker processes import this at once, so an owner that is made, or made again after a crash, need not.
+PRELOADED_MODULES = "actors.ray_runtime"
 
 # For every process that takes part: the head, the front ends, the actors.
 RAY_EVERYWHERE = {
@@ -86,6 +88,7 @@ class RayHead:
         environment["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] = (
             "0"  # else SIGTERM waits 30 s for owners that never leave
         )
+        environment["RAY_preload_python_modules"] = PRELOADED_MODULES
         environment["RAY_START_HOOK"] = "server.embedded.ray_hook.without_client_server"
         child = await start(
             Program(self.name, self._command(folder), environment, log, death_signal=self.stop_signal)
