@@ -29,6 +29,11 @@ class Spent(msgspec.Struct, frozen=True):
     groups_s: dict[str, float]
     machine_s: float
 
+    def strangers_share(self, seconds: float, cores: int) -> float:
+        """Of the machine's capacity, what none of ours used: other programs, the kernel's own threads."""
+        ours = sum(self.groups_s.values())
+        return max(0.0, self.machine_s - ours) / (seconds * cores)
+
     def per_request_us(self, requests: int) -> dict[str, float]:
         return {group: seconds * 1e6 / max(requests, 1) for group, seconds in self.groups_s.items()}
 

@@ -18,6 +18,7 @@ from loadtest.bench.targets import Started, Target
 from loadtest.peers import wire
 
 GRACE_S = 30
+STRANGERS_MAX_SHARE = 0.10
 FLOOR_REPEATS = 500
 FLOOR_TIMEOUT_S = 120
 WRK_MODE: dict[Scenario, wrk.Mode] = {
@@ -105,6 +106,9 @@ def measured(
     trouble: str,
 ) -> Measured:
     per_request = spent.per_request_us(count)
+    strangers = spent.strangers_share(seconds, os.cpu_count() or 1)
+    if strangers > STRANGERS_MAX_SHARE:
+        trouble = "; ".join(filter(None, [trouble, f"other programs used {strangers:.0%} of the machine"]))
     return Measured(
         case=case,
         rate_per_s=count / seconds,

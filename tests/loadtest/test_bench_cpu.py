@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import time
 
+import pytest
+
 from loadtest.bench import groups
 from loadtest.bench.cpu import Meter, Spent, spent_by_group
 from loadtest.bench.groups import Process, Roots, group_all
@@ -87,6 +89,13 @@ def test_a_process_id_used_again_is_another_process() -> None:
 def test_microseconds_per_request() -> None:
     assert Spent({"owner": 0.5}, 1.0).per_request_us(1000) == {"owner": 500.0}
     assert Spent({"owner": 0.5}, 1.0).per_request_us(0) == {"owner": 500_000.0}
+
+
+def test_what_strangers_used_is_what_the_machine_was_busy_with_and_we_were_not() -> None:
+    assert Spent({"owner": 2.0, "postgres": 1.0}, 4.0).strangers_share(seconds=5.0, cores=2) == pytest.approx(
+        0.1
+    )
+    assert Spent({"owner": 2.0}, 1.9).strangers_share(seconds=5.0, cores=2) == 0.0
 
 
 def spin(seconds: float) -> None:
