@@ -37,6 +37,7 @@ STOP_USERS_WITHIN_S = 40
 """A user may finish the request under way, its retries included; Locust ends it after that."""
 OVERRUN_MAX_S = 120
 LOOK_EVERY_S = 1.0
+LOG_SHOWN_MAX_CHARACTERS = 1_500
 HOLDS_END_MARGIN_S = 5.0
 USERS_MAX = 20_000
 DURATION_MAX_S = 3_600
@@ -133,7 +134,13 @@ def _locust(server: Server, data: Path, options: Options, records: Path, log: Pa
     console.print(tail.line())
     # Locust's own 1 says only that some request failed: the auditor judges that.
     if process.returncode not in (0, 1) or tail.sale is None:
-        raise NoServer(f"Locust ended with {process.returncode}: {log.read_text()[-1500:]}")
+        raise NoServer(f"Locust ended with {process.returncode}: {_reason(log.read_text())}")
+
+
+def _reason(log: str) -> str:
+    """What the locustfile says, or else the end of what Locust does."""
+    said = [line.removeprefix("load: ") for line in log.splitlines() if line.startswith("load: ")]
+    return said[0] if said else log[-LOG_SHOWN_MAX_CHARACTERS:]
 
 
 def command(server: Server, data: Path, options: Options, records: Path) -> list[str]:
@@ -142,7 +149,7 @@ def command(server: Server, data: Path, options: Options, records: Path) -> list
         "-f": LOCUSTFILE,
         "--users": options.users,
         "--spawn-rate": options.spawn_rate,
-        "--run-time": f"{options.duration_s}s",
+        "--duration": options.duration_s,
         "--stop-timeout": STOP_USERS_WITHIN_S,
         "--host": server.http,
         "--data": data,

@@ -19,6 +19,7 @@ import msgspec
 from gevent.event import AsyncResult
 from locust import FastHttpUser, LoadTestShape, events, task
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.behaviours import OnSale, Pause, Person, Script
@@ -28,12 +29,11 @@ from loadtest.record import INTERRUPTED, NO_REPLY, Recorder, now_us
 from loadtest.sale import create_sale
 from loadtest.shapes import SHAPES, opens_after_s
 
-SALE_KNOWN_WITHIN_S = 60.0
+SALE_KNOWN_WITHIN_S = 90.0
 CONNECT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 30.0
 """Longer than any deadline of the server: a reply that has not come by then will not come."""
 WITNESSES = 4
-DEFAULT_LENGTH_S = 60
 SALE_MESSAGE = "sale"
 
 
@@ -69,6 +69,9 @@ def add_options(parser: ArgumentParser, **_: Any) -> None:
     group = parser.add_argument_group("Turnstile's on-sale")
     add = group.add_argument
     add("--data", default=".turnstile", help="data folder of the running server")
+    add(
+        "--duration", type=int, default=60, help="seconds from the sale's creation on; or Locust's --run-time"
+    )
     add("--capacity", type=int, default=5_000, help="tickets on sale")
     add("--hold-duration", type=int, default=15, help="seconds a hold lasts")
     add("--shape", choices=sorted(SHAPES), default="on-sale", help="how many users there are when")
@@ -105,17 +108,20 @@ def begin(environment: Environment, **_: Any) -> None:
     try:
         sale = make_sale(server, options, recorder)
     except NoServer as problem:
-        print(f"load: {problem}", file=sys.stderr)
+        print(f"load: {problem}", file=sys.stderr, flush=True)
         environment.process_exit_code = 2
+        run.known.set_exception(problem)
         gevent.spawn_later(0.1, runner.quit)
         return
+    if environment.shape_class is not None:
+        environment.shape_class.reset_time()  # making the sale took its time
     run.known.set(sale)
     if isinstance(runner, MasterRunner):
         runner.send_message(SALE_MESSAGE, msgspec.to_builtins(sale))
 
 
 def make_sale(server: Server, options: Namespace, recorder: Recorder) -> OnSale:
-    after_s = opens_after_s(options.shape, options.run_time or DEFAULT_LENGTH_S)
+    after_s = opens_after_s(options.shape, options.run_time or options.duration)
     return create_sale(server, options.capacity, after_s, options.hold_duration, recorder)
 
 
@@ -154,7 +160,7 @@ class SaleShape(LoadTestShape):
         options = options_of(self.runner.environment)
         users, rate = options.num_users or 100, options.spawn_rate or 10.0
         at_s = float(self.get_run_time())  # type: ignore[no-untyped-call]
-        return SHAPES[options.shape](at_s, users, rate, options.run_time or DEFAULT_LENGTH_S)
+        return SHAPES[options.shape](at_s, users, rate, options.run_time or options.duration)
 
 
 # --- users ----------------------------------------------------------------------------------------
@@ -169,7 +175,10 @@ class Client(FastHttpUser):
     max_retries = 0
 
     def on_start(self) -> None:
-        sale = run.known.get(timeout=SALE_KNOWN_WITHIN_S)
+        try:
+            sale = run.known.get(timeout=SALE_KNOWN_WITHIN_S)
+        except (NoServer, gevent.Timeout):
+            raise StopUser from None
         assert run.recorder is not None
         name = f"{run.recorder.path.stem}-{next(run.numbers)}"
         self.recorder = run.recorder

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +17,9 @@ from loadtest.exchange import API, ms_of
 from loadtest.record import Recorder, Sale, now_us
 
 REQUEST_TIMEOUT_S = 30.0
+INSIST_S = 60.0
+PAUSE_S = 3.0
+BUSY = 503
 WITNESS_QUOTA = 5
 WITNESS_HOLD_S = 7_200
 """Longer than any run, so that no hold among witnesses runs out."""
@@ -93,14 +98,20 @@ def _type(code: str, quota: int, price: int, **more: int) -> dict[str, Any]:
 
 
 def operator(server: Server, path: str, body: Any = None) -> Any:
-    """One request of the operator's; POST if there is a body."""
+    """One request of the operator's; POST if there is a body. Insists, with one key, while it is busy."""
     headers = {"Authorization": f"Bearer {server.admin_token}", "Content-Type": "application/json"}
+    headers["Idempotency-Key"] = str(uuid.uuid4())
     data = None if body is None else msgspec.json.encode(body)
     request = urllib.request.Request(server.http + path, data, headers)  # noqa: S310 - a checked http URL
-    try:
-        with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_S) as reply:  # noqa: S310
-            return msgspec.json.decode(reply.read())
-    except urllib.error.HTTPError as error:
-        raise NoServer(f"{path} was answered {error.code}: {error.read().decode()[:300]}") from error
-    except OSError as error:
-        raise NoServer(f"{server.http} does not answer: {error}") from error
+    give_up_s = time.monotonic() + INSIST_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_S) as reply:  # noqa: S310
+                return msgspec.json.decode(reply.read())
+        except urllib.error.HTTPError as error:
+            if error.code != BUSY or time.monotonic() > give_up_s:
+                raise NoServer(f"{path} was answered {error.code}: {error.read().decode()[:300]}") from error
+        except OSError as error:
+            if time.monotonic() > give_up_s:
+                raise NoServer(f"{server.http} does not answer: {error}") from error
+        time.sleep(PAUSE_S)
