@@ -82,8 +82,10 @@ class Served:
 
         def found() -> bool:
             assert self.process.poll() is None, self.output.read_text()
-            path = self.data / "endpoints.json"
-            return path.exists() and json.loads(path.read_text())["pids"]["supervisor"] == self.process.pid
+            try:
+                return bool(self.endpoints["pids"]["supervisor"] == self.process.pid)
+            except (OSError, ValueError):  # not yet, or just removed: it is a killed server's
+                return False
 
         until(found, READY_TIMEOUT_S, f"the server is ready; it says:\n{self.output.read_text()}")
         return self.endpoints
