@@ -1,0 +1,1 @@
+"""Rules and replies against a model that is too simple to be wrong, on inputs that Hypothesis makes up."""

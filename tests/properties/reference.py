@@ -1,0 +1,335 @@
+"""The rules of an event once more, small, slow and obvious: a list of reservations, sums made from scratch.
+
+Shares with `domain.event` the messages and nothing else. The property tests compare the two command by
+command; the simulation uses it as the sequential object that a linearizable history has to fit.
+"""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from domain.event_change import flaws
+from domain.event_messages import (
+    CancelReservation,
+    ChangeEvent,
+    ChangeHold,
+    ConfirmReservation,
+    CreateEvent,
+    EventCommand,
+    EventReplies,
+    EventReply,
+    ExpireDue,
+    ExtendHold,
+    Line,
+    Looked,
+    PauseSale,
+    PlaceHold,
+    Reservation,
+    ReservationReply,
+    ResumeSale,
+    Status,
+    Terms,
+    TermsChange,
+    TicketType,
+    TypeCounts,
+    Wanted,
+)
+from domain.messages import Code, Rejected
+
+OfOne = ConfirmReservation | CancelReservation | ChangeHold | ExtendHold
+ENDED = (Status.RELEASED, Status.EXPIRED, Status.CANCELLED)
+
+
+def no(code: Code, **facts: int | str) -> Rejected:
+    return Rejected(code, "", facts)
+
+
+def bare(reply: EventReplies) -> EventReplies:
+    """A reply without the words and the personal data, which are no rule's business."""
+    if isinstance(reply, Rejected):
+        return Rejected(reply.code, "", reply.facts)
+    return replace(reply, contact=b"") if isinstance(reply, ReservationReply) else reply
+
+
+class Reference:
+    """One event. `ask` answers and changes; `expire` ends what is due, which comes before every command."""
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.terms: Terms | None = None
+        self.version = 0
+        self.paused = False
+        self.reservations: tuple[Reservation, ...] = ()
+
+    def copy(self) -> Reference:
+        twin = Reference()
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal states."""
+        return self.terms, self.version, self.paused, frozenset(self.reservations)
+
+    # --- sums ---------------------------------------------------------------------------------------
+
+    def live(self) -> list[Reservation]:
+        return [found for found in self.reservations if found.status not in ENDED]
+
+    def sold(self, code: str, status: Status | None = None, but: str = "") -> int:
+        return sum(
+            line.quantity
+            for found in self.live()
+            if found.id != but and status in (None, found.status)
+            for line in found.lines
+            if line.ticket_type == code
+        )
+
+    def total(self, but: str = "", status: Status | None = None) -> int:
+        return sum(
+            line.quantity
+            for found in self.live()
+            if found.id != but and status in (None, found.status)
+            for line in found.lines
+        )
+
+    def counts(self) -> tuple[TypeCounts, ...]:
+        assert self.terms is not None
+        found = []
+        for kind in self.terms.ticket_types:
+            held, confirmed = self.sold(kind.code, Status.HELD), self.sold(kind.code, Status.CONFIRMED)
+            left = kind.quota - held - confirmed
+            if self.terms.capacity is not None:
+                left = min(left, self.terms.capacity - self.total())
+            found.append(TypeCounts(kind.code, kind.quota, held, confirmed, max(left, 0)))
+        return tuple(found)
+
+    def next_end_ms(self) -> int | None:
+        return min((held.expires_at_ms for held in self.live() if held.status is Status.HELD), default=None)
+
+    # --- what happens -------------------------------------------------------------------------------
+
+    def expire(self, now_ms: int) -> list[str]:
+        """End the holds whose end has come; their ids."""
+        ended = [
+            found.id
+            for found in self.reservations
+            if found.status is Status.HELD and found.expires_at_ms <= now_ms
+        ]
+        for reservation_id in ended:
+            self._set(reservation_id, status=Status.EXPIRED)
+        return ended
+
+    def ask(self, command: EventCommand, now_ms: int) -> EventReplies:
+        if isinstance(command, CreateEvent):
+            return self._create(command)
+        if self.terms is None:
+            return no(Code.NOT_FOUND)
+        match command:
+            case PlaceHold():
+                return self._place(self.terms, command, now_ms)
+            case ExpireDue():
+                return Looked()
+            case PauseSale() | ResumeSale():
+                return self._pause(isinstance(command, PauseSale))
+            case ChangeEvent():
+                return self._change(self.terms, command)
+        return self._of_one(self.terms, command, now_ms)
+
+    def _of_one(self, terms: Terms, command: OfOne, now_ms: int) -> EventReplies:
+        """A command to one reservation that is there already."""
+        found = next((found for found in self.reservations if found.id == command.reservation_id), None)
+        if found is None:
+            return no(Code.NOT_FOUND)
+        match command:
+            case CancelReservation():
+                return self._cancel(terms, found, now_ms)
+            case ConfirmReservation() if found.status is Status.CONFIRMED:
+                return self._show(found)
+        if found.status is Status.EXPIRED:
+            return no(Code.HOLD_EXPIRED)
+        if found.status is not Status.HELD:
+            return no(Code.WRONG_STATE, status=found.status.value)
+        match command:
+            case ConfirmReservation():
+                return self._set(found.id, status=Status.CONFIRMED)
+            case ExtendHold():
+                return self._extend(terms, found, now_ms)
+            case ChangeHold():
+                return self._change_hold(terms, found, command.lines, now_ms)
+        raise AssertionError(command)
+
+    # --- holds --------------------------------------------------------------------------------------
+
+    def _place(self, terms: Terms, command: PlaceHold, now_ms: int) -> EventReplies:
+        if command.guest and not terms.guests:
+            return no(Code.UNAUTHORIZED)
+        refusal = self._refusal(terms, command.lines, command.customer, None, now_ms, opens=True)
+        if refusal is not None:
+            return refusal
+        prices = {kind.code: kind.price for kind in terms.ticket_types}
+        lines = tuple(Line(code, quantity, prices[code]) for code, quantity in command.lines)
+        end_ms = now_ms + terms.hold_duration_s * 1000
+        placed = Reservation(command.reservation_id, Status.HELD, end_ms, lines, command.customer, now_ms)
+        self.reservations += (placed,)
+        return self._show(placed)
+
+    def _change_hold(self, terms: Terms, found: Reservation, wanted: Wanted, now_ms: int) -> EventReplies:
+        mine = {line.ticket_type: line for line in found.lines}
+        grows = any(quantity > _quantity(mine, code) for code, quantity in wanted)
+        refusal = self._refusal(terms, wanted, found.customer, found, now_ms, opens=grows)
+        if refusal is not None:
+            return refusal
+        prices = {kind.code: kind.price for kind in terms.ticket_types}
+        prices |= {code: line.unit_price for code, line in mine.items()}
+        return self._set(found.id, lines=tuple(Line(code, number, prices[code]) for code, number in wanted))
+
+    def _extend(self, terms: Terms, found: Reservation, now_ms: int) -> EventReplies:
+        if found.extensions >= terms.hold_extensions_max:
+            return no(Code.LIMIT_EXCEEDED, limit=terms.hold_extensions_max, requested=found.extensions + 1)
+        end_ms = max(found.expires_at_ms, now_ms + terms.hold_duration_s * 1000)
+        return self._set(found.id, expires_at_ms=end_ms, extensions=found.extensions + 1)
+
+    def _cancel(self, terms: Terms, found: Reservation, now_ms: int) -> EventReplies:
+        if found.status in ENDED:
+            return self._show(found)
+        if found.status is Status.HELD:
+            return self._set(found.id, status=Status.RELEASED)
+        if terms.cancel_until_ms is None or now_ms > terms.cancel_until_ms:
+            return no(Code.TOO_LATE)
+        return self._set(found.id, status=Status.CANCELLED)
+
+    def _refusal(
+        self,
+        terms: Terms,
+        wanted: Wanted,
+        customer: bytes,
+        mine: Reservation | None,
+        now_ms: int,
+        opens: bool,
+    ) -> Rejected | None:
+        end_ms = terms.starts_at_ms if terms.sales_end_ms is None else terms.sales_end_ms
+        if opens and (self.paused or now_ms < (terms.sales_start_ms or 0) or now_ms >= end_ms):
+            return no(Code.SALES_CLOSED)
+        kinds = {kind.code: kind for kind in terms.ticket_types}
+        codes = [code for code, _ in wanted]
+        numbers = [quantity for _, quantity in wanted]
+        if not wanted or not {*codes} <= {*kinds} or len({*codes}) < len(codes) or min(numbers) < 1:
+            return no(Code.INVALID)
+        for code, quantity in wanted:
+            most = kinds[code].max_per_order
+            if most is not None and quantity > most:
+                return no(Code.LIMIT_EXCEEDED, limit=most, requested=quantity)
+        others = [found for found in self.live() if mine is None or found.id != mine.id]
+        if terms.max_per_customer is not None:
+            already = sum(found.quantity for found in others if found.customer == customer)
+            if already + sum(numbers) > terms.max_per_customer:
+                return no(Code.LIMIT_EXCEEDED, limit=terms.max_per_customer, requested=already + sum(numbers))
+        return self._shortage(terms, kinds, wanted, mine, now_ms)
+
+    def _shortage(
+        self,
+        terms: Terms,
+        kinds: dict[str, TicketType],
+        wanted: Wanted,
+        mine: Reservation | None,
+        now_ms: int,
+    ) -> Rejected | None:
+        """What does not fit beside all others is held if it fits beside the confirmed, else sold out."""
+        me = mine.id if mine is not None else ""
+        had = {line.ticket_type: line for line in mine.lines} if mine is not None else {}
+        grown = [(code, quantity) for code, quantity in wanted if quantity > _quantity(had, code)]
+        total = sum(quantity for _, quantity in wanted)
+        in_the_way = {
+            code for code, quantity in grown if self.sold(code, but=me) + quantity > kinds[code].quota
+        }
+        grows = total > (mine.quantity if mine is not None else 0)
+        if terms.capacity is not None and grows and self.total(but=me) + total > terms.capacity:
+            in_the_way = {*kinds}
+            if self.total(me, Status.CONFIRMED) + total > terms.capacity:
+                return no(Code.SOLD_OUT)
+        if any(self.sold(code, Status.CONFIRMED, me) + number > kinds[code].quota for code, number in grown):
+            return no(Code.SOLD_OUT)
+        if not in_the_way:
+            return None
+        end_ms = min(
+            found.expires_at_ms
+            for found in self.live()
+            if found.status is Status.HELD
+            and found.id != me
+            and in_the_way & {line.ticket_type for line in found.lines}
+        )
+        return no(Code.HELD, retry_after_s=max(1, -(-(end_ms - now_ms) // 1000)))
+
+    # --- the event ----------------------------------------------------------------------------------
+
+    def _create(self, command: CreateEvent) -> EventReplies:
+        if self.terms is not None:
+            return no(Code.WRONG_STATE, status="created")
+        if flaws(command.terms):
+            return no(Code.INVALID)
+        self.id, self.terms, self.version = command.id, command.terms, 1
+        return self.describe()
+
+    def _change(self, terms: Terms, command: ChangeEvent) -> EventReplies:
+        if command.if_version not in (None, self.version):
+            return no(Code.STALE, version=self.version)
+        after = _changed(terms, command.change)
+        if after is None or flaws(after):
+            return no(Code.INVALID)
+        quotas = {kind.code: kind.quota for kind in after.ticket_types}
+        for code in [kind.code for kind in terms.ticket_types]:
+            if self.sold(code) > quotas.get(code, 0):
+                return no(Code.QUOTA_BELOW_LIVE, live=self.sold(code))
+        if after.capacity is not None and self.total() > after.capacity:
+            return no(Code.QUOTA_BELOW_LIVE, live=self.total())
+        if after != terms:
+            self.terms, self.version = after, self.version + 1
+        return self.describe()
+
+    def _pause(self, paused: bool) -> EventReplies:
+        if self.paused != paused:
+            self.paused, self.version = paused, self.version + 1
+        return self.describe()
+
+    def describe(self) -> EventReply:
+        assert self.terms is not None
+        return EventReply(self.id, self.terms, self.version, self.paused, self.counts())
+
+    # --- parts --------------------------------------------------------------------------------------
+
+    def _set(self, reservation_id: str, **changes: object) -> ReservationReply:
+        before = next(found for found in self.reservations if found.id == reservation_id)
+        after = replace(before, **changes)
+        self.reservations = tuple(after if found is before else found for found in self.reservations)
+        return self._show(after)
+
+    def _show(self, found: Reservation) -> ReservationReply:
+        assert self.terms is not None
+        return ReservationReply(found, self.terms.currency, b"")
+
+
+def _quantity(lines: dict[str, Line], code: str) -> int:
+    return lines[code].quantity if code in lines else 0
+
+
+def _changed(terms: Terms, change: TermsChange) -> Terms | None:
+    """The terms after a change; None if it contradicts itself."""
+    names = [kind.code for kind in change.ticket_types] + list(change.removed_ticket_types)
+    kinds = {kind.code: kind for kind in terms.ticket_types}
+    if len({*names}) < len(names) or not {*change.removed_ticket_types} <= {*kinds}:
+        return None
+    for code in change.removed_ticket_types:
+        del kinds[code]
+    for wanted in change.ticket_types:
+        given = {f: getattr(wanted, f) for f in wanted.__struct_fields__ if getattr(wanted, f) is not UNSET}
+        if wanted.code not in kinds and not {"name", "quota", "price"} <= {*given}:
+            return None
+        old = kinds.get(wanted.code)
+        kinds[wanted.code] = TicketType(**given) if old is None else replace(old, **given)
+    plain = {
+        name: getattr(change, name)
+        for name in change.__struct_fields__
+        if name not in ("ticket_types", "removed_ticket_types") and getattr(change, name) is not UNSET
+    }
+    return replace(terms, **plain, ticket_types=tuple(kinds.values()))

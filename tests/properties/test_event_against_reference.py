@@ -1,0 +1,279 @@
+"""The event's rules, command by command, against the reference model; and what holds in every state."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import UNSET
+
+from domain.event import State, counts, decide, describe, due, evolve, next_due_ms
+from domain.event_messages import (
+    CancelReservation,
+    ChangeEvent,
+    ChangeHold,
+    ConfirmReservation,
+    CreateEvent,
+    EventCommand,
+    EventFact,
+    EventReplies,
+    ExpireDue,
+    ExtendHold,
+    HoldExpired,
+    PauseSale,
+    PlaceHold,
+    ReservationReply,
+    ResumeSale,
+    Terms,
+    TermsChange,
+    TicketType,
+    TicketTypeChange,
+)
+from tests.properties.reference import Reference, bare
+
+START_MS = 1_000_000
+CODES = st.sampled_from(("std", "vip", "new"))
+LINES = st.lists(st.tuples(CODES, st.integers(0, 4)), max_size=3).map(tuple)
+QUANTITY_OR_NONE = st.none() | st.integers(1, 6)
+BACK = st.integers(1, 5)
+"""Which reservation is meant, counted back from the last; there may be none."""
+
+
+def unset_or(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.just(UNSET) | strategy
+
+
+TERMS = st.builds(
+    Terms,
+    name=st.just("A show"),
+    starts_at_ms=st.just(START_MS + 900_000),
+    currency=st.just("EUR"),
+    ticket_types=st.tuples(
+        st.builds(
+            TicketType,
+            code=st.just("std"),
+            name=st.just("S"),
+            quota=st.integers(1, 8),
+            price=st.integers(0, 3),
+            max_per_order=st.sampled_from((None, None, 2, 4)),
+        ),
+        st.builds(
+            TicketType, code=st.just("vip"), name=st.just("V"), quota=st.integers(1, 3), price=st.just(9)
+        ),
+    ),
+    sales_start_ms=st.sampled_from((None, None, None, START_MS + 2_000)),
+    sales_end_ms=st.sampled_from((None, None, None, START_MS + 90_000)),
+    capacity=st.none() | st.integers(2, 8),
+    hold_duration_s=st.sampled_from((10, 15)),
+    max_per_customer=st.none() | st.integers(2, 8),
+    cancel_until_ms=st.none() | st.just(START_MS + 30_000),
+    guests=st.sampled_from((True, True, False)),
+    hold_extensions_max=st.integers(0, 2),
+)
+TYPE_CHANGES = st.builds(
+    TicketTypeChange,
+    code=CODES,
+    name=unset_or(st.just("N")),
+    quota=unset_or(st.integers(-1, 8)),
+    price=unset_or(st.integers(0, 5)),
+    max_per_order=unset_or(QUANTITY_OR_NONE),
+)
+CHANGES = st.builds(
+    TermsChange,
+    name=unset_or(st.sampled_from(("A show", "Another"))),
+    sales_end_ms=unset_or(st.none() | st.integers(START_MS + 20_000, START_MS + 60_000)),
+    capacity=unset_or(st.none() | st.integers(0, 10)),
+    hold_duration_s=unset_or(st.sampled_from((9, 10, 20))),
+    max_per_customer=unset_or(QUANTITY_OR_NONE),
+    cancel_until_ms=unset_or(st.none() | st.integers(START_MS, START_MS + 60_000)),
+    hold_extensions_max=unset_or(st.integers(0, 3)),
+    ticket_types=st.lists(TYPE_CHANGES, max_size=2).map(tuple),
+    removed_ticket_types=st.lists(CODES, max_size=1).map(tuple),
+)
+
+
+RAISED = (TicketTypeChange("std", quota=6, price=4), TicketTypeChange("vip", quota=2))
+
+
+class EventMachine(RuleBasedStateMachine):
+    """Every command goes to both; `facts` is the journal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State()
+        self.reference = Reference()
+        self.facts: list[EventFact] = []
+        self.now_ms = START_MS
+        self.placed = 0
+
+    @initialize(terms=TERMS)
+    def open(self, terms: Terms) -> None:
+        self.ask(CreateEvent("e1", terms))
+        self.ask(CreateEvent("e2", terms))
+
+    # --- commands -------------------------------------------------------------------------------------
+
+    @rule(lines=LINES, customer=st.sampled_from((b"ada", b"bob")), guest=st.booleans())
+    def place(self, lines: Any, customer: bytes, guest: bool) -> None:
+        self.ask(PlaceHold(f"r{self.placed}", lines, customer, b"{}", guest))
+        self.placed += f"r{self.placed}" in self.state.reservations
+
+    @rule(quantity=st.integers(1, 3), code=st.sampled_from(("std", "vip")))
+    def place_something_likely(self, quantity: int, code: str) -> None:
+        self.place(((code, quantity),), b"ada", False)
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, lines=LINES)
+    def change_hold(self, back: int, lines: Any) -> None:
+        self.ask(ChangeHold(self.meant(back), lines))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK)
+    def extend(self, back: int) -> None:
+        self.ask(ExtendHold(self.meant(back)))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK)
+    def confirm(self, back: int) -> None:
+        self.ask(ConfirmReservation(self.meant(back)))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK)
+    def cancel(self, back: int) -> None:
+        self.ask(CancelReservation(self.meant(back)))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, quantity=st.integers(1, 4), code=st.sampled_from(("std", "vip")))
+    def change_hold_to_something_likely(self, back: int, quantity: int, code: str) -> None:
+        self.ask(ChangeHold(self.meant(back), ((code, quantity),)))
+
+    @rule(change=CHANGES, if_version=st.none() | st.integers(1, 4))
+    def change_event(self, change: TermsChange, if_version: int | None) -> None:
+        self.ask(ChangeEvent(change, if_version))
+
+    @rule(command=st.sampled_from((PauseSale(), ResumeSale(), ResumeSale(), ResumeSale(), ExpireDue())))
+    def say(self, command: EventCommand) -> None:
+        self.ask(command)
+
+    @rule(seed=st.integers(0, 2**32))
+    def a_busy_minute(self, seed: int) -> None:
+        """Many likely commands at once: where Hypothesis alone would seldom get."""
+        rng = Random(seed)
+        self.ask(ResumeSale())
+        for _ in range(40):
+            self.now_ms += rng.choice((0, 0, 0, 1, 700, 4_000))
+            lines = tuple(
+                (code, rng.randint(1, 3)) for code in rng.choice((("std",), ("vip",), ("vip", "std")))
+            )
+            self.ask(
+                rng.choice(self.likely(self.meant(rng.randint(1, 4)), lines, rng.choice((b"ada", b"bob"))))
+            )
+            self.placed += f"r{self.placed}" in self.state.reservations
+            self.the_sums_are_those_of_the_live_reservations()
+            self.what_is_due_next_is_the_first_end_of_a_hold()
+
+    def likely(self, meant: str, lines: Any, customer: bytes) -> list[EventCommand]:
+        return [
+            *[PlaceHold(f"r{self.placed}", lines, customer, b"{}", False)] * 4,
+            *[ChangeHold(meant, lines)] * 3,
+            *[CancelReservation(meant)] * 3,
+            *[ExtendHold(meant)] * 2,
+            ConfirmReservation(meant),
+            ChangeEvent(TermsChange(ticket_types=RAISED, cancel_until_ms=self.now_ms + 5_000)),
+        ]
+
+    @rule(by_ms=st.sampled_from((1, 500, 1_000, 3_000, 9_999, 10_000, 10_001)))
+    def wait(self, by_ms: int) -> None:
+        self.now_ms += by_ms
+
+    @rule(limit=st.integers(1, 3))
+    def expire_a_few_at_a_time(self, limit: int) -> None:
+        ended: set[str] = set()
+        while facts := due(self.state, self.now_ms, limit):
+            assert len(facts) <= limit
+            self.happen(facts)
+            ended |= {fact.reservation_id for fact in facts if isinstance(fact, HoldExpired)}
+        assert ended == set(self.reference.expire(self.now_ms))
+
+    def meant(self, back: int) -> str:
+        return f"r{self.placed - back}"
+
+    # --- one turn of both -----------------------------------------------------------------------------
+
+    def ask(self, command: EventCommand) -> None:
+        command = through_the_wire(command, EventCommand)
+        ended = due(self.state, self.now_ms, 1_000)
+        assert {fact.reservation_id for fact in ended if isinstance(fact, HoldExpired)} == set(
+            self.reference.expire(self.now_ms)
+        )
+        self.happen(ended)
+        reply, facts = decide(self.state, command, self.now_ms)
+        self.happen(list(facts))
+        expected = self.reference.ask(command, self.now_ms)
+        assert bare(through_the_wire(reply, EventReplies)) == bare(expected), command
+        if isinstance(reply, ReservationReply):
+            shown = self.state.reservations.get(reply.reservation.id)
+            assert shown is None or shown == reply.reservation
+
+    def happen(self, facts: list[EventFact]) -> None:
+        for fact in facts:
+            evolve(self.state, through_the_wire(fact, EventFact))
+            self.facts.append(fact)
+
+    # --- what always holds ----------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_oversold_and_nothing_negative(self) -> None:
+        terms = self.state.terms
+        if terms is None:
+            return
+        for count in counts(self.state):
+            assert count.held >= 0
+            assert count.confirmed >= 0
+            assert count.held + count.confirmed <= count.quota
+        assert terms.capacity is None or self.state.live <= terms.capacity
+
+    @invariant()
+    def the_sums_are_those_of_the_live_reservations(self) -> None:
+        if self.state.terms is None:
+            return
+        assert describe(self.state) == self.reference.describe()
+        live = {found.id: found for found in self.reference.live()}
+        assert self.state.reservations == live
+        assert self.state.live == sum(found.quantity for found in live.values())
+        if self.state.customers is not None:
+            totals: dict[bytes, int] = {}
+            for found in live.values():
+                totals[found.customer] = totals.get(found.customer, 0) + found.quantity
+            assert self.state.customers == totals
+
+    @invariant()
+    def what_is_due_next_is_the_first_end_of_a_hold(self) -> None:
+        assert next_due_ms(self.state) == self.reference.next_end_ms()
+
+    @invariant()
+    def folding_the_facts_from_the_first_gives_the_state(self) -> None:
+        if self.state.terms is None or len(self.facts) % 7:
+            return
+        folded = State()
+        for fact in self.facts:
+            evolve(folded, fact)
+        assert describe(folded) == describe(self.state)
+        assert folded.reservations == self.state.reservations
+        assert folded.customers == self.state.customers
+        assert folded.last_fact_ms == self.state.last_fact_ms
+
+
+def through_the_wire(message: Any, kind: Any) -> Any:
+    """Encoded and decoded again; must come out as it went in."""
+    again = msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=kind)
+    assert again == message
+    return again
+
+
+TestEvent = EventMachine.TestCase
+TestEvent.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
