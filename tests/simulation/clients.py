@@ -1,0 +1,185 @@
+"""Those who ask: buyers, who place, change, extend, confirm, cancel and retry; and an operator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from actors.gateway import Key
+from domain.event_messages import (
+    CancelReservation,
+    ChangeEvent,
+    ChangeHold,
+    ConfirmReservation,
+    CreateEvent,
+    EventCommand,
+    EventReplies,
+    ExtendHold,
+    PauseSale,
+    PlaceHold,
+    Reservation,
+    ReservationReply,
+    ResumeSale,
+    Status,
+    TermsChange,
+    TicketTypeChange,
+    Wanted,
+)
+from domain.messages import Code, Rejected
+from tests.simulation.loop import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Front, World
+
+UNCLEAR = (Code.UNAVAILABLE, Code.OVERLOADED)
+CUSTOMERS = (b"ada", b"bob", b"cyd")
+
+
+class Client:
+    """Asks through any gateway; with a key it asks again until it knows."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.name = name
+        self.process = Process(name, world.loop)
+        self.world = world
+        self.rng = world.rng(name)
+
+    def start(self) -> asyncio.Task[None]:
+        return self.process.spawn(self.run())
+
+    async def run(self) -> None:
+        raise NotImplementedError
+
+    async def ask(
+        self, event_id: str, make: Callable[[], EventCommand], tries: int = 4, keyed: bool | None = None
+    ) -> EventReplies | None:
+        """The reply; None where patience or tries ran out first."""
+        rng = self.rng
+        key = self.world.new_key() if (rng.random() < 0.5 if keyed is None else keyed) else None
+        reply = await self._try(event_id, make(), key)
+        for _ in range(tries - 1 if key else 0):
+            if reply is not None and not _unclear(reply) and rng.random() < 0.9:
+                break
+            await asyncio.sleep(rng.uniform(0.02, 1.0))
+            again = Key(key.request_id, b"other") if key and rng.random() < 0.03 else key
+            reply = await self._try(event_id, make(), again)
+        return reply
+
+    async def _try(self, event_id: str, command: EventCommand, key: Key | None) -> EventReplies | None:
+        front = self.rng.choice(self.world.fronts)
+        attempt, task = front.ask(self.name, event_id, command, key)
+        await asyncio.wait((task,), timeout=self.rng.choice((0.3, 2.0, 20.0)))
+        return attempt.reply
+
+
+class Buyer(Client):
+    """Places a few holds, and does with each what people do."""
+
+    async def run(self) -> None:
+        mine: list[tuple[str, Reservation]] = []
+        for _ in range(self.rng.randint(3, 6)):
+            await asyncio.sleep(self.rng.uniform(0.0, 2.0))
+            event_id = self.rng.choice(self.world.event_ids)
+            lines, customer = self._lines(), self.rng.choice(CUSTOMERS)
+            reply = await self.ask(
+                event_id, lambda lines=lines, who=customer: PlaceHold(self.world.new_id(), lines, who, b"{}")
+            )
+            if isinstance(reply, ReservationReply):
+                mine.append((event_id, reply.reservation))
+                await self._after(event_id, reply.reservation)
+            elif mine and self.rng.random() < 0.4:
+                await self._after(*self.rng.choice(mine))
+
+    async def _after(self, event_id: str, held: Reservation) -> None:
+        for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
+            await asyncio.sleep(
+                self.rng.choice((0.0, self.rng.uniform(0.0, 1.0), self.rng.uniform(0.0, 12.0)))
+            )
+            lines = self._lines()
+            command = self.rng.choice(
+                (
+                    ConfirmReservation(held.id),
+                    ConfirmReservation(held.id),
+                    ConfirmReservation(held.id),
+                    CancelReservation(held.id),
+                    ExtendHold(held.id),
+                    ChangeHold(held.id, lines),
+                )
+            )
+            reply = await self.ask(event_id, lambda command=command: command)
+            if isinstance(reply, ReservationReply) and reply.reservation.status is not Status.HELD:
+                continue
+
+    def _lines(self) -> Wanted:
+        kinds = self.rng.choice((("std",), ("std",), ("vip",), ("std", "vip"), ("std", "gone")))
+        return tuple(
+            (code, self.rng.choice((1, 1, 2, 3))) for code in kinds if code != "gone" or self._rarely()
+        )
+
+    def _rarely(self) -> bool:
+        return self.rng.random() < 0.2
+
+
+class Operator(Client):
+    """Opens the events, then changes what is on sale while it sells."""
+
+    async def run(self) -> None:
+        for _ in range(self.rng.randint(0, 5)):
+            await asyncio.sleep(self.rng.uniform(0.1, 4.0))
+            event_id = self.rng.choice(self.world.event_ids)
+            if self.rng.random() < 0.3:
+                await self.ask(event_id, PauseSale)
+                await asyncio.sleep(self.rng.uniform(0.0, 1.0))
+                await self.ask(event_id, ResumeSale, keyed=True)
+            else:
+                change = self._change()
+                await self.ask(event_id, lambda change=change: ChangeEvent(change))
+
+    async def open(self, owner: str) -> str:
+        """Create an event, as often as it takes; its id."""
+        key, terms = self.world.new_key(), self.world.new_terms(self.rng)
+        while True:
+            front = self.rng.choice(self.world.fronts)
+            attempt, task = front.create(self.name, CreateEvent(self.world.new_id(), terms), owner, key)
+            await asyncio.wait((task,), timeout=self.rng.choice((0.3, 20.0)))
+            if attempt.reply is not None and not isinstance(attempt.reply, Rejected):
+                return attempt.reply.id  # type: ignore[union-attr]
+            await asyncio.sleep(self.rng.uniform(0.02, 1.0))
+
+    def _change(self) -> TermsChange:
+        rng = self.rng
+        kind = TicketTypeChange(
+            rng.choice(("std", "vip")),
+            quota=rng.choice((UNSET, 0, 1, 3, 6, 12)),
+            price=rng.choice((UNSET, 10, 20)),
+            max_per_order=rng.choice((UNSET, UNSET, None, 2)),
+        )
+        return TermsChange(
+            ticket_types=(kind,),
+            capacity=rng.choice((UNSET, UNSET, None, 4, 8)),
+            hold_duration_s=rng.choice((UNSET, 10, 12)),
+            max_per_customer=rng.choice((UNSET, UNSET, None, 3)),
+            cancel_until_ms=rng.choice((UNSET, UNSET, None, self.world.true_ms() + 2_000)),
+            sales_end_ms=rng.choice((UNSET, UNSET, UNSET, None, self.world.true_ms() + 4_000)),
+        )
+
+
+def _unclear(reply: EventReplies) -> bool:
+    return isinstance(reply, Rejected) and reply.code in UNCLEAR
+
+
+class Retrier(Client):
+    """After everything: asks again with every key that was used, once."""
+
+    async def run(self) -> None:
+        last = {attempt.key.request_id: attempt for attempt in self.world.history.attempts if attempt.key}
+        for attempt in last.values():
+            front: Front = self.rng.choice(self.world.fronts)
+            if isinstance(attempt.command, CreateEvent):
+                _, task = front.create(self.name, attempt.command, "pool:0", attempt.key)
+            else:
+                _, task = front.ask(self.name, attempt.inventory_id, attempt.command, attempt.key)
+            await asyncio.wait((task,))

@@ -1,0 +1,215 @@
+"""Ray, simulated: owners made by name when they are called, calls that go astray, deaths heard of late.
+
+An incarnation is one process of an owner. A transport keeps the incarnation it found until a call to it
+fails, as a handle does; so with a split brain some gateways go on with the old one while others make a new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from actors.gateway import CallFailed
+from actors.watchdog import Watchdog
+from tests.simulation.loop import Process
+from tests.simulation.store import SimStore
+from tests.simulation.weather import Passage
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+TIDY_S = 1.0
+LEAVE_GRACE_S = 0.2
+
+
+class Incarnation:
+    """An owner in a process of its own, from its start to its end."""
+
+    def __init__(self, world: World, name: str, number: int, start_s: float) -> None:
+        loop = world.loop
+        self.name = name
+        self.number = number
+        self.process = Process(f"{name}#{number}", loop)
+        self.ready_s = loop.now_s + start_s
+        self.calls: dict[asyncio.Future[bytes], None] = {}
+        self._world = world
+        self.session = SimStore(world)
+        self.clock = world.new_clock(self.process)
+        self.owner = world.new_owner(name, self.session, self.clock, self._leave)
+        self.process.later(start_s, self._start)
+
+    def __repr__(self) -> str:
+        return f"{self.name}#{self.number}"
+
+    async def handle(self, payload: bytes) -> bytes:
+        received_s = self._world.loop.now_s
+        answers = await self.owner.handle(payload)
+        self._world.answered(self, received_s, payload, answers)
+        return answers
+
+    async def health(self) -> dict[str, object]:
+        return self.owner.health()
+
+    def _start(self) -> None:
+        self.process.spawn(self.owner.run())
+        self.process.spawn(self._tidy())
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_S)
+            self.owner.tidy()
+
+    def _leave(self) -> None:
+        self._world.note(f"{self} leaves")
+        self.process.later(LEAVE_GRACE_S, self.process.kill)
+
+
+class Cluster:
+    """The living incarnations by name, and the network between them and the gateways."""
+
+    def __init__(self, world: World) -> None:
+        self.names: dict[str, Incarnation] = {}
+        self.born: list[Incarnation] = []
+        self.transports: list[SimTransport] = []
+        self.network = Process("network", world.loop)
+        self._world = world
+        self._rng = world.rng("cluster")
+        self._guard = Process("watchdog", world.loop)
+        self._watchdog = Watchdog(self)
+
+    def find(self, name: str) -> Incarnation:
+        """The incarnation of that name; made if there is none."""
+        found = self.names.get(name)
+        if found is None:
+            number = sum(born.name == name for born in self.born) + 1
+            found = Incarnation(self._world, name, number, self._rng.uniform(0.05, 0.5))
+            found.process.deaths.append(lambda: self._died(found))
+            self.names[name] = found
+            self.born.append(found)
+            self._world.note(f"{found} is born")
+        return found
+
+    def split(self, name: str) -> None:
+        """Cut the incarnation off: the name is free for another one, whoever still reaches the old one may."""
+        self.names.pop(name, None)
+
+    def send(self, incarnation: Incarnation, payload: bytes) -> asyncio.Future[bytes]:
+        passage = self._world.weather.call()
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        wait_s = max(0.0, incarnation.ready_s - self._world.loop.now_s) + passage.to_s
+        incarnation.calls[reply] = None
+        if passage.outcome != "answered":
+            self._world.note(f"call to {incarnation}: {passage.outcome}")
+        match passage.outcome:
+            case "request lost":
+                self._fail(reply, passage.notice_s, "request lost")
+            case "late":
+                self._fail(reply, passage.notice_s, "late")
+                self.network.later(
+                    wait_s + passage.late_s, self._deliver, incarnation, payload, None, passage
+                )
+            case "stuck":
+                self.network.later(wait_s, self._deliver, incarnation, payload, None, passage)
+            case _:
+                self.network.later(wait_s, self._deliver, incarnation, payload, reply, passage)
+        if passage.outcome == "doubled":
+            again_s = wait_s + passage.late_s
+            self.network.later(again_s, self._deliver, incarnation, payload, None, passage)
+        return reply
+
+    def _deliver(
+        self, incarnation: Incarnation, payload: bytes, reply: asyncio.Future[bytes] | None, passage: Passage
+    ) -> None:
+        if not incarnation.process.alive:
+            if reply is not None:
+                self._fail(reply, self._notice_s(), "dead")
+            return
+
+        def answered(task: asyncio.Task[bytes]) -> None:
+            error = task.exception()
+            if error is not None:
+                self._world.wrong.append(f"{incarnation}: a call raised {error!r}")
+            if reply is None:
+                return
+            if error is not None or passage.outcome == "reply lost":
+                self._fail(reply, passage.notice_s, "reply lost")
+            else:
+                self.network.later(passage.back_s, self._succeed, reply, task.result())
+
+        task = incarnation.process.spawn(incarnation.handle(payload))
+        task.add_done_callback(answered, context=self.network.context)
+
+    def _died(self, incarnation: Incarnation) -> None:
+        self._world.note(f"{incarnation} has died")
+        if self.names.get(incarnation.name) is incarnation:
+            del self.names[incarnation.name]
+        for reply in incarnation.calls:
+            self._fail(reply, self._notice_s(), "died")
+
+    def _notice_s(self) -> float:
+        return self._rng.choice((0.02, 0.3, 1.0))
+
+    def _succeed(self, reply: asyncio.Future[Any], answers: object) -> None:
+        if not reply.done():
+            reply.set_result(answers)
+
+    def _fail(self, reply: asyncio.Future[bytes], after_s: float, why: str) -> None:
+        def fail() -> None:
+            if not reply.done():
+                reply.set_exception(CallFailed(why))
+                reply._log_traceback = False
+
+        self.network.later(after_s, fail)
+
+    # --- the watchdog, and what it can reach ----------------------------------------------------------
+
+    async def check(self, name: str) -> None:
+        """Ask the watchdog, from another process."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        task = self._guard.spawn(self._watchdog.check(name))
+        task.add_done_callback(
+            lambda done: self._succeed(answer, done.result()), context=self.network.context
+        )
+        await answer
+
+    async def health(self, owner: str) -> dict[str, object]:
+        incarnation = self.names.get(owner)
+        if incarnation is None:
+            raise LookupError(owner)
+        return dict(await self._in(incarnation.process, incarnation.health()))
+
+    async def end(self, owner: str) -> None:
+        incarnation = self.names.get(owner)
+        if incarnation is not None:
+            self._world.note(f"watchdog ends {incarnation}")
+            incarnation.process.kill()
+
+
+class SimTransport:
+    """A gateway's way into the cluster: `actors.gateway.Transport`."""
+
+    def __init__(self, cluster: Cluster, process: Process) -> None:
+        self.process = process
+        self.handles: dict[str, Incarnation] = {}
+        self._cluster = cluster
+        cluster.transports.append(self)
+
+    async def call(self, owner: str, payload: bytes) -> bytes:
+        incarnation = self.handles.get(owner)
+        if incarnation is None:
+            incarnation = self.handles[owner] = self._cluster.find(owner)
+        reply = self._cluster.send(incarnation, payload)
+        try:
+            return await reply
+        except CallFailed:
+            self.handles.pop(owner, None)
+            raise
+        finally:
+            incarnation.calls.pop(reply, None)
+
+    async def check(self, owner: str) -> None:
+        await self._cluster.check(owner)
+
+    async def owners(self) -> list[dict[str, object]]:
+        return [incarnation.owner.health() for incarnation in self._cluster.names.values()]

@@ -1,0 +1,75 @@
+"""What clients asked and were told, and what owners said: the evidence that the checker goes through."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from actors.gateway import Key
+from domain.event_messages import EventCommand, EventReplies
+from domain.messages import Code, Rejected
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One request of a client at one gateway. A retry is another attempt, with the same key."""
+
+    number: int
+    client: str
+    gateway: str
+    inventory_id: str
+    command: EventCommand
+    key: Key | None
+    scope: str
+    invoked_s: float
+    request_id: bytes = b""
+    answered_s: float | None = None
+    reply: EventReplies | None = None
+    seq: int = 0
+    """The inventory's committed sequence when the reply came."""
+
+    @property
+    def refusal(self) -> Code | None:
+        return self.reply.code if isinstance(self.reply, Rejected) else None
+
+    @property
+    def place(self) -> tuple[str, bytes]:
+        """Where its request id would be recorded."""
+        return self.scope or self.inventory_id, self.request_id
+
+
+ATTEMPT: ContextVar[Attempt | None] = ContextVar("ATTEMPT", default=None)
+"""The attempt that the present task of a gateway carries."""
+
+
+@dataclass(slots=True, eq=False)
+class Answered:
+    """One call as its owner answered it."""
+
+    incarnation: str
+    session: int
+    received_s: float
+    answered_s: float
+    payload: bytes
+    answers: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """A claim that was committed."""
+
+    at_s: float
+    session: int
+    inventory_id: str
+    epoch: int
+
+
+@dataclass
+class History:
+    """All of it, in the order in which it happened."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    recorded_s: dict[tuple[str, bytes], float] = field(default_factory=dict)
+    """When a request's effect was committed."""

@@ -1,0 +1,187 @@
+"""One event loop on which several processes live, in virtual time.
+
+A process is a set of callbacks: everything that descends from its first task, told apart by a context
+variable. Within a process callbacks run in the order asyncio promises; which process runs next is drawn from
+the seed, as on a machine with many cores. Time stands still while anything can run, then jumps to the next
+timer. Killing a process drops its callbacks at whatever await they stand; freezing one keeps them for later,
+as SIGSTOP does. Nothing here touches a socket, a thread or the real clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from asyncio import Handle, TimerHandle
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from random import Random
+from typing import Any
+
+
+class Process:
+    """What lives and dies together. `deaths` are called once, when it is killed."""
+
+    def __init__(self, name: str, loop: VirtualLoop) -> None:
+        self.name = name
+        self.alive = True
+        self.frozen = False
+        self.deaths: list[Callable[[], None]] = []
+        self.fuse = -1
+        """Steps until it is killed; negative: none."""
+        self.ready: deque[Handle] = deque()
+        self._loop = loop
+        self.context = copy_context()
+        self.context.run(PROCESS.set, self)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task of this process, whoever starts it."""
+        return self._loop.create_task(work, context=self.context.copy())
+
+    def later(self, delay_s: float, callback: Callable[..., Any], *args: Any) -> None:
+        """A callback of this process, whoever asks for it."""
+        self._loop.call_at(self._loop.now_s + delay_s, callback, *args, context=self.context)
+
+    def kill(self) -> None:
+        """End it between two of its steps, for good: no `finally` of its own runs any more."""
+        if not self.alive:
+            return
+        self.alive = False
+        self.ready.clear()
+        self._loop.rest(self)
+        for died in self.deaths:
+            died()
+
+    def freeze(self) -> None:
+        self.frozen = True
+        self._loop.rest(self)
+
+    def thaw(self) -> None:
+        self.frozen = False
+        if self.ready:
+            self._loop.wake(self)
+
+
+PROCESS: ContextVar[Process] = ContextVar("PROCESS")
+
+
+STEPS_MAX = 200_000
+"""Some fifty times what a scenario takes."""
+
+
+class Stalled(Exception):
+    """Nothing can run and no timer is set, so whoever waits would wait for ever; or something never rests."""
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """See the module. `steps` counts what has run; `wrong` gathers exceptions that nobody caught."""
+
+    def __init__(self, rng: Random) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.steps = 0
+        self.wrong: list[str] = []
+        self._random = rng.random
+        self._runnable: list[Process] = []
+        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._numbers = 0
+        self._tasks: list[asyncio.Task[Any]] = []
+        """All that ever were: collecting those of a killed process would run their `finally`."""
+        self.main = Process("world", self)
+        self.set_exception_handler(self._note)
+
+    def time(self) -> float:
+        return self.now_s
+
+    def create_task(self, coro, *, name=None, context=None):  # type: ignore[no-untyped-def]
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        self._tasks.append(task)
+        return task
+
+    def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def]
+        handle = Handle(callback, args, self, context)
+        self._enqueue(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon
+
+    def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
+        timer = TimerHandle(when, callback, args, self, context)
+        self._numbers += 1
+        heapq.heappush(self._timers, (when, self._numbers, timer))
+        return timer
+
+    def wake(self, process: Process) -> None:
+        self._runnable.append(process)
+
+    def rest(self, process: Process) -> None:
+        with suppress(ValueError):
+            self._runnable.remove(process)
+
+    def finish(self) -> None:
+        """Let go of every task that is still there, without a word about it."""
+        for task in self._tasks:
+            if not task.done():
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                with suppress(BaseException):
+                    task.get_coro().close()  # type: ignore[union-attr]
+        self._tasks.clear()
+        self._timers.clear()
+        self._runnable.clear()
+        self.close()
+
+    def _enqueue(self, handle: Handle) -> None:
+        process: Process = handle._context.get(PROCESS, self.main)  # type: ignore[attr-defined]
+        if not process.alive:
+            return
+        if not process.ready and not process.frozen:
+            self._runnable.append(process)
+        process.ready.append(handle)
+
+    def _run_once(self) -> None:
+        runnable, random = self._runnable, self._random
+        while not self._stopping:  # type: ignore[attr-defined]
+            if not runnable:
+                self._advance()
+                continue
+            index = int(random() * len(runnable)) if len(runnable) > 1 else 0
+            process = runnable[index]
+            handle = process.ready.popleft()
+            if not process.ready:
+                runnable[index] = runnable[-1]
+                runnable.pop()
+            self.steps += 1
+            if self.steps > STEPS_MAX:
+                raise Stalled(f"{process} goes round in circles at {self.now_s} s")
+            if not handle._cancelled:  # type: ignore[attr-defined]
+                handle._run()
+            process.fuse -= 1
+            if not process.fuse:
+                process.kill()
+
+    def _advance(self) -> None:
+        """To the next timer, and to all that are set for the same instant."""
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:  # type: ignore[attr-defined]
+            heapq.heappop(timers)
+        if not timers:
+            raise Stalled("nothing to wait for")
+        self.now_s = max(self.now_s, timers[0][0])
+        while timers and timers[0][0] <= self.now_s:
+            timer = heapq.heappop(timers)[2]
+            if not timer._cancelled:  # type: ignore[attr-defined]
+                self._enqueue(timer)
+
+    def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        process = PROCESS.get(self.main)
+        self.wrong.append(f"{process}: {context.get('message')}: {context.get('exception')!r}")
+
+    def _process_events(self, _: Any) -> None:
+        """No sockets, no events."""
+
+    def _write_to_self(self) -> None:
+        """No threads, nobody to wake."""

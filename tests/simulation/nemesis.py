@@ -1,0 +1,133 @@
+"""What befalls whole processes, the database and the placement, at times that the seed chooses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from persistence.store import StoreError
+from tests.simulation.loop import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.cluster import Incarnation
+    from tests.simulation.world import World
+
+
+class Nemesis:
+    """One troublemaker for each kind of trouble the scenario has."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rng = world.rng("nemesis")
+        self._process = Process("nemesis", world.loop)
+        self._store = world.new_session()
+
+    def start(self) -> None:
+        kinds: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "kills": self._kill,
+            "frozen": self._freeze,
+            "split brain": self._split,
+            "moves": self._move,
+            "poison": self._poison,
+            "lost timers": self._lose_timer,
+            "outage": self._cut_database,
+            "clocks": self._shift_clock,
+        }
+        for kind, strike in kinds.items():
+            if self._world.weather.has(kind):
+                self._process.spawn(self._again_and_again(kind, strike))
+
+    def stop(self) -> None:
+        """Everything is whole again; what was cut off stays alive, but nobody reaches it any more."""
+        self._process.kill()
+        world = self._world
+        world.weather.calm()
+        world.database.poisoned.clear()
+        for born in world.cluster.born:
+            born.process.fuse = -1
+            born.process.thaw()
+            born.clock.correct()
+        for transport in world.cluster.transports:
+            transport.handles = {
+                name: found
+                for name, found in transport.handles.items()
+                if world.cluster.names.get(name) is found
+            }
+        world.restart_timers()
+
+    async def _again_and_again(self, kind: str, strike: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(self._rng.uniform(0.1, 5.0))
+            self._world.note(f"strikes: {kind}")
+            await strike()
+
+    def _victim(self) -> Incarnation | None:
+        living = [born for born in self._world.cluster.born if born.process.alive]
+        return self._rng.choice(living) if living else None
+
+    async def _kill(self) -> None:
+        """At once, or after some more of its steps: so at any await of a batch."""
+        victim = self._victim()
+        if victim is None:
+            return
+        if self._rng.random() < 0.3:
+            victim.process.kill()
+        else:
+            victim.process.fuse = self._rng.randint(1, 40)
+
+    async def _freeze(self) -> None:
+        victim = self._victim()
+        if victim is None:
+            return
+        victim.process.freeze()
+        await asyncio.sleep(self._rng.choice((0.2, 1.0, 4.0, 8.0)))
+        victim.process.thaw()
+
+    async def _split(self) -> None:
+        """Two incarnations of one name: some gateways go on with the old one."""
+        world = self._world
+        if not world.cluster.names:
+            return
+        name = self._rng.choice(list(world.cluster.names))
+        old = world.cluster.names[name]
+        world.cluster.split(name)
+        for transport in world.cluster.transports:
+            if self._rng.random() < 0.6:
+                transport.handles.pop(name, None)
+        await asyncio.sleep(self._rng.uniform(0.2, 4.0))
+        if self._rng.random() < 0.5:
+            old.process.kill()
+
+    async def _move(self) -> None:
+        event_id = self._rng.choice(self._world.event_ids)
+        owner = self._rng.choice(("pool:0", "pool:1", f"event:{event_id}"))
+        try:
+            await self._store.place(event_id, owner)
+        except StoreError:
+            return
+
+    async def _poison(self) -> None:
+        event_id = self._rng.choice(self._world.event_ids)
+        self._world.database.poisoned.add(event_id)
+        await asyncio.sleep(self._rng.uniform(0.1, 3.0))
+        self._world.database.poisoned.discard(event_id)
+
+    async def _lose_timer(self) -> None:
+        self._rng.choice(self._world.timers).process.kill()
+        await asyncio.sleep(self._rng.uniform(0.5, 6.0))
+        self._world.restart_timers()
+
+    async def _cut_database(self) -> None:
+        self._world.weather.outage = True
+        await asyncio.sleep(self._rng.uniform(0.05, 2.5))
+        self._world.weather.outage = False
+
+    async def _shift_clock(self) -> None:
+        """A clock that is far off, and knows that it may be."""
+        victim = self._victim()
+        if victim is None:
+            return
+        victim.clock.shift(self._rng.choice((-5_000, 5_000)))
+        await asyncio.sleep(self._rng.uniform(0.5, 3.0))
+        victim.clock.correct()

@@ -1,0 +1,315 @@
+"""One scenario: everything that takes part in it, made of a seed, and its course from opening to quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+
+from actors.gateway import CREATIONS, Gateway, GatewayLimits, Key
+from actors.meter import Meter
+from actors.owner import InventoryOwner, OwnerLimits
+from actors.timers import ExpiryTimer
+from domain.event_messages import CreateEvent, EventCommand, EventReplies, Terms, TicketType, TypeCounts
+from persistence.memory import MemoryDatabase
+from persistence.store import Claimed, OwnerStore
+from tests.simulation.clients import Buyer, Operator, Retrier
+from tests.simulation.cluster import Cluster, Incarnation, SimTransport
+from tests.simulation.history import ATTEMPT, Answered, Attempt, Claim, History
+from tests.simulation.loop import Process, VirtualLoop
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.store import SimStore
+from tests.simulation.weather import KINDS, Weather
+
+EPOCH_MS = 1_700_000_000_000
+SKEW_MAX_MS = 200
+"""How far apart the clocks of healthy processes are from store time."""
+COURSE_MAX_S = 60.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the scenario is played with; a test plants a bug by replacing one."""
+
+    database: type[MemoryDatabase] = MemoryDatabase
+    owner: type[InventoryOwner] = InventoryOwner
+
+
+class SimClock:
+    """Store time as one process knows it: some way off, never falling."""
+
+    def __init__(self, world: World, offset_ms: int) -> None:
+        self._world = world
+        self._offset_ms = offset_ms
+        self._shift_ms = 0
+        self._last_ms = 0
+
+    @property
+    def trusted(self) -> bool:
+        return not self._shift_ms
+
+    def now_ms(self) -> int:
+        self._last_ms = max(self._last_ms, self._world.true_ms() + self._offset_ms + self._shift_ms)
+        return self._last_ms
+
+    def shift(self, by_ms: int) -> None:
+        self._shift_ms = by_ms
+
+    def correct(self) -> None:
+        """Anchored anew; an actor whose clock ran ahead has ended meanwhile in truth, here it may fall."""
+        self._shift_ms = self._last_ms = 0
+
+
+class Quiet:
+    """A publisher that nobody reads."""
+
+    def changed(self, event_id: str, sequence: int, at_ms: int, ticket_types: tuple[TypeCounts, ...]) -> None:
+        """Nothing."""
+
+
+class SimGateway(Gateway):
+    """Request ids from a count, and known to whoever asks."""
+
+    def number(self, number: int) -> None:
+        self._prefix = number.to_bytes(8)
+        self._count = 0
+
+    def _request_id(self) -> bytes:
+        self._count += 1
+        return self._prefix + self._count.to_bytes(8)
+
+    def _envelope(self, *parts):  # type: ignore[no-untyped-def]
+        ask = super()._envelope(*parts)
+        attempt = ATTEMPT.get()
+        if attempt is not None:
+            attempt.request_id = ask.request_id
+        return ask
+
+
+class Front:
+    """A front end's process: a gateway, and the handlers that wait for it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.process = Process(f"front{number}", world.loop)
+        self._world = world
+        clock = world.new_clock(self.process)
+        transport = SimTransport(world.cluster, self.process)
+        self.gateway = SimGateway(transport, world.new_session(), clock, world.gateway_limits, Meter())
+        self.gateway.number(number)
+
+    def ask(
+        self, client: str, event_id: str, command: EventCommand, key: Key | None
+    ) -> tuple[Attempt, asyncio.Task[None]]:
+        attempt = self._attempt(client, event_id, command, key, "")
+        return attempt, self.process.spawn(
+            self._carry(attempt, lambda: self.gateway.ask(event_id, command, key))
+        )
+
+    def create(
+        self, client: str, command: CreateEvent, owner: str, key: Key | None
+    ) -> tuple[Attempt, asyncio.Task[None]]:
+        attempt = self._attempt(client, command.id, command, key, CREATIONS)
+        return attempt, self.process.spawn(
+            self._carry(attempt, lambda: self.gateway.create(command, owner, key))
+        )
+
+    def _attempt(
+        self, client: str, event_id: str, command: EventCommand, key: Key | None, scope: str
+    ) -> Attempt:
+        attempts, now_s = self._world.history.attempts, self._world.loop.now_s
+        attempt = Attempt(len(attempts), client, self.process.name, event_id, command, key, scope, now_s)
+        attempts.append(attempt)
+        return attempt
+
+    async def _carry(self, attempt: Attempt, ask: Callable[[], object]) -> None:
+        ATTEMPT.set(attempt)
+        reply: EventReplies = await ask()  # type: ignore[misc]
+        self._world.told(attempt, reply)
+
+
+class SimTimer:
+    """An expiry timer's process, with a gateway of its own."""
+
+    def __init__(self, world: World, part: int, parts: int, number: int) -> None:
+        self.process = Process(f"timer{part}", world.loop)
+        session, clock, meter = world.new_session(), world.new_clock(self.process), Meter()
+        gateway = SimGateway(
+            SimTransport(world.cluster, self.process), session, clock, world.gateway_limits, meter
+        )
+        gateway.number(number)
+        self.process.spawn(ExpiryTimer(part, parts, session, gateway, clock, meter).run())
+
+
+class World:
+    """See the module. `play` runs it; what is left to look at are `history`, `database` and `wrong`."""
+
+    def __init__(self, seed: int, parts: Parts | None = None) -> None:
+        self.seed = seed
+        self.parts = parts or Parts()
+        self.loop = VirtualLoop(self.rng("loop"))
+        self.trace: list[tuple[float, str]] = []
+        self.wrong: list[str] = []
+        self.history = History()
+        self.calm_s = 0.0
+        rng = self.rng("scenario")
+        kinds = (
+            frozenset(kind for kind in KINDS if rng.random() < 0.25) if rng.random() < 0.92 else frozenset()
+        )
+        self.weather = Weather(self.rng("weather"), kinds)
+        self.far_end = Process("database", self.loop)
+        self.database = self.parts.database(self.true_ms)
+        self._ids = self.rng("ids")
+        self._clocks = self.rng("clocks")
+        self._draw_limits(rng)
+        self._sessions: dict[SimStore, int] = {}
+        self.cluster = Cluster(self)
+        self.fronts = [Front(self, number) for number in range(1, rng.choice((2, 3)) + 1)]
+        self.event_ids: list[str] = []
+        self.timers: list[SimTimer] = []
+        self._timers_made = 100
+        self._timer_parts = rng.choice((1, 2))
+        self._buyers = rng.randint(2, 5)
+        self._owners = rng.choice((("pool:0",), ("pool:0", "pool:0"), ("pool:0", "pool:0", "pool:1")))
+
+    def _draw_limits(self, rng: Random) -> None:
+        crowded, drowsy = self.weather.has("crowded"), self.weather.has("drowsy")
+        self.owner_limits = OwnerLimits(
+            mailbox_max_commands=rng.choice((2, 4)) if crowded else 1_000,
+            batch_max_commands=rng.choice((2, 8, 1_024)),
+            expiries_max_per_append=rng.choice((1, 2, 5_000)),
+            page_max_reservations=rng.choice((1, 500)),
+            passivate_after_s=1.5 if drowsy else 300.0,
+            set_aside_s=3.0,
+        )
+        self.gateway_limits = GatewayLimits(
+            request_deadline_ms=rng.choice((800, 2_500, 5_000)),
+            ask_timeout_ms=rng.choice((400, 2_000)),
+            outbox_max_commands=rng.choice((2, 4)) if crowded else 1_000,
+            outbox_max_calls=rng.choice((1, 1, 2)),
+            batch_max_commands=rng.choice((1, 4, 1_024)),
+        )
+
+    # --- what the parts are made with -----------------------------------------------------------------
+
+    def rng(self, what: str) -> Random:
+        return Random(f"{self.seed}/{what}")
+
+    def true_ms(self) -> int:
+        return EPOCH_MS + int(self.loop.now_s * 1000)
+
+    def new_clock(self, process: Process) -> SimClock:
+        most = SKEW_MAX_MS if "clocks" in self.weather.kinds else 0
+        return SimClock(self, self._clocks.randint(-most, most))
+
+    def new_session(self) -> SimStore:
+        return SimStore(self)
+
+    def new_owner(
+        self, name: str, session: OwnerStore, clock: SimClock, leave: Callable[[], None]
+    ) -> InventoryOwner:
+        return self.parts.owner(name, session, clock, Quiet(), Meter(), leave, self.owner_limits)
+
+    def new_id(self) -> str:
+        return f"{self._ids.getrandbits(128):032x}"
+
+    def new_key(self) -> Key:
+        return Key(self._ids.randbytes(16), b"body")
+
+    def new_terms(self, rng: Random) -> Terms:
+        return Terms(
+            name="A show",
+            starts_at_ms=EPOCH_MS + 3_600_000,
+            currency="EUR",
+            ticket_types=(
+                TicketType("std", "Standard", rng.choice((2, 4, 10)), 10, rng.choice((None, 2))),
+                TicketType("vip", "Premium", rng.choice((1, 2)), 30),
+            ),
+            sales_end_ms=rng.choice((None, None, EPOCH_MS + 8_000)),
+            capacity=rng.choice((None, None, 4)),
+            hold_duration_s=rng.choice((10, 10, 13)),
+            max_per_customer=rng.choice((None, None, 3)),
+            cancel_until_ms=rng.choice((None, EPOCH_MS + 9_000, EPOCH_MS + 3_600_000)),
+            hold_extensions_max=rng.choice((0, 1, 3)),
+        )
+
+    # --- evidence -------------------------------------------------------------------------------------
+
+    def note(self, what: str) -> None:
+        self.trace.append((self.loop.now_s, what))
+
+    def told(self, attempt: Attempt, reply: EventReplies) -> None:
+        row = self.database.inventory(getattr(reply, "id", attempt.inventory_id))
+        attempt.reply, attempt.answered_s, attempt.seq = reply, self.loop.now_s, row.seq if row else 0
+        self.note(f"{attempt.number} {attempt.client} told {reply}")
+
+    def answered(self, incarnation: Incarnation, received_s: float, payload: bytes, answers: bytes) -> None:
+        session = self._sessions.setdefault(incarnation.session, len(self._sessions))
+        self.history.answered.append(
+            Answered(str(incarnation), session, received_s, self.loop.now_s, payload, answers)
+        )
+
+    def claimed(self, session: SimStore, claimed: object) -> None:
+        if isinstance(claimed, Claimed):
+            number = self._sessions.setdefault(session, len(self._sessions))
+            self.history.claims.append(Claim(self.loop.now_s, number, claimed.inventory_id, claimed.epoch))
+
+    def trace_hash(self) -> str:
+        """Of all that happened, to compare two runs of one seed."""
+        digest = hashlib.sha256(repr(self.trace).encode())
+        for event_id in self.event_ids:
+            digest.update(repr(self.database.journal(event_id)).encode())
+        return digest.hexdigest()
+
+    # --- its course -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def play(self) -> Iterator[World]:
+        """Run it to its end; the loop is let go afterwards."""
+        try:
+            self.loop.run_until_complete(self.loop.main.spawn(self._course()))
+            self.wrong += self.loop.wrong
+            yield self
+        finally:
+            self.loop.finish()
+
+    async def _course(self) -> None:
+        nemesis = Nemesis(self)
+        operator = Operator(self, "operator")
+        self.restart_timers()
+        for owner in self._owners:
+            opening = operator.process.spawn(operator.open(owner))
+            await asyncio.wait((opening,))
+            self.event_ids.append(opening.result())
+        nemesis.start()
+        clients = [operator.start(), *(Buyer(self, f"buyer{n}").start() for n in range(self._buyers))]
+        await asyncio.wait(clients, timeout=COURSE_MAX_S)
+        nemesis.stop()
+        self.calm_s = self.loop.now_s
+        self.note("calm")
+        await asyncio.wait(clients)
+        await asyncio.sleep(self._settled_s())
+        await asyncio.wait((Retrier(self, "retrier").start(),))
+
+    def _settled_s(self) -> float:
+        """How long it takes from now on until nothing is held any more."""
+        holds = [
+            stored.reservation.expires_at_ms
+            for event_id in self.event_ids
+            for stored in self.database.tables.live(event_id, None, 10_000)
+            if stored.reservation.status.value == "held"
+        ]
+        last_ms = max(holds, default=self.true_ms())
+        return max(0.0, (last_ms - self.true_ms()) / 1000) + self.owner_limits.set_aside_s + 8.0
+
+    def restart_timers(self) -> None:
+        """Those that are not alive."""
+        living = {timer.process.name: timer for timer in self.timers if timer.process.alive}
+        self.timers = []
+        for part in range(self._timer_parts):
+            self._timers_made += 1
+            self.timers.append(
+                living.get(f"timer{part}") or SimTimer(self, part, self._timer_parts, self._timers_made)
+            )
