@@ -11,19 +11,16 @@ import re
 from functools import lru_cache
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_RANDOM_BITS_HIGH = 12
-_RANDOM_BITS_LOW = 62
-_VERSION_7 = 0x7 << 76
-_VARIANT_RFC = 0x2 << 62
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The two bits 10 of RFC 9562's variant, before two random ones."""
 EVENT_IDS_KEPT_MAX = 4096
 
 
 def uuid7(now_ms: int) -> str:
     """48 bits of time, then 74 random ones. Unique is what they have to be, not unguessable: an id opens
     nothing. (`random` seeds itself from the system, and again after a fork.)"""
-    high = random.getrandbits(_RANDOM_BITS_HIGH) << 64
-    low = random.getrandbits(_RANDOM_BITS_LOW)
-    return _spelled(f"{now_ms << 80 | _VERSION_7 | high | _VARIANT_RFC | low:032x}")
+    digits = f"{now_ms << 80 | random.getrandbits(80):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-7{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def parse_id(text: str) -> str | None:

@@ -50,8 +50,9 @@ BODY = (
     '"customer":{"name":"Ada Lovelace","email":"buyer-000001@example.org"}}'
 )
 SOLD_OUT = Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
-VARIANTS = ("echo", "place", "place with key", "sold out", "place, aiohttp's router")
-START_TIMEOUT_S = 10.0
+VARIANTS = ("echo", "echo, aiohttp's router", "place", "place with key", "sold out", "place, aiohttp's router")
+ECHOES = {"echo": ["loadtest.peers.echo"], "echo, aiohttp's router": ["loadtest.peers.echo_app"]}
+START_TIMEOUT_S = 30.0
 
 
 class InstantGateway(Gateway):
@@ -100,7 +101,7 @@ class Measured:
 def measure(variant: str, connections: int, seconds: int, folder: Path) -> Measured:
     """Start the variant in a process of its own, load it, end it."""
     port = _free_port()
-    module = ["loadtest.peers.echo"] if variant == "echo" else [__spec__.name, "--serve", variant]
+    module = ECHOES.get(variant) or [__spec__.name, "--serve", variant]
     process = subprocess.Popen(
         [sys.executable, "-m", *module, "--port", str(port)], stderr=subprocess.DEVNULL
     )
