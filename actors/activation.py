@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from actors.mailbox import Letter, Mailbox
-from actors.meter import Clock
+from actors.meter import Clock, Meter
 from actors.turn import Held
 from actors.wire import MOVED, OVERLOADED, UNAVAILABLE
 from domain.messages import Code, Rejected
@@ -34,6 +35,7 @@ class Activations:
         name: str,
         store: OwnerStore,
         clock: Clock,
+        meter: Meter,
         limits: OwnerLimits,
         mailbox: Mailbox,
         held: dict[str, Held],
@@ -42,6 +44,7 @@ class Activations:
         self._name = name
         self._store = store
         self._clock = clock
+        self._meter = meter
         self._limits = limits
         self._mailbox = mailbox
         self._held = held
@@ -101,6 +104,7 @@ class Activations:
             self._set_aside_until_ms[inventory_id] = self._clock.now_ms() + int(
                 self._limits.set_aside_s * 1000
             )
+            self._meter.count("set_aside")
             log.error("inventory set aside", extra={"inventory": inventory_id, "owner": self._name})
             for letter in self._take(inventory_id):
                 letter.answer(UNAVAILABLE)
@@ -141,6 +145,7 @@ class Activations:
     async def _claim_and_load(self, inventory_id: str) -> None:
         if not self._clock.trusted:
             raise StoreError("this process's clock is off by more than clock_skew_max_ms")
+        started = time.perf_counter()
         claimed = await self._store.claim(inventory_id, self._name, self._epochs.get(inventory_id))
         match claimed:
             case Elsewhere(owner=None):
@@ -155,6 +160,8 @@ class Activations:
                 held = Held(claimed)
                 self._epochs[inventory_id] = held.epoch
                 await self._load(held)
+                self._meter.count("activations")
+                self._meter.observe("activation_ms", (time.perf_counter() - started) * 1000)
                 held.used_ms = self._clock.now_ms()
                 self._held[inventory_id] = held
                 self._mailbox.put_back(self._take(inventory_id))

@@ -245,6 +245,7 @@ class Gateway:
         while deadlines and (deadlines[0].future.done() or deadlines[0].ask.deadline_ms <= before_ms):
             deadlines.popleft().give_up()
         self._sweep = None
+        self.meter.show("gateway_waiting_commands", sum(outbox.depth for outbox in self._outboxes.values()))
         if deadlines:
             self._sweep_later()
 
@@ -259,6 +260,11 @@ class Outbox:
         self._waiting: deque[Pending] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._broken = False
+
+    @property
+    def depth(self) -> int:
+        """Commands that wait for a call."""
+        return len(self._waiting)
 
     def put(self, pending: Pending) -> bool:
         """False: no room."""

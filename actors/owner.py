@@ -79,7 +79,9 @@ class InventoryOwner:
         self._leave_process = leave
         self._mailbox = Mailbox(limits.mailbox_max_commands)
         self._held: dict[str, Held] = {}
-        self._activations = Activations(name, store, clock, limits, self._mailbox, self._held, self.leave)
+        self._activations = Activations(
+            name, store, clock, meter, limits, self._mailbox, self._held, self.leave
+        )
         self._working = False
         self._done_commands = 0
         self._used_s = time.monotonic()

@@ -25,7 +25,9 @@ from actors.watchdog import Watchdog
 from persistence.availability import Publisher
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
+from persistence.maintenance import Maintenance
 from persistence.postgres import PostgresOwnerStore
+from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
 WATCHDOG = "watchdog"
@@ -33,6 +35,7 @@ OWNER_PREFIXES = ("event:", "pool:")
 CALLS_MAX_PER_ACTOR = 1_000
 HEALTH_TIMEOUT_S = 1.0
 FLUSH_S = 1.0
+JOURNAL_SIZE_EVERY_S = 60.0
 TIDY_MIN_S = 1.0
 LEAVE_GRACE_S = 0.2
 """Between an owner's last answer and its end, so that Ray has sent the answer."""
@@ -151,12 +154,17 @@ class TimerActor:
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
         timer = ExpiryTimer(self._part, deployment.timers, directory, gateway, clock, meter)
         self._tasks = [
-            asyncio.create_task(self._run(clock, timer)),
+            asyncio.create_task(self._run(clock, timer, meter)),
             asyncio.create_task(_flush(meter, {"owner": repr(self)})),
         ]
 
-    async def _run(self, clock: StoreClock, timer: ExpiryTimer) -> None:
+    async def _run(self, clock: StoreClock, timer: ExpiryTimer, meter: Meter) -> None:
         await clock.start()
+        if self._part == 0:
+            # One process does the housekeeping; which one makes no difference.
+            maintenance = Maintenance(self._deployment.database_url)
+            self._tasks.append(asyncio.create_task(maintenance.run(clock.now_ms)))
+            self._tasks.append(asyncio.create_task(_show_journal(maintenance, meter)))
         await timer.run()
 
 
@@ -298,6 +306,17 @@ class RayTransport:
 # --- figures --------------------------------------------------------------------------------------
 
 _HISTOGRAM_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
+
+
+async def _show_journal(maintenance: Maintenance, meter: Meter) -> None:
+    """How large the journal is, part by part."""
+    while True:
+        try:
+            for partition in await maintenance.partitions():
+                meter.show("journal_bytes", partition.size_bytes, (("partition", partition.name),))
+        except StoreError as error:
+            log.warning("the journal's size cannot be had", extra={"error": repr(error)})
+        await asyncio.sleep(JOURNAL_SIZE_EVERY_S)
 
 
 async def _flush(meter: Meter, tags: dict[str, str]) -> None:

@@ -6,7 +6,9 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -111,6 +113,32 @@ def status(
 
 
 @cli.command()
+def journal(
+    before: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Export the days before this one (UTC).")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the files, one gzipped JSON Lines a day.")
+    ] = None,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Drop each day once its file is safely written.")
+    ] = False,
+) -> None:
+    """Show how large the journal is; with --before and --to, export old days, and drop them if told to."""
+    from server.journal import export_journal, show_journal
+
+    if (before is None) != (to is None):
+        raise typer.BadParameter("--before and --to go together")
+    if drop and before is None:
+        raise typer.BadParameter("--drop goes with --before and --to")
+    url = _database_url(load_settings())
+    if before is None or to is None:
+        asyncio.run(show_journal(url, Console()))
+    else:
+        asyncio.run(export_journal(url, before.date(), to, drop, Console()))
+
+
+@cli.command()
 def settings() -> None:
     """Print every setting with its default, as a .env file."""
     print(env_example(), end="")
@@ -121,9 +149,7 @@ def _database_url(settings: Settings) -> str:
         return settings.database_url.get_secret_value()
     endpoints = read_endpoints(settings.data)
     if endpoints is None:
-        raise StartFailure(
-            "nothing to migrate: give DATABASE_URL, or start the server (it migrates by itself)"
-        )
+        raise StartFailure("no database: give DATABASE_URL, or start the server on this TURNSTILE_DATA")
     return str(endpoints["database_url"])
 
 
