@@ -36,7 +36,7 @@ LIVE = f"""
 SELECT {_STORED} FROM reservations
  WHERE (inventory_id, live, id) > ($1, true, coalesce($2::uuid, '00000000-0000-0000-0000-000000000000'))
    AND (inventory_id, live, id) < ($1, true, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
- ORDER BY inventory_id, live, id LIMIT $3"""
+ ORDER BY reservations.inventory_id, reservations.live, reservations.id LIMIT $3"""
 """Compared and ordered as one key, so that no plan walks through all reservations by id instead."""
 
 ENDED = f"SELECT {_STORED} FROM reservations WHERE id = ANY ($2::uuid[]) AND inventory_id = $1"

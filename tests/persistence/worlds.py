@@ -22,7 +22,7 @@ from persistence.store import Append, Directory, OutcomeUnknown, OwnerStore
 from tests.persistence.sales import NOW_MS
 from tests.tools.tcp_proxy import TcpProxy, tcp_proxy
 
-IMPATIENT = Limits(command_timeout_s=0.4, connect_timeout_s=2.0, close_timeout_s=0.4)
+IMPATIENT = Limits(command_timeout_s=1.5, connect_timeout_s=10.0, close_timeout_s=0.4)
 GONE_TIMEOUT_S = 10.0
 GoOn = Callable[[], Awaitable[None]]
 _numbers = itertools.count(1)

@@ -72,10 +72,9 @@ class TcpProxy:
 
     async def close(self) -> None:
         self.thaw()
-        self.cut()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            self.cut()
+            await asyncio.wait(self._tasks, timeout=0.05)
 
 
 @asynccontextmanager

@@ -1,0 +1,171 @@
+"""What the migrations make is what the metadata says, and the hot statements find their rows by full keys."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from domain.event_messages import ConfirmReservation, Status
+from persistence.append import append_statement
+from persistence.connection import Limits
+from persistence.migrate import migrate
+from persistence.postgres import LIVE
+from persistence.queries import EVENTS, RESERVATIONS
+from persistence.schema import JOURNAL_DEFAULT_PARTITION, metadata
+from tests.persistence.sales import Sale, new_id, place
+from tests.persistence.worlds import PostgresWorld
+
+DESCRIBED = {
+    "columns": """
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
+         ORDER BY 1, 2""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+         WHERE connamespace = 'public'::regnamespace AND contype <> 'n' ORDER BY 1, 2""",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+    "relations": """
+        SELECT relname, relkind::text, relpersistence::text, reloptions, pg_get_partkeydef(oid),
+               pg_get_expr(relpartbound, oid)
+          FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1""",
+}
+
+
+async def described(url: str) -> dict[str, list[str]]:
+    connection = await asyncpg.connect(url)
+    try:
+        found = {name: await connection.fetch(sql) for name, sql in DESCRIBED.items()}
+    finally:
+        await connection.close()
+    ours = {name: [str(tuple(row)) for row in rows] for name, rows in found.items()}
+    return {
+        name: [row for row in rows if "alembic" not in row and not re.search(r"journal_\d{8}", row)]
+        for name, rows in ours.items()
+    }
+
+
+async def test_the_migrated_schema_is_the_metadata(empty_url: str, postgres_url: str) -> None:
+    engine = create_async_engine(make_url(empty_url).set(drivername="postgresql+asyncpg"))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+        await connection.execute(JOURNAL_DEFAULT_PARTITION)
+    await engine.dispose()
+    of_metadata, migrated = await described(empty_url), await described(postgres_url)
+    assert of_metadata == migrated
+    assert sum(map(len, migrated.values())) > 80
+
+
+async def test_several_may_migrate_at_once_and_again(empty_url: str) -> None:
+    await asyncio.gather(*(migrate(empty_url) for _ in range(3)))
+    before = await described(empty_url)
+    await migrate(empty_url)
+    assert await described(empty_url) == before
+
+
+async def test_each_database_has_keys_of_its_own(empty_url: str, postgres_url: str) -> None:
+    await migrate(empty_url)
+    keys = []
+    for url in (empty_url, postgres_url):
+        connection = await asyncpg.connect(url)
+        keys.append(dict(await connection.fetch("SELECT name, value FROM secrets")))
+        await connection.close()
+    assert {name: len(value) for name, value in keys[0].items()} == {
+        "reservation_token": 32,
+        "customer_key": 32,
+        "database_id": 16,
+    }
+    assert not set(keys[0].values()) & set(keys[1].values())
+
+
+async def test_migrating_runs_as_a_program_with_the_address_on_its_input(empty_url: str) -> None:
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "persistence.migrate", stdin=asyncio.subprocess.PIPE
+    )
+    await program.communicate(empty_url.encode() + b"\n")
+    assert program.returncode == 0
+    assert "inventories_due" in str(await described(empty_url))
+
+
+# --- plans ----------------------------------------------------------------------------------------
+
+
+async def plan_of(connection: Any, sql: str, values: Sequence[object]) -> str:
+    """The plan that is made without knowing the values, as it is kept by a connection that prepared it."""
+    kinds = dict(re.findall(r"\$(\d+)::([a-z]+(?:\[\])?)", sql, flags=re.IGNORECASE))
+    declared = ", ".join(kinds.get(str(n), "unknown") for n in range(1, len(values) + 1))
+    await connection.execute("DEALLOCATE ALL")
+    await connection.execute(f"PREPARE statement({declared}) AS {sql}")
+    nothing = ", ".join("NULL" for _ in values)
+    rows = await connection.fetch(f"EXPLAIN (GENERIC_PLAN) EXECUTE statement({nothing})")
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.fixture
+async def planner(database_url: str) -> Any:
+    """A connection as an owner opens it, to a database without a row: plans are made early, and kept."""
+    connection = await asyncpg.connect(database_url, server_settings=Limits().server_settings("plans"))
+    yield connection
+    await connection.close()
+
+
+async def test_an_append_finds_every_row_by_its_whole_key(planner: Any, postgres: PostgresWorld) -> None:
+    store = postgres.store()
+    sales = [await Sale.opened(store) for _ in range(2)]
+    holds = [place() for _ in sales]
+    for sale, hold in zip(sales, holds, strict=True):
+        await sale.append(store, sale.decided(hold))
+    confirm = [
+        sale.decided(ConfirmReservation(hold.reservation_id), place())
+        for sale, hold in zip(sales, holds, strict=True)
+    ]
+    sql, columns = append_statement(confirm, [Sale(new_id()).decided()])
+    plan = await plan_of(planner, sql, columns)
+    assert "Index Cond: (id = e.id)" in plan
+    assert "Index Cond: (id = c_1.id)" in plan or "Index Cond: (id = c.id)" in plan
+    assert re.search(r"Index Cond: \(\(inventory_id = c\w*\.inventory_id\) AND \(code = c\w*\.code\)\)", plan)
+    assert "Index Cond: (id = a.id)" in plan
+    assert "Seq Scan" not in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.parametrize("status", [None, Status.HELD, Status.EXPIRED])
+async def test_reservations_are_listed_along_their_inventorys_index(
+    planner: Any, status: Status | None
+) -> None:
+    await filled(planner)
+    query = RESERVATIONS[status]
+    given = {"event_id": None, "after": None, "limit": None, "now_ms": None}
+    assert "reservations_pkey" not in await plan_of(planner, query.sql, query.values(given))
+
+
+async def test_live_reservations_are_loaded_along_their_inventorys_index(planner: Any) -> None:
+    await filled(planner)
+    plan = await plan_of(planner, LIVE.replace("$1", "$1::uuid").replace("$3", "$3::int"), (1, 2, 3))
+    assert "Index Scan using reservations_of_inventory" in plan
+    assert "reservations_pkey" not in plan
+    assert "Sort" not in plan
+
+
+async def test_events_are_listed_along_their_index(planner: Any) -> None:
+    await filled(planner)
+    plan = await plan_of(planner, EVENTS.sql, (1, 2, 3))
+    assert "events_by_start" in plan
+    assert "Seq Scan" not in plan
+
+
+async def filled(connection: Any) -> None:
+    """One large event and many small ones: statistics that tempt a planner."""
+    await connection.execute(
+        "INSERT INTO reservations SELECT gen_random_uuid(), CASE WHEN n % 10 = 0 THEN gen_random_uuid()"
+        " ELSE '00000000-0000-0000-0000-00000000000a' END, 'held', true, 0, '[]', '', '', 0, 0, 0"
+        " FROM generate_series(1, 20000) n; ANALYZE reservations"
+    )
