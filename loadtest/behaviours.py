@@ -25,6 +25,8 @@ PATIENCE_MAX_LOOKS = 3
 """How often a buyer comes back for what others hold."""
 WAIT_LOOK_S = (0.8, 2.0)
 THINK_S = (0.2, 1.5)
+COME_BACK_WITHIN_S = 20.0
+AFTER_THE_END_S = (0.0, 1.5)
 SAME_AGAIN_SHARE = 0.08
 OTHER_BODY_SHARE = 0.02
 RETURNING_SHARE = 0.05
@@ -104,7 +106,7 @@ class Person:
             case "give up":
                 yield from self._act(held, "cancel")
             case _:
-                yield self._read(held)
+                yield from self._walk_away(held)
 
     def churn(self) -> Script[None]:
         """One of many that want few tickets and keep none: the sale stays at its bound for good."""
@@ -119,7 +121,7 @@ class Person:
         if fate < 0.8:
             yield from self._act(held, "cancel")
         else:
-            yield self._read(held)
+            yield from self._walk_away(held)
 
     def witness(self) -> Script[None]:
         """One of a few that fight for a handful of tickets and give back all they get."""
@@ -183,9 +185,15 @@ class Person:
         request = Request("change", "PATCH", path, event, body, held.id, held.token, wanted=wanted)
         yield from self.insist(request)
 
-    def _read(self, held: Reservation) -> Request:
+    def _walk_away(self, held: Reservation) -> Script[None]:
+        """Forgets the hold; one in two looks what has become of it, soon after its end."""
         path = f"{API}/reservations/{held.id}"
-        return Request("read", "GET", path, self.sale.event, reservation=held.id, token=held.token)
+        read = Request("read", "GET", path, self.sale.event, reservation=held.id, token=held.token)
+        yield read
+        left_s = held.view.expires_ms / 1000 - now_us() / 1e6
+        if left_s < COME_BACK_WITHIN_S and self._rng.random() < 0.5:
+            yield Pause(max(0.0, left_s) + self._rng.uniform(*AFTER_THE_END_S))
+            yield read
 
     def _availability(self) -> Request:
         event = self.sale.event

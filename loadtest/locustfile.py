@@ -18,6 +18,7 @@ import gevent
 import msgspec
 from gevent.event import AsyncResult
 from locust import FastHttpUser, LoadTestShape, events, task
+from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
@@ -35,6 +36,8 @@ REPLY_TIMEOUT_S = 30.0
 """Longer than any deadline of the server: a reply that has not come by then will not come."""
 WITNESSES = 4
 SALE_MESSAGE = "sale"
+EXIT_NO_SALE = 2
+EXIT_USER_FAILED = 3
 
 
 class Run:
@@ -109,12 +112,12 @@ def begin(environment: Environment, **_: Any) -> None:
         sale = make_sale(server, options, recorder)
     except NoServer as problem:
         print(f"load: {problem}", file=sys.stderr, flush=True)
-        environment.process_exit_code = 2
+        environment.process_exit_code = EXIT_NO_SALE
         run.known.set_exception(problem)
         gevent.spawn_later(0.1, runner.quit)
         return
     if environment.shape_class is not None:
-        environment.shape_class.reset_time()  # making the sale took its time
+        environment.shape_class.reset_time()  # type: ignore[no-untyped-call]
     run.known.set(sale)
     if isinstance(runner, MasterRunner):
         runner.send_message(SALE_MESSAGE, msgspec.to_builtins(sale))
@@ -135,6 +138,16 @@ def finish(**_: Any) -> None:
     run.end()
 
 
+def say_what_failed(environment: Environment, **_: Any) -> None:
+    """A user that fails is a bug of this file, and no audit makes up for what it did not record."""
+    runner = environment.runner
+    if runner is None or isinstance(runner, WorkerRunner):
+        return
+    for failed in runner.exceptions.values():
+        environment.process_exit_code = EXIT_USER_FAILED
+        print(f"load: {failed['count']} users failed: {failed['msg']}", file=sys.stderr, flush=True)
+
+
 def options_of(environment: Environment) -> Namespace:
     options = environment.parsed_options
     assert isinstance(options, Namespace)
@@ -146,6 +159,7 @@ for event, listener in (
     (events.init, find_the_server),
     (events.test_start, begin),
     (events.test_stop, finish),
+    (events.quitting, say_what_failed),
 ):
     event.add_listener(listener)  # type: ignore[no-untyped-call]
 
@@ -209,11 +223,9 @@ class Client(FastHttpUser):
                 headers=request.headers,
                 catch_response=True,
             ) as response:
-                failure = type(response.error).__name__ if response.error and not response.status_code else ""
-                after, body = str(response.headers.get("Retry-After", "")), response.content or b""
-                reply = Reply(response.status_code, sent_us, now_us(), body, after, failure)
+                reply = _reply(response, sent_us)
                 if reply.status in (0, 500, 502, 504):
-                    response.failure(f"{reply.status} {failure}")
+                    response.failure(f"{reply.status} {reply.failure}")
                 else:
                     response.success()
         finally:
@@ -225,6 +237,14 @@ class Client(FastHttpUser):
         if reply.failure == INTERRUPTED:
             reply = Reply(NO_REPLY, reply.sent_us, now_us(), failure=INTERRUPTED)
         self.recorder.write(call_of(self.person.name, request, reply))
+
+
+def _reply(response: ResponseContextManager, sent_us: int) -> Reply:
+    """An error of the connection comes as a response with status 0 and no headers."""
+    error = getattr(response, "error", None)
+    failure = type(error).__name__ if error is not None and not response.status_code else ""
+    after = response.headers.get("Retry-After", "") if response.headers else ""
+    return Reply(response.status_code, sent_us, now_us(), bytes(response.content or b""), str(after), failure)
 
 
 class Buyer(Client):

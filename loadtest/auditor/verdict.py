@@ -90,8 +90,10 @@ class Verdict(msgspec.Struct):
 
 def _checks(results: Iterable[Result]) -> Table:
     table = Table(title="Audit", title_justify="left")
-    for column in ("invariant", "check", "looked at", "failures", "verdict", "promise"):
-        table.add_column(column, justify="right" if column in ("looked at", "failures") else "left")
+    for column in ("", "check", "looked at", "failures", "verdict"):
+        numbers = column in ("looked at", "failures")
+        table.add_column(column, justify="right" if numbers else "left", no_wrap=True)
+    table.add_column("promise")
     for result in results:
         style = {"FAILED": "bold red", "ok": "green"}.get(result.verdict, "dim")
         verdict = f"[{style}]{result.verdict}[/]"
