@@ -50,8 +50,8 @@ BODY = (
     '"customer":{"name":"Ada Lovelace","email":"buyer-000001@example.org"}}'
 )
 SOLD_OUT = Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
-VARIANTS = ("echo", "echo, aiohttp's router", "place", "place with key", "sold out", "place, aiohttp's router")
 ECHOES = {"echo": ["loadtest.peers.echo"], "echo, aiohttp's router": ["loadtest.peers.echo_app"]}
+VARIANTS = (*ECHOES, "place", "place with key", "sold out", "place, aiohttp's router")
 START_TIMEOUT_S = 30.0
 
 
