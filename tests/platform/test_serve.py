@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -75,6 +77,22 @@ def test_only_this_machine_can_reach_the_embedded_servers(running_server: Served
             if connection.status == psutil.CONN_LISTEN:
                 addresses.add(connection.laddr.ip)
     assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+
+
+async def test_500_half_sent_bodies_are_ended_within_15_s(running_server: Served) -> None:
+    port = int(running_server.endpoints["http"].rpartition(":")[2])
+    path = b"/api/v1/events/01890000-0000-7000-8000-000000000000/reservations"
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+    async def ended() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head + b'Content-Length: 100\r\n\r\n{"lines"')
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with asyncio.timeout(15):
+        await asyncio.gather(*(ended() for _ in range(500)))
 
 
 @pytest.mark.parametrize("part", ["worker-1", "valkey", "postgres"])
