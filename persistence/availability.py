@@ -128,7 +128,7 @@ class Copies:
         self._load = load
         self._clock = clock
         self._age_max_ms = max_age_ms * (1 - AGE_MARGIN_SHARE)
-        self._floor = floor or Floor()
+        self._floor = floor if floor is not None else Floor()
         self._copies: dict[str, Availability] = {}
         self._loads: dict[str, _Load] = {}
         self._listening: asyncio.Task[None] | None = None
@@ -152,7 +152,6 @@ class Copies:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._redis.aclose()
-        self._floor.close()
 
     def _will_do(self, copy: Availability, at_least: int) -> bool:
         return copy.sequence >= max(at_least, self._floor.of(copy.event_id)) and self._is_young(copy)

@@ -54,6 +54,7 @@ class Floor:
         self._map.close()
         if self._file >= 0:
             os.close(self._file)
+            self._file = -1
 
     def _lock(self) -> bool:
         for _ in range(LOCK_TRIES_MAX):

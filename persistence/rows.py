@@ -39,8 +39,8 @@ TERMS_COLUMNS = {
     "guests": "boolean",
     "hold_extensions_max": "integer",
 }
-"""The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`, which
-checks it. Said again here, because an owner that starts has no second for importing SQLAlchemy's schema."""
+"""The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
+which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""
 
 
 def scope_id(scope: str) -> str:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from persistence.migrate import migrate
-from tests.persistence.servers import background_loop, throwaway_postgres, throwaway_valkey
+from tests.persistence.servers import ValkeyServer, background_loop, throwaway_postgres, throwaway_valkey
 from tests.persistence.worlds import MemoryWorld, PostgresWorld, World
 
 _numbers = itertools.count(1)
@@ -63,7 +63,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     await made.close()
 
 
-@pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    with throwaway_valkey() as (url, _):
-        yield url
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey of the test's own, to be killed and frozen."""
+    with throwaway_valkey() as server:
+        yield server

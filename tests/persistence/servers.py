@@ -7,6 +7,7 @@ ends with the test.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -67,14 +68,44 @@ def throwaway_postgres() -> Iterator[tuple[str, Child]]:
             run(end(child, signal.SIGINT, part.stop_grace_s))
 
 
-@contextmanager
-def throwaway_valkey() -> Iterator[tuple[str, Child]]:
-    """Its address and its process."""
-    with data_folder() as data, background_loop() as run:
-        part = Valkey(data)
-        child = run(part.launch())
+class ValkeyServer:
+    """A Valkey that can be killed, frozen and started again on its port."""
+
+    def __init__(self, part: Valkey, run: Callable[[Awaitable[object]], object]) -> None:
+        self._part = part
+        self._run = run
+        self._child: Child | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return self._part.url
+
+    def start(self) -> None:
+        child = self._run(self._part.launch())
         assert isinstance(child, Child)
+        self._child = child
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._child is not None
+        os.kill(self._child.identity.pid, number)
+
+    def kill(self) -> None:
+        assert self._child is not None
+        child, self._child = self._child, None
+        self._run(end(child, signal.SIGKILL, 1.0))
+
+    def close(self) -> None:
+        if self._child is not None:
+            self.send(signal.SIGCONT)
+            self.kill()
+
+
+@contextmanager
+def throwaway_valkey() -> Iterator[ValkeyServer]:
+    with data_folder() as data, background_loop() as run:
+        server = ValkeyServer(Valkey(data), run)
         try:
-            yield part.url, child
+            yield server
         finally:
-            run(end(child, signal.SIGTERM, part.stop_grace_s))
+            server.close()
