@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,13 @@ class DataFolder:
             if path.stat().st_size > LOG_KEEP_MAX_BYTES:
                 path.replace(path.with_suffix(".old.log"))
         return path
+
+    def emptied(self, name: str) -> Path:
+        """A folder of that name with nothing in it."""
+        folder = self.path / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
 
     def remember(self, processes: list[Identity]) -> None:
         """Writes down what runs, for a start after a crash."""
