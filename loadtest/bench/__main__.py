@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from loadtest.bench import further, plan, plots, report, targets, wrk
+from loadtest.bench.activation import NotMeasured
 from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
 from loadtest.bench.plan import Options
@@ -76,8 +77,8 @@ def bench(
         workers=workers,
     )
     results = measured(options, endpoints)
-    for figure in further.NAMES if further_figures and endpoints is None else ():
-        results.extra[figure] = further.measure(figure, workers, print_line)
+    if further_figures and endpoints is None:
+        measure_further(results, further.NAMES, further.LIVE_RESERVATIONS, further.KILLS)
     write(results, out)
 
 
@@ -93,9 +94,16 @@ def further_only(
     """Only the figures that need no peers; they are put into the results that are there."""
     earlier = out / "results.json"
     results = msgspec.json.decode(earlier.read_bytes(), type=Results) if earlier.exists() else Results({}, {})
-    for name in chosen(figure, further.NAMES, "figure"):
-        results.extra[name] = further.measure(name, 1, print_line, live, kills)
+    measure_further(results, chosen(figure, further.NAMES, "figure"), live, kills)
     write(results, out)
+
+
+def measure_further(results: Results, names: tuple[str, ...], live: int, kills: int) -> None:
+    for name in names:
+        try:
+            results.extra[name] = further.measure(name, print_line, live, kills)
+        except NotMeasured as problem:
+            print_line(f"{name}: not measured: {problem}")
 
 
 def print_line(text: str) -> None:

@@ -16,11 +16,11 @@ import msgspec
 from loadtest.bench import api
 from loadtest.bench.measure import GRACE_S, open_loop_command, run_open_loop
 from loadtest.bench.open_loop import WINDOW_S, OpenLoopResult
-from loadtest.bench.owners import kill, owner_process
+from loadtest.bench.owners import kill, youngest_owner
 from loadtest.bench.stack import Stack
 
+PLACED_MIN_SHARE = 0.98
 SETTINGS = {"TURNSTILE_POOL_OWNERS": "1"}
-POOL_OWNER = "pool:0"
 FILL_RATE_PER_S = 4000.0
 FILL_CONNECTIONS = 256
 NEIGHBOUR_RATE_PER_S = 200.0
@@ -29,12 +29,16 @@ NEIGHBOUR_S = 6.0
 SETTLE_S = 2.0
 
 
+class NotMeasured(Exception):
+    """The state to measure in could not be reached."""
+
+
 def measure(stack: Stack, reservations: int, show: Callable[[str], None]) -> dict[str, Any]:
     large = api.create_event(stack, reservations * 2, "pooled", api.HOLD_DURATION_S)
     small = api.create_event(stack, 1_000_000, "pooled", api.HOLD_DURATION_S)
     show(f"filling an event with {reservations} reservations")
     filled = fill(stack, large, reservations)
-    kill(owner_process(stack, POOL_OWNER))
+    kill(youngest_owner(stack))
     api.hold(stack, small)  # tried again until the owner is back
     show("activating it")
     began, activation_s, neighbours = activate_beside_load(stack, large, small)
@@ -53,10 +57,13 @@ def path_of(event: str) -> str:
 
 
 def fill(stack: Stack, event: str, count: int) -> int:
-    """How many holds were placed: what was acknowledged."""
+    """How many holds were acknowledged. Raises `NotMeasured` if much fewer than asked for."""
     seconds = count / FILL_RATE_PER_S
     result = run_open_loop(stack.http, path_of(event), FILL_RATE_PER_S, seconds, FILL_CONNECTIONS)
-    return result.statuses.get("201", 0)
+    placed = result.statuses.get("201", 0)
+    if placed < count * PLACED_MIN_SHARE:
+        raise NotMeasured(f"only {placed} of {count} holds placed: {result.statuses}, {result.failed} lost")
+    return placed
 
 
 def activate_beside_load(stack: Stack, large: str, small: str) -> tuple[float, float, OpenLoopResult]:

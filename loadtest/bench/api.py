@@ -17,7 +17,7 @@ from loadtest.bench.stack import Stack
 from loadtest.peers import wire
 
 REQUEST_TIMEOUT_S = 30.0
-RETRY_FOR_S = 30.0
+RETRY_FOR_S = 60.0
 RETRY_INTERVAL_S = 0.2
 HOLD_DURATION_S = 86_400
 

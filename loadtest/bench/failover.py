@@ -13,7 +13,7 @@ import msgspec
 from loadtest.bench import api
 from loadtest.bench.measure import GRACE_S, open_loop_command
 from loadtest.bench.open_loop import GAP_REPORTED_MS, OpenLoopResult
-from loadtest.bench.owners import kill, owner_process
+from loadtest.bench.owners import born, kill, youngest_owner
 from loadtest.bench.stack import Stack
 
 SETTINGS: dict[str, str] = {}
@@ -33,7 +33,7 @@ def measure(stack: Stack, kills: int, show: Callable[[str], None]) -> dict[str, 
     command = open_loop_command(stack.http, path, RATE_PER_S, seconds, CONNECTIONS)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as load:
         try:
-            times = kill_again_and_again(stack, event, kills, show)
+            times = kill_again_and_again(stack, kills, show)
             output, _ = load.communicate(timeout=BETWEEN_KILLS_S + GRACE_S)
         finally:
             load.kill()
@@ -48,14 +48,16 @@ def measure(stack: Stack, kills: int, show: Callable[[str], None]) -> dict[str, 
     }
 
 
-def kill_again_and_again(stack: Stack, event: str, kills: int, show: Callable[[str], None]) -> list[float]:
+def kill_again_and_again(stack: Stack, kills: int, show: Callable[[str], None]) -> list[float]:
     """When each kill was."""
     times: list[float] = []
+    last = 0.0
     next_at = time.monotonic() + SETTLE_S
     for number in range(1, kills + 1):
         time.sleep(max(0.0, next_at - time.monotonic()))
         next_at += BETWEEN_KILLS_S
-        process = owner_process(stack, event)
+        process = youngest_owner(stack, last)
+        last = born(process)
         times.append(time.time())
         kill(process)
         show(f"owner killed, {number} of {kills}")

@@ -14,9 +14,7 @@ NAMES = ("activation", "memory", "failover")
 Show = Callable[[str], None]
 
 
-def measure(
-    name: str, workers: int, show: Show, live: int = LIVE_RESERVATIONS, kills: int = KILLS
-) -> dict[str, Any]:
+def measure(name: str, show: Show, live: int, kills: int) -> dict[str, Any]:
     measures: Mapping[str, tuple[Mapping[str, str], Callable[[Stack], dict[str, Any]]]] = {
         "activation": (activation.SETTINGS, lambda server: activation.measure(server, live, show)),
         "memory": (memory.SETTINGS, lambda server: memory.measure(server, EVENTS, live, show)),
@@ -24,7 +22,7 @@ def measure(
     }
     settings, take = measures[name]
     show(f"{name}: starting the server")
-    with stack.started(workers, settings) as server:
+    with stack.started(1, settings) as server:
         found = take(server)
     show(f"{name}: {found}")
     return found

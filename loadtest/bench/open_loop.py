@@ -15,6 +15,7 @@ import contextlib
 import math
 import time
 from collections import Counter, deque
+from typing import cast
 
 import msgspec
 import uvloop
@@ -110,8 +111,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one in all but name
         self._load.free(self)
 
     def send(self, request: bytes, intended: float) -> None:

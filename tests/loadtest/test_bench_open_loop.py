@@ -2,11 +2,20 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
-from loadtest.bench.open_loop import OpenLoop, Record, complete_status, percentile, request_bytes
+from loadtest.bench.open_loop import (
+    OpenLoop,
+    OpenLoopResult,
+    Record,
+    complete_status,
+    percentile,
+    request_bytes,
+)
 from loadtest.peers import wire
 
 REPLY = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
@@ -62,6 +71,26 @@ async def test_a_request_whose_connection_breaks_counts_as_failed_and_the_rest_g
         result = await OpenLoop(port, "/x", "ga", connections=2).run(200.0, 0.3)
     assert result.failed == 1
     assert result.statuses == {"201": 59}
+
+
+async def test_as_a_process_it_prints_its_result() -> None:
+    async with server() as port:
+        options = [
+            "--port",
+            str(port),
+            "--path",
+            "/x",
+            "--rate",
+            "100",
+            "--seconds",
+            "0.3",
+            "--connections",
+            "2",
+        ]
+        command = [sys.executable, "-m", "loadtest.bench.open_loop", *options]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+    assert msgspec.json.decode(output, type=OpenLoopResult).statuses == {"201": 30}
 
 
 def test_percentiles_are_by_nearest_rank() -> None:
