@@ -16,12 +16,14 @@ from loadtest.record import Call, Wanted
 
 FOREVER_US = 1 << 62
 UNKNOWN = "unknown"
+REFUSED = "refused "
+"""Before a refusal's code, since `held` is a code and a status."""
 _NOTHING_HAPPENED = ("overloaded", "rate_limited", "key_reused")
 
 
 @dataclass(slots=True, frozen=True)
 class Operation:
-    """`outcome`: the status of the reservation it left, the code of its refusal, or `unknown`."""
+    """`outcome`: the status of the reservation it left, `refused` and the code, or `unknown`."""
 
     op: str
     reservation: str
@@ -46,7 +48,7 @@ def operations(calls: Iterable[Call]) -> list[Operation]:
 def _of_one_key(group: list[Call]) -> list[Operation]:
     group.sort(key=lambda call: call.sent_us)
     refused = [call for call in group if not (call.done or call.unknown or call.code in _NOTHING_HAPPENED)]
-    found = [_operation(call, call.code, call.sent_us, call.got_us) for call in refused]
+    found = [_operation(call, REFUSED + call.code, call.sent_us, call.got_us) for call in refused]
     unsure = [call for call in group if call.unknown]
     effects = [call for call in group if call.done]
     if effects:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from loadtest.auditor.claims import CANCELLED, CONFIRMED, HELD, RELEASED
-from loadtest.auditor.histories import UNKNOWN, Operation
+from loadtest.auditor.histories import REFUSED, UNKNOWN, Operation
 from loadtest.record import Wanted
 
 State = frozenset[tuple[str, str, Wanted]]
@@ -51,7 +51,7 @@ class SaleModel:
             if mine is None or mine[1] != HELD or self._missing(others, operation.wanted):
                 return None
             return others | {(operation.reservation, HELD, operation.wanted)}
-        if operation.outcome == "wrong_state":
+        if operation.outcome == REFUSED + "wrong_state":
             return state if mine is None or mine[1] != HELD else None
         others = state - {mine} if mine else state
         return state if self._may_refuse(others, operation.wanted, operation.outcome) else None
@@ -64,7 +64,7 @@ class SaleModel:
 
     def _cancel(self, state: State, operation: Operation) -> State | None:
         mine = _of(state, operation.reservation)
-        if operation.outcome == "too_late":
+        if operation.outcome == REFUSED + "too_late":
             return state if mine is not None and mine[1] == CONFIRMED else None
         if mine is None:
             return state
@@ -74,15 +74,15 @@ class SaleModel:
     def _extend(self, state: State, operation: Operation) -> State | None:
         mine = _of(state, operation.reservation)
         held = mine is not None and mine[1] == HELD
-        if operation.outcome in (HELD, "limit_exceeded", UNKNOWN):
+        if operation.outcome in (HELD, REFUSED + "limit_exceeded", UNKNOWN):
             return state if held else None
         return None if held else state
 
-    def _may_refuse(self, state: State, wanted: Wanted, code: str) -> bool:
+    def _may_refuse(self, state: State, wanted: Wanted, outcome: str) -> bool:
         """`held`: some hold may end; `sold_out`: not enough even if all ended. Other codes are not judged."""
-        if code == "held":
+        if outcome == REFUSED + "held":
             return self._missing(state, wanted) > 0 and any(status == HELD for _, status, _ in state)
-        if code == "sold_out":
+        if outcome == REFUSED + "sold_out":
             confirmed = frozenset(claim for claim in state if claim[1] == CONFIRMED)
             return self._missing(confirmed, wanted) > 0
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,16 @@ EXIT_INTERRUPTED = 130
 STRIKES_MAX = 1_000
 CLIENTS_MAX = 2_000
 
-Count = Annotated[int, typer.Option(min=0, max=STRIKES_MAX)]
+
+@dataclass(frozen=True)
+class Plan:
+    """Which faults how often, and where what comes of them goes."""
+
+    counts: dict[str, int]
+    clients: int
+    seed: int
+    out: Path | None
+    records: Path | None
 
 
 def faults(
@@ -43,6 +53,7 @@ def faults(
     clients: Annotated[int, typer.Option(min=8, max=CLIENTS_MAX, help="Clients at once.")] = 200,
     seed: Annotated[int, typer.Option(help="Of clients and strikes; what happens is not repeatable.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Write faults.md and faults.json here.")] = None,
+    records: Annotated[Path | None, typer.Option(help="Keep what clients recorded in this folder.")] = None,
 ) -> None:
     """Kill and stop parts of a server of its own, under load, and audit after each kind of fault.
 
@@ -58,7 +69,8 @@ def faults(
     }
     console = Console()
     try:
-        groups = run({kind: count for kind, count in counts.items() if count}, clients, seed, out, console)
+        wanted = {kind: count for kind, count in counts.items() if count}
+        groups = run(Plan(wanted, clients, seed, out, records), console)
     except (DidNotStart, NoServer, NotOurs, TooSlow) as problem:
         console.print(f"faults: {problem}", style="red", markup=False, highlight=False)
         sys.exit(EXIT_COULD_NOT_RUN)
@@ -68,7 +80,7 @@ def faults(
     sys.exit(0 if all(group.sound for group in groups) else EXIT_UNSOUND)
 
 
-def run(counts: dict[str, int], clients: int, seed: int, out: Path | None, console: Console) -> list[Group]:
+def run(plan: Plan, console: Console) -> list[Group]:
     """All groups against one server."""
 
     def show(text: str) -> None:
@@ -78,14 +90,15 @@ def run(counts: dict[str, int], clients: int, seed: int, out: Path | None, conso
     show("starting a server")
     with started(1, {"TURNSTILE_DASHBOARD_PORT": "0"}) as stack, tempfile.TemporaryDirectory() as temporary:
         data = stack.endpoints_file.parent
-        for kind, count in counts.items():
-            groups.append(play(data, Path(temporary) / kind, kind, count, clients, seed, show))
+        for kind, count in plan.counts.items():
+            folder = (plan.records or Path(temporary)) / kind
+            groups.append(play(data, folder, kind, count, plan.clients, plan.seed, show))
             page.show(groups[-1:], console)
-        machine = describe(stack.database_url) if out else {}
+        machine = describe(stack.database_url) if plan.out else {}
     page.show(groups, console)
-    if out:
-        options = " ".join(f"--{kind} {count}" for kind, count in counts.items())
-        page.write(groups, machine, f"python -m loadtest.faults {options} --clients {clients}", out)
+    if plan.out:
+        options = " ".join(f"--{kind} {count}" for kind, count in plan.counts.items())
+        page.write(groups, machine, f"python -m loadtest.faults {options} --clients {plan.clients}", plan.out)
     return groups
 
 

@@ -32,20 +32,20 @@ def test_one_ticket_sold_twice_has_no_explanation() -> None:
 def test_two_holds_at_once_are_explained_in_either_order_if_one_was_refused() -> None:
     assert stuck(op("hold", "x", "held", 1, 9), op("hold", "y", "held", 2, 3, (("A", 1),))) is not None
     assert stuck(op("hold", "x", "held", 1, 9), op("hold", "y", "held", 2, 9)) is not None
-    assert stuck(op("hold", "x", "held", 1, 9), op("hold", "y", "held_by_others", 2, 3)) is None
+    assert stuck(op("hold", "x", "held", 1, 9), op("hold", "y", "refused held", 2, 3)) is None
 
 
 def test_a_refusal_needs_a_moment_in_which_it_was_true() -> None:
-    before = op("hold", "y", "sold_out", 1, 2)
+    before = op("hold", "y", "refused sold_out", 1, 2)
     assert stuck(before, op("hold", "x", "held", 3, 4), op("confirm", "x", "confirmed", 5, 6)) == before
-    during = op("hold", "y", "sold_out", 5, 8)
+    during = op("hold", "y", "refused sold_out", 5, 8)
     assert stuck(op("hold", "x", "held", 3, 4), op("confirm", "x", "confirmed", 5, 6), during) is None
 
 
 def test_held_by_others_is_not_true_of_what_is_confirmed() -> None:
     sold = (op("hold", "x", "held", 1, 2), op("confirm", "x", "confirmed", 3, 4))
     assert stuck(*sold, op("hold", "y", "held", 5, 6)) is not None
-    assert stuck(*sold, op("hold", "y", "sold_out", 5, 6)) is None
+    assert stuck(*sold, op("hold", "y", "refused sold_out", 5, 6)) is None
 
 
 def test_what_was_given_back_can_be_sold_again() -> None:
@@ -64,8 +64,8 @@ def test_what_was_given_back_can_be_sold_again() -> None:
 def test_what_was_never_answered_may_have_happened_late_or_never() -> None:
     lost = op("hold", "x", UNKNOWN, 1, FOREVER_US)
     assert stuck(lost, op("hold", "y", "held", 3, 4)) is None
-    assert stuck(lost, op("hold", "y", "sold_out", 3, 4)) is not None
-    assert stuck(lost, op("change", "y", "wrong_state", 3, 4)) is None
+    assert stuck(lost, op("hold", "y", "refused sold_out", 3, 4)) is not None
+    assert stuck(lost, op("change", "y", "refused wrong_state", 3, 4)) is None
     taken = SaleModel({"A": 2}, None)
     assert stuck(lost, op("hold", "y", "held", 3, 4), op("hold", "z", "held", 5, 6), model=taken) is None
 
@@ -111,7 +111,15 @@ def test_every_history_made_by_a_true_sale_is_explained(seed: int) -> None:
         kind = rng.choice(["hold", "hold", "confirm", "cancel", "change"]) if ids else "hold"
         who = f"r{moment}" if kind == "hold" else rng.choice(ids)
         wanted: Wanted = ((rng.choice("AB"), rng.choice([1, 1, 2])),)
-        outcomes = ["held", "confirmed", "released", "cancelled", "sold_out", "wrong_state", "hold_expired"]
+        outcomes = [
+            "held",
+            "confirmed",
+            "released",
+            "cancelled",
+            "refused sold_out",
+            "refused wrong_state",
+            "refused hold_expired",
+        ]
         for outcome in outcomes:
             span = (moment - rng.randrange(180), moment + 1 + rng.randrange(180))
             tried = Operation(kind, who, wanted, outcome, *span)
@@ -126,7 +134,7 @@ def test_every_history_made_by_a_true_sale_is_explained(seed: int) -> None:
 
 def _call(kind: str, key: str, sent_us: int, got_us: int, status: str, who: str, code: str = "") -> Call:
     view = View(status, 0, (("A", 1, 1),), 1) if not code else None
-    number = {"": 201, "sold_out": 409, "unavailable": 503, "overloaded": 503}[code]
+    number = {"": 201, "sold_out": 409, "held": 423, "unavailable": 503, "overloaded": 503}[code]
     return Call("c", kind, "event", sent_us, got_us, number, code, who, key, wanted=ONE, view=view)  # type: ignore[arg-type]
 
 
@@ -145,5 +153,12 @@ def test_a_refusal_is_an_operation_of_its_own_beside_what_may_still_happen() -> 
     found = operations(calls)
     assert [(one.outcome, one.sent_us, one.got_us) for one in found] == [
         (UNKNOWN, 1, FOREVER_US),
-        ("sold_out", 3, 4),
+        ("refused sold_out", 3, 4),
     ]
+
+
+def test_the_refusal_held_is_not_taken_for_a_hold() -> None:
+    findings = Findings()
+    calls = [_call("hold", "k", 1, 2, "held", "x"), _call("hold", "l", 3, 4, "", "", "held")]
+    check_sale(Sale("event", "a refusal", 0, (("A", 1),)), calls, findings)
+    assert findings.sound
