@@ -179,10 +179,8 @@ def _first_end(state: State, code: str) -> int | None:
     """The end of the type's first hold; what no longer holds is dropped from the heap on the way."""
     heap = state.tallies[code].due
     while heap:
-        end, reservation_id = heap[0]
-        found = state.reservations.get(reservation_id)
-        if found is not None and found.status is Status.HELD and found.expires_at_ms == end:
-            return end
+        if _still_held(state, code, heap[0]):
+            return heap[0][0]
         heapq.heappop(heap)
     return None
 
@@ -572,7 +570,7 @@ def _become_confirmed(state: State, reservation_id: str) -> None:
         tally = state.tallies[line.ticket_type]
         tally.held -= line.quantity
         tally.confirmed += line.quantity
-        _forget_stale(state, tally)
+        _forget_stale(state, line.ticket_type)
     state.reservations[reservation_id] = msgspec.structs.replace(before, status=Status.CONFIRMED)
 
 
@@ -588,7 +586,7 @@ def _leave(state: State, reservation_id: str) -> Reservation:
         tally = state.tallies[line.ticket_type]
         if held:
             tally.held -= line.quantity
-            _forget_stale(state, tally)
+            _forget_stale(state, line.ticket_type)
         else:
             tally.confirmed -= line.quantity
         state.live -= line.quantity
@@ -597,18 +595,22 @@ def _leave(state: State, reservation_id: str) -> Reservation:
     return before
 
 
-def _forget_stale(state: State, tally: Tally) -> None:
+def _forget_stale(state: State, code: str) -> None:
     """Rebuild a heap that is mostly stale, so that memory follows what is held, not what ever was."""
+    tally = state.tallies[code]
     heap = tally.due
     if len(heap) < 64 or len(heap) < 4 * max(tally.held, 1):
         return
-    tally.due = [entry for entry in heap if _still_held(state, entry)]
+    tally.due = list({entry for entry in heap if _still_held(state, code, entry)})
     heapq.heapify(tally.due)
 
 
-def _still_held(state: State, entry: tuple[int, str]) -> bool:
+def _still_held(state: State, code: str, entry: tuple[int, str]) -> bool:
+    """An entry says: this reservation holds some of the type, and ends then. It may have changed since."""
     found = state.reservations.get(entry[1])
-    return found is not None and found.status is Status.HELD and found.expires_at_ms == entry[0]
+    if found is None or found.status is not Status.HELD or found.expires_at_ms != entry[0]:
+        return False
+    return any(line.ticket_type == code for line in found.lines)
 
 
 def _count_customer(state: State, reservation: Reservation, sign: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from domain.event_messages import Line, TicketTypeChange
 from domain.messages import Code
-from tests.unit.sale import Sale, code, reservation
+from tests.unit.sale import BOB, HOLD_MS, Sale, code, refused, reservation
 
 
 def test_a_hold_can_change_its_lines_and_keeps_its_end_and_its_old_price() -> None:
@@ -70,3 +70,12 @@ def test_lines_of_a_hold_are_checked_like_those_of_a_new_one() -> None:
     assert code(sale.change_lines(held.id, ())) is Code.INVALID
     assert code(sale.change_lines(held.id, (("none", 1),))) is Code.INVALID
     assert code(sale.change_lines(held.id, (("std", 1), ("std", 2)))) is Code.INVALID
+
+
+def test_a_type_that_a_hold_has_dropped_no_longer_waits_for_its_end() -> None:
+    sale = Sale()
+    dropped = sale.hold((("std", 1), ("vip", 1)))
+    sale.change_lines(dropped.id, (("std", 1),))
+    sale.now_ms += 60_000
+    sale.hold((("vip", 2),), BOB)
+    assert refused(sale.place((("vip", 1),))).facts == {"retry_after_s": HOLD_MS // 1000}
