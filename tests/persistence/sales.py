@@ -67,12 +67,21 @@ class Sale:
 
     @classmethod
     async def opened(
-        cls, store: OwnerStore, of: Terms | None = None, owner: str = OWNER, claim: bool = True
+        cls,
+        store: OwnerStore,
+        of: Terms | None = None,
+        owner: str = OWNER,
+        claim: bool = True,
+        at_ms: int = NOW_MS,
     ) -> Sale:
         """A new inventory, claimed by its owner."""
         sale = cls(new_id())
+        sale.now_ms = at_ms
         assert await store.create(
-            sale.decided(CreateEvent(sale.id, of or terms(100))), "event", owner, "events"
+            sale.decided(CreateEvent(sale.id, of or terms(100, starts_at_ms=at_ms + 86_400_000))),
+            "event",
+            owner,
+            "events",
         )
         sale.seq = 1
         if claim:

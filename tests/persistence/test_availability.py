@@ -1,4 +1,4 @@
-"""Read copies with a real Valkey: young, never falling, and nobody waits for it, be it alive, dead or frozen."""
+"""Read copies with a real Valkey: young, never falling, and nobody waits for it, alive, dead or frozen."""
 
 from __future__ import annotations
 

@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from domain.event_messages import ConfirmReservation, Status
+from domain.event_messages import ConfirmReservation, Status, Terms
 from persistence.append import append_statement
 from persistence.connection import Limits
 from persistence.migrate import migrate
 from persistence.postgres import LIVE
 from persistence.queries import EVENTS, RESERVATIONS
-from persistence.schema import JOURNAL_DEFAULT_PARTITION, metadata
+from persistence.rows import TERMS_COLUMNS
+from persistence.schema import JOURNAL_DEFAULT_PARTITION, events, metadata
 from tests.persistence.sales import Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
@@ -62,6 +63,11 @@ async def test_the_migrated_schema_is_the_metadata(empty_url: str, postgres_url:
     of_metadata, migrated = await described(empty_url), await described(postgres_url)
     assert of_metadata == migrated
     assert sum(map(len, migrated.values())) > 80
+
+
+def test_every_field_of_an_events_terms_has_its_column() -> None:
+    assert {*TERMS_COLUMNS, "capacity", "ticket_types"} == set(Terms.__struct_fields__)
+    assert {name: str(events.c[name].type).lower() for name in TERMS_COLUMNS} == TERMS_COLUMNS
 
 
 async def test_several_may_migrate_at_once_and_again(empty_url: str) -> None:
