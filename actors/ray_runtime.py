@@ -7,6 +7,7 @@ Every Ray error means "outcome unknown" here and becomes `CallFailed`. Ray itsel
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -202,24 +203,26 @@ class _RayIncarnations:
         return said
 
     async def end(self, owner: str) -> None:
-        """By signal where it is near, for Ray takes seven seconds to end a stopped process; else by Ray."""
+        """By signal where it is near, for Ray takes seven seconds to end a stopped process; else by Ray.
+
+        One that has not said that it is born, or whose process has ended, is being made: it is left alone.
+        """
         node, pid, create_time = self.processes.get(owner, ("", 0, 0.0))
-        if node == ray.get_runtime_context().get_node_id() and _end_process(pid, create_time):
+        if not node:
+            return
+        if node == ray.get_runtime_context().get_node_id():
+            _end_process(pid, create_time)
             return
         handle: Any = ray.get_actor(owner, namespace=self._namespace)
         await asyncio.to_thread(ray.kill, handle, no_restart=False)
 
 
-def _end_process(pid: int, create_time: float) -> bool:
+def _end_process(pid: int, create_time: float) -> None:
     """SIGKILL, unless the id has gone to another process meanwhile."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        if process.create_time() != create_time:
-            return False
-        process.send_signal(signal.SIGKILL)
-    except psutil.NoSuchProcess:
-        return False
-    return True
+        if process.create_time() == create_time:
+            process.send_signal(signal.SIGKILL)
 
 
 def _actor(plain: type, **options: Any) -> Any:
