@@ -182,8 +182,10 @@ class InventoryOwner:
             turns = [
                 await self._begin(self._held[inventory_id], group) for inventory_id, group in groups.items()
             ]
+            if not self._clock.trusted:
+                raise StoreError("this process's clock is off by more than clock_skew_max_ms")
         except StoreError as error:
-            # Nothing was decided: the letters wait as they are, and the claim proves the store is back.
+            # Nothing was decided: the letters wait as they are, and a claim shows when all is well again.
             self._note("look-up failed", error)
             for inventory_id, group in groups.items():
                 self._activations.drop(self._held[inventory_id], group)
