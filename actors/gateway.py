@@ -15,10 +15,12 @@ next batch gathers, so nothing ever waits on a timer to fill a batch. The rules 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
 from collections import deque
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +34,7 @@ from persistence.store import Directory, StoreError
 
 log = logging.getLogger(__name__)
 NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
+CREATOR = "pool:0"
 CREATIONS = "events"
 """Where creations are recorded: their retries have to meet although each brings an id of its own."""
 
@@ -113,7 +116,7 @@ class Gateway:
         self._outboxes: dict[str, Outbox] = {}
         self._deadlines: deque[Pending] = deque()
         self._sweep: asyncio.TimerHandle | None = None
-        self._rerouting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._request_counter = int.from_bytes(os.urandom(6))
 
     async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
@@ -129,8 +132,16 @@ class Gateway:
         return await self._send(owner, self._envelope(inventory_id, command, key, ""))
 
     async def create(self, command: CreateEvent, owner: str, key: Key | None = None) -> EventReplies:
-        """Make the event; with a key that has made one already, the reply it got then."""
-        return await self._send(owner, self._envelope(command.id, command, key, CREATIONS))
+        """Make the event, to belong to `owner`; with a key that has made one already, the reply it got then.
+
+        A pool's owner does it, because it is there: a dedicated one is only now being made.
+        """
+        ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
+        if owner.startswith("pool:"):
+            return await self._send(owner, ask)
+        reply = await self._send(CREATOR, ask)
+        self._wake(owner)
+        return reply
 
     async def expire(self, owner: str, inventory_id: str) -> EventReplies:
         """Wake an owner whose inventory has something due. The directory has just named it."""
@@ -143,14 +154,26 @@ class Gateway:
 
     async def ready(self) -> None:
         """Raise unless an owner answers."""
-        await self._transport.call("pool:0", pack_asks([]))
+        await self._transport.call(CREATOR, pack_asks([]))
+
+    def _wake(self, owner: str) -> None:
+        """Have an owner made before its first command comes."""
+
+        async def wake() -> None:
+            with contextlib.suppress(CallFailed):
+                await self._transport.call(owner, pack_asks([]))
+
+        self._keep(wake())
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def reroute(self, pending: Pending) -> None:
         """The owner it was sent to does not have it: ask the directory, and send it again."""
         self._routes.pop(pending.ask.inventory_id, None)
-        task = asyncio.create_task(self._send_again(pending))
-        self._rerouting.add(task)
-        task.add_done_callback(self._rerouting.discard)
+        self._keep(self._send_again(pending))
 
     async def check(self, owner: str) -> None:
         """Have the watchdog look at an owner whose answer is overdue."""

@@ -283,7 +283,7 @@ class InventoryOwner:
         entry = opening(ask.inventory_id, state, facts, now_ms)
         entry.requests.append(Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms))
         try:
-            if not await self._store.create(entry, "event", self.name, ask.scope):
+            if not await self._store.create(entry, "event", ask.placement, ask.scope):
                 recorded = (await self._store.recorded([letter.place]))[letter.place]
                 same = recorded.fingerprint == ask.fingerprint
                 letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)

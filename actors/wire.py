@@ -30,6 +30,8 @@ class Ask(Message, frozen=True):
     keyed: bool = False
     """The request id is a client's, so this may be a retry of anything within the last day."""
     attempt: int = 0
+    placement: str = ""
+    """Of a creation: the owner that the new inventory will belong to."""
 
 
 class Moved(Message, frozen=True):
