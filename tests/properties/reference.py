@@ -120,6 +120,14 @@ class Reference:
             self._set(reservation_id, status=Status.EXPIRED)
         return ended
 
+    def expire_one(self, reservation_id: str, end_ms: int) -> list[str]:
+        """End this hold, if it is one and that is its end."""
+        for found in self.reservations:
+            if (found.id, found.status, found.expires_at_ms) == (reservation_id, Status.HELD, end_ms):
+                self._set(reservation_id, status=Status.EXPIRED)
+                return [reservation_id]
+        return []
+
     def ask(self, command: EventCommand, now_ms: int) -> EventReplies:
         if isinstance(command, CreateEvent):
             return self._create(command)

@@ -32,7 +32,7 @@ from domain.messages import Code, Rejected
 from tests.simulation.loop import Process
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Front, World
+    from tests.simulation.world import World
 
 UNCLEAR = (Code.UNAVAILABLE, Code.OVERLOADED)
 CUSTOMERS = (b"ada", b"bob", b"cyd")
@@ -172,14 +172,20 @@ def _unclear(reply: EventReplies) -> bool:
 
 
 class Retrier(Client):
-    """After everything: asks again with every key that was used, once."""
+    """After everything: asks again with every key that was used, until the answer is clear."""
+
+    TRIES = 3
+    """The first may find a handle to an owner that has died since."""
 
     async def run(self) -> None:
         last = {attempt.key.request_id: attempt for attempt in self.world.history.attempts if attempt.key}
         for attempt in last.values():
-            front: Front = self.rng.choice(self.world.fronts)
-            if isinstance(attempt.command, CreateEvent):
-                _, task = front.create(self.name, attempt.command, "pool:0", attempt.key)
-            else:
-                _, task = front.ask(self.name, attempt.inventory_id, attempt.command, attempt.key)
-            await asyncio.wait((task,))
+            for _ in range(self.TRIES):
+                front = self.rng.choice(self.world.fronts)
+                if isinstance(attempt.command, CreateEvent):
+                    again, task = front.create(self.name, attempt.command, "pool:0", attempt.key)
+                else:
+                    again, task = front.ask(self.name, attempt.inventory_id, attempt.command, attempt.key)
+                await asyncio.wait((task,))
+                if again.reply is not None and not _unclear(again.reply):
+                    break

@@ -91,7 +91,7 @@ class Cluster:
         return found
 
     def split(self, name: str) -> None:
-        """Cut the incarnation off: the name is free for another one, whoever still reaches the old one may."""
+        """Cut the incarnation off: its name is free for another one, though some may still reach it."""
         self.names.pop(name, None)
 
     def send(self, incarnation: Incarnation, payload: bytes) -> asyncio.Future[bytes]:
@@ -165,13 +165,14 @@ class Cluster:
     # --- the watchdog, and what it can reach ----------------------------------------------------------
 
     async def check(self, name: str) -> None:
-        """Ask the watchdog, from another process."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        task = self._guard.spawn(self._watchdog.check(name))
-        task.add_done_callback(
-            lambda done: self._succeed(answer, done.result()), context=self.network.context
-        )
-        await answer
+        await self._in(self._guard, self._watchdog.check(name))
+
+    async def _in(self, process: Process, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of work that another process does; if that does not respond, there is none."""
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        task = process.spawn(work)
+        task.add_done_callback(lambda done: self._succeed(reply, done.result()), context=self.network.context)
+        return await reply
 
     async def health(self, owner: str) -> dict[str, object]:
         incarnation = self.names.get(owner)

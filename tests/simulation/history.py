@@ -55,13 +55,23 @@ class Answered:
 
 
 @dataclass(slots=True, eq=False)
-class Claim:
-    """A claim that was committed."""
+class Commit:
+    """One inventory's part of an append, as it was committed."""
 
     at_s: float
-    session: int
-    inventory_id: str
-    epoch: int
+    at_ms: int
+    """When its facts happened, in store time as the owner knew it."""
+    seq: int
+    position: int = 0
+    """Which of the requests of its append."""
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """A change of ownership that was committed; a move has no session, for nobody owns it yet."""
+
+    at_s: float
+    session: int | None
 
 
 @dataclass
@@ -70,6 +80,9 @@ class History:
 
     attempts: list[Attempt] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
-    recorded_s: dict[tuple[str, bytes], float] = field(default_factory=dict)
-    """When a request's effect was committed."""
+    claims: dict[str, list[Claim]] = field(default_factory=dict)
+    """By inventory, in the order of their commits."""
+    commits: dict[tuple[str, int], Commit] = field(default_factory=dict)
+    """By inventory and sequence."""
+    effects: dict[tuple[str, bytes], Commit] = field(default_factory=dict)
+    """By where the request is recorded."""

@@ -61,8 +61,8 @@ class Process:
         self._loop.rest(self)
 
     def thaw(self) -> None:
-        self.frozen = False
-        if self.ready:
+        was_frozen, self.frozen = self.frozen, False
+        if was_frozen and self.ready:
             self._loop.wake(self)
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+CLOCK_SHIFT_MS = 4_000
+
+
 class Nemesis:
     """One troublemaker for each kind of trouble the scenario has."""
 
@@ -47,7 +50,7 @@ class Nemesis:
         for born in world.cluster.born:
             born.process.fuse = -1
             born.process.thaw()
-            born.clock.correct()
+            born.clock.shift(0)
         for transport in world.cluster.transports:
             transport.handles = {
                 name: found
@@ -128,6 +131,6 @@ class Nemesis:
         victim = self._victim()
         if victim is None:
             return
-        victim.clock.shift(self._rng.choice((-5_000, 5_000)))
+        victim.clock.shift(self._rng.choice((-CLOCK_SHIFT_MS, CLOCK_SHIFT_MS)))
         await asyncio.sleep(self._rng.uniform(0.5, 3.0))
-        victim.clock.correct()
+        victim.clock.shift(0)

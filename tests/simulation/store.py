@@ -45,7 +45,7 @@ class SimStore:
         self, inventory_id: str, owner: str, held_epoch: int | None = None
     ) -> Claimed | Elsewhere:
         async with self._loading:
-            return await self._send("claim", lambda: self._rows.claim(inventory_id, owner, held_epoch))
+            return await self._send("claim", lambda: self._claim(inventory_id, owner, held_epoch))
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
         async with self._loading:
@@ -61,11 +61,11 @@ class SimStore:
 
     async def append(self, batch: list[Append]) -> set[str]:
         async with self._link:
-            return await self._send("append", lambda: self._rows.append(batch))
+            return await self._send("append", lambda: self._append(batch))
 
     async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
         async with self._link:
-            return await self._send("create", lambda: self._rows.create(entry, kind, owner, scope))
+            return await self._send("create", lambda: self._create(entry, kind, owner, scope))
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -76,7 +76,7 @@ class SimStore:
         return await self._send("owner_of", lambda: self._rows.owner_of(inventory_id))
 
     async def place(self, inventory_id: str, owner: str) -> bool:
-        return await self._send("place", lambda: self._rows.place(inventory_id, owner))
+        return await self._send("place", lambda: self._place(inventory_id, owner))
 
     async def due(self, until_ms: int, part: int, parts: int, limit: int) -> list[Due]:
         return await self._send("due", lambda: self._rows.due(until_ms, part, parts, limit))
@@ -98,30 +98,53 @@ class SimStore:
             far.later(passage.notice_s, _fail, reply, OutcomeUnknown("no answer"))
             if self._world.weather.outage:
                 return await reply
-        far.later(passage.to_s + late_s, self._execute, far, operation, statement, reply, passage.back_s)
+        far.later(passage.to_s + late_s, self._execute, far, statement, reply, passage.back_s)
         if passage.outcome == "doubled":
             again_s = passage.to_s + passage.late_s
-            far.later(again_s, self._execute, far, operation, statement, None, 0.0)
+            far.later(again_s, self._execute, far, statement, None, 0.0)
         return await reply
 
     def _execute(
         self,
         far: Process,
-        operation: str,
         statement: Callable[[], Coroutine[Any, Any, Any]],
         reply: asyncio.Future[Any] | None,
         back_s: float,
     ) -> None:
         def executed(task: asyncio.Task[Any]) -> None:
             error = task.exception()
-            if error is None and operation == "claim":
-                self._world.claimed(self, task.result())
             if reply is not None and error is not None:
                 far.later(back_s, _fail, reply, error)
             elif reply is not None:
                 far.later(back_s, _succeed, reply, task.result())
 
         far.spawn(statement()).add_done_callback(executed, context=far.context)
+
+    # --- at the other end: what is committed is noted down for the checker ----------------------------
+
+    async def _append(self, batch: list[Append]) -> set[str]:
+        kept = await self._rows.append(batch)
+        for entry in batch:
+            if entry.facts and entry.inventory_id in kept:
+                self._world.committed(entry, entry.inventory_id)
+        return kept
+
+    async def _create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+        created = await self._rows.create(entry, kind, owner, scope)
+        if created:
+            self._world.committed(entry, scope)
+        return created
+
+    async def _claim(self, inventory_id: str, owner: str, held_epoch: int | None) -> Claimed | Elsewhere:
+        claimed = await self._rows.claim(inventory_id, owner, held_epoch)
+        if isinstance(claimed, Claimed):
+            self._world.claimed(inventory_id, self)
+        return claimed
+
+    async def _place(self, inventory_id: str, owner: str) -> bool:
+        placed = await self._rows.place(inventory_id, owner)
+        self._world.claimed(inventory_id, None)
+        return placed
 
     async def _hold_locks(self, operation: str, stage: Stage) -> None:
         """The store's own fault hook: some statements take a while between their locks and their commit."""

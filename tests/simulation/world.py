@@ -15,19 +15,22 @@ from actors.owner import InventoryOwner, OwnerLimits
 from actors.timers import ExpiryTimer
 from domain.event_messages import CreateEvent, EventCommand, EventReplies, Terms, TicketType, TypeCounts
 from persistence.memory import MemoryDatabase
-from persistence.store import Claimed, OwnerStore
+from persistence.store import Append, OwnerStore
 from tests.simulation.clients import Buyer, Operator, Retrier
 from tests.simulation.cluster import Cluster, Incarnation, SimTransport
-from tests.simulation.history import ATTEMPT, Answered, Attempt, Claim, History
+from tests.simulation.history import ATTEMPT, Answered, Attempt, Claim, Commit, History
 from tests.simulation.loop import Process, VirtualLoop
-from tests.simulation.nemesis import Nemesis
+from tests.simulation.nemesis import CLOCK_SHIFT_MS, Nemesis
 from tests.simulation.store import SimStore
 from tests.simulation.weather import KINDS, Weather
+from tests.simulation.wording import brief
 
 EPOCH_MS = 1_700_000_000_000
 SKEW_MAX_MS = 200
 """How far apart the clocks of healthy processes are from store time."""
 COURSE_MAX_S = 60.0
+BACK_S = 2.0
+"""How long after the last trouble all parts are back: owners made again, calls to the dead given up."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Parts:
 
 
 class SimClock:
-    """Store time as one process knows it: some way off, never falling."""
+    """Store time as one process knows it: some way off, never falling; trusted while it is not far off."""
 
     def __init__(self, world: World, offset_ms: int) -> None:
         self._world = world
@@ -49,7 +52,7 @@ class SimClock:
 
     @property
     def trusted(self) -> bool:
-        return not self._shift_ms
+        return abs(self.now_ms() - self._world.true_ms()) <= SKEW_MAX_MS
 
     def now_ms(self) -> int:
         self._last_ms = max(self._last_ms, self._world.true_ms() + self._offset_ms + self._shift_ms)
@@ -57,10 +60,6 @@ class SimClock:
 
     def shift(self, by_ms: int) -> None:
         self._shift_ms = by_ms
-
-    def correct(self) -> None:
-        """Anchored anew; an actor whose clock ran ahead has ended meanwhile in truth, here it may fall."""
-        self._shift_ms = self._last_ms = 0
 
 
 class Quiet:
@@ -122,6 +121,7 @@ class Front:
         attempts, now_s = self._world.history.attempts, self._world.loop.now_s
         attempt = Attempt(len(attempts), client, self.process.name, event_id, command, key, scope, now_s)
         attempts.append(attempt)
+        self._world.note(f"#{attempt.number} {client} asks {self.process}: {brief(command)}")
         return attempt
 
     async def _carry(self, attempt: Attempt, ask: Callable[[], object]) -> None:
@@ -153,7 +153,7 @@ class World:
         self.trace: list[tuple[float, str]] = []
         self.wrong: list[str] = []
         self.history = History()
-        self.calm_s = 0.0
+        self.calm_s = self.retries_s = 0.0
         rng = self.rng("scenario")
         kinds = (
             frozenset(kind for kind in KINDS if rng.random() < 0.25) if rng.random() < 0.92 else frozenset()
@@ -200,9 +200,30 @@ class World:
     def true_ms(self) -> int:
         return EPOCH_MS + int(self.loop.now_s * 1000)
 
+    def true_s(self, ms: int) -> float:
+        return (ms - EPOCH_MS) / 1000
+
+    def ms(self, true_s: float) -> int:
+        return EPOCH_MS + int(true_s * 1000)
+
+    @property
+    def skew_s(self) -> float:
+        return SKEW_MAX_MS / 1000 if "clocks" in self.weather.kinds else 0.0
+
+    def troubled_s(self) -> float:
+        """Until when something may have been missing; after that all parts were there and knew it."""
+        if not self.weather.kinds:
+            return 0.0
+        standing_still_s = CLOCK_SHIFT_MS / 1000 if "clocks" in self.weather.kinds else 0.0
+        return self.calm_s + BACK_S + max(self.owner_limits.set_aside_s, standing_still_s)
+
+    def routing_max_s(self) -> float:
+        """How long asking the directory may take, before a command is on its way."""
+        return 7.0 if self.weather.kinds & {"slow statements", "late statements", "outage"} else 0.6
+
     def new_clock(self, process: Process) -> SimClock:
-        most = SKEW_MAX_MS if "clocks" in self.weather.kinds else 0
-        return SimClock(self, self._clocks.randint(-most, most))
+        most_ms = int(self.skew_s * 1000)
+        return SimClock(self, self._clocks.randint(-most_ms, most_ms))
 
     def new_session(self) -> SimStore:
         return SimStore(self)
@@ -243,18 +264,27 @@ class World:
     def told(self, attempt: Attempt, reply: EventReplies) -> None:
         row = self.database.inventory(getattr(reply, "id", attempt.inventory_id))
         attempt.reply, attempt.answered_s, attempt.seq = reply, self.loop.now_s, row.seq if row else 0
-        self.note(f"{attempt.number} {attempt.client} told {reply}")
+        self.note(f"#{attempt.number} {attempt.client} {brief(attempt.command)}: {brief(reply)}")
 
     def answered(self, incarnation: Incarnation, received_s: float, payload: bytes, answers: bytes) -> None:
-        session = self._sessions.setdefault(incarnation.session, len(self._sessions))
+        session = self._number(incarnation.session)
         self.history.answered.append(
             Answered(str(incarnation), session, received_s, self.loop.now_s, payload, answers)
         )
 
-    def claimed(self, session: SimStore, claimed: object) -> None:
-        if isinstance(claimed, Claimed):
-            number = self._sessions.setdefault(session, len(self._sessions))
-            self.history.claims.append(Claim(self.loop.now_s, number, claimed.inventory_id, claimed.epoch))
+    def committed(self, entry: Append, scope: str) -> None:
+        commit = Commit(self.loop.now_s, entry.at_ms, entry.seq + 1)
+        self.history.commits[entry.inventory_id, commit.seq] = commit
+        for position, request in enumerate(entry.requests):
+            effect = Commit(commit.at_s, commit.at_ms, commit.seq, position)
+            self.history.effects.setdefault((scope, request.request_id), effect)
+
+    def claimed(self, inventory_id: str, session: SimStore | None) -> None:
+        claim = Claim(self.loop.now_s, None if session is None else self._number(session))
+        self.history.claims.setdefault(inventory_id, []).append(claim)
+
+    def _number(self, session: SimStore) -> int:
+        return self._sessions.setdefault(session, len(self._sessions))
 
     def trace_hash(self) -> str:
         """Of all that happened, to compare two runs of one seed."""
@@ -291,6 +321,7 @@ class World:
         self.note("calm")
         await asyncio.wait(clients)
         await asyncio.sleep(self._settled_s())
+        self.retries_s = self.loop.now_s
         await asyncio.wait((Retrier(self, "retrier").start(),))
 
     def _settled_s(self) -> float:

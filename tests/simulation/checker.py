@@ -1,0 +1,187 @@
+"""Goes through the evidence of a scenario and says what is wrong with it: the invariants I1 to I9.
+
+Looks at the journal, the rows, the recorded requests, what clients were told and what owners answered; asks
+neither `domain.event` nor an owner.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.gateway import CREATIONS
+from actors.wire import Ask, Moved, unpack_answers, unpack_asks
+from domain.event_messages import EventReplies, EventReply, ReservationReply
+from domain.messages import Code, Rejected
+from persistence.store import Request
+from tests.simulation.fold import Fold
+from tests.simulation.history import Answered, Attempt
+from tests.simulation.linear_history import not_linearizable
+from tests.simulation.wording import brief
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_reply = msgspec.msgpack.Decoder(EventReplies)
+UNCLEAR = (Code.OVERLOADED, Code.UNAVAILABLE)
+NOTICE_S = 2.0
+"""How long after its end a hold may still be shown as one (I5)."""
+SWEEP_S = 0.15
+
+
+def violations(world: World) -> list[str]:
+    """Everything that is wrong; empty for a good run."""
+    folds = {event_id: Fold(event_id).read(world.database.journal(event_id)) for event_id in world.event_ids}
+    found = list(world.wrong)
+    for fold in folds.values():
+        found += fold.wrong or fold.compare(world.database.tables.inventories[fold.event_id])
+    if found:
+        return found
+    found += _effects(world, folds)
+    found += _told(world)
+    found += _retries(world)
+    found += _unanswered(world)
+    found += _expiries(world, folds)
+    found += _owners_words(world)
+    if not found:
+        for fold in folds.values():
+            found += not_linearizable(world, fold, recorded_replies(world))
+    return found
+
+
+def recorded_replies(world: World) -> dict[tuple[str, bytes], EventReplies]:
+    """What each request that had an effect is answered for ever."""
+    return {place: _reply.decode(request.reply) for place, request in world.database.tables.requests.items()}
+
+
+# --- one effect for each request, one request for each effect (I7) ------------------------------------
+
+
+def _effects(world: World, folds: dict[str, Fold]) -> Iterator[str]:
+    recorded: dict[str, int] = defaultdict(int)
+    for scope, _ in world.database.tables.requests:
+        recorded[scope] += 1
+    for event_id, fold in folds.items():
+        if fold.effects - 1 != recorded[event_id]:
+            yield f"I7 {event_id}: {fold.effects - 1} effects, {recorded[event_id]} requests recorded"
+    made = len(world.database.tables.inventories)
+    if made != recorded[CREATIONS]:
+        yield f"I7 {made} events made by {recorded[CREATIONS]} requests"
+
+
+# --- what clients were told (I2, I7) ------------------------------------------------------------------
+
+
+def _told(world: World) -> Iterator[str]:
+    replies = recorded_replies(world)
+    for attempt in world.history.attempts:
+        effect = world.history.effects.get(attempt.place)
+        if attempt.reply is None or attempt.answered_s is None:
+            continue
+        request = world.database.tables.requests.get(attempt.place)
+        if isinstance(attempt.reply, Rejected):
+            if effect is not None and request is not None:
+                yield from _refused_though_recorded(attempt, request, effect.at_s)
+        elif effect is None or effect.at_s > attempt.answered_s:
+            if isinstance(attempt.reply, ReservationReply | EventReply) and _must_be_recorded(attempt):
+                yield f"I2 {_said(attempt)} before it was stored"
+        elif attempt.reply != replies[attempt.place]:
+            yield f"I7 {_said(attempt)}, recorded is {brief(replies[attempt.place])}"
+
+
+def _refused_though_recorded(attempt: Attempt, request: Request, effect_s: float) -> Iterator[str]:
+    """After an effect every retry gets its reply; before it, `overloaded` to the only try is a promise."""
+    same = attempt.key is None or attempt.key.fingerprint == request.fingerprint
+    if attempt.refusal is Code.OVERLOADED and attempt.key is None:
+        yield f"I7 {_said(attempt)}, yet it had its effect at {effect_s}"
+    if attempt.refusal in UNCLEAR or effect_s >= attempt.invoked_s:
+        return
+    if same or attempt.refusal is not Code.KEY_REUSED:
+        yield f"I7 {_said(attempt)}, yet it had had its effect at {effect_s}"
+
+
+def _must_be_recorded(attempt: Attempt) -> bool:
+    """A reservation as a hold, or an event, can only be told of as an effect of this very request."""
+    return type(attempt.command).__name__ in ("PlaceHold", "CreateEvent", "ExtendHold")
+
+
+def _retries(world: World) -> Iterator[str]:
+    """At the end everything is clear, and a key whose every try was overloaded has done nothing."""
+    by_key: dict[tuple[str, bytes], list[Attempt]] = defaultdict(list)
+    for attempt in world.history.attempts:
+        if attempt.key is not None:
+            by_key[attempt.place].append(attempt)
+    for place, attempts in by_key.items():
+        last = attempts[-1]
+        if last.client == "retrier" and (last.reply is None or last.refusal in UNCLEAR):
+            yield f"I7 {_said(last)} though all is well"
+        tries = [attempt for attempt in attempts if attempt.client != "retrier"]
+        effect = world.history.effects.get(place)
+        if effect is None or effect.at_s > world.retries_s:
+            continue
+        if all(attempt.refusal is Code.OVERLOADED for attempt in tries):
+            yield f"I7 {_said(tries[-1])} like every try, yet it had its effect"
+
+
+def _unanswered(world: World) -> Iterator[str]:
+    limits = world.gateway_limits
+    most_s = (limits.request_deadline_ms + limits.grace_ms) / 1000 + SWEEP_S + world.routing_max_s()
+    for attempt in world.history.attempts:
+        if attempt.answered_s is None:
+            yield f"no answer: {_said(attempt)}"
+        elif attempt.answered_s - attempt.invoked_s > most_s:
+            yield f"late answer: {_said(attempt)} after {attempt.answered_s - attempt.invoked_s} s"
+
+
+# --- holds end in time (I5) ---------------------------------------------------------------------------
+
+
+def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
+    troubled_s = world.troubled_s()
+    for event_id, fold in folds.items():
+        for reservation_id, found in fold.reservations.items():
+            end_s = world.true_s(found.expires_at_ms)
+            if found.status == "held" and end_s + NOTICE_S + world.skew_s < world.loop.now_s:
+                yield f"I5 {event_id}: {reservation_id} is held for ever"
+            if found.status == "expired":
+                ended_s = world.history.commits[event_id, fold.expired[reservation_id]].at_s
+                if ended_s > max(end_s, troubled_s) + NOTICE_S + world.skew_s:
+                    yield f"I5 {event_id}: {reservation_id} ended {ended_s - end_s} s late"
+
+
+# --- what owners said (I7, I9) ------------------------------------------------------------------------
+
+
+def _owners_words(world: World) -> Iterator[str]:
+    for call in world.history.answered:
+        for ask, answer in zip(unpack_asks(call.payload), unpack_answers(call.answers), strict=True):
+            if isinstance(answer, Moved) or ask.scope:
+                continue
+            effect = world.history.effects.get((ask.inventory_id, ask.request_id))
+            if isinstance(answer, Rejected) and answer.code in (*UNCLEAR, Code.KEY_REUSED):
+                known = effect is not None and effect.at_s < call.received_s
+                if answer.code is Code.OVERLOADED and known and (ask.keyed or ask.attempt):
+                    yield f"I7 {call.incarnation} said overloaded of {_asked(ask)} at {call.answered_s}"
+            elif effect is not None and effect.at_s <= call.answered_s:
+                continue
+            elif not _owned(world, call, ask.inventory_id):
+                yield f"I9 {call.incarnation} said {brief(answer)} to {_asked(ask)} at {call.answered_s}"
+
+
+def _owned(world: World, call: Answered, inventory_id: str) -> bool:
+    """Was it the last to claim at any time while it had the call?"""
+    claims = world.history.claims.get(inventory_id, [])
+    at_first = [claim for claim in claims if claim.at_s <= call.received_s][-1:]
+    meanwhile = [claim for claim in claims if call.received_s < claim.at_s <= call.answered_s]
+    return any(claim.session == call.session for claim in at_first + meanwhile)
+
+
+def _said(attempt: Attempt) -> str:
+    return f"{attempt.client} was told {brief(attempt.reply)} to #{attempt.number} {brief(attempt.command)}"
+
+
+def _asked(ask: Ask) -> str:
+    return f"{brief(ask.command)} (attempt {ask.attempt}, deadline {ask.deadline_ms % 1_000_000})"

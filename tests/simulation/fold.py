@@ -1,0 +1,206 @@
+"""An event's journal, folded by rules written a second time, with every step checked.
+
+Knows the messages, not `domain.event` and not the owner. `wrong` says what no event may do: sell more than
+there is, end a hold before its time, change what has ended, leave a hold that was due out of an append.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from domain.event_messages import (
+    EventChanged,
+    EventCreated,
+    EventFact,
+    HoldChanged,
+    HoldExpired,
+    HoldExtended,
+    HoldPlaced,
+    HoldReleased,
+    Line,
+    ReservationCancelled,
+    ReservationConfirmed,
+    SalePaused,
+    SaleResumed,
+    Terms,
+)
+from persistence.memory_rows import Inventory, Journaled
+
+_facts = msgspec.msgpack.Decoder(list[EventFact])
+LIVE = ("held", "confirmed")
+DUE_GRID_MS = 250
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A reservation as the journal tells it."""
+
+    status: str
+    expires_at_ms: int
+    lines: tuple[Line, ...]
+    customer: bytes
+    created_at_ms: int
+    extensions: int = 0
+
+
+@dataclass
+class Fold:
+    """An event as the journal tells it, and what was wrong on the way."""
+
+    event_id: str
+    terms: Terms | None = None
+    version: int = 0
+    paused: bool = False
+    last_ms: int = 0
+    reservations: dict[str, Folded] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    effects: int = 0
+    """Facts that a command had; the others are ends of holds that were due."""
+    expired: dict[str, int] = field(default_factory=dict)
+    """The sequence of the append in which a hold ended by itself."""
+    ends: list[tuple[str, int, int, int]] = field(default_factory=list)
+    """Every end a hold was given: reservation, end, sequence, position in its append."""
+
+    def read(self, journal: list[Journaled]) -> Fold:
+        for expected, row in enumerate(journal, 1):
+            if row.seq != expected:
+                self._is_wrong(row.seq, f"comes where {expected} is due")
+            facts = _facts.decode(row.facts)
+            if not facts:
+                self._is_wrong(row.seq, "is empty")
+            for position, fact in enumerate(facts):
+                self._apply(row.seq, position, fact)
+                self._check_sums(row.seq)
+            if any(not isinstance(fact, HoldExpired) for fact in facts):
+                self._check_due(row)
+        return self
+
+    def sold(self, code: str, *statuses: str) -> int:
+        return sum(
+            line.quantity
+            for found in self.reservations.values()
+            if found.status in (statuses or LIVE)
+            for line in found.lines
+            if line.ticket_type == code
+        )
+
+    # --- steps ----------------------------------------------------------------------------------------
+
+    def _apply(self, seq: int, position: int, fact: EventFact) -> None:
+        if fact.at_ms < self.last_ms:
+            self._is_wrong(seq, f"{fact} is earlier than what came before it")
+        self.last_ms = max(self.last_ms, fact.at_ms)
+        self.effects += not isinstance(fact, HoldExpired)
+        match fact:
+            case EventCreated() | EventChanged():
+                self.terms, self.version = fact.terms, self.version + 1
+            case SalePaused() | SaleResumed():
+                self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
+            case HoldPlaced():
+                self._place(seq, fact)
+                self.ends.append((fact.reservation_id, fact.expires_at_ms, seq, position))
+            case _:
+                self._step(seq, position, fact)
+
+    def _place(self, seq: int, fact: HoldPlaced) -> None:
+        if fact.reservation_id in self.reservations:
+            self._is_wrong(seq, f"{fact.reservation_id} is placed twice")
+        if self.paused or self.terms is None or fact.at_ms >= self.terms.closes_at_ms:
+            self._is_wrong(seq, f"{fact.reservation_id} is placed while the sale is closed")
+        self.reservations[fact.reservation_id] = Folded(
+            "held", fact.expires_at_ms, fact.lines, fact.customer, fact.at_ms
+        )
+
+    def _step(self, seq: int, position: int, fact: EventFact) -> None:
+        """Something that happens to a reservation that is there."""
+        before = self.reservations.get(fact.reservation_id)  # type: ignore[union-attr]
+        if before is None:
+            self._is_wrong(seq, f"{fact} of nothing")
+            return
+        needs, running = "held", fact.at_ms < before.expires_at_ms
+        match fact:
+            case ReservationConfirmed():
+                after = replace(before, status="confirmed")
+            case HoldReleased():
+                after = replace(before, status="released")
+            case HoldChanged():
+                after = replace(before, lines=fact.lines)
+            case HoldExtended():
+                after = replace(before, expires_at_ms=fact.expires_at_ms, extensions=before.extensions + 1)
+                self.ends.append((fact.reservation_id, fact.expires_at_ms, seq, position))
+            case HoldExpired():
+                after, running = replace(before, status="expired"), not running
+                self.expired[fact.reservation_id] = seq
+            case ReservationCancelled():
+                after, needs, running = replace(before, status="cancelled"), "confirmed", True
+            case _:
+                raise AssertionError(fact)
+        if before.status != needs or not running:
+            self._is_wrong(seq, f"{fact} of {before}")
+        self.reservations[fact.reservation_id] = after  # type: ignore[union-attr]
+
+    # --- what must hold after each --------------------------------------------------------------------
+
+    def _check_sums(self, seq: int) -> None:
+        """I1."""
+        if self.terms is None:
+            self._is_wrong(seq, "before the event was created")
+            return
+        total = 0
+        for kind in self.terms.ticket_types:
+            sold = self.sold(kind.code)
+            total += sold
+            if sold > kind.quota:
+                self._is_wrong(seq, f"{sold} of {kind.code} are live, its quota is {kind.quota}")
+        if self.terms.capacity is not None and total > self.terms.capacity:
+            self._is_wrong(seq, f"{total} are live, the capacity is {self.terms.capacity}")
+
+    def _check_due(self, row: Journaled) -> None:
+        """Whatever decides has ended first what was due."""
+        for reservation_id, found in self.reservations.items():
+            if found.status == "held" and found.expires_at_ms <= row.at_ms:
+                self._is_wrong(row.seq, f"leaves {reservation_id} held past its end")
+
+    def _is_wrong(self, seq: int, what: str) -> None:
+        self.wrong.append(f"{self.event_id} seq {seq}: {what}")
+
+    # --- the rows -------------------------------------------------------------------------------------
+
+    def compare(self, row: Inventory) -> list[str]:
+        """Where the rows are not what the journal says."""
+        assert self.terms is not None
+        ends = [found.expires_at_ms for found in self.reservations.values() if found.status == "held"]
+        due = -(-min(ends) // DUE_GRID_MS) * DUE_GRID_MS if ends else None
+        counts = [
+            (kind.code, kind.quota, self.sold(kind.code, "held"), self.sold(kind.code, "confirmed"))
+            for kind in self.terms.ticket_types
+        ]
+        stored = {
+            reservation_id: Folded(
+                found.reservation.status.value,
+                found.reservation.expires_at_ms,
+                found.reservation.lines,
+                found.reservation.customer,
+                found.reservation.created_at_ms,
+                found.reservation.extensions,
+            )
+            for reservation_id, found in row.reservations.items()
+        }
+        pairs = {
+            "terms": (row.definition.terms, self.terms),
+            "version": (row.definition.version, self.version),
+            "paused": (row.definition.paused, self.paused),
+            "next due": (row.next_due_ms, due),
+            "live": (row.live, sum(self.sold(kind.code) for kind in self.terms.ticket_types)),
+            "counts": ([(c.code, c.quota, c.held, c.confirmed) for c in row.counts], counts),
+            "reservations": (stored, self.reservations),
+            "last fact": (row.last_fact_ms, self.last_ms),
+            "sequence": (row.seq, len(row.journal)),
+        }
+        return [
+            f"{self.event_id}: {what} is {stored} in the row and {told} in the journal"
+            for what, (stored, told) in pairs.items()
+            if stored != told
+        ]

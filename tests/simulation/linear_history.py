@@ -1,0 +1,134 @@
+"""Makes of the evidence the operations of one event, for the search for an order (I8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from domain.event_messages import (
+    CreateEvent,
+    EventCreated,
+    EventFact,
+    EventReplies,
+    ExtendHold,
+    PlaceHold,
+    ReservationReply,
+)
+from domain.messages import Code
+from tests.properties.reference import Reference
+from tests.simulation.fold import Fold
+from tests.simulation.history import Attempt
+from tests.simulation.linearizability import UNACKNOWLEDGED_S, Operation, Search
+from tests.simulation.wording import brief
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_facts = msgspec.msgpack.Decoder(list[EventFact])
+NO_WORD = (Code.OVERLOADED, Code.UNAVAILABLE, Code.KEY_REUSED)
+ROUNDING_S = 0.002
+
+
+def not_linearizable(
+    world: World, fold: Fold, replies: dict[tuple[str, bytes], EventReplies]
+) -> Iterator[str]:
+    """What is wrong with the event's history; nothing if there is an order that explains it."""
+    created = _facts.decode(world.database.journal(fold.event_id)[0].facts)[0]
+    assert isinstance(created, EventCreated)
+    start = Reference()
+    start.ask(CreateEvent(fold.event_id, created.terms), created.at_ms)
+    search = Search(operations(world, fold, replies))
+    if not search.fits(start):
+        way = " | ".join(operation.name for operation in search.best[-6:])
+        stuck = " | ".join(search.stuck)
+        yield f"I8 {fold.event_id}: after [{way}] nothing fits of [{stuck}] ({search.steps} steps)"
+
+
+def operations(world: World, fold: Fold, replies: dict[tuple[str, bytes], EventReplies]) -> list[Operation]:
+    """Effects once for each request id, however often it was sent; words as often as they were said."""
+    attempts: dict[tuple[str, bytes], list[Attempt]] = {}
+    for attempt in world.history.attempts:
+        if attempt.inventory_id == fold.event_id and not attempt.scope:
+            attempts.setdefault(attempt.place, []).append(attempt)
+    found: list[Operation] = []
+    for place, tries in attempts.items():
+        effect = _effect(world, tries, replies[place]) if place in world.history.effects else None
+        found += [effect] if effect else []
+        found += [_word(world, attempt, effect) for attempt in tries if _tells(attempt, effect)]
+    return found + list(_ends(world, fold, found))
+
+
+def _effect(world: World, tries: list[Attempt], reply: EventReplies) -> Operation:
+    """From the first try that may have had it to the first that was told of it."""
+    commit = world.history.effects[tries[0].place]
+    own = [attempt for attempt in tries if _may_have_had(attempt, reply)]
+    ends = [
+        attempt.answered_s for attempt in tries if attempt.reply == reply and attempt.answered_s is not None
+    ]
+    first = own[0]
+    return Operation(
+        f"#{first.number} {brief(first.command)}: {brief(reply)}",
+        first.invoked_s,
+        min(ends, default=UNACKNOWLEDGED_S),
+        first.command,
+        reply,
+        changes=True,
+        at_ms=commit.at_ms,
+        order=(commit.seq, 1, commit.position),
+    )
+
+
+def _may_have_had(attempt: Attempt, reply: EventReplies) -> bool:
+    """A hold is placed under the id that one of the tries brought."""
+    if isinstance(attempt.command, PlaceHold) and isinstance(reply, ReservationReply):
+        return attempt.command.reservation_id == reply.reservation.id
+    return True
+
+
+def _tells(attempt: Attempt, effect: Operation | None) -> bool:
+    """Words about the event's state: no replays, and nothing that only says that nothing is known."""
+    if attempt.answered_s is None or attempt.refusal in NO_WORD:
+        return False
+    return effect is None or attempt.reply != effect.reply
+
+
+def _word(world: World, attempt: Attempt, effect: Operation | None) -> Operation:
+    assert attempt.answered_s is not None
+    early_ms = world.ms(attempt.invoked_s - world.skew_s - ROUNDING_S)
+    late_ms = world.ms(attempt.answered_s + world.skew_s + ROUNDING_S)
+    return Operation(
+        f"#{attempt.number} {brief(attempt.command)}: {brief(attempt.reply)}",
+        attempt.invoked_s,
+        attempt.answered_s,
+        attempt.command,
+        attempt.reply,
+        window_ms=(early_ms, late_ms),
+        before=effect,
+    )
+
+
+def _ends(world: World, fold: Fold, effects: list[Operation]) -> Iterator[Operation]:
+    """The end of every hold, as an operation of its own."""
+    for reservation_id, end_ms, _, _ in fold.ends:
+        end_s, slack_s = world.true_s(end_ms), world.skew_s + ROUNDING_S
+        seq = fold.expired.get(reservation_id)
+        yield Operation(
+            f"end of {reservation_id[:4]} at {end_ms % 1_000_000}",
+            end_s - slack_s,
+            end_s + slack_s,
+            order=(1 << 59,) if seq is None else (seq, 0),
+            hold=(reservation_id, end_ms),
+            after=next((found for found in effects if _gave(found, reservation_id, end_ms)), None),
+        )
+
+
+def _gave(operation: Operation, reservation_id: str, end_ms: int) -> bool:
+    """Was it this that gave the hold this end?"""
+    if not operation.changes or not isinstance(operation.command, PlaceHold | ExtendHold):
+        return False
+    reply = operation.reply
+    if not isinstance(reply, ReservationReply):
+        return False
+    return (reply.reservation.id, reply.reservation.expires_at_ms) == (reservation_id, end_ms)

@@ -1,0 +1,49 @@
+"""Commands and replies in few words, for reports that people read."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from domain.event_messages import (
+    ChangeEvent,
+    ChangeHold,
+    EventCommand,
+    EventReplies,
+    EventReply,
+    PlaceHold,
+    ReservationReply,
+)
+from domain.messages import Rejected
+
+
+def brief(message: EventCommand | EventReplies | None) -> str:
+    """`PlaceHold 1f3a 2 std`, `held 1f3a until 12.345`, `sold_out`."""
+    match message:
+        case Rejected():
+            return " ".join(
+                [message.code.value, *(f"{name} {value}" for name, value in message.facts.items())]
+            )
+        case ReservationReply():
+            found = message.reservation
+            lines = ", ".join(f"{line.quantity} {line.ticket_type}" for line in found.lines)
+            return f"{found.status.value} {found.id[:4]} {lines} until {found.expires_at_ms % 1_000_000}"
+        case EventReply():
+            sums = ", ".join(f"{c.code} {c.held}+{c.confirmed}/{c.quota}" for c in message.counts)
+            return f"event version {message.version}{' paused' if message.paused else ''}: {sums}"
+        case PlaceHold() | ChangeHold():
+            lines = ", ".join(f"{quantity} {code}" for code, quantity in message.lines)
+            return f"{type(message).__name__} {message.reservation_id[:4]} {lines}"
+        case ChangeEvent():
+            change = message.change
+            plain = {f: getattr(change, f) for f in change.__struct_fields__ if f != "ticket_types"}
+            said = [f"{name}={value}" for name, value in plain.items() if value not in (UNSET, ())]
+            for kind in change.ticket_types:
+                fields = {f: getattr(kind, f) for f in kind.__struct_fields__}
+                said += [
+                    f"{kind.code}.{name}={value}" for name, value in fields.items() if value is not UNSET
+                ]
+            return " ".join(["ChangeEvent", *said])
+        case None:
+            return "nothing"
+    reservation_id = getattr(message, "reservation_id", "")
+    return f"{type(message).__name__} {reservation_id[:4]}".strip()
