@@ -24,6 +24,7 @@ RESERVATIONS_PAGE_ROWS = 5_000
 INVENTORIES_PAGE_ROWS = 1_000
 STATEMENT_TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
+CLOSE_TIMEOUT_S = 5
 CONNECT_ATTEMPTS_MAX = 30
 CONNECT_PAUSE_S = 1.0
 CLOCK_LOOKS = 5
@@ -70,8 +71,10 @@ class Database:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.terminate()
-        self._loop.close()
+        try:
+            self._run(_close(self._connection))
+        finally:
+            self._loop.close()
 
     def clock_ahead_ms(self) -> int:
         """How far store time is ahead of this machine's clock: the look with the quickest answer says."""
@@ -138,6 +141,15 @@ class Database:
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._loop.run_until_complete(work)
+
+
+async def _close(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """In bounded time, also when PostgreSQL has gone."""
+    try:
+        await connection.close(timeout=CLOSE_TIMEOUT_S)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
+        await asyncio.sleep(0)
 
 
 async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:

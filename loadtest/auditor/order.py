@@ -3,6 +3,7 @@
 The journal is one sequential explanation of all effects. It is the right one only if it agrees with what
 clients could see: A acknowledged before B was sent, then A's fact stands before B's. This looks at every
 effect, in the time that sorting takes; `linear` searches for any explanation at all, of short histories.
+A hold that ran out is nobody's effect, whoever is told of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loadtest.auditor.claims import Claim
+from loadtest.auditor.claims import EXPIRED, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 from loadtest.auditor.promises import EFFECTS
@@ -38,7 +39,7 @@ class Order:
         calls = [call for call in calls if call.op in EFFECTS]
         first_sent = _first_sent(calls)
         for call in calls:
-            if call.done and call.view is not None:
+            if call.done and call.view is not None and call.view.status != EXPIRED:
                 self._expect(call, first_sent[_request(call)])
 
     def changed(self, book: Book, reservation_id: str, claim: Claim, at_ms: int) -> None:

@@ -16,10 +16,11 @@ import msgspec
 from loadtest.bench import api
 from loadtest.bench.measure import GRACE_S, open_loop_command, run_open_loop
 from loadtest.bench.open_loop import WINDOW_S, OpenLoopResult
-from loadtest.bench.owners import kill, youngest_owner
+from loadtest.bench.owners import kill, owner_process
 from loadtest.bench.stack import Stack
 
 PLACED_MIN_SHARE = 0.98
+POOL_OWNER = "pool:0"
 SETTINGS = {"TURNSTILE_POOL_OWNERS": "1"}
 FILL_RATE_PER_S = 4000.0
 FILL_CONNECTIONS = 256
@@ -38,7 +39,7 @@ def measure(stack: Stack, reservations: int, show: Callable[[str], None]) -> dic
     small = api.create_event(stack, 1_000_000, "pooled", api.HOLD_DURATION_S)
     show(f"filling an event with {reservations} reservations")
     filled = fill(stack, large, reservations)
-    kill(youngest_owner(stack))
+    kill(owner_process(stack, POOL_OWNER))
     api.hold(stack, small)  # tried again until the owner is back
     show("activating it")
     began, activation_s, neighbours = activate_beside_load(stack, large, small)

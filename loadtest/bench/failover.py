@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+import psutil
 
 from loadtest.bench import api
 from loadtest.bench.measure import GRACE_S, open_loop_command
 from loadtest.bench.open_loop import GAP_REPORTED_MS, OpenLoopResult
-from loadtest.bench.owners import born, kill, youngest_owner
+from loadtest.bench.owners import kill, owner_pids, owner_process, successor
 from loadtest.bench.stack import Stack
 
 SETTINGS: dict[str, str] = {}
@@ -28,12 +29,14 @@ Gap = tuple[float, float]
 
 def measure(stack: Stack, kills: int, show: Callable[[str], None]) -> dict[str, Any]:
     event = api.create_event(stack, QUOTA)
+    api.hold(stack, event)
+    owner = owner_process(stack, f"event:{event}")
     seconds = SETTLE_S + kills * BETWEEN_KILLS_S
     path = f"/api/v1/events/{event}/reservations"
     command = open_loop_command(stack.http, path, RATE_PER_S, seconds, CONNECTIONS)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as load:
         try:
-            times = kill_again_and_again(stack, kills, show)
+            times = kill_again_and_again(stack, owner, kills, show)
             output, _ = load.communicate(timeout=BETWEEN_KILLS_S + GRACE_S)
         finally:
             load.kill()
@@ -48,19 +51,20 @@ def measure(stack: Stack, kills: int, show: Callable[[str], None]) -> dict[str, 
     }
 
 
-def kill_again_and_again(stack: Stack, kills: int, show: Callable[[str], None]) -> list[float]:
-    """When each kill was."""
+def kill_again_and_again(
+    stack: Stack, owner: psutil.Process, kills: int, show: Callable[[str], None]
+) -> list[float]:
+    """When each kill was. Each time the owner that came after the one before."""
     times: list[float] = []
-    last = 0.0
     next_at = time.monotonic() + SETTLE_S
     for number in range(1, kills + 1):
         time.sleep(max(0.0, next_at - time.monotonic()))
         next_at += BETWEEN_KILLS_S
-        process = youngest_owner(stack, last)
-        last = born(process)
+        before = owner_pids(stack)
         times.append(time.time())
-        kill(process)
+        kill(owner)
         show(f"owner killed, {number} of {kills}")
+        owner = successor(stack, before)
     return times
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from loadtest.bench import api
-from loadtest.bench.activation import fill
-from loadtest.bench.owners import own_memory_bytes, youngest_owner
+from loadtest.bench.activation import POOL_OWNER, fill
+from loadtest.bench.owners import own_memory_bytes, owner_process
 from loadtest.bench.stack import Stack
 
 SETTINGS = {"TURNSTILE_POOL_OWNERS": "1", "TURNSTILE_PASSIVATE_AFTER_S": "86400"}
@@ -19,7 +19,7 @@ WARMUP_RESERVATIONS = 4_000
 def measure(stack: Stack, events: int, reservations: int, show: Callable[[str], None]) -> dict[str, Any]:
     busy = api.create_event(stack, reservations * 4, "pooled", api.HOLD_DURATION_S)
     fill(stack, busy, WARMUP_RESERVATIONS)
-    owner = youngest_owner(stack)
+    owner = owner_process(stack, POOL_OWNER)
     show(f"activating {events} events")
     at_start = own_memory_bytes(owner)
     for _ in range(events):

@@ -1,42 +1,68 @@
 """Finds the process of an owner, to look at its memory or to kill it.
 
-Ray shows the actor's class in a process's title, not its name. So the servers these figures are taken on
-have one owner in the pool, and an event's own owner is the youngest of all.
+`turnstile status` knows owners by name. It takes a second or two of CPU time, too much between two kills; but
+after a kill the successor is the one owner that was none before (Ray shows the actor's class in the title).
 """
 
 import signal
+import subprocess
 import time
 
+import msgspec
 import psutil
 
-from loadtest.bench.stack import Stack
+from loadtest.bench.children import clean_environment
+from loadtest.bench.stack import Stack, turnstile_command
 
 TITLE = "ray::OwnerActor"
 FIND_TIMEOUT_S = 20.0
+STATUS_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.05
 
 
 class NoOwner(Exception):
-    """No owner's process has appeared."""
+    """The owner's process cannot be found."""
 
 
-def youngest_owner(stack: Stack, born_after: float = 0.0) -> psutil.Process:
-    """Waits for one started after that unix time. Only descendants of this server count."""
+class StatusOwner(msgspec.Struct):
+    name: str
+    pid: int = 0
+
+
+class Status(msgspec.Struct):
+    owners: list[StatusOwner]
+
+
+def owner_process(stack: Stack, name: str) -> psutil.Process:
+    ended = subprocess.run(
+        [*turnstile_command(), "status", "--json"],
+        env=clean_environment({"TURNSTILE_DATA": str(stack.folder)}),
+        capture_output=True,
+        timeout=STATUS_TIMEOUT_S,
+        check=False,
+    )
+    said = msgspec.json.decode(ended.stdout, type=Status)
+    found = [owner.pid for owner in said.owners if owner.name == name and owner.pid]
+    if not found:
+        raise NoOwner(f"{NoOwner.__doc__} {name}: {said.owners}")
+    return psutil.Process(found[0])
+
+
+def owner_pids(stack: Stack) -> set[int]:
+    """Processes of all owners. Only descendants of this server count."""
+    children = psutil.Process(stack.pid).children(recursive=True)
+    return {process.pid for process in children if title(process).startswith(TITLE)}
+
+
+def successor(stack: Stack, before: set[int]) -> psutil.Process:
+    """Waits for an owner that is not among those `before` the kill."""
     deadline = time.monotonic() + FIND_TIMEOUT_S
     while time.monotonic() < deadline:
-        found = [(born(process), process) for process in family(stack) if title(process).startswith(TITLE)]
-        youngest = max(found, key=lambda one: one[0], default=None)
-        if youngest is not None and youngest[0] > born_after:
-            return youngest[1]
+        new = owner_pids(stack) - before
+        if new:
+            return psutil.Process(new.pop())
         time.sleep(POLL_INTERVAL_S)
     raise NoOwner(NoOwner.__doc__)
-
-
-def family(stack: Stack) -> list[psutil.Process]:
-    try:
-        return list(psutil.Process(stack.pid).children(recursive=True))
-    except psutil.NoSuchProcess:
-        return []
 
 
 def title(process: psutil.Process) -> str:
@@ -44,14 +70,6 @@ def title(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return ""
-
-
-def born(process: psutil.Process) -> float:
-    """Unix time; 0 if it has ended."""
-    try:
-        return process.create_time()
-    except psutil.NoSuchProcess:
-        return 0.0
 
 
 def kill(process: psutil.Process) -> None:

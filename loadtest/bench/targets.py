@@ -66,8 +66,11 @@ class TurnstileTarget:
 
     def path(self, scenario: Scenario) -> str:
         """A new event each time, so that no case pays for the reservations of the one before."""
-        sold_out = scenario == "sold out"
-        event = api.create_sold_out_event(self._stack) if sold_out else api.create_event(self._stack, QUOTA)
+        if scenario == "sold out":
+            event = api.create_sold_out_event(self._stack)
+        else:
+            event = api.create_event(self._stack, QUOTA)
+            api.hold(self._stack, event)  # its owner is a new process, which takes a moment to start
         return f"/api/v1/events/{event}/reservations"
 
 

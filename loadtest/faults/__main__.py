@@ -18,7 +18,7 @@ from loadtest.bench.stack import started
 from loadtest.endpoints import NoServer
 from loadtest.faults import page
 from loadtest.faults.campaign import Group, play
-from loadtest.faults.kinds import STOPPED_S
+from loadtest.faults.kinds import KINDS, STOPPED_S
 from loadtest.faults.processes import NotOurs
 from loadtest.faults.stage import TooSlow
 
@@ -92,7 +92,7 @@ def run(plan: Plan, console: Console) -> list[Group]:
         data = stack.endpoints_file.parent
         for kind, count in plan.counts.items():
             folder = (plan.records or Path(temporary)) / kind
-            groups.append(play(data, folder, kind, count, plan.clients, plan.seed, show))
+            groups.append(play(data, folder, KINDS[kind], count, plan.clients, plan.seed, show))
             page.show(groups[-1:], console)
         machine = describe(stack.database_url) if plan.out else {}
     page.show(groups, console)

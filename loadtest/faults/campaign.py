@@ -6,7 +6,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.database import Database
 from loadtest.auditor.verdict import Verdict
 from loadtest.endpoints import find_server
-from loadtest.faults.kinds import BETWEEN_STRIKES_S, KINDS, Kind, Struck, strike
+from loadtest.faults.kinds import BETWEEN_STRIKES_S, Kind, Struck, strike
 from loadtest.faults.stage import HOLD_DURATION_S, Stage, staged, until
 from loadtest.record import read_records
 
@@ -59,25 +59,26 @@ class Group(msgspec.Struct):
         return self.verdict.sound and self.in_time
 
 
-def play(data: Path, records: Path, kind: str, count: int, clients: int, seed: int, show: Show) -> Group:
+def play(data: Path, records: Path, kind: Kind, count: int, clients: int, seed: int, show: Show) -> Group:
     """One group against the server on this data folder, then its audit."""
-    struck, acknowledged = asyncio.run(_strikes(data, records, KINDS[kind], count, clients, seed, show))
-    show(f"{KINDS[kind].title}: waiting for the last holds to end, then auditing")
+    struck, acknowledged = asyncio.run(strikes(data, records, [kind] * count, clients, seed, show))
+    show(f"{kind.title}: waiting for the last holds to end, then auditing")
     verdict = audit(data, records)
-    return Group(kind, KINDS[kind].title, struck, verdict, acknowledged, KINDS[kind].gap_max_s)
+    return Group(kind.name, kind.title, struck, verdict, acknowledged, kind.gap_max_s)
 
 
-async def _strikes(
-    data: Path, records: Path, kind: Kind, count: int, clients: int, seed: int, show: Show
+async def strikes(
+    data: Path, records: Path, kinds: Sequence[Kind], clients: int, seed: int, show: Show
 ) -> tuple[list[Struck], int]:
-    rng = random.Random(f"{seed} {kind.name}")
+    """One fault after the other under one load; what they did, and how many effects were acknowledged."""
+    rng = random.Random(f"{seed} {kinds[0].name}")
     struck: list[Struck] = []
     async with staged(data, records, clients, seed) as stage:
         await until(lambda: _warm(stage), WARM_WITHIN_S, f"{WARM_EFFECTS} effects on each event")
-        for number in range(count):
+        for number, kind in enumerate(kinds):
             await asyncio.sleep(rng.uniform(0.5, 1.5) * BETWEEN_STRIKES_S)
             struck.append(await strike(stage, kind, number, rng))
-            show(f"{kind.title} {number + 1} of {count}: {struck[-1].gap_s:.2f} s without a success")
+            show(f"{kind.title}, {number + 1} of {len(kinds)}: {struck[-1].gap_s:.2f} s without a success")
             if failure := stage.clients.failure():
                 raise failure
     return struck, sum(len(times) for times in stage.clients.successes.values())

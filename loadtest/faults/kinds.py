@@ -40,6 +40,8 @@ class Kind:
     cuts_connections: bool = False
     gap_max_s: float | None = None
     """The longest time without a success that is accepted."""
+    stopped_s: float = 0.0
+    """After it the victim is continued."""
 
 
 KILL, STOP, IMMEDIATE = signal.SIGKILL, signal.SIGSTOP, signal.SIGQUIT
@@ -50,7 +52,9 @@ KINDS = {
         Kind("postgres", "PostgreSQL stopped at once", "postgres", (KILL, IMMEDIATE)),
         Kind("valkey", "Valkey killed", "valkey", (KILL,), stops_sales=False),
         Kind("front-ends", "front end killed", "worker-1", (KILL,), cuts_connections=True),
-        Kind("stops", f"owner stopped for {STOPPED_S:.0f} s", "", (STOP,), gap_max_s=10.0),
+        Kind(
+            "stops", f"owner stopped for {STOPPED_S:.0f} s", "", (STOP,), gap_max_s=10.0, stopped_s=STOPPED_S
+        ),
     )
 }
 
@@ -74,8 +78,8 @@ async def strike(stage: Stage, kind: Kind, number: int, rng: random.Random) -> S
     if not victim.send(kind.signals[number % len(kind.signals)]):
         raise NotOurs(f"{victim.name} was gone before it was struck")
     note = ""
-    if STOP in kind.signals:
-        await asyncio.sleep(STOPPED_S)
+    if kind.stopped_s:
+        await asyncio.sleep(kind.stopped_s)
         note = "ended by the watchdog" if not victim.alive else "was not ended"
         victim.send(signal.SIGCONT)
     back_us = await _until_back(stage, kind, victim, events, from_us)
