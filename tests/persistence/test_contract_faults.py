@@ -9,7 +9,7 @@ import pytest
 
 from persistence.store import Elsewhere, OutcomeUnknown, OwnerStore
 from tests.persistence.sales import OWNER, Sale, claimed, loaded, terms
-from tests.persistence.worlds import World
+from tests.persistence.worlds import PostgresWorld, World
 
 WORKERS = 20
 SALES_PER_WORKER = 3
@@ -119,6 +119,26 @@ async def test_a_zombie_does_not_even_get_to_say_no(world: World) -> None:
     assert await zombie.append([question]) == {sale.id}
     await claimed(heir, sale.id)
     assert await zombie.append([question]) == set()
+
+
+async def test_two_owners_whose_batches_meet_half_way_do_not_deadlock(postgres: PostgresWorld) -> None:
+    """Each has locked some of its rows when both come to the one that is in use."""
+    first, second = postgres.store(), postgres.store()
+    sales = [await Sale.opened(first) for _ in range(9)]
+    in_use = await postgres.connection()
+    await in_use.execute("BEGIN")
+    await in_use.execute("SELECT 1 FROM inventories WHERE id = $1 FOR UPDATE", sales[4].id)
+    entries = [sale.holds(1) for sale in sales]
+    appends = [
+        asyncio.create_task(one.append(batch)) for one, batch in ((first, entries), (second, entries[::-1]))
+    ]
+    await postgres.until(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%fence%'"
+        " AND datname = current_database() HAVING count(*) = 2"
+    )
+    await in_use.execute("ROLLBACK")
+    kept = [await append for append in appends]
+    assert sorted([*kept[0], *kept[1]]) == sorted(sale.id for sale in sales)
 
 
 async def test_twenty_workers_that_fight_for_one_inventory_sell_each_ticket_once(world: World) -> None:
