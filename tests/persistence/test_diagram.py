@@ -20,4 +20,6 @@ def test_every_relation_and_column_is_in_the_diagram() -> None:
     diagram = entity_diagram()
     for relation in metadata.sorted_tables:
         block = diagram.split(f"    {relation.name} {{\n")[1].split("    }")[0]
-        assert [line.split()[1] for line in block.splitlines()] == [column.name for column in relation.columns]
+        assert [line.split()[1] for line in block.splitlines()] == [
+            column.name for column in relation.columns
+        ]
