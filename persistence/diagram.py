@@ -1,12 +1,14 @@
-"""The entity diagram of docs/ARCHITECTURE.md, made from the schema: `python -m persistence.diagram` prints it."""
+"""The entity diagram of docs/ARCHITECTURE.md, from the schema; `python -m persistence.diagram` prints it."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, Table
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
 
 from persistence.schema import metadata
 
+DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 LINKS = (
     ("inventories", "||--o|", "events", "is"),
     ("inventories", "||--o{", "ticket_types", "sells"),
@@ -32,7 +34,7 @@ def _entity(relation: Table) -> list[str]:
 
 
 def _type(column: Column[object]) -> str:
-    return column.type.compile(dialect=postgresql.dialect()).lower()
+    return column.type.compile(dialect=DIALECT).lower()
 
 
 def _mark(column: Column[object]) -> str:
