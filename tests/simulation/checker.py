@@ -19,7 +19,7 @@ from domain.messages import Code, Rejected
 from persistence.store import Request
 from tests.simulation.fold import Fold
 from tests.simulation.history import Answered, Attempt
-from tests.simulation.linear_history import not_linearizable
+from tests.simulation.linear_history import may_have_had, not_linearizable
 from tests.simulation.wording import brief
 
 if TYPE_CHECKING:
@@ -93,12 +93,10 @@ def _told(world: World) -> Iterator[str]:
 
 
 def _refused_though_recorded(attempt: Attempt, request: Request, effect_s: float) -> Iterator[str]:
-    """After an effect every retry gets its reply; before it, `overloaded` to the only try is a promise."""
-    same = attempt.key is None or attempt.key.fingerprint == request.fingerprint
-    if attempt.refusal is Code.OVERLOADED and attempt.key is None:
-        yield f"I7 {_said(attempt)}, yet it had its effect at {effect_s}"
+    """After an effect every retry gets its reply."""
     if attempt.refusal in UNCLEAR or effect_s >= attempt.invoked_s:
         return
+    same = attempt.key is None or attempt.key.fingerprint == request.fingerprint
     if same or attempt.refusal is not Code.KEY_REUSED:
         yield f"I7 {_said(attempt)}, yet it had had its effect at {effect_s}"
 
@@ -109,21 +107,18 @@ def _must_be_recorded(attempt: Attempt) -> bool:
 
 
 def _retries(world: World) -> Iterator[str]:
-    """At the end everything is clear, and a key whose every try was overloaded has done nothing."""
-    by_key: dict[tuple[str, bytes], list[Attempt]] = defaultdict(list)
+    """Every effect is that of a try that was not told no, and at the end everything is clear."""
+    replies = recorded_replies(world)
+    by_place: dict[tuple[str, bytes], list[Attempt]] = defaultdict(list)
     for attempt in world.history.attempts:
-        if attempt.key is not None:
-            by_key[attempt.place].append(attempt)
-    for place, attempts in by_key.items():
+        by_place[attempt.place].append(attempt)
+    for place, attempts in by_place.items():
         last = attempts[-1]
         if last.client == "retrier" and (last.reply is None or last.refusal in UNCLEAR):
             yield f"I7 {_said(last)} though all is well"
-        tries = [attempt for attempt in attempts if attempt.client != "retrier"]
-        effect = world.history.effects.get(place)
-        if effect is None or effect.at_s > world.retries_s:
-            continue
-        if all(attempt.refusal is Code.OVERLOADED for attempt in tries):
-            yield f"I7 {_said(tries[-1])} like every try, yet it had its effect"
+        if place in replies and not any(may_have_had(attempt, replies[place]) for attempt in attempts):
+            effect_s = world.history.effects[place].at_s
+            yield f"I7 {_said(last)}, and so was every try, yet it had its effect at {effect_s}"
 
 
 def _unanswered(world: World) -> Iterator[str]:

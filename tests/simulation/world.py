@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
-from actors.gateway import CREATIONS, Gateway, GatewayLimits, Key
+from actors.gateway import GatewayLimits, Key
 from actors.meter import Meter
 from actors.owner import InventoryOwner, OwnerLimits
-from actors.timers import ExpiryTimer
-from domain.event_messages import CreateEvent, EventCommand, EventReplies, Terms, TicketType, TypeCounts
+from domain.event_messages import EventReplies, Terms, TicketType
 from persistence.memory import MemoryDatabase
 from persistence.store import Append, OwnerStore
 from tests.simulation.clients import Buyer, Operator, Retrier
-from tests.simulation.cluster import Cluster, Incarnation, SimTransport
-from tests.simulation.history import ATTEMPT, Answered, Attempt, Claim, Commit, History
+from tests.simulation.cluster import Cluster, Incarnation
+from tests.simulation.fronts import SKEW_MAX_MS, Front, Quiet, SimClock, SimTimer
+from tests.simulation.history import Answered, Attempt, Claim, Commit, History
 from tests.simulation.loop import Process, VirtualLoop
 from tests.simulation.nemesis import CLOCK_SHIFT_MS, Nemesis
 from tests.simulation.store import SimStore
@@ -26,8 +26,6 @@ from tests.simulation.weather import KINDS, Weather
 from tests.simulation.wording import brief
 
 EPOCH_MS = 1_700_000_000_000
-SKEW_MAX_MS = 200
-"""How far apart the clocks of healthy processes are from store time."""
 COURSE_MAX_S = 60.0
 BACK_S = 2.0
 """How long after the last trouble all parts are back: owners made again, calls to the dead given up."""
@@ -39,108 +37,6 @@ class Parts:
 
     database: type[MemoryDatabase] = MemoryDatabase
     owner: type[InventoryOwner] = InventoryOwner
-
-
-class SimClock:
-    """Store time as one process knows it: some way off, never falling; trusted while it is not far off."""
-
-    def __init__(self, world: World, offset_ms: int) -> None:
-        self._world = world
-        self._offset_ms = offset_ms
-        self._shift_ms = 0
-        self._last_ms = 0
-
-    @property
-    def trusted(self) -> bool:
-        return abs(self.now_ms() - self._world.true_ms()) <= SKEW_MAX_MS
-
-    def now_ms(self) -> int:
-        self._last_ms = max(self._last_ms, self._world.true_ms() + self._offset_ms + self._shift_ms)
-        return self._last_ms
-
-    def shift(self, by_ms: int) -> None:
-        self._shift_ms = by_ms
-
-
-class Quiet:
-    """A publisher that nobody reads."""
-
-    def changed(self, event_id: str, sequence: int, at_ms: int, ticket_types: tuple[TypeCounts, ...]) -> None:
-        """Nothing."""
-
-
-class SimGateway(Gateway):
-    """Request ids from a count, and known to whoever asks."""
-
-    def number(self, number: int) -> None:
-        self._prefix = number.to_bytes(8)
-        self._count = 0
-
-    def _request_id(self) -> bytes:
-        self._count += 1
-        return self._prefix + self._count.to_bytes(8)
-
-    def _envelope(self, *parts):  # type: ignore[no-untyped-def]
-        ask = super()._envelope(*parts)
-        attempt = ATTEMPT.get()
-        if attempt is not None:
-            attempt.request_id = ask.request_id
-        return ask
-
-
-class Front:
-    """A front end's process: a gateway, and the handlers that wait for it."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.process = Process(f"front{number}", world.loop)
-        self._world = world
-        clock = world.new_clock(self.process)
-        transport = SimTransport(world.cluster, self.process)
-        self.gateway = SimGateway(transport, world.new_session(), clock, world.gateway_limits, Meter())
-        self.gateway.number(number)
-
-    def ask(
-        self, client: str, event_id: str, command: EventCommand, key: Key | None
-    ) -> tuple[Attempt, asyncio.Task[None]]:
-        attempt = self._attempt(client, event_id, command, key, "")
-        return attempt, self.process.spawn(
-            self._carry(attempt, lambda: self.gateway.ask(event_id, command, key))
-        )
-
-    def create(
-        self, client: str, command: CreateEvent, owner: str, key: Key | None
-    ) -> tuple[Attempt, asyncio.Task[None]]:
-        attempt = self._attempt(client, command.id, command, key, CREATIONS)
-        return attempt, self.process.spawn(
-            self._carry(attempt, lambda: self.gateway.create(command, owner, key))
-        )
-
-    def _attempt(
-        self, client: str, event_id: str, command: EventCommand, key: Key | None, scope: str
-    ) -> Attempt:
-        attempts, now_s = self._world.history.attempts, self._world.loop.now_s
-        attempt = Attempt(len(attempts), client, self.process.name, event_id, command, key, scope, now_s)
-        attempts.append(attempt)
-        self._world.note(f"#{attempt.number} {client} asks {self.process}: {brief(command)}")
-        return attempt
-
-    async def _carry(self, attempt: Attempt, ask: Callable[[], object]) -> None:
-        ATTEMPT.set(attempt)
-        reply: EventReplies = await ask()  # type: ignore[misc]
-        self._world.told(attempt, reply)
-
-
-class SimTimer:
-    """An expiry timer's process, with a gateway of its own."""
-
-    def __init__(self, world: World, part: int, parts: int, number: int) -> None:
-        self.process = Process(f"timer{part}", world.loop)
-        session, clock, meter = world.new_session(), world.new_clock(self.process), Meter()
-        gateway = SimGateway(
-            SimTransport(world.cluster, self.process), session, clock, world.gateway_limits, meter
-        )
-        gateway.number(number)
-        self.process.spawn(ExpiryTimer(part, parts, session, gateway, clock, meter).run())
 
 
 class World:
@@ -274,6 +170,7 @@ class World:
 
     def committed(self, entry: Append, scope: str) -> None:
         commit = Commit(self.loop.now_s, entry.at_ms, entry.seq + 1)
+        self.note(f"commit {entry.inventory_id[:4]} epoch {entry.epoch} seq {commit.seq}")
         self.history.commits[entry.inventory_id, commit.seq] = commit
         for position, request in enumerate(entry.requests):
             effect = Commit(commit.at_s, commit.at_ms, commit.seq, position)
@@ -282,6 +179,9 @@ class World:
     def claimed(self, inventory_id: str, session: SimStore | None) -> None:
         claim = Claim(self.loop.now_s, None if session is None else self._number(session))
         self.history.claims.setdefault(inventory_id, []).append(claim)
+        self.note(
+            f"{inventory_id[:4]} {'is moved' if session is None else f'claimed by session {claim.session}'}"
+        )
 
     def _number(self, session: SimStore) -> int:
         return self._sessions.setdefault(session, len(self._sessions))

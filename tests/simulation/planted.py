@@ -1,0 +1,134 @@
+"""Bugs to plant: each switches one safeguard off, at one place. A check that never failed proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+from actors import owner as owner_module
+from actors.mailbox import Letter
+from actors.owner import InventoryOwner
+from actors.turn import Held, Turn
+from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
+from domain.event_messages import ExpireDue
+from persistence.memory import MemoryDatabase
+from persistence.memory_rows import Tables
+from persistence.store import Append, Request
+from tests.simulation.world import Parts
+
+# --- in the store ---------------------------------------------------------------------------------------
+
+
+class _NoEpoch(Tables):
+    def fence_holds(self, entry: Append) -> bool:
+        row = self.inventories.get(entry.inventory_id)
+        return row is not None and row.seq == entry.seq
+
+
+class _NoSequence(Tables):
+    def fence_holds(self, entry: Append) -> bool:
+        row = self.inventories.get(entry.inventory_id)
+        return row is not None and row.epoch == entry.epoch
+
+
+class FenceOff(MemoryDatabase):
+    """Appends of former owners are stored."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        super().__init__(now_ms)
+        self.tables = _NoEpoch()
+
+
+class SequenceOff(MemoryDatabase):
+    """An append is stored though another came between."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        super().__init__(now_ms)
+        self.tables = _NoSequence()
+
+
+# --- in the owner ---------------------------------------------------------------------------------------
+
+
+class FenceReadOff(InventoryOwner):
+    """What changes nothing is answered without asking whether the fence still holds."""
+
+    async def _commit(self, turns: list[Turn]) -> None:
+        for turn in turns:
+            if not turn.facts:
+                turn.settle()
+        writing = [turn for turn in turns if turn.facts]
+        if writing:
+            await super()._commit(writing)
+
+
+class IdempotencyOff(InventoryOwner):
+    """Nobody looks whether a request has been done already."""
+
+    async def _recorded(self, letters: list[Letter]) -> dict[tuple[str, bytes], Request]:
+        return {}
+
+
+class ReplyBeforeCommit(InventoryOwner):
+    """Replies leave when they are decided."""
+
+    async def _commit(self, turns: list[Turn]) -> None:
+        for turn in turns:
+            for letter in turn.letters:
+                letter.deliver()
+        await super()._commit(turns)
+
+
+class ExpiryByTimerOnly(InventoryOwner):
+    """Holds end when a timer says so, not with every batch."""
+
+    async def _begin(self, held: Held, letters: list[Letter]) -> Turn:
+        turn = await super()._begin(held, letters)
+        if not any(isinstance(letter.ask.command, ExpireDue) for letter in letters):
+            turn.expire = lambda limit: False  # type: ignore[method-assign]
+        return turn
+
+
+class _DeadlineFirst(Turn):
+    def take(self, letter: Letter, recorded: Request | None) -> None:
+        if letter.ask.deadline_ms > self.now_ms:
+            super().take(letter, recorded)
+            return
+        self.letters.append(letter)
+        letter.reply = pack_reply(UNAVAILABLE if letter.ask.attempt else OVERLOADED)
+
+
+class _ExpiryNotStored(Turn):
+    """Ends holds in memory, and forgets to say so."""
+
+    def expire(self, limit: int) -> bool:
+        more = super().expire(limit)
+        self.facts = []
+        return more
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A bug and how to plant it."""
+
+    parts: Parts = field(default_factory=Parts)
+    turn: type[Turn] = Turn
+
+    @contextmanager
+    def planted(self) -> Iterator[Parts]:
+        with patch.object(owner_module, "Turn", self.turn):
+            yield self.parts
+
+
+PLANTS = {
+    "fence off": Plant(Parts(database=FenceOff)),
+    "fence read of a batch without facts skipped": Plant(Parts(owner=FenceReadOff)),
+    "idempotency check off": Plant(Parts(owner=IdempotencyOff)),
+    "sequence check off": Plant(Parts(database=SequenceOff)),
+    "reply before commit": Plant(Parts(owner=ReplyBeforeCommit)),
+    "expiry left to the timers": Plant(Parts(owner=ExpiryByTimerOnly)),
+    "expiry not in the append": Plant(turn=_ExpiryNotStored),
+    "deadline looked at before the recorded reply": Plant(turn=_DeadlineFirst),
+}
