@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +23,15 @@ from loadtest.auditor.audit import Records
 from loadtest.auditor.database import Database
 from loadtest.auditor.run import run_audit
 from loadtest.auditor.verdict import Verdict
-from loadtest.bench.children import child, stop
+from loadtest.bench.children import child
+from loadtest.bench.stack import free_port
 from loadtest.endpoints import NoServer, Server, find_server, refuse_far_hosts
 from loadtest.progress import Tail
 from loadtest.record import read_records
 from loadtest.report import write_report
 from loadtest.shapes import SHAPES
 
+HOST = "127.0.0.1"
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 EXIT_UNSOUND = 1
 EXIT_COULD_NOT_RUN = 2
@@ -36,6 +39,7 @@ EXIT_INTERRUPTED = 130
 STOP_USERS_WITHIN_S = 40
 """A user may finish the request under way, its retries included; Locust ends it after that."""
 OVERRUN_MAX_S = 120
+WORKERS_WITHIN_S = 60
 LOOK_EVERY_S = 1.0
 LOG_SHOWN_MAX_CHARACTERS = 1_500
 HOLDS_END_MARGIN_S = 5.0
@@ -122,18 +126,19 @@ def _locust(server: Server, data: Path, options: Options, records: Path, log: Pa
     """Runs it to its end, with progress. Raises `NoServer` with the end of its log if it fails."""
     tail = Tail(records)
     limit_s = time.monotonic() + options.duration_s + STOP_USERS_WITHIN_S + OVERRUN_MAX_S
-    with child(command(server, data, options, records), log) as process, console.status("starting") as status:
+    words = command(server, data, options, records)
+    with ExitStack() as stack, console.status("starting") as status:
+        process = stack.enter_context(child([*words, *(cluster := master_words(options))], log))
+        for number in range(options.workers if cluster else 0):
+            stack.enter_context(child([*words, *worker_words(cluster)], log.with_suffix(f".{number}")))
         while process.poll() is None and time.monotonic() < limit_s:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK_EVERY_S)
-            except subprocess.TimeoutExpired:
-                tail.look()
-                status.update(tail.line())
-        stop(process)
-    tail.look()
+            tail.look()
+            status.update(tail.line())
     console.print(tail.line())
     # Locust's own 1 says only that some request failed: the auditor judges that.
-    if process.returncode not in (0, 1) or tail.sale is None:
+    if process.returncode not in (0, 1) or not tail.calls:
         raise NoServer(f"Locust ended with {process.returncode}: {_reason(log.read_text())}")
 
 
@@ -159,11 +164,22 @@ def command(server: Server, data: Path, options: Options, records: Path) -> list
         "--shape": options.shape,
         "--seed": options.seed,
     }
-    if options.workers > 1:
-        words["--processes"] = options.workers
     pairs = [str(word) for pair in words.items() for word in pair]
     far = [word for host in options.allow_host for word in ("--allow-host", host)]
     return [sys.executable, "-m", "locust", "--headless", "--only-summary", *pairs, *far]
+
+
+def master_words(options: Options) -> list[str]:
+    """What makes it a master of workers, who find it on the loopback; nothing for one process."""
+    if options.workers == 1:
+        return []
+    waits = ["--expect-workers", str(options.workers), "--expect-workers-max-wait", str(WORKERS_WITHIN_S)]
+    return ["--master", "--master-bind-host", HOST, "--master-bind-port", str(free_port()), *waits]
+
+
+def worker_words(master: list[str]) -> list[str]:
+    port = master[master.index("--master-bind-port") + 1]
+    return ["--worker", "--master-host", HOST, "--master-port", port]
 
 
 def audit_and_report(

@@ -50,13 +50,13 @@ class Run:
         self.seed = 0
 
     def begin(self, options: Namespace, role: str) -> Recorder:
-        self.end()
         folder = options.records or tempfile.mkdtemp(prefix="turnstile-load-")
         self.recorder = Recorder(Path(folder), role)
         self.seed = options.seed
         return self.recorder
 
     def end(self) -> None:
+        """A worker may hear of the next sale before it begins, so it is forgotten here and not there."""
         if self.recorder is not None:
             self.recorder.close()
         self.recorder, self.known = None, AsyncResult()

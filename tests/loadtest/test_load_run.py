@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.auditor.audit import Auditor, Records
 from loadtest.endpoints import NoServer, find_server, is_loopback, refuse_far_hosts
-from loadtest.load import Options, command
+from loadtest.load import Options, command, master_words, worker_words
 from loadtest.progress import Tail
 from loadtest.record import Recorder
 from loadtest.report import percentile, write_report
@@ -83,7 +83,16 @@ def test_no_secret_stands_on_locusts_command_line(tmp_path: Path) -> None:
     options = Options(10, 1.0, 10, 10, 10, "steady", 2, 1)
     words = command(find_server(tmp_path), tmp_path, options, tmp_path)
     assert "s3cr3t" not in " ".join(words)
-    assert words[-2:] == ["--processes", "2"]
+    assert "--master" not in words
+
+
+def test_several_workers_find_their_master_on_the_loopback() -> None:
+    assert master_words(Options(10, 1.0, 10, 10, 10, "steady", 1, 1)) == []
+    master = master_words(Options(10, 1.0, 10, 10, 10, "steady", 3, 1))
+    assert master[master.index("--expect-workers") + 1] == "3"
+    assert master[master.index("--master-bind-host") + 1] == "127.0.0.1"
+    port = master[master.index("--master-bind-port") + 1]
+    assert worker_words(master) == ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
 
 
 def test_progress_follows_the_records_as_they_grow_and_waits_for_whole_lines(tmp_path: Path) -> None:
