@@ -173,4 +173,5 @@ def troubles(results: Results) -> list[str]:
         for one in results.measured
         if one.trouble
     ]
+    told += [f"- not measured: {' '.join(missed.split())}" for missed in results.missed]
     return ["## Not as it should be", "\n".join(told)] if told else []

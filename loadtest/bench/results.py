@@ -58,6 +58,7 @@ class Results(msgspec.Struct):
     floors: list[Floor] = []
     idle_percent: dict[str, float] = {}
     without_dashboard: list[Measured] = []
+    missed: list[str] = []
     extra: dict[str, dict[str, Any]] = {}
 
     def find(self, target: str, scenario: Scenario, connections: int, commit: Commit) -> list[Measured]:

@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 
 from loadtest.bench import measure, plan, stack, targets
+from loadtest.bench.api import Refused
 from loadtest.bench.commit_delay import checkpoint, commit_takes
 from loadtest.bench.groups import Roots
 from loadtest.bench.machine import describe
 from loadtest.bench.plan import ECHO, TURNSTILE, Options
 from loadtest.bench.results import Case, Commit, Measured, Results
 from loadtest.bench.stack import Stack
+from loadtest.bench.wrk import WrkFailed
 
 IDLE_S = 10.0
 PEAK_SHARE = 0.5
@@ -42,8 +44,14 @@ class Bench:
                     self.case(case)
 
     def case(self, case: Case) -> None:
+        """A case that cannot be measured is noted, and the others go on."""
         checkpoint(self._server.database_url)
-        found = self._measure(case)
+        try:
+            found = self._measure(case)
+        except (Refused, WrkFailed) as problem:
+            self.results.missed.append(f"{name_of(case)}: {problem}")
+            self._show(self.results.missed[-1])
+            return
         if found is None:
             return
         self.results.measured.append(found)
@@ -73,11 +81,14 @@ class Bench:
         self._show(f"bare Ray call {found.ray_call_p50_us:.0f} us, bare commit {found.commit_p50_us:.0f} us")
 
 
-def line(found: Measured) -> str:
-    case = found.case
+def name_of(case: Case) -> str:
     what = f"{case.scenario}, {case.connections} connections, commit {case.commit}, round {case.round}"
+    return f"{case.target:15} {what}"
+
+
+def line(found: Measured) -> str:
     figures = f"{found.rate_per_s:8.0f}/s  p50 {found.p50_ms:7.2f} ms  p99 {found.p99_ms:7.2f} ms"
-    return f"{case.target:15} {what}: {figures}  {found.cpu_sum_us:5.0f} us  {found.trouble}".rstrip()
+    return f"{name_of(found.case)}: {figures}  {found.cpu_sum_us:5.0f} us  {found.trouble}".rstrip()
 
 
 @contextmanager
