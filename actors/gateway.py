@@ -27,8 +27,9 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from actors.meter import Clock, Meter
-from actors.wire import OVERLOADED, UNAVAILABLE, Answer, Ask, Moved, pack_asks, unpack_answers
-from domain.event_messages import CreateEvent, EventCommand, EventReplies, ExpireDue
+from actors.outbox import Outbox, Pending
+from actors.wire import NOTHING, OVERLOADED, Ask, CallFailed, pack_batch
+from domain.event_messages import CreateEvent, EventCommand, EventReplies, EventReply, ExpireDue
 from domain.messages import Code, Rejected
 from persistence.store import Directory, StoreError
 
@@ -37,10 +38,6 @@ NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
 CREATOR = "pool:0"
 CREATIONS = "events"
 """Where creations are recorded: their retries have to meet although each brings an id of its own."""
-
-
-class CallFailed(Exception):
-    """The call brought no answer; what it carried may have been done."""
 
 
 class Transport(Protocol):
@@ -83,24 +80,6 @@ class Key:
     fingerprint: bytes
 
 
-class Pending:
-    """A command whose client waits."""
-
-    __slots__ = ("ask", "future", "sent")
-
-    def __init__(self, ask: Ask, future: asyncio.Future[EventReplies]) -> None:
-        self.ask = ask
-        self.future = future
-        self.sent = False
-
-    def resolve(self, reply: EventReplies) -> None:
-        if not self.future.done():
-            self.future.set_result(reply)
-
-    def give_up(self) -> None:
-        self.resolve(UNAVAILABLE if self.sent else OVERLOADED)
-
-
 class Gateway:
     """Asks owners, and sees to it that an answer comes, once, or says that its outcome is unknown."""
 
@@ -117,6 +96,8 @@ class Gateway:
         self._deadlines: deque[Pending] = deque()
         self._sweep: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.id = os.urandom(8)
+        self._call_counter = 0
         self._request_counter = int.from_bytes(os.urandom(6))
 
     async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
@@ -140,7 +121,8 @@ class Gateway:
         if owner.startswith("pool:"):
             return await self._send(owner, ask)
         reply = await self._send(CREATOR, ask)
-        self._wake(owner)
+        if isinstance(reply, EventReply) and reply.id == command.id:
+            self._wake(owner)
         return reply
 
     async def expire(self, owner: str, inventory_id: str) -> EventReplies:
@@ -154,14 +136,14 @@ class Gateway:
 
     async def ready(self) -> None:
         """Raise unless an owner answers."""
-        await self._transport.call(CREATOR, pack_asks([]))
+        await self._transport.call(CREATOR, pack_batch(NOTHING))
 
     def _wake(self, owner: str) -> None:
         """Have an owner made before its first command comes."""
 
         async def wake() -> None:
             with contextlib.suppress(CallFailed):
-                await self._transport.call(owner, pack_asks([]))
+                await self._transport.call(owner, pack_batch(NOTHING))
 
         self._keep(wake())
 
@@ -170,10 +152,20 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def reroute(self, pending: Pending) -> None:
-        """The owner it was sent to does not have it: ask the directory, and send it again."""
-        self._routes.pop(pending.ask.inventory_id, None)
-        self._keep(self._send_again(pending))
+    def reroute(self, pending: Pending, owner: str) -> None:
+        """The owner it was sent to does not have it: ask the directory, and send it again.
+
+        The directory knows nothing of what is still to be created: that goes to the same owner again.
+        """
+        creating = isinstance(pending.ask.command, CreateEvent)
+        if not creating:
+            self._routes.pop(pending.ask.inventory_id, None)
+        self._keep(self._send_again(pending, owner if creating else None))
+
+    def next_call(self) -> int:
+        """The number of a call that is about to be made."""
+        self._call_counter += 1
+        return self._call_counter
 
     async def check(self, owner: str) -> None:
         """Have the watchdog look at an owner whose answer is overdue."""
@@ -238,17 +230,20 @@ class Gateway:
     def _outbox(self, owner: str) -> Outbox:
         outbox = self._outboxes.get(owner)
         if outbox is None:
-            outbox = self._outboxes[owner] = Outbox(owner, self, self.limits)
+            outbox = self._outboxes[owner] = Outbox(owner, self)
         return outbox
 
     # --- again, and no more -----------------------------------------------------------------------
 
-    async def _send_again(self, pending: Pending) -> None:
+    async def _send_again(self, pending: Pending, known_owner: str | None) -> None:
         pause_s = self.limits.retry_min_s
         inventory_id = pending.ask.inventory_id
+        if pending.ask.attempt > 1:
+            # An owner that is about to end says so to everybody, at once, until it has ended.
+            await asyncio.sleep(pause_s)
         while not pending.future.done():
             try:
-                owner = self._routes.get(inventory_id) or await self._route(inventory_id)
+                owner = known_owner or self._routes.get(inventory_id) or await self._route(inventory_id)
                 if owner is None:
                     pending.resolve(NO_EVENT)
                 elif self._outbox(owner).put(pending):
@@ -271,94 +266,3 @@ class Gateway:
         self.meter.show("gateway_waiting_commands", sum(outbox.depth for outbox in self._outboxes.values()))
         if deadlines:
             self._sweep_later()
-
-
-class Outbox:
-    """What waits for one owner, and the calls that carry it there."""
-
-    def __init__(self, owner: str, gateway: Gateway, limits: GatewayLimits) -> None:
-        self.owner = owner
-        self._gateway = gateway
-        self._limits = limits
-        self._waiting: deque[Pending] = deque()
-        self._calls: set[asyncio.Task[None]] = set()
-        self._broken = False
-
-    @property
-    def depth(self) -> int:
-        """Commands that wait for a call."""
-        return len(self._waiting)
-
-    def put(self, pending: Pending) -> bool:
-        """False: no room."""
-        if len(self._waiting) >= self._limits.outbox_max_commands:
-            return False
-        self._waiting.append(pending)
-        if len(self._calls) < (1 if self._broken else self._limits.outbox_max_calls):
-            task = asyncio.get_running_loop().create_task(self._carry())
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
-        return True
-
-    async def _carry(self) -> None:
-        """Call after call, for as long as something waits."""
-        pause_s = self._limits.retry_min_s
-        while batch := self._take():
-            started = time.perf_counter()
-            try:
-                answers = await self._call(batch)
-            except CallFailed as failure:
-                self._broken = True
-                self._gateway.meter.count("gateway_failed_calls")
-                log.info("call failed", extra={"owner": self.owner, "error": str(failure)})
-                self._put_back(batch)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, self._limits.retry_max_s)
-                continue
-            self._broken, pause_s = False, self._limits.retry_min_s
-            self._gateway.meter.observe("gateway_round_trip_ms", (time.perf_counter() - started) * 1000)
-            self._hand_out(batch, answers)
-        if len(self._calls) <= 1 and not self._waiting:
-            self._gateway.idle(self.owner)
-
-    def _take(self) -> list[Pending]:
-        waiting = self._waiting
-        batch: list[Pending] = []
-        while waiting and len(batch) < self._limits.batch_max_commands:
-            pending = waiting.popleft()
-            if not pending.future.done():
-                batch.append(pending)
-        return batch
-
-    async def _call(self, batch: list[Pending]) -> list[Answer]:
-        for pending in batch:
-            pending.sent = True
-        payload = pack_asks([pending.ask for pending in batch])
-        call = asyncio.ensure_future(self._gateway.call(self.owner, payload))
-        while True:
-            done, _ = await asyncio.wait((call,), timeout=self._limits.ask_timeout_ms / 1000)
-            if done:
-                return unpack_answers(call.result())
-            if all(pending.future.done() for pending in batch):
-                call.add_done_callback(_forget)
-                raise CallFailed("nobody waits for it any more")
-            await self._gateway.check(self.owner)
-
-    def _put_back(self, batch: list[Pending]) -> None:
-        for pending in batch:
-            pending.ask = replace(pending.ask, attempt=pending.ask.attempt + 1)
-        self._waiting.extendleft(reversed(batch))
-
-    def _hand_out(self, batch: list[Pending], answers: list[Answer]) -> None:
-        for pending, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Moved):
-                pending.ask = replace(pending.ask, attempt=pending.ask.attempt + 1)
-                self._gateway.reroute(pending)
-            else:
-                pending.resolve(answer)
-
-
-def _forget(call: asyncio.Future[bytes]) -> None:
-    """Its error, if it has one, is of no interest any more."""
-    if not call.cancelled():
-        call.exception()

@@ -1,4 +1,4 @@
-"""An owner's bounded queue: calls come in, each with many letters, and leave when all are answered."""
+"""An owner's door and bounded queue: calls come in, each with many letters, and leave with all answers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,28 @@ from collections.abc import Iterable
 
 import msgspec
 
-from actors.wire import Ask, pack_answers, pack_reply
+from actors.wire import Ask, Batch, pack_answers, pack_reply
 from domain.event_messages import EventReplies
+
+
+class Door:
+    """Lets every call in once, and none that its gateway has given up on."""
+
+    GATEWAYS_MAX = 1_000
+    """Remembered, the latest; a gateway is a process, and their names do not come back."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[int, frozenset[int]]] = {}
+
+    def lets_in(self, batch: Batch) -> bool:
+        oldest, seen = self._known.pop(batch.gateway, (0, frozenset[int]()))
+        fresh = batch.number >= oldest and batch.number not in seen
+        oldest = max(oldest, batch.oldest)
+        seen = frozenset(number for number in (*seen, batch.number) if number >= oldest)
+        self._known[batch.gateway] = oldest, seen
+        if len(self._known) > self.GATEWAYS_MAX:
+            del self._known[next(iter(self._known))]
+        return fresh
 
 
 class Call:

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors.activation import Activations
-from actors.mailbox import Call, Letter, Mailbox
+from actors.mailbox import Call, Door, Letter, Mailbox
 from actors.meter import Clock, Meter
 from actors.turn import Held, Turn, opening
-from actors.wire import KEY_REUSED, MOVED, OVERLOADED, UNAVAILABLE, pack_answers, pack_reply, unpack_asks
+from actors.wire import KEY_REUSED, MOVED, OVERLOADED, UNAVAILABLE, pack_answers, pack_reply, unpack_batch
 from domain.event import State, decide, next_due_ms
 from domain.event_messages import CreateEvent, TypeCounts
 from persistence.store import OutcomeUnknown, OwnerStore, Refused, Request, StoreError
@@ -77,6 +77,7 @@ class InventoryOwner:
         self._publisher = publisher
         self._meter = meter
         self._leave_process = leave
+        self._door = Door()
         self._mailbox = Mailbox(limits.mailbox_max_commands)
         self._held: dict[str, Held] = {}
         self._activations = Activations(
@@ -91,8 +92,9 @@ class InventoryOwner:
 
     async def handle(self, payload: bytes) -> bytes:
         """Answer a batch of commands, in its order."""
-        asks = unpack_asks(payload)
-        if self.left or not asks:
+        batch = unpack_batch(payload)
+        asks = batch.asks
+        if self.left or not asks or not self._door.lets_in(batch):
             return pack_answers([MOVED] * len(asks))
         call = Call(len(asks))
         letters = [Letter(ask, call, position) for position, ask in enumerate(asks)]

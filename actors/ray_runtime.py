@@ -18,11 +18,12 @@ import ray
 from ray.util import metrics
 
 from actors.config import Deployment
-from actors.gateway import CallFailed, Gateway
+from actors.gateway import Gateway
 from actors.meter import Labels, Meter
 from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
 from actors.watchdog import Watchdog
+from actors.wire import CallFailed
 from persistence.availability import Publisher
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory

@@ -1,7 +1,9 @@
 """What gateways and owners say to each other: one bytes object each way, for many commands at once.
 
-A Ray call costs about the same however much it carries, so a call is a batch: a MessagePack array of
-`Ask`, answered by an array of replies in the same order.
+A Ray call costs about the same however much it carries, so a call carries a batch: a number, and an array
+of `Ask`, answered by an array of replies in the same order. The numbers let an owner turn away a call that
+comes twice, or so late that its gateway has given up on it: its commands have been sent again, and perhaps
+refused, and what was refused must not be done after all.
 """
 
 from __future__ import annotations
@@ -12,6 +14,10 @@ import msgspec
 
 from domain.event_messages import EventCommand, EventReplies
 from domain.messages import Code, Message, Rejected
+
+
+class CallFailed(Exception):
+    """A call brought no answer; what it carried may have been done."""
 
 
 class Ask(Message, frozen=True):
@@ -34,6 +40,16 @@ class Ask(Message, frozen=True):
     """Of a creation: the owner that the new inventory will belong to."""
 
 
+class Batch(Message, frozen=True):
+    """What one call carries. `number` rises with each call of a gateway; `oldest` is the oldest call to this
+    owner that the gateway still waits for."""
+
+    gateway: bytes
+    number: int
+    oldest: int
+    asks: tuple[Ask, ...]
+
+
 class Moved(Message, frozen=True):
     """Not mine, or not any more: ask the directory who has it, and send it again."""
 
@@ -41,9 +57,11 @@ class Moved(Message, frozen=True):
 Answer = EventReplies | Moved
 
 _encoder = msgspec.msgpack.Encoder()
-_asks = msgspec.msgpack.Decoder(list[Ask])
+_batch = msgspec.msgpack.Decoder(Batch)
 _answers = msgspec.msgpack.Decoder(list[Answer])
 
+NOTHING = Batch(b"", 0, 0, ())
+"""A batch that asks for nothing: it is answered by an owner that is there."""
 MOVED = msgspec.Raw(_encoder.encode(Moved()))
 OVERLOADED = Rejected(Code.OVERLOADED, "Too much is waiting; nothing happened.", {"retry_after_s": 1})
 UNAVAILABLE = Rejected(
@@ -52,12 +70,12 @@ UNAVAILABLE = Rejected(
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This Idempotency-Key was used for another request.")
 
 
-def pack_asks(asks: Sequence[Ask]) -> bytes:
-    return _encoder.encode(asks)
+def pack_batch(batch: Batch) -> bytes:
+    return _encoder.encode(batch)
 
 
-def unpack_asks(payload: bytes) -> list[Ask]:
-    return _asks.decode(payload)
+def unpack_batch(payload: bytes) -> Batch:
+    return _batch.decode(payload)
 
 
 def pack_reply(reply: Answer) -> bytes:
