@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.gateway import CREATIONS
-from actors.wire import Ask, Moved, unpack_answers, unpack_asks
+from actors.wire import Ask, Moved, unpack_answers, unpack_batch
 from domain.event_messages import EventReplies, EventReply, ReservationReply
 from domain.messages import Code, Rejected
 from persistence.store import Request
@@ -116,9 +116,11 @@ def _retries(world: World) -> Iterator[str]:
         last = attempts[-1]
         if last.client == "retrier" and (last.reply is None or last.refusal in UNCLEAR):
             yield f"I7 {_said(last)} though all is well"
-        if place in replies and not any(may_have_had(attempt, replies[place]) for attempt in attempts):
-            effect_s = world.history.effects[place].at_s
-            yield f"I7 {_said(last)}, and so was every try, yet it had its effect at {effect_s}"
+        if place not in replies:
+            continue
+        effect_s = world.history.effects[place].at_s
+        if not any(may_have_had(attempt, replies[place], effect_s) for attempt in attempts):
+            yield f"I7 {_said(last)}, like every try, yet it had its effect at {effect_s}"
 
 
 def _unanswered(world: World) -> Iterator[str]:
@@ -152,7 +154,7 @@ def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
 
 def _owners_words(world: World) -> Iterator[str]:
     for call in world.history.answered:
-        for ask, answer in zip(unpack_asks(call.payload), unpack_answers(call.answers), strict=True):
+        for ask, answer in zip(unpack_batch(call.payload).asks, unpack_answers(call.answers), strict=True):
             if isinstance(answer, Moved) or ask.scope:
                 continue
             effect = world.history.effects.get((ask.inventory_id, ask.request_id))

@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from actors.gateway import CallFailed
 from actors.watchdog import Watchdog
+from actors.wire import CallFailed
 from tests.simulation.loop import Process
 from tests.simulation.store import SimStore
 from tests.simulation.weather import Passage

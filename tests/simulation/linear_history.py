@@ -63,7 +63,7 @@ def operations(world: World, fold: Fold, replies: dict[tuple[str, bytes], EventR
 def _effect(world: World, tries: list[Attempt], reply: EventReplies) -> Operation:
     """From the first try that may have had it to the first that was told of it."""
     commit = world.history.effects[tries[0].place]
-    own = [attempt for attempt in tries if may_have_had(attempt, reply)]
+    own = [attempt for attempt in tries if may_have_had(attempt, reply, commit.at_s)]
     ends = [
         attempt.answered_s for attempt in tries if attempt.reply == reply and attempt.answered_s is not None
     ]
@@ -80,12 +80,12 @@ def _effect(world: World, tries: list[Attempt], reply: EventReplies) -> Operatio
     )
 
 
-def may_have_had(attempt: Attempt, reply: EventReplies) -> bool:
+def may_have_had(attempt: Attempt, reply: EventReplies, effect_s: float) -> bool:
     """May the effect that has this reply be this try's? Not if it was told no; `unavailable` is no such word.
 
     A hold is placed under the id that one of the tries brought.
     """
-    if attempt.refusal not in (None, Code.UNAVAILABLE, Code.KEY_REUSED):
+    if attempt.refusal not in (None, Code.UNAVAILABLE) or attempt.invoked_s > effect_s:
         return False
     if isinstance(attempt.command, PlaceHold) and isinstance(reply, ReservationReply):
         return attempt.command.reservation_id == reply.reservation.id
