@@ -23,6 +23,8 @@ PURGE_SLICE_BLOCKS = 256
 PURGE_PAUSE_S = 0.02
 DAYS_AHEAD = 7
 DAY_MS = 86_400_000
+ATTACH_LOCK = 7_310_582_940_113_767
+"""Number of the advisory lock under which partitions are made, one after the other."""
 LOCK_TIMEOUT_MS = 500
 """Attaching a partition waits no longer for readers of the whole journal: the next round will do it."""
 
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 PURGE = "DELETE FROM requests WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1"
 BLOCKS = "SELECT pg_relation_size('requests') / current_setting('block_size')::bigint"
+
+TAKEN = "SELECT 1 FROM journal_default WHERE at_ms >= $1 AND at_ms < $2 LIMIT 1"
 
 PARTITIONS = """
 SELECT c.relname AS name, pg_total_relation_size(c.oid) AS size_bytes
@@ -105,15 +109,16 @@ class Maintenance:
 
 async def attach(connection: Connection, day: date) -> bool:
     """Make a day's partition, in a transaction, without locking out appends to the others."""
-    start_ms = ms_of(day)
-    bounds = (start_ms, start_ms + DAY_MS)
-    taken = "SELECT 1 FROM journal_default WHERE at_ms >= $1 AND at_ms < $2 LIMIT 1"
-    if await connection.fetch(taken, *bounds):
+    start_ms, end_ms = ms_of(day), ms_of(day) + DAY_MS
+    await connection.execute(f"SELECT pg_advisory_xact_lock({ATTACH_LOCK})")
+    if await connection.fetchval("SELECT to_regclass($1)", name_of(day)) is not None:
+        return False
+    if await connection.fetch(TAKEN, start_ms, end_ms):
         return False
     await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
     await connection.execute(f"CREATE TABLE {name_of(day)} (LIKE journal INCLUDING ALL)")
     await connection.execute(
-        f"ALTER TABLE journal ATTACH PARTITION {name_of(day)} FOR VALUES FROM ({bounds[0]}) TO ({bounds[1]})"
+        f"ALTER TABLE journal ATTACH PARTITION {name_of(day)} FOR VALUES FROM ({start_ms}) TO ({end_ms})"
     )
     return True
 

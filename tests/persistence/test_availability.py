@@ -301,6 +301,21 @@ async def test_after_redis_was_killed_and_is_back_copies_are_heard_again(
     await front.listening(copies)
 
 
+async def test_the_last_change_before_redis_went_is_published_when_it_is_back(
+    front: Front, valkey: ValkeyServer
+) -> None:
+    await asyncio.to_thread(valkey.kill)
+    front.commit()
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(valkey.start)
+    looker = redis.asyncio.Redis.from_url(valkey.url)
+    async with asyncio.timeout(10):
+        while "cmdstat_publish" not in await looker.info("commandstats"):  # noqa: ASYNC110 - Redis has no event
+            await asyncio.sleep(0.02)
+    await looker.aclose()
+    await until(lambda: not front.publisher._pending)
+
+
 async def test_sequences_do_not_fall_and_are_not_two_seconds_behind_whatever_redis_does(
     valkey: ValkeyServer, tmp_path: Path
 ) -> None:
