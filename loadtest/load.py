@@ -194,6 +194,8 @@ def audit_and_report(
     write_report(folder / "report.html", found, verdict, f"{options.users:,} clients, {options.shape}")
     verdict.show(console)
     console.print(f"report: {folder / 'report.html'}", highlight=False)
+    if not any(one.reservations for one in verdict.inventories if one.inventory_id in sold):
+        raise NoServer("nothing could be sold, so the audit says nothing; see what clients were answered")
     return verdict
 
 

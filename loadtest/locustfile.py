@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import random
 import sys
-import tempfile
 from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ class Run:
         self.seed = 0
 
     def begin(self, options: Namespace, role: str) -> Recorder:
-        folder = options.records or tempfile.mkdtemp(prefix="turnstile-load-")
-        self.recorder = Recorder(Path(folder), role)
+        kept = Path(options.data) / "reports" / datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S") / "records"
+        self.recorder = Recorder(Path(options.records) if options.records else kept, role)
         self.seed = options.seed
         return self.recorder
 
@@ -93,11 +93,17 @@ def find_the_server(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, WorkerRunner):
         environment.runner.register_message(SALE_MESSAGE, hear_of_sale)
     try:
-        server = find_server(Path(options.data))
-        environment.host = environment.host or server.http
-        refuse_far_hosts(environment.host, options.allow_host)
+        server_of(environment, options)
     except NoServer as problem:
         sys.exit(f"load: {problem}")
+
+
+def server_of(environment: Environment, options: Namespace) -> Server:
+    """Asked again when a test starts: Locust's page lets its user change the host."""
+    found = find_server(Path(options.data))
+    environment.host = environment.host or found.http
+    refuse_far_hosts(environment.host, options.allow_host)
+    return msgspec.structs.replace(found, http=environment.host.rstrip("/"))
 
 
 def begin(environment: Environment, **_: Any) -> None:
@@ -107,9 +113,8 @@ def begin(environment: Environment, **_: Any) -> None:
     recorder = run.begin(options, "worker" if worker else "main")
     if worker:
         return
-    server = msgspec.structs.replace(find_server(Path(options.data)), http=str(environment.host).rstrip("/"))
     try:
-        sale = make_sale(server, options, recorder)
+        sale = make_sale(server_of(environment, options), options, recorder)
     except NoServer as problem:
         print(f"load: {problem}", file=sys.stderr, flush=True)
         environment.process_exit_code = EXIT_NO_SALE
@@ -134,7 +139,7 @@ def hear_of_sale(environment: Environment, msg: Any, **_: Any) -> None:
 
 def finish(**_: Any) -> None:
     if run.recorder is not None:
-        print(f"records: {run.recorder.path.parent}")
+        print(f"to audit it: python -m loadtest.auditor --records {run.recorder.path.parent}", flush=True)
     run.end()
 
 
