@@ -103,8 +103,10 @@ def test_the_page_has_the_goals_a_row_per_target_and_what_was_wrong() -> None:
     found = results(
         measured("turnstile", 5_000), measured("echo", 10_000), measured("row_lock", 2_000, trouble="3 x 503")
     )
+    found.missed = ["ray_call        hold: 503"]
     found.extra["failover"] = {"longest_s": 1.5}
     page = markdown(found)
+    assert "- not measured: ray_call hold: 503" in page
     assert "| **Turnstile** | 256 | 5,000 | 0.50 | 2.00 | 20.00 | 100 | 60 |" in page
     assert "row_lock, hold, 256 connections, commit as it is, round 1: 3 x 503" in page
     assert (
