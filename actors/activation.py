@@ -55,6 +55,7 @@ class Activations:
         """Inventories that were mine at this epoch, and are only to be claimed if they still are."""
         self._faults: dict[str, int] = {}
         self._set_aside_until_ms: dict[str, int] = {}
+        self._closed = False
         self._loading = asyncio.Semaphore(1)
 
     @property
@@ -64,6 +65,9 @@ class Activations:
     def wait(self, letter: Letter) -> None:
         """Keep a letter until its inventory is active; begin to make it so."""
         inventory_id = letter.ask.inventory_id
+        if self._closed:
+            letter.send(MOVED)
+            return
         if self._set_aside_until_ms.get(inventory_id, 0) > self._clock.now_ms():
             letter.answer(UNAVAILABLE)
             return
@@ -81,19 +85,24 @@ class Activations:
             self.wait(letter)
 
     def wait_again(self, letters: list[Letter]) -> None:
-        """After a bug in a batch: whatever it touched is loaded again, and whoever is unanswered waits."""
-        for letter in letters:
-            if letter.answered:
-                continue
-            if letter.ask.scope:
-                letter.answer(UNAVAILABLE)
-                continue
+        """After a bug in a batch: what it touched is loaded again, and its letters are tried one by one.
+
+        A letter that breaks a batch of its own is answered, and counts as a fault of its inventory.
+        """
+        left = [letter for letter in letters if not letter.answered]
+        for letter in left:
             held = self._held.get(letter.ask.inventory_id)
-            self.fault(letter.ask.inventory_id)
             if held is not None:
                 self.drop(held, [])
-            letter.alone = letter.doubtful = True
-            self.wait(letter)
+        for letter in left:
+            if letter.ask.scope:
+                letter.answer(UNAVAILABLE)
+            elif letter.alone:
+                self.fault(letter.ask.inventory_id)
+                letter.answer(UNAVAILABLE)
+            elif letter not in self._waiting.get(letter.ask.inventory_id, ()):
+                letter.alone = letter.doubtful = True
+                self.wait(letter)
 
     def fault(self, inventory_id: str) -> None:
         """Count a fault; at the bound the inventory is set aside, so that it stops hurting its mates."""
@@ -109,8 +118,13 @@ class Activations:
             for letter in self._take(inventory_id):
                 letter.answer(UNAVAILABLE)
 
+    def well(self, inventory_id: str) -> None:
+        """It has been stored: earlier faults were not its own."""
+        self._faults.pop(inventory_id, None)
+
     def close(self) -> list[Letter]:
-        """All that wait, for an owner that leaves."""
+        """All that wait, for an owner that leaves. Nothing is claimed from here on."""
+        self._closed = True
         for task in self._tasks.values():
             if task is not asyncio.current_task():
                 task.cancel()

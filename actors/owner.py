@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors.activation import Activations
+from actors.creation import create
 from actors.mailbox import Call, Door, Letter, Mailbox
 from actors.meter import Clock, Meter
-from actors.turn import Held, Turn, opening
+from actors.turn import Held, Turn
 from actors.wire import KEY_REUSED, MOVED, OVERLOADED, UNAVAILABLE, pack_answers, pack_reply, unpack_batch
-from domain.event import State, decide, next_due_ms
+from domain.event import next_due_ms
 from domain.event_messages import CreateEvent, TypeCounts
 from persistence.store import OutcomeUnknown, OwnerStore, Refused, Request, StoreError
 
@@ -85,7 +86,7 @@ class InventoryOwner:
         )
         self._working = False
         self._done_commands = 0
-        self._used_s = time.monotonic()
+        self._used_s = clock.now_ms() / 1000
         self._marks: deque[tuple[float, int]] = deque([(self._used_s, 0)], maxlen=RATE_WINDOW_S)
 
     # --- what others call -------------------------------------------------------------------------
@@ -143,7 +144,7 @@ class InventoryOwner:
         for held in list(self._held.values()):
             if held.used_ms < idle_before_ms and next_due_ms(held.state) is None:
                 del self._held[held.inventory_id]
-        idle = time.monotonic() - self._used_s > self.limits.passivate_after_s
+        idle = self._clock.now_ms() / 1000 - self._used_s > self.limits.passivate_after_s
         if idle and self.name.startswith("event:") and not self._held and not len(self._mailbox):
             self.leave("idle")
 
@@ -161,10 +162,13 @@ class InventoryOwner:
 
     async def _batch(self, letters: list[Letter]) -> None:
         groups: dict[str, list[Letter]] = {}
+        creations: list[Letter] = []
         for letter in letters:
             inventory_id = letter.ask.inventory_id
+            if letter.answered:
+                continue
             if isinstance(letter.ask.command, CreateEvent):
-                await self._create(letter)
+                creations.append(letter)
             elif inventory_id in self._held:
                 groups.setdefault(inventory_id, []).append(letter)
             else:
@@ -173,26 +177,29 @@ class InventoryOwner:
             turns = await self._decide(groups)
             if turns:
                 await self._commit(turns)
+        for letter in creations:
+            await self._create(letter)
         self._done_commands += len(letters)
-        self._used_s = time.monotonic()
+        self._used_s = self._clock.now_ms() / 1000
         if self._used_s - self._marks[-1][0] >= 1:
             self._marks.append((self._used_s, self._done_commands))
 
     async def _decide(self, groups: dict[str, list[Letter]]) -> list[Turn]:
+        owned = [self._held[inventory_id] for inventory_id in groups]
         try:
             recorded = await self._recorded([letter for letters in groups.values() for letter in letters])
-            turns = [
-                await self._begin(self._held[inventory_id], group) for inventory_id, group in groups.items()
-            ]
+            turns = [await self._begin(held, groups[held.inventory_id]) for held in owned]
             if not self._clock.trusted:
                 raise StoreError("this process's clock is off by more than clock_skew_max_ms")
         except StoreError as error:
             # Nothing was decided: the letters wait as they are, and a claim shows when all is well again.
             self._note("look-up failed", error)
-            for inventory_id, group in groups.items():
-                self._activations.drop(self._held[inventory_id], group)
+            for held in owned:
+                self._activations.drop(held, groups[held.inventory_id])
             return []
+        now_ms = self._clock.now_ms()
         for turn, letters in zip(turns, groups.values(), strict=True):
+            turn.now_ms = max(now_ms, turn.held.state.last_fact_ms)
             if turn.expire(self.limits.expiries_max_per_append):
                 self._mailbox.put_back(letters)
                 continue
@@ -205,7 +212,6 @@ class InventoryOwner:
         missing = turn.missing(letters)
         if missing:
             turn.remember(await self._store.ended(held.inventory_id, missing))
-        turn.now_ms = max(self._clock.now_ms(), held.state.last_fact_ms)
         return turn
 
     async def _commit(self, turns: list[Turn]) -> None:
@@ -228,13 +234,15 @@ class InventoryOwner:
                 self._activations.drop(turn.held, turn.letters, doubtful=True)
                 continue
             turn.settle()
+            self._activations.well(turn.held.inventory_id)
             if entry.facts:
                 self._publisher.changed(turn.held.inventory_id, turn.held.seq, turn.now_ms, entry.counts)
 
     def _refused(self, turns: list[Turn], error: Refused) -> None:
         """The database found fault with a batch: nothing of it was done, memory is ahead, try smaller."""
         self._note("append refused", error)
-        culprit = len(turns) == 1 and len(turns[0].letters) <= 1
+        # A first refusal may be a request's that is recorded already; alone it is looked up before.
+        culprit = len(turns) == 1 and all(letter.alone for letter in turns[0].letters)
         for turn in turns:
             if culprit:
                 self._activations.fault(turn.held.inventory_id)
@@ -254,7 +262,7 @@ class InventoryOwner:
         return await self._store.recorded(wanted)
 
     async def _refuse(self, letters: list[Letter]) -> None:
-        """No room: say so at once, unless the command has been done before."""
+        """No room, or no time left: say so at once, unless the command has been done before."""
         try:
             recorded = await self._recorded(letters)
         except StoreError:
@@ -270,26 +278,14 @@ class InventoryOwner:
                 letter.answer(UNAVAILABLE if unsure else OVERLOADED)
         self._meter.count("refused_full", len(letters))
 
-    # --- creation ---------------------------------------------------------------------------------
-
     async def _create(self, letter: Letter) -> None:
         """A new inventory needs no state in memory yet: its first command will activate it."""
-        ask = letter.ask
-        state = State()
         now_ms = self._clock.now_ms()
-        reply, facts = decide(state, ask.command, now_ms)
-        letter.reply = pack_reply(reply)
-        if not facts:
-            letter.deliver()
+        if letter.ask.deadline_ms <= now_ms or not self._clock.trusted:
+            await self._refuse([letter])
             return
-        entry = opening(ask.inventory_id, state, facts, now_ms)
-        entry.requests.append(Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms))
         try:
-            if not await self._store.create(entry, "event", ask.placement, ask.scope):
-                recorded = (await self._store.recorded([letter.place]))[letter.place]
-                same = recorded.fingerprint == ask.fingerprint
-                letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)
-            letter.deliver()
+            await create(letter, self._store, now_ms)
         except StoreError as error:
             self._note("creation failed", error)
             letter.answer(UNAVAILABLE)
@@ -298,7 +294,7 @@ class InventoryOwner:
 
     def _rate(self) -> float:
         """Commands a second over the last seconds."""
-        now_s = time.monotonic()
+        now_s = self._clock.now_ms() / 1000
         since_s, before = next((mark for mark in self._marks if now_s - mark[0] <= RATE_WINDOW_S), (now_s, 0))
         return (self._done_commands - before) / max(now_s - since_s, 1.0) if since_s < now_s else 0.0
 

@@ -188,15 +188,3 @@ class Turn:
                 entry.placed.append(Stored(reservation, state.contacts.get(reservation_id, b"{}")))
             else:
                 entry.changed.append(reservation)
-
-
-def opening(inventory_id: str, state: State, facts: tuple[EventFact, ...], at_ms: int) -> Append:
-    """The first append of a new inventory, whose facts are made true of `state`."""
-    for fact in facts:
-        evolve(state, fact)
-    assert state.terms is not None
-    entry = Append(
-        inventory_id, epoch=0, seq=0, at_ms=at_ms, facts=_encoder.encode(facts), counts=counts(state)
-    )
-    entry.definition = Definition(state.terms, state.version, state.paused)
-    return entry
