@@ -104,7 +104,8 @@ def spin(seconds: float) -> None:
         pass
 
 
-def test_a_real_child_that_came_and_went_is_accounted() -> None:
+def test_a_real_child_that_came_and_went_is_accounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadtest.bench.cpu.POLL_INTERVAL_S", 0.5)
     with Meter(Roots(os.getpid(), None, {}, "")) as meter:
         child = multiprocessing.get_context("spawn").Process(target=spin, args=(1.5,))
         child.start()
