@@ -6,11 +6,13 @@ lies in a temporary folder, removed at the end; what stays is the report.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,11 +128,14 @@ def _locust(server: Server, data: Path, options: Options, records: Path, log: Pa
     """Runs it to its end, with progress. Raises `NoServer` with the end of its log if it fails."""
     tail = Tail(records)
     limit_s = time.monotonic() + options.duration_s + STOP_USERS_WITHIN_S + OVERRUN_MAX_S
-    words = command(server, data, options, records)
+    words, cluster = command(server, data, options, records), master_words(options)
     with ExitStack() as stack, console.status("starting") as status:
-        process = stack.enter_context(child([*words, *(cluster := master_words(options))], log))
+        process = stack.enter_context(child([*words, *cluster], log))
+        family = [process]
         for number in range(options.workers if cluster else 0):
-            stack.enter_context(child([*words, *worker_words(cluster)], log.with_suffix(f".{number}")))
+            worker = child([*words, *worker_words(cluster)], log.with_suffix(f".{number}"))
+            family.append(stack.enter_context(worker))
+        stack.enter_context(killing_when_interrupted(family))
         while process.poll() is None and time.monotonic() < limit_s:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK_EVERY_S)
@@ -140,6 +145,17 @@ def _locust(server: Server, data: Path, options: Options, records: Path, log: Pa
     # Locust's own 1 says only that some request failed: the auditor judges that.
     if process.returncode not in (0, 1) or not tail.calls:
         raise NoServer(f"Locust ended with {process.returncode}: {_reason(log.read_text())}")
+
+
+@contextmanager
+def killing_when_interrupted(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """What was under way is not audited then, so nobody has to wait for users to finish."""
+    try:
+        yield
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
 
 
 def _reason(log: str) -> str:
@@ -211,4 +227,6 @@ def wait_for_holds(url: str, events: list[str], hold_duration_s: int, console: C
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     typer.run(load)
