@@ -19,7 +19,6 @@ class Deployment:
     version: tuple[int, ...]
     """Of the code. Owners of an older one leave when a newer one says hello."""
     timers: int = 2
-    pool_owners: int = 4
     clock_skew_max_ms: int = 500
     availability_publish_ms: int = 100
     owner: OwnerLimits = field(default_factory=OwnerLimits)

@@ -36,6 +36,7 @@ from persistence.store import Directory, StoreError
 log = logging.getLogger(__name__)
 NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
 CREATOR = "pool:0"
+"""The one owner that is always there; the others are made when they are needed."""
 CREATIONS = "events"
 """Where creations are recorded: their retries have to meet although each brings an id of its own."""
 
@@ -115,13 +116,11 @@ class Gateway:
     async def create(self, command: CreateEvent, owner: str, key: Key | None = None) -> EventReplies:
         """Make the event, to belong to `owner`; with a key that has made one already, the reply it got then.
 
-        A pool's owner does it, because it is there: a dedicated one is only now being made.
+        The creator does it, because it is there: the new event's own may only now be made.
         """
         ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
-        if owner.startswith("pool:"):
-            return await self._send(owner, ask)
         reply = await self._send(CREATOR, ask)
-        if isinstance(reply, EventReply) and reply.id == command.id:
+        if owner != CREATOR and isinstance(reply, EventReply) and reply.id == command.id:
             self._wake(owner)
         return reply
 

@@ -18,7 +18,7 @@ import ray
 from ray.util import metrics
 
 from actors.config import Deployment
-from actors.gateway import Gateway
+from actors.gateway import CREATOR, Gateway
 from actors.meter import Labels, Meter
 from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
@@ -249,15 +249,14 @@ def _watchdog_handle(deployment: Deployment) -> Any:
 
 
 def deploy(deployment: Deployment) -> None:
-    """See to it that the watchdog, the timers and the pool's owners live. Safe to repeat."""
+    """See to it that the watchdog, the timers and the first owner live. Safe to repeat."""
     _watchdog_handle(deployment)
     timers = [
         _actor(TimerActor, name=f"timer:{part}", namespace=deployment.namespace).remote(part, deployment)
         for part in range(deployment.timers)
     ]
     ray.get([timer.start.remote() for timer in timers])
-    for number in range(deployment.pool_owners):
-        _owner_handle(deployment, f"pool:{number}").hello.remote(deployment.version)
+    _owner_handle(deployment, CREATOR).hello.remote(deployment.version)
 
 
 # --- calling them ---------------------------------------------------------------------------------

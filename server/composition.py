@@ -72,7 +72,6 @@ def deployment_of(settings: Settings, namespace: str) -> Deployment:
         namespace=namespace,
         version=tuple(int(part) for part in version("turnstile").split(".")),
         timers=settings.timers,
-        pool_owners=settings.pool_owners,
         clock_skew_max_ms=settings.clock_skew_max_ms,
         availability_publish_ms=settings.availability_publish_ms,
         owner=OwnerLimits(
