@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from persistence.migrate import migrate
+from tests.persistence.fronts import Front
 from tests.persistence.servers import ValkeyServer, background_loop, throwaway_postgres, throwaway_valkey
 from tests.persistence.worlds import MemoryWorld, PostgresWorld, World
 
@@ -68,3 +69,10 @@ def valkey() -> Iterator[ValkeyServer]:
     """A Valkey of the test's own, to be killed and frozen."""
     with throwaway_valkey() as server:
         yield server
+
+
+@pytest.fixture
+async def front(valkey: ValkeyServer) -> AsyncIterator[Front]:
+    made = Front(valkey.url)
+    yield made
+    await made.opened.aclose()
