@@ -19,6 +19,7 @@ from ray.util import metrics
 
 from actors.config import Deployment
 from actors.gateway import CREATOR, Gateway
+from actors.memory import settle
 from actors.meter import Labels, Meter
 from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
@@ -122,6 +123,7 @@ class OwnerActor:
             asyncio.create_task(self._tidy(owner)),
         ]
         self._owner = owner
+        settle()
         return owner
 
     async def _tidy(self, owner: InventoryOwner) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from actors.config import Deployment
 from actors.gateway import Gateway, GatewayLimits
+from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import OwnerLimits
 from actors.ray_runtime import RayTransport, connect, deploy, disconnect
@@ -57,6 +58,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         connect(deployment)
         stack.callback(disconnect)
         deploy(deployment)
+        settle()
         yield Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter), reads
 
 

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         "info", description="least level that is logged"
     )
     log_sample_rate: float = Field(
-        0.01, ge=0, le=1, description="share of requests in the access log; every 5xx is in it"
+        0.001, ge=0, le=1, description="share of requests in the access log; every 5xx is in it"
     )
     body_max_bytes: int = Field(65_536, ge=1_024, le=16_777_216, description="largest request body")
     body_timeout_s: float = Field(
