@@ -23,8 +23,9 @@ from pathlib import Path
 import msgspec
 
 from persistence.connection import Limits, Links, Row
-from persistence.maintenance import LOCK_TIMEOUT_MS, ms_of, name_of
-from persistence.store import OutcomeUnknown
+from persistence.maintenance import LOCK_TIMEOUT_MS, day_of, ms_of, name_of
+from persistence.rows import NOW
+from persistence.store import OutcomeUnknown, Refused
 
 PAGE_MAX_ROWS = 2_000
 DETACH_TRIES = 20
@@ -59,7 +60,13 @@ class JournalExport:
         self._folder = folder
 
     async def run(self, before: date, drop: bool) -> AsyncIterator[Exported]:
-        """Every day before `before`, oldest first, as it is done; last what no day's partition covers."""
+        """Every day before `before`, oldest first, as it is done; last what no day's partition covers.
+
+        Only days that are over: raises Refused for a `before` in the future.
+        """
+        now_ms = int((await self._links.fetch(NOW))[0][0])
+        if before > day_of(now_ms):
+            raise Refused(f"{day_of(now_ms).isoformat()} is not over")
         self._folder.mkdir(parents=True, exist_ok=True)
         for row in await self._links.fetch(DAYS, name_of(before)):
             name = row["name"]

@@ -19,6 +19,7 @@ from domain.event_messages import EventFact
 from persistence import journal_export, maintenance
 from persistence.journal_export import Exported, JournalExport
 from persistence.maintenance import DAY_MS, DAYS_AHEAD, Maintenance, day_of, ms_of, name_of
+from persistence.store import Refused
 from tests.persistence.sales import Sale, folded
 from tests.persistence.worlds import PostgresWorld
 
@@ -223,6 +224,16 @@ async def test_a_day_that_an_interrupted_run_left_detached_is_still_exported(
     found = await exported(world.url, tmp_path, TODAY + timedelta(days=1), drop=True)
     assert state_in(lines(found[0].file), days[0]).reservations == days[0].state.reservations
     assert await connection.fetchval("SELECT to_regclass($1)", name_of(TODAY)) is None
+
+
+async def test_a_day_that_is_not_over_stays(
+    world: PostgresWorld, keeper: Maintenance, tmp_path: Path
+) -> None:
+    today = day_of(await keeper.now_ms())
+    with pytest.raises(Refused, match="is not over"):
+        await exported(world.url, tmp_path, today + timedelta(days=1), drop=True)
+    assert await exported(world.url, tmp_path, today, drop=True) == []
+    assert name_of(today) in {partition.name for partition in await keeper.partitions()}
 
 
 async def test_what_cannot_be_written_is_not_dropped(
