@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
 	@if command -v uv >/dev/null 2>&1; then uv=uv; elif [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=; fi; \
 	if [ -n "$$uv" ]; then \
-		"$$uv" pip install --python $(BIN)/python --require-hashes -r requirements.lock \
+		export UV_SYSTEM_CERTS=1; "$$uv" pip install --python $(BIN)/python --require-hashes -r requirements.lock \
 		&& "$$uv" pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet -e . ; \
 	else \
 		$(BIN)/python -m pip install --require-hashes --progress-bar on -r requirements.lock \
