@@ -68,6 +68,8 @@ def faults(
         "stops": stops,
     }
     console = Console()
+    if records and any(records.rglob("*.jsonl")):
+        raise typer.BadParameter("has records of another run in it", param_hint="--records")
     try:
         wanted = {kind: count for kind, count in counts.items() if count}
         groups = run(Plan(wanted, clients, seed, out, records), console)
