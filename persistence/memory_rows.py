@@ -57,7 +57,7 @@ class Tables:
         row = self.inventories.get(inventory_id)
         if row is None or row.owner != owner:
             return Elsewhere(inventory_id, row.owner if row else None)
-        if held_epoch not in (None, row.epoch) and row.claimant != claimant:
+        if held_epoch not in (None, row.epoch) and row.claimant not in (None, claimant):
             return Elsewhere(inventory_id, row.owner)
         row.epoch, row.claimant = row.epoch + 1, claimant
         return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, replace(row.definition))
@@ -66,7 +66,7 @@ class Tables:
         row = self.inventories.get(inventory_id)
         if row is None:
             return False
-        row.owner, row.epoch = owner, row.epoch + 1
+        row.owner, row.epoch, row.claimant = owner, row.epoch + 1, None
         return True
 
     def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:

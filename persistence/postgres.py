@@ -20,7 +20,7 @@ from persistence.store import Append, Claimed, Definition, Elsewhere, Refused, R
 
 CLAIM = """
 UPDATE inventories SET epoch = epoch + 1, claimant = $4
- WHERE id = $1 AND owner = $2 AND ($3::bigint IS NULL OR epoch = $3 OR claimant = $4)
+ WHERE id = $1 AND owner = $2 AND ($3::bigint IS NULL OR epoch = $3 OR claimant IS NULL OR claimant = $4)
 RETURNING kind, epoch, seq, last_fact_ms"""
 
 OWNER = "SELECT owner FROM inventories WHERE id = $1"

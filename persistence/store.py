@@ -133,9 +133,9 @@ class OwnerStore(Protocol):
     ) -> Claimed | Elsewhere:
         """Raise the epoch and load the definition, if the row names `owner` as its owner.
 
-        With `held_epoch`, only if no other client has claimed it since that epoch; this one may have, by a
-        claim whose answer was lost. `Elsewhere` with the same owner's name then says: another process of
-        that name has.
+        With `held_epoch`, only if no other client has claimed it since that epoch, or since it was placed
+        with this owner again; this client may have, by a claim whose answer was lost. `Elsewhere` with the
+        same owner's name then says: another process of that name has.
         """
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:

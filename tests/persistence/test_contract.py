@@ -106,6 +106,15 @@ async def test_placing_elsewhere_changes_the_owner_and_fences_the_present_one(wo
     assert await directory.owner_of(new_id()) is None
 
 
+async def test_what_was_placed_elsewhere_and_back_may_be_claimed_by_its_former_owner(world: World) -> None:
+    mine, others, directory = world.store(), world.store(), world.directory()
+    sale = await Sale.opened(mine)
+    await directory.place(sale.id, "event:hot")
+    await claimed(others, sale.id, "event:hot")
+    await directory.place(sale.id, OWNER)
+    assert (await claimed(mine, sale.id, held_epoch=sale.epoch)).epoch == sale.epoch + 4
+
+
 # --- the fence ------------------------------------------------------------------------------------
 
 
