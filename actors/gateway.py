@@ -106,8 +106,9 @@ class Gateway:
         owner = self._routes.get(inventory_id)
         if owner is None:
             try:
-                owner = await self._route(inventory_id)
-            except StoreError:
+                async with asyncio.timeout(self.limits.request_deadline_ms / 1000):
+                    owner = await self._route(inventory_id)
+            except (StoreError, TimeoutError):
                 return OVERLOADED
             if owner is None:
                 return NO_EVENT

@@ -48,7 +48,9 @@ class ExpiryTimer:
     async def look(self) -> int:
         """Wake the owners of what is due now; how many inventories that were."""
         now_ms = self._clock.now_ms()
-        found = await self._directory.due(now_ms, self._part, self._parts, self.WAKES_MAX)
+        # Those that are being woken are due still; they must not stand in the way of others for ever.
+        limit = self.WAKES_MAX + len(self._waking)
+        found = await self._directory.due(now_ms, self._part, self._parts, limit)
         fresh = [due for due in found if due.inventory_id not in self._waking]
         self._meter.count("timer_wakes", len(fresh))
         for due in fresh:
