@@ -44,6 +44,7 @@ def violations(world: World) -> list[str]:
     found += _told(world)
     found += _retries(world)
     found += _unanswered(world)
+    found += _left_over(world)
     found += _expiries(world, folds)
     found += _owners_words(world)
     if not found:
@@ -121,6 +122,14 @@ def _retries(world: World) -> Iterator[str]:
         effect_s = world.history.effects[place].at_s
         if not any(may_have_had(attempt, replies[place], effect_s) for attempt in attempts):
             yield f"I7 {_said(last)}, like every try, yet it had its effect at {effect_s}"
+
+
+def _left_over(world: World) -> Iterator[str]:
+    """When all is quiet nothing waits anywhere: every letter was answered and counted out again."""
+    for born in world.cluster.born:
+        health = born.owner.health()
+        if born.process.alive and (health["depth"] or health["activating"]):
+            yield f"{born} is not empty: {health}"
 
 
 def _unanswered(world: World) -> Iterator[str]:

@@ -51,6 +51,9 @@ class Incarnation:
     async def health(self) -> dict[str, object]:
         return self.owner.health()
 
+    async def make_room(self) -> None:
+        self.owner.leave("newer code is here")
+
     def _start(self) -> None:
         self.process.spawn(self.owner.run())
         self.process.spawn(self._tidy())

@@ -36,6 +36,7 @@ class Nemesis:
             "lost timers": self._lose_timer,
             "outage": self._cut_database,
             "clocks": self._shift_clock,
+            "new code": self._make_leave,
         }
         for kind, strike in kinds.items():
             if self._world.weather.has(kind):
@@ -101,6 +102,12 @@ class Nemesis:
         await asyncio.sleep(self._rng.uniform(0.2, 4.0))
         if self._rng.random() < 0.5:
             old.process.kill()
+
+    async def _make_leave(self) -> None:
+        """As when newer code says hello."""
+        victim = self._victim()
+        if victim is not None:
+            victim.process.spawn(victim.make_room())
 
     async def _move(self) -> None:
         event_id = self._rng.choice(self._world.event_ids)

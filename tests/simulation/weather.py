@@ -29,6 +29,7 @@ KINDS = (
     "poison",
     "lost timers",
     "clocks",
+    "new code",
     "crowded",
     "drowsy",
 )

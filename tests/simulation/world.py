@@ -115,7 +115,7 @@ class World:
 
     def routing_max_s(self) -> float:
         """How long asking the directory may take, before a command is on its way."""
-        return 7.0 if self.weather.kinds & {"slow statements", "late statements", "outage"} else 0.6
+        return self.gateway_limits.request_deadline_ms / 1000
 
     def new_clock(self, process: Process) -> SimClock:
         most_ms = int(self.skew_s * 1000)
