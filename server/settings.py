@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     outbox_max_commands: int = Field(
         20_000, ge=1, le=1_000_000, description="commands of one front end waiting for one owner"
     )
-    outbox_max_calls: int = Field(2, ge=1, le=16, description="calls of one front end under way to one owner")
+    outbox_max_calls: int = Field(1, ge=1, le=16, description="calls of one front end under way to one owner")
     pool_owners: int = Field(
         4, ge=1, le=1_024, description="owners that share the events that are not dedicated"
     )
