@@ -56,7 +56,8 @@ class Ends:
         if claim.status != EXPIRED:
             return
         self.latest_ms = max(self.latest_ms, at_ms - claim.expires_ms)
-        self._check(f"{book.where()}: {reservation_id} ended", claim, at_ms)
+        before = f"the append before {at_ms - book.at_ms} ms earlier"
+        self._check(f"{book.where()} ({before}): {reservation_id} ended", claim, at_ms)
 
     def row_ended(self, book: Book, at_ms: int) -> None:
         pass
