@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from loadtest.faults.processes import NotOurs, Target, target
-from loadtest.faults.stage import Stage, TooSlow, until
+from loadtest.faults.stage import Stage, until
 from loadtest.record import Fault, now_us
 
 BACK_WITHIN_S = 90.0
@@ -26,6 +26,7 @@ STEADY_WITHIN_S = 60.0
 BETWEEN_STRIKES_S = 2.0
 STOPPED_S = 15.0
 FIND_ATTEMPTS_MAX = 20
+FIND_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,7 @@ class Struck(msgspec.Struct):
 
 async def strike(stage: Stage, kind: Kind, number: int, rng: random.Random) -> Struck:
     """One fault, from the blow to the time when sales are steady again. Raises `TooSlow`, `NotOurs`."""
-    victim, events = await _victim(stage, kind, rng)
-    from_us = now_us()
-    if not victim.send(kind.signals[number % len(kind.signals)]):
-        raise NotOurs(f"{victim.name} was gone before it was struck")
+    victim, events, from_us = await _blow(stage, kind, kind.signals[number % len(kind.signals)], rng)
     note = ""
     if kind.stopped_s:
         await asyncio.sleep(kind.stopped_s)
@@ -90,19 +88,34 @@ async def strike(stage: Stage, kind: Kind, number: int, rng: random.Random) -> S
     return Struck(kind.name, victim.name, from_us, back_us, gap_s, note)
 
 
+async def _blow(
+    stage: Stage, kind: Kind, number: signal.Signals, rng: random.Random
+) -> tuple[Target, list[str], int]:
+    """Who was struck, which events feel it, and when. One who has gone by himself meanwhile is no victim."""
+    why: Exception = NotOurs("no owner says that it owns one of the sales")
+    for _ in range(FIND_ATTEMPTS_MAX):
+        try:
+            victim, events = await _victim(stage, kind, rng)
+            from_us = now_us()
+            if victim.send(number):
+                return victim, events, from_us
+        except NotOurs as problem:
+            why = problem
+        await asyncio.sleep(FIND_PAUSE_S)
+    raise why
+
+
 async def _victim(stage: Stage, kind: Kind, rng: random.Random) -> tuple[Target, list[str]]:
-    """The process to strike, and the events that feel it."""
+    """The process to strike, and the events that feel it. Raises `NotOurs` where there is none now."""
     everything = [sale.event for sale in stage.sales]
     if kind.part:
         return target(kind.title, stage.pid_of(kind.part), stage.supervisor_pid), everything
-    for _ in range(FIND_ATTEMPTS_MAX):
-        owners = [(one, events) for one in await stage.owners() if (events := _owned(one, everything))]
-        rng.shuffle(owners)
-        for owner, events in owners:
-            if owner.get("pid"):
-                return target(str(owner["name"]), int(owner["pid"]), stage.supervisor_pid), events
-        await asyncio.sleep(BETWEEN_STRIKES_S)
-    raise TooSlow("no owner says that it owns one of the sales")
+    owners = [(one, events) for one in await stage.owners() if (events := _owned(one, everything))]
+    found = [(owner, events) for owner, events in owners if owner.get("pid")]
+    if not found:
+        raise NotOurs("no owner says that it owns one of the sales")
+    owner, events = rng.choice(found)
+    return target(str(owner["name"]), int(owner["pid"]), stage.supervisor_pid), events
 
 
 def _owned(owner: dict[str, object], events: list[str]) -> list[str]:
