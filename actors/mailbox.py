@@ -20,13 +20,15 @@ class Door:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[int, frozenset[int]]] = {}
+        """By gateway: its newest call that came, and the earlier ones that may still come."""
 
     def lets_in(self, batch: Batch) -> bool:
-        oldest, seen = self._known.pop(batch.gateway, (0, frozenset[int]()))
-        fresh = batch.number >= oldest and batch.number not in seen
-        oldest = max(oldest, batch.oldest)
-        seen = frozenset(number for number in (*seen, batch.number) if number >= oldest)
-        self._known[batch.gateway] = oldest, seen
+        number, (newest, expected) = batch.number, self._known.pop(batch.gateway, (0, frozenset[int]()))
+        fresh = number > newest or number in expected
+        if number > newest:
+            awaited = (call for call in batch.awaited if call > newest or call in expected)
+            newest, expected = number, frozenset(awaited)
+        self._known[batch.gateway] = newest, expected - {number}
         if len(self._known) > self.GATEWAYS_MAX:
             del self._known[next(iter(self._known))]
         return fresh

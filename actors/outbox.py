@@ -118,7 +118,7 @@ class Outbox:
         self._under_way.add(number)
         try:
             asks = tuple([pending.ask for pending in batch])
-            payload = pack_batch(Batch(self._gateway.id, number, min(self._under_way), asks))
+            payload = pack_batch(Batch(self._gateway.id, number, tuple(self._under_way), asks))
             return await self._answers(batch, payload)
         finally:
             self._under_way.discard(number)

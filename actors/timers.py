@@ -34,6 +34,9 @@ class ExpiryTimer:
         self._clock = clock
         self._meter = meter
         self._waking: set[str] = set()
+        self._found: set[str] = set()
+        self._stubborn = 0
+        """How many were due at the last two questions: they must not keep the others from being found."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -48,9 +51,10 @@ class ExpiryTimer:
     async def look(self) -> int:
         """Wake the owners of what is due now; how many inventories that were."""
         now_ms = self._clock.now_ms()
-        # Those that are being woken are due still; they must not stand in the way of others for ever.
-        limit = self.WAKES_MAX + len(self._waking)
+        limit = self.WAKES_MAX + self._stubborn
         found = await self._directory.due(now_ms, self._part, self._parts, limit)
+        self._stubborn = sum(due.inventory_id in self._found for due in found)
+        self._found = {due.inventory_id for due in found}
         fresh = [due for due in found if due.inventory_id not in self._waking]
         self._meter.count("timer_wakes", len(fresh))
         for due in fresh:

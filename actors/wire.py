@@ -41,12 +41,12 @@ class Ask(Message, frozen=True):
 
 
 class Batch(Message, frozen=True):
-    """What one call carries. `number` rises with each call of a gateway; `oldest` is the oldest call to this
-    owner that the gateway still waits for."""
+    """What one call carries. `number` rises with each call of a gateway; `awaited` are the calls to this
+    owner whose answers the gateway still waits for: earlier ones that are not among them it has given up."""
 
     gateway: bytes
     number: int
-    oldest: int
+    awaited: tuple[int, ...]
     asks: tuple[Ask, ...]
 
 
@@ -60,7 +60,7 @@ _encoder = msgspec.msgpack.Encoder()
 _batch = msgspec.msgpack.Decoder(Batch)
 _answers = msgspec.msgpack.Decoder(list[Answer])
 
-NOTHING = Batch(b"", 0, 0, ())
+NOTHING = Batch(b"", 0, (), ())
 """A batch that asks for nothing: it is answered by an owner that is there."""
 MOVED = msgspec.Raw(_encoder.encode(Moved()))
 OVERLOADED = Rejected(Code.OVERLOADED, "Too much is waiting; nothing happened.", {"retry_after_s": 1})
