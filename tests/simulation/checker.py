@@ -89,7 +89,10 @@ def _told(world: World) -> Iterator[str]:
         elif effect is None or effect.at_s > attempt.answered_s:
             if isinstance(attempt.reply, ReservationReply | EventReply) and _must_be_recorded(attempt):
                 yield f"I2 {_said(attempt)} before it was stored"
-        elif attempt.reply != replies[attempt.place]:
+        elif attempt.reply != replies[attempt.place] and (
+            effect.at_s < attempt.invoked_s or _must_be_recorded(attempt)
+        ):
+            # While the effect was under way another try may have been told, truly, how things stood.
             yield f"I7 {_said(attempt)}, recorded is {brief(replies[attempt.place])}"
 
 

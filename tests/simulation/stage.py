@@ -1,0 +1,102 @@
+"""A scenario without chance: the test says what is asked, and what befalls whom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import msgspec
+
+from actors.gateway import GatewayLimits, Key
+from actors.owner import OwnerLimits
+from domain.event_messages import (
+    CreateEvent,
+    EventCommand,
+    EventReplies,
+    EventReply,
+    PlaceHold,
+    Terms,
+    TicketType,
+)
+from tests.simulation.checker import violations
+from tests.simulation.cluster import Incarnation
+from tests.simulation.world import EPOCH_MS, Parts, World
+
+Course = Callable[["Stage"], Awaitable[None]]
+
+
+class Stage(World):
+    """Front ends, a timer, and what the course makes of them. Nothing is late or lost by itself."""
+
+    def __init__(self, course: Course, parts: Parts | None = None, **limits: Any) -> None:
+        self._limits = limits
+        self._play = course
+        super().__init__(0, parts)
+
+    def _draw_kinds(self, rng: Random) -> frozenset[str]:
+        return frozenset()
+
+    def _draw_limits(self, rng: Random) -> None:
+        owner = {name: value for name, value in self._limits.items() if hasattr(OwnerLimits, name)}
+        gateway = {name: value for name, value in self._limits.items() if hasattr(GatewayLimits, name)}
+        self.owner_limits = replace(OwnerLimits(), **owner)
+        self.gateway_limits = replace(GatewayLimits(), **gateway)
+
+    async def _course(self) -> None:
+        self.restart_timers()
+        await self._play(self)
+        self.calm_s = self.retries_s = self.loop.now_s
+        await asyncio.sleep(self._settled_s())
+
+    # --- what a course is made of ---------------------------------------------------------------------
+
+    async def event(self, owner: str = "pool:0", quota: int = 5, **terms: Any) -> str:
+        """A new event; its id."""
+        plain = Terms("A show", EPOCH_MS + 3_600_000, "EUR", (TicketType("std", "Standard", quota, 10),))
+        command = CreateEvent(self.new_id(), replace_terms(plain, hold_duration_s=10, **terms))
+        attempt, task = self.fronts[0].create("test", command, owner, None)
+        await asyncio.wait((task,))
+        assert isinstance(attempt.reply, EventReply), attempt.reply
+        self.event_ids.append(attempt.reply.id)
+        return attempt.reply.id
+
+    async def ask(
+        self, event_id: str, command: EventCommand, key: Key | None = None, front: int = 0
+    ) -> EventReplies:
+        reply = await self.begin(event_id, command, key, front)
+        assert reply is not None
+        return reply
+
+    def begin(
+        self, event_id: str, command: EventCommand, key: Key | None = None, front: int = 0
+    ) -> asyncio.Task[EventReplies | None]:
+        """Ask without waiting."""
+        attempt, task = self.fronts[front].ask("test", event_id, command, key)
+
+        async def reply() -> EventReplies | None:
+            await asyncio.wait((task,))
+            return attempt.reply
+
+        return asyncio.create_task(reply())
+
+    def one(self, quantity: int = 1) -> PlaceHold:
+        """A hold of so many, under an id of its own."""
+        return PlaceHold(self.new_id(), (("std", quantity),), b"ada", b"{}")
+
+    def owner(self, name: str = "pool:0") -> Incarnation:
+        return self.cluster.names[name]
+
+
+def replace_terms(terms: Terms, **changes: Any) -> Terms:
+    return msgspec.structs.replace(terms, **changes)
+
+
+def played(course: Course, parts: Parts | None = None, **limits: Any) -> Stage:
+    """The stage after the course, found to be without fault."""
+    stage = Stage(course, parts, **limits)
+    with stage.play():
+        assert violations(stage) == []
+    return stage

@@ -1,0 +1,307 @@
+"""Situations that once went wrong, or must not: each is brought about, and checked as any scenario."""
+
+from __future__ import annotations
+
+import asyncio
+from unittest.mock import patch
+
+import pytest
+
+from actors import turn as turn_module
+from actors.timers import ExpiryTimer
+from domain.event import evolve
+from domain.event_messages import (
+    CancelReservation,
+    CreateEvent,
+    EventFact,
+    HoldPlaced,
+    ReservationReply,
+)
+from domain.messages import Code, Rejected
+from persistence.store import Append, Refused
+from tests.simulation.stage import Stage, played
+from tests.simulation.weather import Passage
+
+
+def refusal(reply: object) -> Code | None:
+    return reply.code if isinstance(reply, Rejected) else None
+
+
+def answered(reply: object) -> bool:
+    return not isinstance(reply, Rejected)
+
+
+# --- calls ----------------------------------------------------------------------------------------------
+
+
+def fates(stage: Stage, *outcomes: str) -> None:
+    """How the next calls fare; later ones fare well."""
+    left = list(outcomes)
+    stage.weather.call = lambda: Passage(  # type: ignore[method-assign]
+        left.pop(0) if left else "answered",
+        0.001,
+        0.001,
+        notice_s=0.01,
+        late_s=0.5,  # type: ignore[arg-type]
+    )
+
+
+def test_a_call_that_never_returns_does_not_close_the_way() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        fates(stage, "stuck")
+        assert refusal(await stage.ask(event_id, stage.one())) is Code.UNAVAILABLE
+        await asyncio.sleep(1)
+        assert answered(await stage.ask(event_id, stage.one()))
+
+    played(course, request_deadline_ms=800, ask_timeout_ms=400)
+
+
+def test_a_call_that_comes_after_its_retry_was_refused_does_nothing() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=1)
+        taken = await stage.ask(event_id, stage.one())
+        assert isinstance(taken, ReservationReply)
+        fates(stage, "late")
+        assert refusal(await stage.ask(event_id, stage.one())) is Code.HELD
+        await stage.ask(event_id, CancelReservation(taken.reservation.id))
+        await asyncio.sleep(1)
+        inventory = stage.database.inventory(event_id)
+        assert inventory is not None
+        assert inventory.live == 0
+
+    played(course)
+
+
+def test_a_call_that_comes_twice_happens_once() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        fates(stage, "doubled")
+        assert answered(await stage.ask(event_id, stage.one()))
+        await asyncio.sleep(1)
+        assert stage.owner().owner.health()["last_error"] == ""
+
+    played(course)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_what_is_asked_while_the_last_answer_is_handed_out_is_carried_too(calls: int) -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=500)
+        for _ in range(40):
+            first, second = stage.begin(event_id, stage.one()), stage.begin(event_id, stage.one())
+            assert answered(await first)
+            assert answered(await second)
+
+    played(course, outbox_max_calls=calls, batch_max_commands=1)
+
+
+def test_an_event_that_a_leaving_owner_did_not_make_is_made_by_its_successor() -> None:
+    async def course(stage: Stage) -> None:
+        await stage.event()
+        stage.owner().owner.leave("newer code is here")
+        assert await stage.event()
+
+    played(course)
+
+
+def test_an_event_is_not_made_after_its_time() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        made = stage.database.inventory(event_id)
+        assert made is not None
+        fates(stage, "late", *["request lost"] * 40)
+        command = CreateEvent(stage.new_id(), made.definition.terms)
+        attempt, task = stage.fronts[0].create("test", command, "pool:0", None)
+        await asyncio.wait((task,))
+        await asyncio.sleep(2)
+        assert refusal(attempt.reply) is Code.UNAVAILABLE
+        assert stage.database.inventory(command.id) is None
+
+    played(course, request_deadline_ms=300)
+
+
+# --- owners ---------------------------------------------------------------------------------------------
+
+
+def test_an_owner_that_was_stopped_and_goes_on_acknowledges_nothing() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=1)
+        await stage.ask(event_id, stage.one())
+        old = stage.owner()
+        stage.cluster.split(old.name)
+        old.process.freeze()
+        asked = stage.begin(event_id, stage.one())
+        await asyncio.sleep(0.1)
+        assert refusal(await stage.ask(event_id, stage.one(), front=1)) is Code.HELD
+        old.process.thaw()
+        await asked
+        said = [call for call in stage.history.answered if call.incarnation == str(old)]
+        assert said[-1].received_s < stage.loop.now_s
+        assert not old.process.alive
+
+    played(course)
+
+
+def test_an_owner_that_does_not_respond_is_ended_and_sales_go_on() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        await stage.ask(event_id, stage.one())
+        stage.owner().process.freeze()
+        began_s = stage.loop.now_s
+        assert answered(await stage.ask(event_id, stage.one()))
+        assert stage.loop.now_s - began_s < 5
+
+    played(course)
+
+
+def test_an_owner_that_waits_for_the_database_is_left_alone() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        await stage.ask(event_id, stage.one())
+        owner = stage.owner()
+        stage.weather.lock_s = lambda: 4.0  # type: ignore[method-assign]
+        assert answered(await stage.ask(event_id, stage.one()))
+        stage.weather.lock_s = lambda: 0.0  # type: ignore[method-assign]
+        assert stage.owner() is owner
+
+    played(course)
+
+
+def test_an_inventory_that_is_moved_away_and_back_does_not_end_its_pools_owner() -> None:
+    async def course(stage: Stage) -> None:
+        event_id, directory = await stage.event(), stage.new_session()
+        await stage.ask(event_id, stage.one())
+        owner = stage.owner()
+        await directory.place(event_id, "pool:1")
+        assert answered(await stage.ask(event_id, stage.one(), front=1))
+        await directory.place(event_id, "pool:0")
+        assert answered(await stage.ask(event_id, stage.one()))
+        assert stage.owner() is owner
+
+    played(course)
+
+
+def test_an_idle_dedicated_owner_goes_and_comes_back_when_asked() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event("event:hot")
+        await stage.ask(event_id, stage.one(9))
+        assert "event:hot" in stage.cluster.names
+        await asyncio.sleep(10)
+        assert "event:hot" not in stage.cluster.names
+        assert answered(await stage.ask(event_id, stage.one()))
+
+    played(course, passivate_after_s=3.0)
+
+
+def test_an_owner_whose_clock_has_gone_wrong_decides_nothing_until_it_is_right() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=1)
+        assert answered(await stage.ask(event_id, stage.one()))
+        stage.owner().clock.shift(60_000)
+        assert refusal(await stage.ask(event_id, stage.one())) in (Code.OVERLOADED, Code.UNAVAILABLE)
+
+    stage = Stage(course, request_deadline_ms=800)
+    with stage.play():
+        assert not [wrong for wrong in stage.wrong if "Error" in wrong]
+
+
+# --- faults ---------------------------------------------------------------------------------------------
+
+
+def test_a_poisoned_inventory_is_set_aside_and_its_mates_go_on() -> None:
+    async def course(stage: Stage) -> None:
+        bad, good = await stage.event(), await stage.event(quota=100)
+        stage.database.poisoned.add(bad)
+        for _ in range(8):
+            both = stage.begin(bad, stage.one()), stage.begin(good, stage.one())
+            assert refusal(await both[0]) is Code.UNAVAILABLE
+            assert answered(await both[1])
+        began_s = stage.loop.now_s
+        assert refusal(await stage.ask(bad, stage.one())) is Code.UNAVAILABLE
+        assert stage.loop.now_s - began_s < 0.02
+        stage.database.poisoned.clear()
+        await asyncio.sleep(31)
+        assert answered(await stage.ask(bad, stage.one()))
+
+    played(course)
+
+
+def test_refusals_with_successes_between_them_set_nothing_aside() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=100)
+        for _ in range(6):
+            stage.database.poisoned.add(event_id)
+            assert refusal(await stage.ask(event_id, stage.one())) is Code.UNAVAILABLE
+            stage.database.poisoned.clear()
+            assert answered(await stage.ask(event_id, stage.one()))
+
+    played(course)
+
+
+def test_a_bug_that_one_inventory_meets_is_no_fault_of_its_mates() -> None:
+    """Also where each of them had many letters in the batch that broke."""
+    cursed: set[str] = set()
+
+    def breaks(state: object, fact: EventFact) -> None:
+        if isinstance(fact, HoldPlaced) and fact.reservation_id in cursed:
+            raise ZeroDivisionError
+        evolve(state, fact)  # type: ignore[arg-type]
+
+    async def course(stage: Stage) -> None:
+        bad, good = await stage.event(), await stage.event(quota=100)
+        await stage.ask(good, stage.one())
+        await stage.ask(bad, stage.one())
+        for _ in range(3):
+            curse = stage.one()
+            cursed.add(curse.reservation_id)
+            mates = [stage.begin(good, stage.one()) for _ in range(10)]
+            broken = stage.begin(bad, curse)
+            mates += [stage.begin(good, stage.one()) for _ in range(10)]
+            assert refusal(await broken) is Code.UNAVAILABLE
+            assert all([answered(await mate) for mate in mates])
+
+    with patch.object(turn_module, "evolve", breaks):
+        played(course, set_aside_s=3.0)
+
+
+def test_a_request_that_the_store_knows_already_is_answered_and_no_fault() -> None:
+    """As when an append was done, and nobody could tell that it was this request's."""
+
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        await stage.ask(event_id, stage.one())
+        refused: list[int] = []
+        really = stage.database.tables.append
+
+        def once(batch: list[Append]) -> set[str]:
+            if not refused:
+                refused.append(1)
+                raise Refused("a request is recorded already", "requests_pkey")
+            return really(batch)
+
+        stage.database.tables.append = once  # type: ignore[method-assign]
+        assert answered(await stage.ask(event_id, stage.one()))
+
+    played(course)
+
+
+def test_inventories_that_cannot_be_woken_do_not_keep_others_waiting() -> None:
+    async def course(stage: Stage) -> None:
+        stuck = [await stage.event("pool:1") for _ in range(3)]
+        fine = await stage.event("pool:0")
+        for event_id in (*stuck, fine):
+            await stage.ask(event_id, stage.one())
+        stage.database.poisoned.update(stuck)
+        stage.owner("pool:1").process.deaths.append(lambda: None)
+        await asyncio.sleep(14)
+        row = stage.database.inventory(fine)
+        assert row is not None
+        assert row.live == 0
+        stage.database.poisoned.clear()
+        await asyncio.sleep(35)
+
+    with patch.object(ExpiryTimer, "WAKES_MAX", 2):
+        stage = Stage(course)
+        with stage.play():
+            assert stage.loop.wrong == []
