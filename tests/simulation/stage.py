@@ -21,6 +21,7 @@ from domain.event_messages import (
     Terms,
     TicketType,
 )
+from domain.messages import Code, Rejected
 from tests.simulation.checker import violations
 from tests.simulation.cluster import Incarnation
 from tests.simulation.world import EPOCH_MS, Parts, World
@@ -100,3 +101,11 @@ def played(course: Course, parts: Parts | None = None, **limits: Any) -> Stage:
     with stage.play():
         assert violations(stage) == []
     return stage
+
+
+def refusal(reply: object) -> Code | None:
+    return reply.code if isinstance(reply, Rejected) else None
+
+
+def answered(reply: object) -> bool:
+    return not isinstance(reply, Rejected)

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from unittest.mock import patch
 
 import pytest
 
-from actors import turn as turn_module
-from actors.timers import ExpiryTimer
-from domain.event import evolve
 from domain.event_messages import (
     CancelReservation,
     CreateEvent,
-    EventFact,
-    HoldPlaced,
     ReservationReply,
 )
-from domain.messages import Code, Rejected
-from persistence.store import Append, Refused
-from tests.simulation.stage import Stage, played
+from domain.messages import Code
+from tests.simulation.stage import Stage, answered, played, refusal
 from tests.simulation.weather import Passage
-
-
-def refusal(reply: object) -> Code | None:
-    return reply.code if isinstance(reply, Rejected) else None
-
-
-def answered(reply: object) -> bool:
-    return not isinstance(reply, Rejected)
-
 
 # --- calls ----------------------------------------------------------------------------------------------
 
@@ -204,104 +188,3 @@ def test_an_owner_whose_clock_has_gone_wrong_decides_nothing_until_it_is_right()
     stage = Stage(course, request_deadline_ms=800)
     with stage.play():
         assert not [wrong for wrong in stage.wrong if "Error" in wrong]
-
-
-# --- faults ---------------------------------------------------------------------------------------------
-
-
-def test_a_poisoned_inventory_is_set_aside_and_its_mates_go_on() -> None:
-    async def course(stage: Stage) -> None:
-        bad, good = await stage.event(), await stage.event(quota=100)
-        stage.database.poisoned.add(bad)
-        for _ in range(8):
-            both = stage.begin(bad, stage.one()), stage.begin(good, stage.one())
-            assert refusal(await both[0]) is Code.UNAVAILABLE
-            assert answered(await both[1])
-        began_s = stage.loop.now_s
-        assert refusal(await stage.ask(bad, stage.one())) is Code.UNAVAILABLE
-        assert stage.loop.now_s - began_s < 0.02
-        stage.database.poisoned.clear()
-        await asyncio.sleep(31)
-        assert answered(await stage.ask(bad, stage.one()))
-
-    played(course)
-
-
-def test_refusals_with_successes_between_them_set_nothing_aside() -> None:
-    async def course(stage: Stage) -> None:
-        event_id = await stage.event(quota=100)
-        for _ in range(6):
-            stage.database.poisoned.add(event_id)
-            assert refusal(await stage.ask(event_id, stage.one())) is Code.UNAVAILABLE
-            stage.database.poisoned.clear()
-            assert answered(await stage.ask(event_id, stage.one()))
-
-    played(course)
-
-
-def test_a_bug_that_one_inventory_meets_is_no_fault_of_its_mates() -> None:
-    """Also where each of them had many letters in the batch that broke."""
-    cursed: set[str] = set()
-
-    def breaks(state: object, fact: EventFact) -> None:
-        if isinstance(fact, HoldPlaced) and fact.reservation_id in cursed:
-            raise ZeroDivisionError
-        evolve(state, fact)  # type: ignore[arg-type]
-
-    async def course(stage: Stage) -> None:
-        bad, good = await stage.event(), await stage.event(quota=100)
-        await stage.ask(good, stage.one())
-        await stage.ask(bad, stage.one())
-        for _ in range(3):
-            curse = stage.one()
-            cursed.add(curse.reservation_id)
-            mates = [stage.begin(good, stage.one()) for _ in range(10)]
-            broken = stage.begin(bad, curse)
-            mates += [stage.begin(good, stage.one()) for _ in range(10)]
-            assert refusal(await broken) is Code.UNAVAILABLE
-            assert all([answered(await mate) for mate in mates])
-
-    with patch.object(turn_module, "evolve", breaks):
-        played(course, set_aside_s=3.0)
-
-
-def test_a_request_that_the_store_knows_already_is_answered_and_no_fault() -> None:
-    """As when an append was done, and nobody could tell that it was this request's."""
-
-    async def course(stage: Stage) -> None:
-        event_id = await stage.event()
-        await stage.ask(event_id, stage.one())
-        refused: list[int] = []
-        really = stage.database.tables.append
-
-        def once(batch: list[Append]) -> set[str]:
-            if not refused:
-                refused.append(1)
-                raise Refused("a request is recorded already", "requests_pkey")
-            return really(batch)
-
-        stage.database.tables.append = once  # type: ignore[method-assign]
-        assert answered(await stage.ask(event_id, stage.one()))
-
-    played(course)
-
-
-def test_inventories_that_cannot_be_woken_do_not_keep_others_waiting() -> None:
-    async def course(stage: Stage) -> None:
-        stuck = [await stage.event("pool:1") for _ in range(3)]
-        fine = await stage.event("pool:0")
-        for event_id in (*stuck, fine):
-            await stage.ask(event_id, stage.one())
-        stage.database.poisoned.update(stuck)
-        stage.owner("pool:1").process.deaths.append(lambda: None)
-        await asyncio.sleep(14)
-        row = stage.database.inventory(fine)
-        assert row is not None
-        assert row.live == 0
-        stage.database.poisoned.clear()
-        await asyncio.sleep(35)
-
-    with patch.object(ExpiryTimer, "WAKES_MAX", 2):
-        stage = Stage(course)
-        with stage.play():
-            assert stage.loop.wrong == []
