@@ -75,6 +75,7 @@ class Cluster:
         self.names: dict[str, Incarnation] = {}
         self.born: list[Incarnation] = []
         self.transports: list[SimTransport] = []
+        self.last_death_s = 0.0
         self.network = Process("network", world.loop)
         self._world = world
         self._rng = world.rng("cluster")
@@ -145,6 +146,7 @@ class Cluster:
 
     def _died(self, incarnation: Incarnation) -> None:
         self._world.note(f"{incarnation} has died")
+        self.last_death_s = self._world.loop.now_s
         if self.names.get(incarnation.name) is incarnation:
             del self.names[incarnation.name]
         for reply in incarnation.calls:

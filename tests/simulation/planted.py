@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from unittest.mock import patch
 
 from actors import owner as owner_module
 from actors.mailbox import Letter
+from actors.meter import Clock
 from actors.owner import InventoryOwner
 from actors.turn import Held, Turn
 from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
 from domain.event_messages import ExpireDue
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import Tables
-from persistence.store import Append, Request
+from persistence.store import Append, OwnerStore, Request
 from tests.simulation.world import Parts
 
 # --- in the store ---------------------------------------------------------------------------------------
@@ -91,6 +93,20 @@ class ExpiryByTimerOnly(InventoryOwner):
         return turn
 
 
+class ClockBelieved(InventoryOwner):
+    """Decides by a clock that may be far off."""
+
+    def __init__(self, name: str, store: OwnerStore, clock: Clock, *others: Any) -> None:
+        super().__init__(name, store, _Believed(clock), *others)
+
+
+class _Believed:
+    trusted = True
+
+    def __init__(self, clock: Clock) -> None:
+        self.now_ms = clock.now_ms
+
+
 class _DeadlineFirst(Turn):
     def take(self, letter: Letter, recorded: Request | None) -> None:
         if letter.ask.deadline_ms > self.now_ms:
@@ -130,5 +146,6 @@ PLANTS = {
     "reply before commit": Plant(Parts(owner=ReplyBeforeCommit)),
     "expiry left to the timers": Plant(Parts(owner=ExpiryByTimerOnly)),
     "expiry not in the append": Plant(turn=_ExpiryNotStored),
+    "clock believed though it is off": Plant(Parts(owner=ClockBelieved)),
     "deadline looked at before the recorded reply": Plant(turn=_DeadlineFirst),
 }

@@ -96,17 +96,18 @@ class Weather:
         if self.outage:
             passage.outcome, passage.notice_s = rng.choice(("unreachable", "unanswered")), 0.05
             return passage
+        if operation == "append" and self.has("doubled statements") and rng.random() < 0.2:
+            passage.outcome, passage.late_s = "doubled", rng.choice((0.001, 0.1, 1.0))
+            return passage
         if self.is_calm or rng.random() > 0.08:
             return passage
         passage.notice_s = rng.choice((0.01, 0.5))
         passage.late_s = rng.uniform(0.05, 3.0)
-        match rng.choice(("unknown", "late", "doubled", "refused")):
+        match rng.choice(("unknown", "late", "refused")):
             case "unknown" if self.has("unknown statements"):
                 passage.outcome = rng.choice(("unreachable", "unanswered"))
             case "late" if self.has("late statements"):
                 passage.outcome = "late"
-            case "doubled" if self.has("doubled statements") and operation == "append":
-                passage.outcome = "doubled"
             case "refused" if self.has("refused statements"):
                 passage.outcome = "refused"
             case _:

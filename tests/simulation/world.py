@@ -112,7 +112,11 @@ class World:
         if not self.weather.kinds:
             return 0.0
         standing_still_s = CLOCK_SHIFT_MS / 1000 if "clocks" in self.weather.kinds else 0.0
-        return self.calm_s + BACK_S + max(self.owner_limits.set_aside_s, standing_still_s)
+        calm_s = self.calm_s + BACK_S + max(self.owner_limits.set_aside_s, standing_still_s)
+        # A namesake that claimed last, and that nobody reaches any more, makes its successor leave later on.
+        return (
+            max(calm_s, self.cluster.last_death_s + BACK_S) if "split brain" in self.weather.kinds else calm_s
+        )
 
     def routing_max_s(self) -> float:
         """How long asking the directory may take, before a command is on its way."""
