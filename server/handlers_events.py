@@ -114,12 +114,14 @@ class EventHandlers:
         """
         parts = self._parts
         event_id = parse_event_id(event_text)
-        found = await parts.reads.availability(event_id) if event_id else None
+        seen = request.headers.get(IF_NONE_MATCH)
+        at_least = max(_versions(seen), default=0) if seen else 0
+        found = await parts.reads.availability(event_id, at_least) if event_id else None
         if found is None:
             raise not_found("event")
         parts.metrics.availability_age_ms = max(0, parts.reads.now_ms() - found.at_ms)
         tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.sequence
-        if _matches(request.headers.get(IF_NONE_MATCH), found.sequence):
+        if _matches(seen, found.sequence):
             return Reply(304, b"", tag, content_type="")
         return Reply(200, self._render(found), tag)
 

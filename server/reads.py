@@ -25,8 +25,11 @@ class Reads(Protocol):
     ) -> list[FoundReservation]:
         """An event's reservations by id, beginning after `after`. A hold past its end counts as expired."""
 
-    async def availability(self, event_id: str) -> Availability | None:
-        """From this process's copy where it is young enough, else from the row. Never falls in sequence."""
+    async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
+        """From this process's copy where it is young enough, else from the row. Never falls in sequence.
+
+        `at_least`: a sequence the client says it has seen, perhaps from a front end on another machine.
+        """
 
     async def secret(self, name: str) -> bytes:
         """The database's own key of that name (32 bytes, made by the migration)."""

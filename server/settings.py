@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         description="front-end processes on the one port. One by default: it fills a core, and the owners,"
         " PostgreSQL and the client need the others; on four cores and more set about half of them",
     )
+    dashboard: bool = Field(
+        True, description="Ray's dashboard, with an embedded Ray; false: without, if every cycle counts"
+    )
     dashboard_port: int = Field(
         8265,
         ge=0,

@@ -68,6 +68,8 @@ def _wrapped(text: str, indent: str) -> str:
 def _text(default: Any) -> str:
     if default is None or isinstance(default, SecretStr):
         return ""
+    if isinstance(default, bool):
+        return str(default).lower()
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 

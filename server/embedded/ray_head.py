@@ -23,7 +23,6 @@ from server.embedded.ports import free_port
 from server.supervisor.data_folder import DataFolder
 from server.supervisor.failures import StartFailure
 from server.supervisor.processes import Child, Program, end, start
-from server.supervisor.reachable import http_status
 
 READY_TIMEOUT_S = 120.0
 OBJECT_STORE_BYTES = 100_000_000
@@ -55,7 +54,8 @@ class RayHead:
     """See `Part`."""
 
     data: DataFolder
-    dashboard_port: int
+    dashboard_port: int | None
+    """None: without the dashboard."""
     port: int = field(default_factory=free_port)
     name: str = "ray"
     stop_signal: signal.Signals = signal.SIGTERM
@@ -65,6 +65,11 @@ class RayHead:
     def address(self) -> str:
         """What a driver joins."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def dashboard_address(self) -> str | None:
+        """Where a browser finds it."""
+        return f"http://127.0.0.1:{self.dashboard_port}" if self.dashboard_port else None
 
     @property
     def token_path(self) -> Path:
@@ -109,15 +114,12 @@ class RayHead:
 
     def describe(self) -> str:
         """See `Part`."""
-        return f"{self.address}, dashboard on 127.0.0.1:{self.dashboard_port}"
+        shown = f"dashboard on 127.0.0.1:{self.dashboard_port}" if self.dashboard_port else "no dashboard"
+        return f"{self.address}, {shown}"
 
     def tidy(self) -> None:
         """See `Part`."""
         shutil.rmtree(self._folder(), ignore_errors=True)
-
-    async def dashboard_answers(self) -> bool:
-        """Whether the dashboard's page is there; its health address needs no token."""
-        return await http_status(f"http://127.0.0.1:{self.dashboard_port}/api/gcs_healthz") == 200
 
     def _folder(self) -> Path:
         """Socket paths end at 107 bytes (104 on macOS, whose own temporary folders are long): /tmp where
@@ -143,10 +145,15 @@ class RayHead:
             *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
             *("--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={folder}"),
             *("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"),
-            *("--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard_port}"),
+            *self._dashboard_options(),
             *(f"--object-store-memory={OBJECT_STORE_BYTES}", f"--num-cpus={cpus}"),
             *("--include-log-monitor=false", "--no-monitor", "--disable-usage-stats"),
         ]
+
+    def _dashboard_options(self) -> list[str]:
+        if self.dashboard_port is None:
+            return ["--include-dashboard=false"]
+        return ["--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard_port}"]
 
 
 def _plain(text: str) -> str:

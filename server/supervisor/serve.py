@@ -117,7 +117,7 @@ class Server:
             "database_url": self.postgres.url if self.postgres else _open(given.database_url),
             "redis_url": self.valkey.url if self.valkey else _open(given.redis_url),
             "ray_address": self.ray.address if self.ray else given.ray_address,
-            "dashboard": f"http://127.0.0.1:{self.ray.dashboard_port}" if self.ray else None,
+            "dashboard": self.ray.dashboard_address if self.ray else None,
             "ray_auth_token_path": str(self.ray.token_path) if self.ray else None,
             "ray_environment": self.ray.driver_environment if self.ray else {},
             "admin_token": token,
@@ -218,8 +218,10 @@ async def _all_of(*starts: Coroutine[Any, Any, None]) -> None:
         raise failed.exceptions[0] from None
 
 
-def _dashboard_port(settings: Settings) -> int:
+def _dashboard_port(settings: Settings) -> int | None:
     """The port asked for; if nobody asked for one and the usual one is taken, another."""
+    if not settings.dashboard:
+        return None
     wanted = settings.dashboard_port
     if wanted and is_free(wanted):
         return wanted

@@ -83,6 +83,7 @@ class Api:
 
     session: aiohttp.ClientSession
     gateway: DirectGateway
+    reads: DirectReads
     runner: web.BaseRunner
     app: web.Application
     event_id: str = ""
@@ -130,9 +131,10 @@ async def start() -> AsyncIterator[Start]:
 
         async def begin(options: Options | None = None, runner_type: Any = FrontEndRunner) -> Api:
             gateway = DirectGateway()
+            reads = DirectReads(gateway)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."))
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
-            app = build_app(gateway, DirectReads(gateway), access, customers, options or Options())
+            app = build_app(gateway, reads, access, customers, options or Options())
             runner = runner_type(app, access_log=None, shutdown_timeout=1.0)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -141,7 +143,7 @@ async def start() -> AsyncIterator[Start]:
             host, port = runner.addresses[0][:2]
             session = aiohttp.ClientSession(f"http://{host}:{port}")
             await stack.enter_async_context(session)
-            return Api(session, gateway, runner, app)
+            return Api(session, gateway, reads, runner, app)
 
         yield begin
 

@@ -109,6 +109,8 @@ class DirectReads:
 
     def __init__(self, gateway: DirectGateway) -> None:
         self.gateway = gateway
+        self.old_copies: dict[str, Availability] = {}
+        """Given out to who has not seen something newer."""
 
     async def event(self, event_id: str) -> EventReply | None:
         self.gateway._check()
@@ -138,8 +140,11 @@ class DirectReads:
         ]
         return [self._found(event_id, one) for one in wanted[:limit]]
 
-    async def availability(self, event_id: str) -> Availability | None:
+    async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         self.gateway._check()
+        copy = self.old_copies.get(event_id)
+        if copy is not None and copy.sequence >= at_least:
+            return copy
         inventory = self.gateway.inventories.get(event_id)
         if inventory is None:
             return None

@@ -123,6 +123,18 @@ async def test_availability_that_has_not_changed_is_not_sent_again(api: Api) -> 
     assert (await api.get(path, headers={"If-None-Match": tag})).status == 200
 
 
+async def test_a_client_is_not_given_less_than_it_says_it_has_seen(api: Api) -> None:
+    event_id = await api.new_event()
+    path = f"/api/v1/events/{event_id}/availability"
+    old = await api.reads.availability(event_id)
+    assert old is not None
+    await api.hold(event_id)
+    seen = (await api.get(path)).headers["ETag"]
+    api.reads.old_copies[event_id] = old
+    assert (await api.get(path)).headers["ETag"] == '"1"', "another front end's copy is older"
+    assert (await api.get(path, headers={"If-None-Match": seen})).status == 304
+
+
 async def test_a_patch_changes_what_is_given_and_nothing_else(api: Api) -> None:
     event_id = await api.new_event(venue="The Hall", capacity=5)
     before = (await api.get(f"/api/v1/events/{event_id}")).json
