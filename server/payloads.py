@@ -33,7 +33,9 @@ PAGE_MAX_ITEMS = 200
 PAGE_DEFAULT_ITEMS = 50
 CURSOR_MAX_CHARACTERS = 200
 
-_CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_END = r"$(?!\n)"
+"""In Python `$` also stands before a last line feed. Elsewhere, as in the document, the rest changes nothing."""
+_CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*" + _END
 _EMAIL_PATTERN = r"^\s*[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]+\s*$"
 
 Text = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
@@ -76,7 +78,7 @@ class Money(Payload, frozen=True):
     """An amount in minor units of a currency (ISO 4217)."""
 
     amount: Annotated[int, Meta(ge=0, le=PRICE_MAX)]
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}" + _END)]
 
 
 class NewTicketType(Payload, frozen=True):

@@ -42,6 +42,7 @@ TYPE_BOUNDS: list[tuple[str, str, Any, Any]] = [
     ("code", "code", "x" * 64, "x" * 65),
     ("code", "code", "a.B_c-9", "-a"),
     ("code", "code", "a", "a/b"),
+    ("code", "code", "std", "std\n"),
     ("name", "name", "x", ""),
     ("name", "name", "x" * 200, "x" * 201),
     ("quota", "quota", 0, -1),
@@ -52,6 +53,7 @@ TYPE_BOUNDS: list[tuple[str, str, Any, Any]] = [
     ("price", "price.amount", PRICE, PRICE | {"amount": 1000 * BILLION + 1}),
     ("price", "price.currency", PRICE, PRICE | {"currency": "EURO"}),
     ("price", "price.currency", PRICE, PRICE | {"currency": "eur"}),
+    ("price", "price.currency", PRICE, PRICE | {"currency": "EUR\n"}),
 ]
 
 
