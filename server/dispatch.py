@@ -109,6 +109,7 @@ class Dispatcher:
             request_id = f"{self._process}-{next(self._numbers):x}"
         self._metrics.in_flight += 1
         endpoint = self._unrouted
+        fault: Exception | None = None
         try:
             endpoint, values = self._find(request)
             if endpoint.bare and request.rel_url.raw_query_string:
@@ -117,13 +118,14 @@ class Dispatcher:
         except Problem as problem:
             reply = problem.reply()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            reply = self._failed(error, endpoint, request_id)
+            fault = error
+            reply = self._failed(error, request_id)
         finally:
             self._metrics.in_flight -= 1
         reply.closes = reply.closes or self._health.draining
         reply.render(request, request_id, self._cors.lines(request) if self._cors.enabled else b"")
         self._metrics.answered(endpoint.stats, reply.code, begun_s)
-        self._log.answered(request, endpoint.path, reply.code, request_id, begun_s)
+        self._log.answered(request, endpoint.path, reply.code, request_id, begun_s, fault)
         return reply
 
     def _find(self, request: web.BaseRequest) -> tuple[_Endpoint, list[str]]:
@@ -159,9 +161,8 @@ class Dispatcher:
 
         return _Endpoint("unrouted", answer, False, self._unrouted.stats)
 
-    def _failed(self, error: Exception, endpoint: _Endpoint, request_id: str) -> Reply:
+    def _failed(self, error: Exception, request_id: str) -> Reply:
         """A part that cannot be reached, or a bug: the client hears which of the two, and no more."""
-        self._log.failed(request_id, endpoint.path, error)
         if isinstance(error, self._outages):
             return Problem("unavailable", "A part of the server cannot be reached.").reply()
         return Problem("internal", f"Unexpected; in the log as request {request_id}.").reply()

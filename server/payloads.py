@@ -34,7 +34,7 @@ PAGE_DEFAULT_ITEMS = 50
 CURSOR_MAX_CHARACTERS = 200
 
 _END = r"$(?!\n)"
-"""In Python `$` also stands before a last line feed. Elsewhere, as in the document, the rest changes nothing."""
+"""In Python `$` also stands before a last line feed; elsewhere the rest changes nothing."""
 _CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*" + _END
 _EMAIL_PATTERN = r"^\s*[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]+\s*$"
 

@@ -94,7 +94,11 @@ class Settings(BaseSettings):
         "info", description="least level that is logged"
     )
     log_sample_rate: float = Field(
-        0.001, ge=0, le=1, description="share of requests in the access log; every 5xx is in it"
+        0.001,
+        ge=0,
+        le=1,
+        description="share of requests in the access log; of 5xx answers each, up to 50 a second, as warning"
+        " (503) or error (500)",
     )
     body_max_bytes: int = Field(65_536, ge=1_024, le=16_777_216, description="largest request body")
     body_timeout_s: float = Field(
