@@ -1,19 +1,23 @@
 """One line per request that is worth one: each fault of the server, and a sample of the rest.
 
 An answer of 4xx is an answer: sold out, a thousand times a second, is sampled like success. Faults are
-logged up to a bound per second, because the overloaded server is the one that must not drown in its log.
+logged up to a bound per second, because the overloaded server is the one that must not drown in its log:
+as a warning what will pass (503), as an error a bug (500), with what was raised.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from time import monotonic, perf_counter
 
 import structlog
 from aiohttp import web
+from multidict import istr
 
 FAULTS_LOGGED_MAX_PER_S = 50
+FORWARDED_FOR = istr("X-Forwarded-For")
 
 _log = structlog.get_logger("turnstile.http")
 
@@ -30,15 +34,22 @@ class AccessLog:
         self._faults = 0
 
     def answered(
-        self, request: web.BaseRequest, route: str, status: int, request_id: str, begun_s: float
+        self,
+        request: web.BaseRequest,
+        route: str,
+        status: int,
+        request_id: str,
+        begun_s: float,
+        error: Exception | None = None,
     ) -> None:
-        """Log this request if it is a fault, or if it is its turn."""
+        """Log this request if it is a fault, or if it is its turn. `error`: what no handler expected."""
         if status < 500:
             if random.random() >= self._rate:
                 return
         elif self._over_bound():
             return
-        _log.info(
+        _log.log(
+            _level(status),
             "request",
             method=request.method,
             route=route,
@@ -47,18 +58,15 @@ class AccessLog:
             ms=round((perf_counter() - begun_s) * 1000, 2),
             client=self.client(request),
             request_id=request_id,
+            **({"exc_info": error} if error else {}),
         )
-
-    def failed(self, request_id: str, route: str, error: Exception) -> None:
-        """Log an exception that no handler expected, with its traceback."""
-        if not self._over_bound():
-            _log.error("request failed", route=route, request_id=request_id, exc_info=error)
 
     def client(self, request: web.BaseRequest) -> str:
         """The peer, or whom the trusted proxies name: the last address that is not theirs."""
         client = request.remote or ""
-        forwarded = request.headers.get("X-Forwarded-For", "") if self._trusted else ""
-        for hop in reversed([client, *forwarded.split(",")][1:]):
+        # Each proxy may add a line of its own instead of writing behind the one before.
+        lines = request.headers.getall(FORWARDED_FOR, ()) if self._trusted else ()
+        for hop in reversed(",".join(lines).split(",")):
             if not self._is_trusted(client) or not _is_address(hop.strip()):
                 break
             client = hop.strip()
@@ -73,6 +81,12 @@ class AccessLog:
             self._second, self._faults = second, 0
         self._faults += 1
         return self._faults > FAULTS_LOGGED_MAX_PER_S
+
+
+def _level(status: int) -> int:
+    if status < 500:
+        return logging.INFO
+    return logging.ERROR if status == 500 else logging.WARNING
 
 
 def _is_address(text: str) -> bool:

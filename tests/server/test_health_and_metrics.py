@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from domain.event_messages import PlaceHold
 from server.access_log import FAULTS_LOGGED_MAX_PER_S, AccessLog
@@ -154,6 +155,20 @@ def test_faults_are_logged_up_to_a_bound_per_second(monkeypatch: pytest.MonkeyPa
     assert len(_line(log, 503)) == 1
 
 
+def test_a_fault_that_will_pass_is_a_warning_and_a_bug_an_error() -> None:
+    everything = AccessLog(1.0, ())
+    levels = {status: _line(everything, status)[0]["log_level"] for status in (200, 409, 503, 500)}
+    assert levels == {200: "info", 409: "info", 503: "warning", 500: "error"}
+
+
+async def test_a_bug_is_logged_once_with_what_was_raised(api: Api) -> None:
+    event_id = await api.new_event()
+    api.gateway.failing = ZeroDivisionError("why")
+    with structlog.testing.capture_logs() as lines:
+        assert (await api.get(f"/api/v1/events/{event_id}")).status == 500
+    assert [(line["status"], line["exc_info"]) for line in lines] == [(500, api.gateway.failing)]
+
+
 @pytest.mark.parametrize(
     ("trusted", "peer", "forwarded", "client"),
     [
@@ -164,12 +179,14 @@ def test_faults_are_logged_up_to_a_bound_per_second(monkeypatch: pytest.MonkeyPa
         (("10.0.0.1",), "10.0.0.1", "nonsense", "10.0.0.1"),
         (("10.0.0.1",), "10.0.0.1", "", "10.0.0.1"),
         (("::1",), "::1", "2001:db8::1", "2001:db8::1"),
+        (("10.0.0.0/8",), "10.0.0.1", "6.6.6.6\n10.0.0.2", "6.6.6.6"),
+        (("10.0.0.0/8",), "10.0.0.1", "1.1.1.1\n6.6.6.6, 10.0.0.2", "6.6.6.6"),
     ],
 )
 def test_forwarded_addresses_count_from_trusted_proxies_only(
     trusted: tuple[str, ...], peer: str, forwarded: str, client: str
 ) -> None:
-    headers = {"X-Forwarded-For": forwarded}
+    headers = CIMultiDict([("X-Forwarded-For", line) for line in forwarded.split("\n")])
     request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
     assert AccessLog(1.0, trusted).client(request) == client
 
