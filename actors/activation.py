@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from actors.mailbox import Letter, Mailbox
+from actors.mailbox import Call, Letter, Mailbox
 from actors.meter import Clock, Meter
 from actors.turn import Held
-from actors.wire import MOVED, OVERLOADED, UNAVAILABLE
+from actors.wire import LATER, MOVED, OVERLOADED, UNAVAILABLE
 from domain.messages import Code, Rejected
 from persistence.store import Claimed, Elsewhere, OwnerStore, StoreError
 
@@ -56,7 +56,7 @@ class Activations:
         self._faults: dict[str, int] = {}
         self._set_aside_until_ms: dict[str, int] = {}
         self._closed = False
-        self._loading = asyncio.Semaphore(1)
+        self._loading = asyncio.Semaphore(limits.activations_max_at_once)
 
     @property
     def count(self) -> int:
@@ -75,6 +75,21 @@ class Activations:
         self._mailbox.elsewhere += 1
         if inventory_id not in self._tasks:
             self._tasks[inventory_id] = asyncio.create_task(self._activate(inventory_id))
+
+    def postpone(self, call: Call) -> None:
+        """Answer `Later` to those letters of the call that wait here: they must not keep back its others.
+
+        Not those that this owner knows more of than their gateway: that they may have been done, or are to
+        be tried alone.
+        """
+        for inventory_id in list(self._waiting):
+            stay: list[Letter] = []
+            for letter in self._take(inventory_id):
+                if letter.call is call and letter.can_come_again:
+                    letter.send(LATER)
+                else:
+                    stay.append(letter)
+            self._keep_waiting(inventory_id, stay)
 
     def drop(self, held: Held, letters: list[Letter], doubtful: bool = False) -> None:
         """Forget a state that is no longer surely true; its letters wait until it is again."""
@@ -198,9 +213,12 @@ class Activations:
         """Letters past their deadline: nothing happened, or nobody knows."""
         now_ms = self._clock.now_ms()
         letters = self._take(inventory_id)
+        self._keep_waiting(inventory_id, [one for one in letters if one.ask.deadline_ms > now_ms])
         for letter in letters:
-            if letter.ask.deadline_ms > now_ms:
-                self._waiting.setdefault(inventory_id, []).append(letter)
-                self._mailbox.elsewhere += 1
-            else:
+            if letter.ask.deadline_ms <= now_ms:
                 letter.answer(UNAVAILABLE if letter.may_be_recorded else OVERLOADED)
+
+    def _keep_waiting(self, inventory_id: str, letters: list[Letter]) -> None:
+        if letters:
+            self._waiting.setdefault(inventory_id, []).extend(letters)
+            self._mailbox.elsewhere += len(letters)

@@ -17,9 +17,15 @@ class Deployment:
     ray_address: str
     namespace: str
     version: tuple[int, ...]
-    """Of the code. Owners of an older one leave when a newer one says hello."""
+    """Of the code."""
+    begun_ms: int = field(default=0, compare=False)
+    """Store time at which the front end that brings it was started."""
     timers: int = 2
     clock_skew_max_ms: int = 500
     availability_publish_ms: int = 100
     owner: OwnerLimits = field(default_factory=OwnerLimits)
     gateway: GatewayLimits = field(default_factory=GatewayLimits)
+
+    def replaces(self, other: Deployment) -> bool:
+        """Whether what was made for `other` must make room: newer code, or as new and started later."""
+        return self != other and (self.version, self.begun_ms) > (other.version, other.begun_ms)

@@ -27,8 +27,8 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from actors.meter import Clock, Meter
-from actors.outbox import Outbox, Pending
-from actors.wire import NOTHING, OVERLOADED, Ask, CallFailed, pack_batch
+from actors.outbox import Outbox, Pending, not_sent
+from actors.wire import NOTHING, Ask, CallFailed, pack_batch
 from domain.event_messages import CreateEvent, EventCommand, EventReplies, EventReply, ExpireDue
 from domain.messages import Code, Rejected
 from persistence.store import Directory, StoreError
@@ -62,12 +62,20 @@ class GatewayLimits:
     ask_timeout_ms: int = 2_000
     outbox_max_commands: int = 20_000
     outbox_max_calls: int = 1
-    batch_max_commands: int = 1_024
+    batch_max_commands: int = 400
+    """In one call. Ray carries up to 100 KiB in the call itself; more goes through its object store."""
+    impatience_ms: int = 10
+    """How long a call may wait for an inventory that is not in memory, and so keep back the others."""
+    patience_ms: int = 50
+    """The same, for the calls that carry only commands of such inventories."""
     routes_max: int = 200_000
+    check_timeout_ms: int = 5_000
     grace_ms: int = 250
     """How long after its deadline a command is given up on, so that the owner's own word can arrive."""
     retry_min_s: float = 0.02
     retry_max_s: float = 0.5
+    call_retry_max_s: float = 0.1
+    """Between two calls to an owner that is gone: it may be back any moment."""
     key_retention_s: int = 24 * 3600 + 3600
     own_retention_s: int = 120
     """How long what a request id of our own did is kept: the deadline, and a wide margin for late calls."""
@@ -93,7 +101,14 @@ class Gateway:
         self._directory = directory
         self._clock = clock
         self._routes: dict[str, str] = {}
-        self._outboxes: dict[str, Outbox] = {}
+        self._outboxes: dict[tuple[str, bool], Outbox] = {}
+        """By owner, and whether it is the patient way."""
+        self._under_way: dict[str, set[int]] = {}
+        """By owner: the numbers of the calls whose answers are awaited."""
+        self._loading: set[str] = set()
+        """Inventories that their owners are bringing into memory."""
+        self._lookups: dict[str, asyncio.Task[str | None]] = {}
+        self._checks: set[str] = set()
         self._deadlines: deque[Pending] = deque()
         self._sweep: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,16 +118,18 @@ class Gateway:
 
     async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
         """The owner's reply. `Rejected` with `overloaded`: nothing happened; `unavailable`: unknown."""
+        ask = self._envelope(inventory_id, command, key, "")
+        until_s = self._until_s()
         owner = self._routes.get(inventory_id)
         if owner is None:
             try:
                 async with asyncio.timeout(self.limits.request_deadline_ms / 1000):
                     owner = await self._route(inventory_id)
             except (StoreError, TimeoutError):
-                return OVERLOADED
+                return not_sent(ask)
             if owner is None:
                 return NO_EVENT
-        return await self._send(owner, self._envelope(inventory_id, command, key, ""))
+        return await self._send(owner, ask, until_s)
 
     async def create(self, command: CreateEvent, owner: str, key: Key | None = None) -> EventReplies:
         """Make the event, to belong to `owner`; with a key that has made one already, the reply it got then.
@@ -120,7 +137,7 @@ class Gateway:
         The creator does it, because it is there: the new event's own may only now be made.
         """
         ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
-        reply = await self._send(CREATOR, ask)
+        reply = await self._send(CREATOR, ask, self._until_s())
         if owner != CREATOR and isinstance(reply, EventReply) and reply.id == command.id:
             self._wake(owner)
         return reply
@@ -128,7 +145,7 @@ class Gateway:
     async def expire(self, owner: str, inventory_id: str) -> EventReplies:
         """Wake an owner whose inventory has something due. The directory has just named it."""
         self._remember(inventory_id, owner)
-        return await self._send(owner, self._envelope(inventory_id, ExpireDue(), None, ""))
+        return await self._send(owner, self._envelope(inventory_id, ExpireDue(), None, ""), self._until_s())
 
     async def owners(self) -> list[dict[str, object]]:
         """What each living owner says of itself: name, inventories, depth, rate, last error."""
@@ -167,17 +184,45 @@ class Gateway:
         self._call_counter += 1
         return self._call_counter
 
-    async def check(self, owner: str) -> None:
-        """Have the watchdog look at an owner whose answer is overdue."""
+    def under_way(self, owner: str) -> set[int]:
+        """The numbers of the calls to that owner whose answers are awaited; both ways share them."""
+        return self._under_way.setdefault(owner, set())
+
+    def later(self, pending: Pending, owner: str) -> None:
+        """Its inventory is being loaded: this and what comes for it go the patient way until it is there."""
+        self._loading.add(pending.ask.inventory_id)
+        if not self._outbox(owner, patient=True).put(pending):
+            pending.give_up()
+
+    def is_there(self, inventory_id: str) -> None:
+        """Its owner has decided something of it, or does not have it."""
+        if self._loading:
+            self._loading.discard(inventory_id)
+
+    def check(self, owner: str) -> None:
+        """Have the watchdog look at an owner whose answer is overdue. Nobody waits for what it says."""
+        if owner not in self._checks:
+            self._checks.add(owner)
+            self._keep(self._check(owner))
+
+    async def _check(self, owner: str) -> None:
         self.meter.count("gateway_overdue_calls")
-        await self._transport.check(owner)
+        try:
+            async with asyncio.timeout(self.limits.check_timeout_ms / 1000):
+                await self._transport.check(owner)
+        except TimeoutError:
+            log.warning("the watchdog does not answer", extra={"owner": owner})
+        finally:
+            self._checks.discard(owner)
 
     async def call(self, owner: str, payload: bytes) -> bytes:
         return await self._transport.call(owner, payload)
 
-    def idle(self, owner: str) -> None:
+    def idle(self, outbox: Outbox) -> None:
         """An outbox with nothing in it is made anew when it is needed: owners come and go."""
-        self._outboxes.pop(owner, None)
+        self._outboxes.pop((outbox.owner, outbox.patient), None)
+        if not self._under_way.get(outbox.owner):
+            self._under_way.pop(outbox.owner, None)
 
     # --- the way in -------------------------------------------------------------------------------
 
@@ -205,7 +250,17 @@ class Gateway:
         return time.time_ns().to_bytes(8) + (self._request_counter & 0xFFFFFFFFFFFFFFFF).to_bytes(8)
 
     async def _route(self, inventory_id: str) -> str | None:
-        owner = await self._directory.owner_of(inventory_id)
+        """Ask the directory; whoever asks for the same inventory meanwhile shares the answer."""
+        lookup = self._lookups.get(inventory_id)
+        if lookup is None:
+            lookup = self._lookups[inventory_id] = asyncio.create_task(self._look_up(inventory_id))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, inventory_id: str) -> str | None:
+        try:
+            owner = await self._directory.owner_of(inventory_id)
+        finally:
+            del self._lookups[inventory_id]
         if owner is not None:
             self._remember(inventory_id, owner)
         return owner
@@ -215,29 +270,34 @@ class Gateway:
             self._routes.clear()
         self._routes[inventory_id] = owner
 
-    def _send(self, owner: str, ask: Ask) -> asyncio.Future[EventReplies]:
+    def _until_s(self) -> float:
+        """When a client that comes now is given up on, whatever happens to any other clock."""
+        waits_ms = self.limits.request_deadline_ms + self.limits.grace_ms
+        return asyncio.get_running_loop().time() + waits_ms / 1000
+
+    def _send(self, owner: str, ask: Ask, until_s: float) -> asyncio.Future[EventReplies]:
         future: asyncio.Future[EventReplies] = asyncio.get_running_loop().create_future()
-        pending = Pending(ask, future)
-        if self._outbox(owner).put(pending):
+        pending = Pending(ask, future, until_s)
+        if self._outbox(owner, bool(self._loading) and ask.inventory_id in self._loading).put(pending):
             self._deadlines.append(pending)
             if self._sweep is None:
                 self._sweep_later()
         else:
             self.meter.count("gateway_refused_full")
-            future.set_result(OVERLOADED)
+            pending.give_up()
         return future
 
-    def _outbox(self, owner: str) -> Outbox:
-        outbox = self._outboxes.get(owner)
+    def _outbox(self, owner: str, patient: bool = False) -> Outbox:
+        outbox = self._outboxes.get((owner, patient))
         if outbox is None:
-            outbox = self._outboxes[owner] = Outbox(owner, self)
+            outbox = self._outboxes[owner, patient] = Outbox(owner, self, patient)
         return outbox
 
     # --- again, and no more -----------------------------------------------------------------------
 
     async def _send_again(self, pending: Pending, known_owner: str | None) -> None:
-        pause_s = self.limits.retry_min_s
         inventory_id = pending.ask.inventory_id
+        pause_s = min(self.limits.retry_min_s * 2**pending.ask.attempt, self.limits.call_retry_max_s)
         if pending.ask.attempt > 1:
             # An owner that is about to end says so to everybody, at once, until it has ended.
             await asyncio.sleep(pause_s)
@@ -258,9 +318,8 @@ class Gateway:
 
     def _give_up_on_late(self) -> None:
         """All commands have the same time, so the oldest stand first."""
-        before_ms = self._clock.now_ms() - self.limits.grace_ms
-        deadlines = self._deadlines
-        while deadlines and (deadlines[0].future.done() or deadlines[0].ask.deadline_ms <= before_ms):
+        now_s, deadlines = asyncio.get_running_loop().time(), self._deadlines
+        while deadlines and (deadlines[0].future.done() or deadlines[0].until_s <= now_s):
             deadlines.popleft().give_up()
         self._sweep = None
         self.meter.show("gateway_waiting_commands", sum(outbox.depth for outbox in self._outboxes.values()))

@@ -72,6 +72,11 @@ class Letter:
         return self.doubtful or self.ask.keyed
 
     @property
+    def can_come_again(self) -> bool:
+        """Whether a new letter of the same ask would be treated as this one."""
+        return not self.alone and self.doubtful == (self.ask.attempt > 0)
+
+    @property
     def place(self) -> tuple[str, bytes]:
         """Where its request id would be recorded."""
         return self.ask.scope or self.ask.inventory_id, self.ask.request_id

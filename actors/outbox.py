@@ -1,4 +1,9 @@
-"""What waits in a gateway for one owner, and the calls that carry it there."""
+"""What waits in a gateway for one owner, and the calls that carry it there.
+
+There are two ways to an owner. A call returns when all that it carries is answered; so that a command whose
+inventory has to be loaded first does not keep back the others, the owner answers it `Later` after a
+moment, and until the inventory is in memory its commands take the second way, the patient one.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,7 @@ from actors.wire import (
     Ask,
     Batch,
     CallFailed,
+    Later,
     Moved,
     pack_batch,
     unpack_answers,
@@ -30,13 +36,14 @@ log = logging.getLogger(__name__)
 
 
 class Pending:
-    """A command whose client waits."""
+    """A command whose client waits, until `until_s` of the loop's time."""
 
-    __slots__ = ("ask", "future", "sent")
+    __slots__ = ("ask", "future", "sent", "until_s")
 
-    def __init__(self, ask: Ask, future: asyncio.Future[EventReplies]) -> None:
+    def __init__(self, ask: Ask, future: asyncio.Future[EventReplies], until_s: float) -> None:
         self.ask = ask
         self.future = future
+        self.until_s = until_s
         self.sent = False
 
     def resolve(self, reply: EventReplies) -> None:
@@ -44,20 +51,25 @@ class Pending:
             self.future.set_result(reply)
 
     def give_up(self) -> None:
-        self.resolve(UNAVAILABLE if self.sent else OVERLOADED)
+        self.resolve(UNAVAILABLE if self.sent else not_sent(self.ask))
+
+
+def not_sent(ask: Ask) -> EventReplies:
+    """What can be said for sure of a command that this gateway has not sent, or not this time. What a
+    client's key stands for may have been done long ago."""
+    return UNAVAILABLE if ask.attempt or ask.keyed else OVERLOADED
 
 
 class Outbox:
-    """One owner's. Call after call, each with all that waits; at most `outbox_max_calls` at a time."""
+    """One way to one owner: call after call, each with all that waits; at most `outbox_max_calls` at once."""
 
-    def __init__(self, owner: str, gateway: Gateway) -> None:
+    def __init__(self, owner: str, gateway: Gateway, patient: bool = False) -> None:
         self.owner = owner
+        self.patient = patient
         self._gateway = gateway
         self._limits = gateway.limits
         self._waiting: deque[Pending] = deque()
         self._carriers: set[asyncio.Task[None]] = set()
-        self._under_way: set[int] = set()
-        """The numbers of the calls whose answers are awaited."""
         self._broken = False
 
     @property
@@ -87,7 +99,7 @@ class Outbox:
                 log.info("call failed", extra={"owner": self.owner, "error": str(failure)})
                 self._put_back(batch)
                 await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, self._limits.retry_max_s)
+                pause_s = min(2 * pause_s, self._limits.call_retry_max_s)
                 continue
             except Exception:
                 log.exception("a batch cannot be carried", extra={"owner": self.owner})
@@ -100,7 +112,7 @@ class Outbox:
         # At once, not when the task is seen to be done: what is put meanwhile must find a carrier.
         self._carriers.discard(asyncio.current_task())
         if not self._carriers:
-            self._gateway.idle(self.owner)
+            self._gateway.idle(self)
 
     def _take(self) -> list[Pending]:
         waiting = self._waiting
@@ -115,13 +127,15 @@ class Outbox:
         for pending in batch:
             pending.sent = True
         number = self._gateway.next_call()
-        self._under_way.add(number)
+        under_way = self._gateway.under_way(self.owner)
+        under_way.add(number)
         try:
             asks = tuple([pending.ask for pending in batch])
-            payload = pack_batch(Batch(self._gateway.id, number, tuple(self._under_way), asks))
+            patience_ms = self._limits.patience_ms if self.patient else self._limits.impatience_ms
+            payload = pack_batch(Batch(self._gateway.id, number, tuple(under_way), asks, patience_ms))
             return await self._answers(batch, payload)
         finally:
-            self._under_way.discard(number)
+            under_way.discard(number)
 
     async def _answers(self, batch: list[Pending], payload: bytes) -> list[Answer]:
         call = asyncio.ensure_future(self._gateway.call(self.owner, payload))
@@ -132,7 +146,7 @@ class Outbox:
             if all(pending.future.done() for pending in batch):
                 call.add_done_callback(_forget)
                 raise CallFailed("nobody waits for it any more")
-            await self._gateway.check(self.owner)
+            self._gateway.check(self.owner)
 
     def _put_back(self, batch: list[Pending]) -> None:
         for pending in batch:
@@ -141,6 +155,11 @@ class Outbox:
 
     def _hand_out(self, batch: list[Pending], answers: list[Answer]) -> None:
         for pending, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Later):
+                pending.sent = pending.ask.attempt > 0
+                self._gateway.later(pending, self.owner)
+                continue
+            self._gateway.is_there(pending.ask.inventory_id)
             if isinstance(answer, Moved):
                 pending.ask = replace(pending.ask, attempt=pending.ask.attempt + 1)
                 self._gateway.reroute(pending, self.owner)

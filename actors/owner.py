@@ -13,6 +13,7 @@ The rules it keeps:
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -41,6 +42,8 @@ class OwnerLimits:
     mailbox_max_commands: int = 20_000
     batch_max_commands: int = 1024
     expiries_max_per_append: int = 5_000
+    activations_max_at_once: int = 4
+    """They share one connection: a small inventory need not wait until a large one is all there."""
     page_max_reservations: int = 500
     passivate_after_s: float = 300.0
     set_aside_s: float = 30.0
@@ -85,6 +88,7 @@ class InventoryOwner:
             name, store, clock, meter, limits, self._mailbox, self._held, self.leave
         )
         self._working = False
+        self._tidy_soon = False
         self._done_commands = 0
         self._used_s = clock.now_ms() / 1000
         self._marks: deque[tuple[float, int]] = deque([(self._used_s, 0)], maxlen=RATE_WINDOW_S)
@@ -95,6 +99,8 @@ class InventoryOwner:
         """Answer a batch of commands, in its order."""
         batch = unpack_batch(payload)
         asks = batch.asks
+        if not asks:
+            await self._store.now_ms()  # who asks for nothing asks whether it could be done
         if self.left or not asks or not self._door.lets_in(batch):
             return pack_answers([MOVED] * len(asks))
         call = Call(len(asks))
@@ -103,7 +109,17 @@ class InventoryOwner:
         self._mailbox.put(letters[:room])
         if len(letters) > room:
             await self._refuse(letters[room:])
+        asyncio.get_running_loop().call_later(
+            batch.patience_ms / 1000, self._postpone, call, batch.patience_ms
+        )
         return await call.done
+
+    def _postpone(self, call: Call, patience_ms: int) -> None:
+        """Those of its letters that still wait for an activation go back; again while the call lasts."""
+        if not call.done.done():
+            self._activations.postpone(call)
+            wait_s = patience_ms / 1000
+            asyncio.get_running_loop().call_later(wait_s, self._postpone, call, patience_ms)
 
     def health(self) -> dict[str, object]:
         """Answered off the mailbox, so also while a batch or an activation takes long."""
@@ -134,10 +150,14 @@ class InventoryOwner:
                 self._activations.wait_again(letters)
             finally:
                 self._working = False
+            if self._tidy_soon:
+                self.tidy()
         self._leave_process()
 
     def tidy(self) -> None:
-        """Let go of inventories unused for a while that hold nothing; leave if dedicated."""
+        """Let go of inventories unused for a while that hold nothing; leave if dedicated. While a batch is
+        under way its states are in use: then it is done right after."""
+        self._tidy_soon = self._working
         if self._working:
             return
         idle_before_ms = self._clock.now_ms() - int(self.limits.passivate_after_s * 1000)

@@ -11,6 +11,8 @@ import contextlib
 import logging
 import os
 import signal
+import time
+from collections.abc import Awaitable
 from typing import Any
 
 import psutil
@@ -18,30 +20,20 @@ import ray
 from ray.util import metrics
 
 from actors.config import Deployment
-from actors.gateway import CREATOR, Gateway
-from actors.memory import settle
+from actors.gateway import CREATOR
 from actors.meter import Labels, Meter
-from actors.owner import InventoryOwner
-from actors.timers import ExpiryTimer
-from actors.watchdog import Watchdog
+from actors.processes import WATCHDOG, OwnerActor, Process, TimerActor, WatchdogActor, timer_name
 from actors.wire import CallFailed
-from persistence.availability import Publisher
-from persistence.clock import StoreClock
-from persistence.directory import PostgresDirectory
-from persistence.maintenance import Maintenance
-from persistence.postgres import PostgresOwnerStore
-from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
-WATCHDOG = "watchdog"
 OWNER_PREFIXES = ("event:", "pool:")
 CALLS_MAX_PER_ACTOR = 1_000
 HEALTH_TIMEOUT_S = 1.0
 FLUSH_S = 1.0
-JOURNAL_SIZE_EVERY_S = 60.0
-TIDY_MIN_S = 1.0
+LEAVE_MAX_S = 2.0
 LEAVE_GRACE_S = 0.2
-"""Between an owner's last answer and its end, so that Ray has sent the answer."""
+"""Between an actor's last answer and its end, so that Ray has sent the answer."""
+DEPLOY_MAX_S = 30.0
 
 
 def connect(deployment: Deployment) -> None:
@@ -59,165 +51,66 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-# --- the actors -----------------------------------------------------------------------------------
+# --- the world around an actor's process -----------------------------------------------------------
 
 
-class OwnerActor:
-    """An InventoryOwner and what it needs, in a process of their own."""
+class RayHost:
+    """A `Host`. Made by whoever makes the actor, and sent to it."""
 
-    def __init__(self, name: str, deployment: Deployment) -> None:
-        self._name = name
+    def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._owner: InventoryOwner | None = None
-        self._starting: asyncio.Task[InventoryOwner] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        self._process = psutil.Process()
 
-    def __repr__(self) -> str:
-        return self._name
+    def process(self) -> Process:
+        me = psutil.Process()
+        return ray.get_runtime_context().get_node_id(), me.pid, me.create_time()
 
-    async def handle(self, payload: bytes) -> bytes:
-        """A gateway's batch."""
-        owner = self._owner or await self._started()
-        return await owner.handle(payload)
+    def end(self) -> None:
+        loop = asyncio.get_running_loop()
+        # Killed without restart the name becomes free, and the next call makes a new one. Where Ray cannot
+        # do that, the process ends all the same; the one Ray then makes claims nothing until it is asked.
+        loop.call_later(LEAVE_GRACE_S, _kill_this_actor)
+        loop.call_later(LEAVE_MAX_S, os._exit, 1)
 
-    async def hello(self, version: tuple[int, ...]) -> None:
-        """A front end of that version has come: older code makes room."""
-        if version > self._deployment.version:
-            (await self._started()).leave("newer code is here")
+    def born(self, owner: str, process: Process) -> None:
+        _watchdog_handle(self._deployment).born.remote(owner, process)
 
-    async def health(self) -> dict[str, object]:
-        """What it is doing. Does not wait for anything."""
-        said: dict[str, object] = {
-            "name": self._name,
-            "pid": os.getpid(),
-            "rss_bytes": self._process.memory_info().rss,
-        }
-        return said | (self._owner.health() if self._owner else {"starting": True})
+    def transport(self) -> RayTransport:
+        return RayTransport(self._deployment)
 
-    async def inventories(self, limit: int) -> list[str]:
-        return self._owner.inventories(limit) if self._owner else []
+    def keep_shown(self, meter: Meter, tags: dict[str, str]) -> Awaitable[None]:
+        return _flush(meter, tags)
 
-    async def _started(self) -> InventoryOwner:
-        if self._starting is None:
-            self._starting = asyncio.create_task(self._start())
+    async def owner_names(self) -> list[str]:
         try:
-            return await asyncio.shield(self._starting)
-        except Exception:
-            self._starting = None
-            raise
-
-    async def _start(self) -> InventoryOwner:
-        deployment = self._deployment
-        process = (ray.get_runtime_context().get_node_id(), self._process.pid, self._process.create_time())
-        _watchdog_handle(deployment).born.remote(self._name, process)
-        store = PostgresOwnerStore(deployment.database_url)
-        clock = StoreClock(store.now_ms, deployment.clock_skew_max_ms)
-        await clock.start()
-        meter = Meter()
-        publisher = Publisher(deployment.redis_url, deployment.availability_publish_ms)
-        owner = InventoryOwner(self._name, store, clock, publisher, meter, self._end, deployment.owner)
-        self._tasks = [
-            asyncio.create_task(owner.run()),
-            asyncio.create_task(_flush(meter, {"owner": self._name})),
-            asyncio.create_task(self._tidy(owner)),
-        ]
-        self._owner = owner
-        settle()
-        return owner
-
-    async def _tidy(self, owner: InventoryOwner) -> None:
-        while True:
-            await asyncio.sleep(max(TIDY_MIN_S, self._deployment.owner.passivate_after_s / 4))
-            owner.tidy()
-
-    def _end(self) -> None:
-        myself = ray.get_runtime_context().current_actor
-        # Killed without restart the name becomes free, and the next call makes a new one.
-        asyncio.get_running_loop().call_later(LEAVE_GRACE_S, lambda: ray.kill(myself, no_restart=True))
-
-
-class TimerActor:
-    """An ExpiryTimer with a gateway of its own."""
-
-    def __init__(self, part: int, deployment: Deployment) -> None:
-        self._part = part
-        self._deployment = deployment
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def __repr__(self) -> str:
-        return f"timer:{self._part}"
-
-    async def start(self) -> None:
-        """Begin, if it has not begun. Called by whoever finds the timer, so that a restarted one goes on."""
-        if self._tasks:
-            return
-        deployment, meter = self._deployment, Meter()
-        directory = PostgresDirectory(deployment.database_url, connections_max=1)
-        clock = StoreClock(directory.now_ms, deployment.clock_skew_max_ms)
-        gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
-        timer = ExpiryTimer(self._part, deployment.timers, directory, gateway, clock, meter)
-        self._tasks = [
-            asyncio.create_task(self._run(clock, timer, meter)),
-            asyncio.create_task(_flush(meter, {"owner": repr(self)})),
-        ]
-
-    async def _run(self, clock: StoreClock, timer: ExpiryTimer, meter: Meter) -> None:
-        await clock.start()
-        if self._part == 0:
-            # One process does the housekeeping; which one makes no difference.
-            maintenance = Maintenance(self._deployment.database_url)
-            self._tasks.append(asyncio.create_task(maintenance.run(clock.now_ms)))
-            self._tasks.append(asyncio.create_task(_show_journal(maintenance, meter)))
-        await timer.run()
-
-
-class WatchdogActor:
-    """The Watchdog, in a process of its own."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._incarnations = _RayIncarnations(deployment)
-        self._watchdog = Watchdog(self._incarnations)
-
-    def __repr__(self) -> str:
-        return WATCHDOG
-
-    async def born(self, owner: str, process: tuple[str, int, float]) -> None:
-        """A new incarnation tells its process (node, pid, create time): once stopped, it cannot any more."""
-        self._incarnations.processes[owner] = process
-
-    async def check(self, owner: str) -> bool:
-        return await self._watchdog.check(owner)
-
-
-class _RayIncarnations:
-    """The owners as Ray and this node's processes show them."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._namespace = deployment.namespace
-        self.processes: dict[str, tuple[str, int, float]] = {}
+            names = await asyncio.to_thread(ray.util.list_named_actors)
+        except ray.exceptions.RayError as error:
+            log.warning("the owners cannot be listed", extra={"error": repr(error)})
+            return []
+        return sorted(name for name in names if name.startswith(OWNER_PREFIXES))
 
     async def health(self, owner: str) -> dict[str, object]:
         try:
-            handle: Any = ray.get_actor(owner, namespace=self._namespace)
+            handle: Any = await asyncio.to_thread(self._named, owner)
             said: dict[str, object] = await handle.health.remote()
         except (ray.exceptions.RayError, ValueError) as error:
             raise LookupError(f"{owner}: {type(error).__name__}") from error
         return said
 
-    async def end(self, owner: str) -> None:
-        """By signal where it is near, for Ray takes seven seconds to end a stopped process; else by Ray.
+    async def kill(self, owner: str, process: Process | None) -> None:
+        """By signal where it is near, for Ray takes seven seconds to end a stopped process; else by Ray."""
+        if process is not None and process[0] == ray.get_runtime_context().get_node_id():
+            _end_process(process[1], process[2])
+            return
+        with contextlib.suppress(ray.exceptions.RayError, ValueError):
+            handle: Any = await asyncio.to_thread(self._named, owner)
+            await asyncio.to_thread(ray.kill, handle, no_restart=False)
 
-        One that has not said that it is born, or whose process has ended, is being made: it is left alone.
-        """
-        node, pid, create_time = self.processes.get(owner, ("", 0, 0.0))
-        if not node:
-            return
-        if node == ray.get_runtime_context().get_node_id():
-            _end_process(pid, create_time)
-            return
-        handle: Any = ray.get_actor(owner, namespace=self._namespace)
-        await asyncio.to_thread(ray.kill, handle, no_restart=False)
+    def _named(self, owner: str) -> Any:
+        return ray.get_actor(owner, namespace=self._deployment.namespace)
+
+
+def _kill_this_actor() -> None:
+    ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
 
 def _end_process(pid: int, create_time: float) -> None:
@@ -228,37 +121,61 @@ def _end_process(pid: int, create_time: float) -> None:
             process.send_signal(signal.SIGKILL)
 
 
-def _actor(plain: type, **options: Any) -> Any:
+# --- making them ----------------------------------------------------------------------------------
+
+
+def _actor(plain: type, name: str, deployment: Deployment, *mine: Any) -> Any:
+    """A handle of the actor with that name, made if there is none. `mine`: its first arguments."""
     remote: Any = ray.remote(plain)
-    return remote.options(
+    actor = remote.options(
+        name=name,
+        namespace=deployment.namespace,
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=0,
         max_concurrency=CALLS_MAX_PER_ACTOR,
         lifetime="detached",
         get_if_exists=True,
-        **options,
     )
+    return actor.remote(*mine, deployment, RayHost(deployment))
 
 
 def _owner_handle(deployment: Deployment, name: str) -> Any:
-    actor = _actor(OwnerActor, name=name, namespace=deployment.namespace)
-    return actor.remote(name, deployment)
+    return _actor(OwnerActor, name, deployment, name)
 
 
 def _watchdog_handle(deployment: Deployment) -> Any:
-    return _actor(WatchdogActor, name=WATCHDOG, namespace=deployment.namespace).remote(deployment)
+    return _actor(WatchdogActor, WATCHDOG, deployment)
 
 
 def deploy(deployment: Deployment) -> None:
-    """See to it that the watchdog, the timers and the first owner live. Safe to repeat."""
-    _watchdog_handle(deployment)
-    timers = [
-        _actor(TimerActor, name=f"timer:{part}", namespace=deployment.namespace).remote(part, deployment)
-        for part in range(deployment.timers)
+    """See to it that the watchdog, the timers and the first owner live, made for this deployment or a newer
+    one. Safe to repeat; bounded in time.
+    """
+    wanted: list[tuple[type, str, tuple[Any, ...]]] = [
+        (WatchdogActor, WATCHDOG, ()),
+        *((TimerActor, timer_name(part), (part,)) for part in range(deployment.timers)),
+        (OwnerActor, CREATOR, (CREATOR,)),
     ]
-    ray.get([timer.start.remote() for timer in timers])
-    _owner_handle(deployment, CREATOR).hello.remote(deployment.version)
+    give_up_s = time.monotonic() + DEPLOY_MAX_S
+    while wanted and time.monotonic() < give_up_s:
+        asked = [
+            _actor(kind, name, deployment, *mine).hello.remote(deployment) for kind, name, mine in wanted
+        ]
+        ray.wait(asked, num_returns=len(asked), timeout=DEPLOY_MAX_S)
+        wanted = [one for one, stays in zip(wanted, asked, strict=True) if not _says_yes(stays)]
+        if wanted:
+            time.sleep(LEAVE_GRACE_S)
+    if wanted:
+        # The others work, and the watchdog looks after owners: no reason not to serve.
+        log.error("actors do not answer", extra={"actors": [name for _, name, _ in wanted]})
+
+
+def _says_yes(answer: Any) -> bool:
+    try:
+        return bool(ray.get(answer, timeout=0))
+    except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
+        return False
 
 
 # --- calling them ---------------------------------------------------------------------------------
@@ -275,7 +192,8 @@ class RayTransport:
         try:
             handle = self._handles.get(owner) or await self._find(owner)
             answer: bytes = await handle.handle.remote(payload)
-        except ray.exceptions.RayError as error:
+        except (ray.exceptions.RayError, ValueError, OSError) as error:
+            # ValueError: Ray found the name taken, and then the actor gone.
             self._handles.pop(owner, None)
             raise CallFailed(f"{owner}: {type(error).__name__}") from error
         return answer
@@ -288,19 +206,18 @@ class RayTransport:
             log.warning("watchdog cannot be asked", extra={"error": repr(error)})
 
     async def owners(self) -> list[dict[str, object]]:
-        names = await asyncio.to_thread(ray.util.list_named_actors)
-        names = sorted(name for name in names if name.startswith(OWNER_PREFIXES))
+        names = await RayHost(self._deployment).owner_names()
         return list(await asyncio.gather(*(self._ask(name) for name in names)))
 
     async def _find(self, owner: str) -> Any:
         handle = await asyncio.to_thread(_owner_handle, self._deployment, owner)
-        handle.hello.remote(self._deployment.version)
+        handle.hello.remote(self._deployment)
         self._handles[owner] = handle
         return handle
 
     async def _ask(self, name: str) -> dict[str, object]:
         try:
-            handle: Any = ray.get_actor(name, namespace=self._deployment.namespace)
+            handle: Any = await asyncio.to_thread(ray.get_actor, name, namespace=self._deployment.namespace)
             said: dict[str, object] = await asyncio.wait_for(handle.health.remote(), HEALTH_TIMEOUT_S)
             said["owns"] = await asyncio.wait_for(handle.inventories.remote(100), HEALTH_TIMEOUT_S)
         except (ray.exceptions.RayError, ValueError, TimeoutError) as error:
@@ -311,17 +228,6 @@ class RayTransport:
 # --- figures --------------------------------------------------------------------------------------
 
 _HISTOGRAM_BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
-
-
-async def _show_journal(maintenance: Maintenance, meter: Meter) -> None:
-    """How large the journal is, part by part."""
-    while True:
-        try:
-            for partition in await maintenance.partitions():
-                meter.show("journal_bytes", partition.size_bytes, (("partition", partition.name),))
-        except StoreError as error:
-            log.warning("the journal's size cannot be had", extra={"error": repr(error)})
-        await asyncio.sleep(JOURNAL_SIZE_EVERY_S)
 
 
 async def _flush(meter: Meter, tags: dict[str, str]) -> None:

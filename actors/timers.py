@@ -40,12 +40,14 @@ class ExpiryTimer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """For ever; a question that fails is asked again a second later."""
+        """For ever; a question that fails, for whatever reason, is asked again a second later."""
         while True:
             try:
                 await self.look()
             except StoreError as error:
                 log.warning("timer cannot ask what is due", extra={"part": self._part, "error": repr(error)})
+            except Exception:
+                log.exception("timer failed", extra={"part": self._part})
             await asyncio.sleep(self.POLL_S)
 
     async def look(self) -> int:

@@ -48,21 +48,29 @@ class Batch(Message, frozen=True):
     number: int
     awaited: tuple[int, ...]
     asks: tuple[Ask, ...]
+    patience_ms: int
+    """How long the call may be kept for an inventory that is not in memory yet; then it is `Later`."""
 
 
 class Moved(Message, frozen=True):
     """Not mine, or not any more: ask the directory who has it, and send it again."""
 
 
-Answer = EventReplies | Moved
+class Later(Message, frozen=True):
+    """Its inventory is still on its way into memory. Nothing was decided: send it again, in a call beside
+    those whose commands need not wait for that."""
+
+
+Answer = EventReplies | Moved | Later
 
 _encoder = msgspec.msgpack.Encoder()
 _batch = msgspec.msgpack.Decoder(Batch)
 _answers = msgspec.msgpack.Decoder(list[Answer])
 
-NOTHING = Batch(b"", 0, (), ())
-"""A batch that asks for nothing: it is answered by an owner that is there."""
+NOTHING = Batch(b"", 0, (), (), 0)
+"""A batch that asks for nothing: it is answered by an owner that is there and can reach its store."""
 MOVED = msgspec.Raw(_encoder.encode(Moved()))
+LATER = msgspec.Raw(_encoder.encode(Later()))
 OVERLOADED = Rejected(Code.OVERLOADED, "Too much is waiting; nothing happened.", {"retry_after_s": 1})
 UNAVAILABLE = Rejected(
     Code.UNAVAILABLE, "The outcome is unknown; try again with the same Idempotency-Key.", {"retry_after_s": 1}

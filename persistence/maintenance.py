@@ -64,6 +64,8 @@ class Maintenance:
                 await self.purge_requests(now_ms())
             except StoreError as error:
                 log.warning("maintenance failed", extra={"error": repr(error)})
+            except Exception:
+                log.exception("maintenance failed")
             await asyncio.sleep(every_s)
 
     async def purge_requests(self, before_ms: int) -> int:

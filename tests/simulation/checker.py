@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.gateway import CREATIONS
-from actors.wire import Ask, Moved, unpack_answers, unpack_batch
+from actors.wire import Ask, Later, Moved, unpack_answers, unpack_batch
 from domain.event_messages import EventReplies, EventReply, ReservationReply
 from domain.messages import Code, Rejected
 from persistence.store import Request
@@ -167,7 +167,7 @@ def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
 def _owners_words(world: World) -> Iterator[str]:
     for call in world.history.answered:
         for ask, answer in zip(unpack_batch(call.payload).asks, unpack_answers(call.answers), strict=True):
-            if isinstance(answer, Moved) or ask.scope:
+            if isinstance(answer, Moved | Later) or ask.scope:
                 continue
             effect = world.history.effects.get((ask.inventory_id, ask.request_id))
             if isinstance(answer, Rejected) and answer.code in (*UNCLEAR, Code.KEY_REUSED):

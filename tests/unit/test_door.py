@@ -5,7 +5,7 @@ from actors.wire import Batch
 
 
 def call(number: int, *awaited: int, gateway: bytes = b"g") -> Batch:
-    return Batch(gateway, number, (*awaited, number), ())
+    return Batch(gateway, number, (*awaited, number), (), patience_ms=10)
 
 
 def test_calls_in_order_come_in() -> None:

@@ -1,0 +1,86 @@
+"""What is slow, gone or stuck keeps nobody waiting who does not need it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from unittest.mock import patch
+
+from tests.simulation.stage import Stage, answered, played
+
+LOAD_S = 1.0
+STALL_MAX_S = 0.04
+"""The gateway's impatience, and the way of two calls there and back in the stage's weather."""
+
+
+def slowly(work: Callable[..., Awaitable[Any]], inventory_id: str) -> Callable[..., Awaitable[Any]]:
+    async def slow(wanted: str, *more: Any) -> Any:
+        if wanted == inventory_id:
+            await asyncio.sleep(LOAD_S)
+        return await work(wanted, *more)
+
+    return slow
+
+
+def test_an_inventory_that_loads_for_long_keeps_no_mate_waiting() -> None:
+    async def course(stage: Stage) -> None:
+        slow, fast = await stage.event(quota=1_000), await stage.event(quota=1_000)
+        await stage.ask(fast, stage.one())
+        session = stage.owner().session
+        with patch.object(session, "live", slowly(session.live, slow)):
+            began_s = stage.loop.now_s
+            first = stage.begin(slow, stage.one())
+            while not first.done():
+                asked_s = stage.loop.now_s
+                second = stage.begin(slow, stage.one())
+                assert answered(await stage.ask(fast, stage.one()))
+                assert stage.loop.now_s - asked_s < STALL_MAX_S
+            assert answered(await first)
+            assert answered(await second)
+            assert LOAD_S < stage.loop.now_s - began_s < LOAD_S + 0.2, "and it answers as soon as it can"
+
+    played(course)
+
+
+def test_a_watchdog_that_never_answers_closes_no_way() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=100)
+        never = asyncio.Event()
+
+        async def hangs(_owner: str) -> None:
+            await never.wait()
+
+        for front in stage.fronts:
+            front.gateway._transport.check = hangs  # type: ignore[method-assign]
+        with patch.object(stage.weather, "lock_s", lambda: 3.0):
+            await stage.ask(event_id, stage.one())
+        await asyncio.sleep(10)
+        asked_s = stage.loop.now_s
+        assert answered(await stage.ask(event_id, stage.one()))
+        assert stage.loop.now_s - asked_s < STALL_MAX_S
+        never.set()
+
+    played(course)
+
+
+def test_an_owner_that_leaves_under_load_brings_no_storm_on_the_directory() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event("pool:1", quota=1_000)
+        await stage.ask(event_id, stage.one())
+        asked = 0
+        directory = stage.fronts[0].gateway._directory
+        owner_of = directory.owner_of
+
+        async def counted(inventory_id: str) -> str | None:
+            nonlocal asked
+            asked += 1
+            return await owner_of(inventory_id)
+
+        with patch.object(directory, "owner_of", counted):
+            stage.owner("pool:1").owner.leave("room for newer code")
+            replies = await asyncio.gather(*(stage.begin(event_id, stage.one()) for _ in range(200)))
+        assert all(map(answered, replies))
+        assert 1 <= asked < 20
+
+    played(course)
