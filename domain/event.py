@@ -236,7 +236,7 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
     refusal = (
         _closed(state, now_ms)
         or _ill_formed(state, command.lines)
-        or _over_limits(state, command.lines, command.customer, mine=0)
+        or _over_limits(state, command.lines, command.customer, None)
         or _not_enough(state, command.lines, None, now_ms)
     )
     if refusal is not None:
@@ -293,7 +293,7 @@ def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
     refusal = (
         (_closed(state, now_ms) if grows else None)
         or _ill_formed(state, command.lines)
-        or _over_limits(state, command.lines, found.customer, mine=found.quantity)
+        or _over_limits(state, command.lines, found.customer, found)
         or _not_enough(state, command.lines, found, now_ms)
     )
     if refusal is not None:
@@ -408,19 +408,23 @@ def _ill_formed(state: State, lines: Wanted) -> Rejected | None:
     return Rejected(Code.INVALID, "The lines are not valid.", errors=tuple(errors)) if errors else None
 
 
-def _over_limits(state: State, lines: Wanted, customer: bytes, mine: int) -> Rejected | None:
-    """`mine`: tickets of this customer that the asked-for lines replace."""
+def _over_limits(
+    state: State, lines: Wanted, customer: bytes, found: Reservation | None
+) -> Rejected | None:
+    """`found`: the hold that the lines replace. What does not grow is within any limit, also a lowered one."""
+    kept = {line.ticket_type: line.quantity for line in found.lines} if found is not None else {}
     for code, quantity in lines:
         most = state.types[code].max_per_order
-        if most is not None and quantity > most:
+        if most is not None and quantity > max(most, kept.get(code, 0)):
             return _limit(f"At most {most} of {code} per order.", most, quantity)
     if state.customers is None:
         return None
     assert state.terms is not None
     assert state.terms.max_per_customer is not None
     most = state.terms.max_per_customer
-    total = state.customers.get(customer, 0) - mine + sum(quantity for _, quantity in lines)
-    return _limit(f"At most {most} per customer.", most, total) if total > most else None
+    more = sum(quantity for _, quantity in lines) - sum(kept.values())
+    total = state.customers.get(customer, 0) + more
+    return _limit(f"At most {most} per customer.", most, total) if more > 0 and total > most else None
 
 
 def _limit(detail: str, limit: int, requested: int) -> Rejected:

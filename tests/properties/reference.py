@@ -226,10 +226,11 @@ class Reference:
             return no(Code.INVALID)
         for code, quantity in wanted:
             most = kinds[code].max_per_order
-            if most is not None and quantity > most:
+            had = sum(line.quantity for line in mine.lines if line.ticket_type == code) if mine else 0
+            if most is not None and quantity > most and quantity > had:
                 return no(Code.LIMIT_EXCEEDED, limit=most, requested=quantity)
         others = [found for found in self.live() if mine is None or found.id != mine.id]
-        if terms.max_per_customer is not None:
+        if terms.max_per_customer is not None and (mine is None or sum(numbers) > mine.quantity):
             already = sum(found.quantity for found in others if found.customer == customer)
             if already + sum(numbers) > terms.max_per_customer:
                 return no(Code.LIMIT_EXCEEDED, limit=terms.max_per_customer, requested=already + sum(numbers))

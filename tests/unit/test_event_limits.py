@@ -100,6 +100,14 @@ def test_a_limit_per_customer_that_comes_later_counts_what_is_live_already() -> 
     assert reservation(sale.place())
 
 
+def test_a_hold_may_be_made_smaller_though_a_limit_was_lowered_below_what_remains() -> None:
+    sale = Sale()
+    held = sale.hold((("std", 5), ("vip", 1)))
+    sale.change(max_per_customer=2)
+    assert reservation(sale.change_lines(held.id, (("std", 4), ("vip", 1)))).quantity == 5
+    assert code(sale.change_lines(held.id, (("std", 4), ("vip", 2)))) is Code.LIMIT_EXCEEDED
+
+
 # --- the shared capacity ------------------------------------------------------------------------------
 
 
