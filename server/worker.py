@@ -44,9 +44,10 @@ def main() -> None:
 async def run(settings: Settings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _ask_to_stop, stop)
-    in_time = await serve_until(stop, await create_app(settings), settings, listener)
+    _listen_for_signals(stop)
+    app = await create_app(settings)
+    _listen_for_signals(stop)  # again: joining Ray puts a handler of its own there, which ends us at once
+    in_time = await serve_until(stop, app, settings, listener)
     if not in_time:
         print("turnstile: requests were still under way at the end of the drain", file=sys.stderr, flush=True)
         os._exit(1)  # their tasks would hold a normal exit up
@@ -68,6 +69,11 @@ async def serve_until(
         except TimeoutError:
             return False
     return True
+
+
+def _listen_for_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _ask_to_stop, stop)
 
 
 def _ask_to_stop(stop: asyncio.Event) -> None:
