@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
+from typing import Annotated, NamedTuple
 
 from aiohttp import web
+from msgspec import Meta
 from multidict import istr
 
 from domain.event_messages import (
@@ -37,6 +39,13 @@ _NEW = Payload(NewEvent)
 _PATCH = Payload(EventPatch)
 _NOTHING = Payload(Nothing)
 _TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s",]+)')
+
+
+class _Place(NamedTuple):
+    """Where a page of events ended. Anybody can write a cursor, and PostgreSQL counts no further."""
+
+    starts_at_ms: Annotated[int, Meta(le=2**63 - 1)]
+    id: str
 
 
 class EventHandlers:
@@ -71,8 +80,8 @@ class EventHandlers:
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List events by start, then id."""
         query = parse_query(request, PageQuery)
-        after = sort_key_of(query.cursor, tuple[int, str])
-        if after is not None and parse_id(after[1]) is None:
+        after = sort_key_of(query.cursor, _Place)
+        if after is not None and parse_id(after.id) is None:
             raise invalid("cursor", "Not a cursor of this list.")
         found = await self._parts.reads.events(after, query.limit + 1)
         shown = found[: query.limit]
