@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from persistence.store import OutcomeUnknown, Refused, StoreError, Unreachable
+from persistence.store import OutcomeUnknown, Overloaded, Refused, StoreError, Unreachable
 
 Result = TypeVar("Result")
 Connection = Any
@@ -59,6 +59,15 @@ class Limits:
             "enable_mergejoin": "off",
             "jit": "off",
         }
+
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """How many statements wait for one of a few connections, and how long. A server that is slow or frozen
+    would else be asked for what nobody waits for any more."""
+
+    waiting_max_statements: int
+    turn_timeout_s: float
 
 
 class Link:
@@ -126,12 +135,24 @@ class Link:
 
 
 class Links:
-    """A few connections, shared: each statement takes one that is free, the last used first."""
+    """A few connections, shared: each statement takes one that is free, the last used first.
 
-    def __init__(self, database_url: str, name: str, limits: Limits, connections_max: int) -> None:
+    With a `queue` those that wait are bounded: beyond its length `Overloaded`, beyond its time `Unreachable`.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        name: str,
+        limits: Limits,
+        connections_max: int,
+        queue: QueueLimits | None = None,
+    ) -> None:
         self._free = [Link(database_url, name, limits) for _ in range(connections_max)]
         self._all = list(self._free)
         self._turn = asyncio.Semaphore(connections_max)
+        self._queue = queue
+        self._waiting = 0
 
     async def fetch(self, sql: str, *values: object) -> list[Row]:
         return await self.run(lambda connection: connection.fetch(sql, *values))
@@ -142,15 +163,33 @@ class Links:
 
     async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """See `Link.run`."""
-        async with self._turn:
+        await self._wait_for_turn()
+        try:
             link = self._free.pop()
             try:
                 return await link.run(work)
             finally:
                 self._free.append(link)
+        finally:
+            self._turn.release()
 
     async def close(self) -> None:
         await asyncio.gather(*(link.close() for link in self._all))
+
+    async def _wait_for_turn(self) -> None:
+        if self._queue is None or not self._turn.locked():
+            await self._turn.acquire()
+            return
+        if self._waiting >= self._queue.waiting_max_statements:
+            raise Overloaded("too much waits for PostgreSQL")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._queue.turn_timeout_s):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Unreachable("PostgreSQL is too slow: no connection came free in time") from None
+        finally:
+            self._waiting -= 1
 
 
 async def connect(database_url: str, name: str, limits: Limits) -> Connection:

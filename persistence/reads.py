@@ -2,22 +2,38 @@
 
 A reply leaves its owner after the commit, so a client reads here what it wrote. Only availability may be
 older, by a bounded age: it comes from the read copies, where there are any.
+
+Reads are bounded in number and in time, so that a PostgreSQL that is slow or frozen is not asked for ever.
+Who has waited for half of its time without a connection is not asked at all: a statement that is given
+up half-way costs its connection, and nobody behind it would be served in time either.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from dataclasses import dataclass
 from typing import Protocol
 
 from domain.event_messages import EventReply, ReservationReply, Status
 from domain.views import Availability, FoundReservation
 from persistence import queries
 from persistence.clock import StoreClock
-from persistence.connection import Limits, Links, Row
+from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.queries import FIRST_ID, Query
 from persistence.rows import counts_of, stored_of, terms_of, types_of
+from persistence.store import OutcomeUnknown
 
 READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
+
+
+@dataclass(frozen=True)
+class ReadBounds:
+    """How much of PostgreSQL a front end's reads may ask for, and for how long each is waited for."""
+
+    connections_max: int = 4
+    queue_max_reads: int = 1_000
+    deadline_ms: int = 5_000
 
 
 class Copies(Protocol):
@@ -34,12 +50,13 @@ class PostgresReads:
         self,
         database_url: str,
         clock: StoreClock,
-        connections_max: int = 4,
-        limits: Limits = READ_LIMITS,
+        bounds: ReadBounds | None = None,
     ) -> None:
         self.copies: Copies | None = None
         self._clock = clock
-        self._links = Links(database_url, "turnstile reads", limits, connections_max)
+        self._bounds = bounds or ReadBounds()
+        queue = QueueLimits(self._bounds.queue_max_reads, self._bounds.deadline_ms / 2000)
+        self._links = Links(database_url, "turnstile reads", READ_LIMITS, self._bounds.connections_max, queue)
         self._secrets: dict[str, bytes] = {}
 
     async def event(self, event_id: str) -> EventReply | None:
@@ -97,13 +114,20 @@ class PostgresReads:
 
     async def ping(self) -> None:
         """Raise StoreError unless PostgreSQL answers."""
-        await self._links.fetch("SELECT 1")
+        await self._ask("SELECT 1")
 
     async def close(self) -> None:
         await self._links.close()
 
     async def _fetch(self, query: Query, **given: object) -> list[Row]:
-        return await self._links.fetch(query.sql, *query.values(given))
+        return await self._ask(query.sql, *query.values(given))
+
+    async def _ask(self, sql: str, *values: object) -> list[Row]:
+        try:
+            async with asyncio.timeout(self._bounds.deadline_ms / 1000):
+                return await self._links.fetch(sql, *values)
+        except TimeoutError:
+            raise OutcomeUnknown("PostgreSQL did not answer in time") from None
 
 
 def _event_of(row: Row) -> EventReply:

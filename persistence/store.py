@@ -35,6 +35,10 @@ class Unreachable(OutcomeUnknown):
     """There was no connection to ask with: certainly not done, and nothing said about what was asked."""
 
 
+class Overloaded(StoreError):
+    """Too much waits already: nothing was asked, and nothing will be."""
+
+
 class Refused(StoreError):
     """The store answered no, and nothing of it was done. Names the constraint, where one spoke."""
 

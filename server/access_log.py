@@ -58,7 +58,7 @@ class AccessLog:
             ms=round((perf_counter() - begun_s) * 1000, 2),
             client=self.client(request),
             request_id=request_id,
-            **({"exc_info": error} if error else {}),
+            **_explained(status, error),
         )
 
     def client(self, request: web.BaseRequest) -> str:
@@ -87,6 +87,13 @@ def _level(status: int) -> int:
     if status < 500:
         return logging.INFO
     return logging.ERROR if status == 500 else logging.WARNING
+
+
+def _explained(status: int, error: Exception | None) -> dict[str, object]:
+    """Of a bug where it happened; of a part that is out a word will do."""
+    if error is None:
+        return {}
+    return {"exc_info": error} if status == 500 else {"error": repr(error)}
 
 
 def _is_address(text: str) -> bool:

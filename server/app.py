@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from actors.meter import Meter
-from persistence.store import StoreError
+from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
 from server.composition import opened
 from server.customers import CustomerKeys
-from server.dispatch import OUTAGES
+from server.dispatch import OUTAGES, Outages
 from server.front_end import DISPATCHER, build_app
 from server.meter_metrics import publishing
 from server.metrics import Metrics
@@ -20,6 +20,8 @@ from server.parts import Options
 from server.settings import Settings
 
 __all__ = ["DISPATCHER", "create_app"]
+
+STORE_OUTAGES: Outages = {**OUTAGES, Overloaded: "overloaded", StoreError: "unavailable"}
 
 
 async def create_app(settings: Settings) -> web.Application:
@@ -30,9 +32,7 @@ async def create_app(settings: Settings) -> web.Application:
         gateway, reads = await stack.enter_async_context(opened(settings, meter))
         access = Access(_admin_token(settings), await reads.secret("reservation_token"))
         customers = CustomerKeys(await reads.secret("customer_key"))
-        app = build_app(
-            gateway, reads, access, customers, options_of(settings), metrics, (*OUTAGES, StoreError)
-        )
+        app = build_app(gateway, reads, access, customers, options_of(settings), metrics, STORE_OUTAGES)
     except BaseException:
         await stack.aclose()
         raise

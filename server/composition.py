@@ -20,7 +20,7 @@ from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
-from persistence.reads import PostgresReads
+from persistence.reads import PostgresReads, ReadBounds
 from server.settings import Settings
 
 DATABASE_ID = "database_id"
@@ -41,7 +41,10 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         clock = StoreClock(directory.now_ms, settings.clock_skew_max_ms)
         await clock.start()
         stack.push_async_callback(clock.stop)
-        reads = PostgresReads(database_url.get_secret_value(), clock)
+        bounds = ReadBounds(
+            queue_max_reads=settings.read_queue_max_reads, deadline_ms=settings.request_deadline_ms
+        )
+        reads = PostgresReads(database_url.get_secret_value(), clock, bounds)
         stack.push_async_callback(reads.close)
         floor = Floor(settings.data / FLOOR_FILE)
         stack.callback(floor.close)

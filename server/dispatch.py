@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 from typing import Protocol
@@ -27,8 +27,14 @@ from server.replies import Reply
 REQUEST_ID = istr("X-Request-Id")
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 Handler = Callable[..., Awaitable[Reply]]
-OUTAGES: tuple[type[Exception], ...] = (OSError, TimeoutError)
-"""What a part raises that cannot be reached. `build_app` takes more of them."""
+Outages = Mapping[type[Exception], str]
+OUTAGES: Outages = {OSError: "unavailable", TimeoutError: "unavailable"}
+"""What a part raises that cannot be reached or has no room, and the problem it is to the client: the first
+that fits. `build_app` takes more of them."""
+_SAID = {
+    "unavailable": "A part of the server cannot be reached.",
+    "overloaded": "Too much is waiting; nothing happened.",
+}
 
 
 class Routed(Protocol):
@@ -78,9 +84,7 @@ class _Node:
 class Dispatcher:
     """Answers every request of a front end."""
 
-    def __init__(
-        self, routes: Sequence[Routed], parts: Parts, outages: tuple[type[Exception], ...] = OUTAGES
-    ) -> None:
+    def __init__(self, routes: Sequence[Routed], parts: Parts, outages: Outages = OUTAGES) -> None:
         self._metrics: Metrics = parts.metrics
         self._health = parts.health
         self._cors = Cors(parts.options.cors_origins)
@@ -162,9 +166,10 @@ class Dispatcher:
         return _Endpoint("unrouted", answer, False, self._unrouted.stats)
 
     def _failed(self, error: Exception, request_id: str) -> Reply:
-        """A part that cannot be reached, or a bug: the client hears which of the two, and no more."""
-        if isinstance(error, self._outages):
-            return Problem("unavailable", "A part of the server cannot be reached.").reply()
+        """A part that cannot be reached or has no room, or a bug: the client hears which, and no more."""
+        for kind, code in self._outages.items():
+            if isinstance(error, kind):
+                return Problem(code, _SAID[code]).reply()
         return Problem("internal", f"Unexpected; in the log as request {request_id}.").reply()
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from actors.gateway import Gateway
 from server.access import Access
 from server.customers import CustomerKeys
-from server.dispatch import OUTAGES, Dispatcher
+from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
 from server.handlers_service import ServiceHandlers
 from server.metrics import Metrics
@@ -32,9 +32,10 @@ def build_app(
     customers: CustomerKeys,
     options: Options,
     metrics: Metrics | None = None,
-    outages: tuple[type[Exception], ...] = OUTAGES,
+    outages: Outages = OUTAGES,
 ) -> web.Application:
-    """An application over these parts. `outages`: what they raise when something cannot be reached."""
+    """An application over these parts. `outages`: what they raise when something cannot be
+    reached or has no room."""
     parts = Parts(gateway, reads, access, customers, options, metrics or Metrics(), Health())
     service = ServiceHandlers(parts)
     routes = all_routes(parts, service)

@@ -161,7 +161,7 @@ def problems_of(route: Route) -> list[str]:
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
     if route.tag in ("events", "reservations"):
-        codes.append("unavailable")
+        codes += ["overloaded", "unavailable"]
     return sorted(set(codes))
 
 

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
 
     # -- owners and gateway
     request_deadline_ms: int = Field(
-        5_000, ge=100, le=60_000, description="a command not decided by then is refused"
+        5_000, ge=100, le=60_000, description="a command not decided, or a read not done by then is refused"
     )
     ask_timeout_ms: int = Field(
         2_000, ge=100, le=60_000, description="an owner's call overdue by it is looked into"
@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     )
 
     # -- reads and retention
+    read_queue_max_reads: int = Field(
+        1_000, ge=1, le=100_000, description="reads of one front end waiting for PostgreSQL"
+    )
     availability_publish_ms: int = Field(
         100, ge=1, le=10_000, description="least time between two published availabilities of one event"
     )

@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from server.embedded.postgres import Postgres
 from server.embedded.valkey import Valkey
 from server.supervisor.data_folder import DataFolder
@@ -66,6 +68,20 @@ def throwaway_postgres() -> Iterator[tuple[str, Child]]:
             yield part.url, child
         finally:
             run(end(child, signal.SIGINT, part.stop_grace_s))
+
+
+@contextmanager
+def frozen(child: Child) -> Iterator[None]:
+    """A server that is there and does nothing: neither its first process nor those it has started."""
+    first = psutil.Process(child.identity.pid)
+    stopped = [first, *first.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.resume()
 
 
 class ValkeyServer:

@@ -14,7 +14,9 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
+from persistence.reads import PostgresReads
 from server.access import Access
+from server.app import STORE_OUTAGES
 from server.customers import CustomerKeys
 from server.front_end import build_app
 from server.parts import Options
@@ -126,16 +128,23 @@ Start = Callable[..., Awaitable[Api]]
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    """Starts front ends with given options; they end with the test."""
+    """Starts front ends with given options; they end with the test. `reads`: in place of the rules' own."""
     async with AsyncExitStack() as stack:
 
-        async def begin(options: Options | None = None, runner_type: Any = FrontEndRunner) -> Api:
+        async def begin(
+            options: Options | None = None,
+            runner_type: Any = FrontEndRunner,
+            reads: PostgresReads | None = None,
+            **bounds: Any,
+        ) -> Api:
             gateway = DirectGateway()
-            reads = DirectReads(gateway)
+            direct = DirectReads(gateway)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."))
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
-            app = build_app(gateway, reads, access, customers, options or Options())
-            runner = runner_type(app, access_log=None, shutdown_timeout=1.0)
+            app = build_app(
+                gateway, reads or direct, access, customers, options or Options(), outages=STORE_OUTAGES
+            )
+            runner = runner_type(app, access_log=None, shutdown_timeout=1.0, **bounds)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -143,7 +152,7 @@ async def start() -> AsyncIterator[Start]:
             host, port = runner.addresses[0][:2]
             session = aiohttp.ClientSession(f"http://{host}:{port}")
             await stack.enter_async_context(session)
-            return Api(session, gateway, reads, runner, app)
+            return Api(session, gateway, direct, runner, app)
 
         yield begin
 

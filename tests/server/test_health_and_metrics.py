@@ -161,12 +161,17 @@ def test_a_fault_that_will_pass_is_a_warning_and_a_bug_an_error() -> None:
     assert levels == {200: "info", 409: "info", 503: "warning", 500: "error"}
 
 
-async def test_a_bug_is_logged_once_with_what_was_raised(api: Api) -> None:
-    event_id = await api.new_event()
-    api.gateway.failing = ZeroDivisionError("why")
-    with structlog.testing.capture_logs() as lines:
-        assert (await api.get(f"/api/v1/events/{event_id}")).status == 500
-    assert [(line["status"], line["exc_info"]) for line in lines] == [(500, api.gateway.failing)]
+async def test_what_was_raised_is_logged_once_of_a_bug_with_its_traceback(api: Api) -> None:
+    path = f"/api/v1/events/{await api.new_event()}"
+    for failure, status, said in (
+        (ZeroDivisionError("why"), 500, "exc_info"),
+        (OSError("why"), 503, "error"),
+    ):
+        api.gateway.failing = failure
+        with structlog.testing.capture_logs() as lines:
+            assert (await api.get(path)).status == status
+        assert [(line["status"], {"exc_info", "error"} & set(line)) for line in lines] == [(status, {said})]
+    assert lines[0]["error"] == "OSError('why')"
 
 
 @pytest.mark.parametrize(
