@@ -146,7 +146,7 @@ def _checks(verdict: Verdict) -> str:
         style = result.verdict.split()[0]
         cells = (result.invariant, result.check, f"{result.looked_at:,}", f"{result.failures:,}")
         told = f'<span class="{style}">{result.verdict}</span>'
-        rows.append((*cells, told, html.escape(result.note or result.promise) + examples))
+        rows.append((*cells, told, html.escape(result.promise) + examples))
     return "<h2>Audit</h2>" + _table(
         ("invariant", "check", "looked at", "failures", "verdict", "promise"), rows, numbers=(2, 3)
     )

@@ -8,21 +8,26 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Protocol
 
 from loadtest.auditor.answers import check_answers
 from loadtest.auditor.ends import Ends, Outages, check_reads
 from loadtest.auditor.findings import Findings
-from loadtest.auditor.fold import Book, JournalRow
+from loadtest.auditor.fold import Book, JournalRow, Watcher
 from loadtest.auditor.linear import check_sale
+from loadtest.auditor.looked import check_looked
 from loadtest.auditor.order import Order
 from loadtest.auditor.promises import Promises
 from loadtest.auditor.reads import Reads
+from loadtest.auditor.requests import RequestRow, Requests
 from loadtest.auditor.retries import check_asked_for, check_replies
 from loadtest.auditor.rows import (
+    EventRow,
     InventoryRow,
     ReservationRow,
     TypeRow,
+    check_event,
     check_inventory,
     check_reservations,
     check_types,
@@ -51,11 +56,17 @@ class Source(Protocol):
     def inventory(self, inventory_id: str) -> InventoryRow | None:
         """Its row."""
 
+    def event(self, inventory_id: str) -> EventRow | None:
+        """Its row as an event."""
+
     def ticket_types(self, inventory_id: str) -> list[TypeRow]:
-        """Their rows."""
+        """Their rows, in the operator's order."""
 
     def reservations(self, inventory_id: str) -> Iterator[ReservationRow]:
         """All of them, live or ended."""
+
+    def requests(self, inventory_id: str) -> Iterator[RequestRow]:
+        """What request ids have done to it, as far as that is still kept."""
 
 
 class Records:
@@ -105,6 +116,8 @@ class Auditor:
         for sale in self._records.sales.values():
             if sale.witnessed:
                 check_sale(sale, self._records.calls[sale.event], self._findings)
+        all_calls = chain.from_iterable(self._records.calls.values())
+        check_looked(self._records.sales.values(), all_calls, self._findings)
         return Verdict.of(self._findings, self._audited, self._outcomes)
 
     def _inventory(self, inventory_id: str) -> None:
@@ -112,10 +125,12 @@ class Auditor:
         ends = Ends(self._outages, self._findings)
         reads = Reads(calls, self._ahead_ms, self._findings)
         promises, order, series = Promises(calls, self._findings), Order(calls, self._findings), Series()
-        book = Book(inventory_id, self._findings, (promises, ends, reads, order, series))
+        requests = Requests(self._findings) if inventory_id in self._records.sales else None
+        watchers: list[Watcher] = [promises, ends, reads, order, series, *([requests] if requests else [])]
+        book = Book(inventory_id, self._findings, watchers)
         self._fold(book)
         with self._source.snapshot():
-            row = self._rows(book, calls)
+            row = self._rows(book, calls, requests)
         for watcher in (promises, reads, order, series):
             watcher.ended(book)
         if row is not None:
@@ -131,20 +146,24 @@ class Auditor:
                 self._progress(book.inventory_id, book.facts)
         self._progress(book.inventory_id, book.facts)
 
-    def _rows(self, book: Book, calls: list[Call]) -> InventoryRow | None:
-        """Inside the snapshot: what was appended since the fold, then everything against it."""
+    def _rows(self, book: Book, calls: list[Call], requests: Requests | None) -> InventoryRow | None:
+        """Inside the snapshot: what was appended since the fold, then everything against it.
+
+        `requests`: only for what this run has sold; nobody else has told us what was asked for.
+        """
         self._fold(book)
         row = self._source.inventory(book.inventory_id)
+        check_inventory(book, row, self._findings)
         if row is None:
             return None
-        check_inventory(book, row, self._findings)
+        check_event(book, self._source.event(book.inventory_id), self._findings)
         check_types(book, self._source.ticket_types(book.inventory_id), self._findings)
         emails: dict[str, str] = {}
-        asked = book.inventory_id in self._records.sales
         rows = self._source.reservations(book.inventory_id)
-        check_reservations(book, _noting(rows, emails) if asked else rows, self._findings)
-        if asked:
+        check_reservations(book, _noting(rows, emails) if requests else rows, self._findings)
+        if requests:
             check_asked_for(book, calls, emails, self._findings)
+            requests.ended(book, self._source.requests(book.inventory_id), calls, row.at_ms)
         return row
 
 

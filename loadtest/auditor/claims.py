@@ -55,11 +55,7 @@ def misfit(claim: Claim, fact: ClaimFact) -> str:
         return "" if over else f"its end is {claim.expires_ms - fact.at_ms} ms ahead"
     if isinstance(fact, ReservationCancelled):
         return ""
-    if over:
-        return f"its end was {fact.at_ms - claim.expires_ms} ms before"
-    if isinstance(fact, HoldExtended) and fact.expires_at_ms < claim.expires_ms:
-        return "its end came nearer"
-    return ""
+    return f"its end was {fact.at_ms - claim.expires_ms} ms before" if over else ""
 
 
 def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:

@@ -16,11 +16,13 @@ import asyncpg
 import msgspec
 
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.rows import InventoryRow, ReservationRow, TypeRow
+from loadtest.auditor.requests import RequestRow
+from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.record import Lines, now_us
 
 JOURNAL_PAGE_ROWS = 200
 RESERVATIONS_PAGE_ROWS = 5_000
+REQUESTS_PAGE_ROWS = 20_000
 INVENTORIES_PAGE_ROWS = 1_000
 STATEMENT_TIMEOUT_S = 60
 CONNECT_TIMEOUT_S = 10
@@ -36,10 +38,15 @@ JOURNAL = "SELECT seq, at_ms, facts FROM journal WHERE inventory_id = $1 AND seq
 INVENTORY = f"""
 SELECT id::text, seq, live, capacity, next_due_ms, last_fact_ms, {NOW_MS} AS at_ms
   FROM inventories WHERE id = $1"""
-TYPES = "SELECT code, quota, held, confirmed FROM ticket_types WHERE inventory_id = $1"
+EVENT = f"SELECT version, paused, created_ms, {', '.join(TERMS_COLUMNS)} FROM events WHERE id = $1"
+TYPES = """
+SELECT code, name, quota, price, max_per_order, held, confirmed
+  FROM ticket_types WHERE inventory_id = $1 ORDER BY position"""
 RESERVATIONS = """
 SELECT id::text, status, live, expires_ms, lines::text, customer, extensions, created_ms, contact
   FROM reservations WHERE inventory_id = $1 AND id > $2 ORDER BY id LIMIT $3"""
+REQUESTS = """
+SELECT request_id, reply FROM requests WHERE scope = $1 AND request_id > $2 ORDER BY request_id LIMIT $3"""
 STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
 
 Result = TypeVar("Result")
@@ -113,6 +120,14 @@ class Database:
         rows = self._fetch(INVENTORY, inventory_id)
         return InventoryRow(**rows[0]) if rows else None
 
+    def event(self, inventory_id: str) -> EventRow | None:
+        rows = self._fetch(EVENT, inventory_id)
+        if not rows:
+            return None
+        columns = dict(rows[0])
+        terms = {name: columns.pop(name) for name in TERMS_COLUMNS}
+        return EventRow(**columns, terms=terms)
+
     def ticket_types(self, inventory_id: str) -> list[TypeRow]:
         return [TypeRow(**row) for row in self._fetch(TYPES, inventory_id)]
 
@@ -126,6 +141,13 @@ class Database:
                 email = _contact.decode(contact).email if contact else None
                 yield ReservationRow(**columns, lines=lines, email=email)
             after = page[-1]["id"]
+
+    def requests(self, inventory_id: str) -> Iterator[RequestRow]:
+        after = b""
+        while page := self._fetch(REQUESTS, inventory_id, after, REQUESTS_PAGE_ROWS):
+            for row in page:
+                yield RequestRow(**row)
+            after = page[-1]["request_id"]
 
     def still_held(self, inventory_id: str) -> int:
         return int(self._fetch(STILL_HELD, inventory_id)[0]["count"])

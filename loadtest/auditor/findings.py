@@ -1,6 +1,6 @@
 """What the auditor looked at and what it found: counts per check, and a bounded number of examples.
 
-A check that looked at nothing says so: it neither passed nor failed, and whoever reads the verdict sees it.
+A check that looked at nothing neither passed nor failed; `looked` says where that is a failure in itself.
 """
 
 from __future__ import annotations
@@ -19,14 +19,24 @@ class Check(enum.Enum):
     QUOTA = ("quota", "I1", "live <= quota, per ticket type, after every fact")
     CAPACITY = ("capacity", "I1", "live <= capacity, after every fact")
     LIFE = ("life", "I1", "each fact fits its reservation's life; nothing is sold of what is not on hold")
-    TERMS = ("terms", "I1", "each hold keeps the event's terms: window, prices, limits")
+    TERMS = (
+        "terms",
+        "I1",
+        "each fact keeps the event's terms: window, prices, limits, extensions, ends",
+    )
     INVENTORY_ROW = ("inventory row", "I2", "the inventory's row equals the fold of its facts")
-    TYPE_ROWS = ("ticket type rows", "I2", "the counts of each ticket type equal the fold")
+    EVENT_ROW = ("event row", "I2", "the event's row has the terms, version and pause that the facts say")
+    TYPE_ROWS = ("ticket type rows", "I2", "each ticket type's row, its price and its counts equal the fold")
     RESERVATION_ROWS = ("reservation rows", "I2", "each reservation's row equals the fold; none more or less")
     ACKNOWLEDGED = ("acknowledged", "I2", "what clients were told is in the journal, as they were told")
     ASKED_FOR = ("asked for", "I7", "each fact was asked for by a client, once")
     SAME_REPLY = ("same reply", "I7", "every retry with a key got the reply of its effect")
     KEY_REUSED = ("key reused", "I7", "a key with another body changed nothing")
+    REQUESTS = (
+        "requests",
+        "I7",
+        "what requests are on record to have done was done, and is on record",
+    )
     HOLDS_END = ("holds end", "I5", "each hold ended within 2 s of its end, or of the parts being back")
     READS_END = ("reads end", "I5", "no read showed a hold past its end as held")
     NEVER_BACK = ("never back", "I8", "no client saw an event's sequence fall")
@@ -58,7 +68,6 @@ class Result(msgspec.Struct):
     looked_at: int = 0
     failures: int = 0
     examples: list[str] = []
-    note: str = ""
 
     @property
     def verdict(self) -> str:
@@ -87,9 +96,6 @@ class Findings:
         self.saw(check)
         if not holds:
             self.fail(check, detail)
-
-    def note(self, check: Check, note: str) -> None:
-        self.results[check].note = note
 
     def failed(self, check: Check) -> bool:
         return self.results[check].failures > 0

@@ -19,8 +19,10 @@ from domain.event_messages import (
     EventCreated,
     EventFact,
     HoldChanged,
+    HoldExtended,
     HoldPlaced,
     Line,
+    ReservationCancelled,
     SalePaused,
     SaleResumed,
     Terms,
@@ -28,7 +30,7 @@ from domain.event_messages import (
 )
 from loadtest.auditor.claims import HELD, LIVE, Claim, ClaimFact, become, misfit
 from loadtest.auditor.findings import Check, Findings
-from loadtest.auditor.terms import breaches
+from loadtest.auditor.terms import breaches, breaches_after, unfit
 from loadtest.record import Lines
 
 
@@ -59,9 +61,11 @@ class Book:
         self.seq = 0
         self.at_ms = 0
         self.facts = 0
+        self.created_ms = 0
         self.terms: Terms | None = None
-        self.version = 0
         self.paused = False
+        self.versions: list[tuple[Terms, bool]] = []
+        """The event as each of its versions had it: its terms, and whether its sale was paused."""
         self.types: dict[str, TicketType] = {}
         self.held: dict[str, int] = {}
         self.confirmed: dict[str, int] = {}
@@ -74,6 +78,10 @@ class Book:
         self._names: dict[bytes, bytes] = {}
 
     # --- reading ----------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        return len(self.versions)
 
     def available(self, code: str) -> int:
         """What may still be sold of a type; of the shared capacity too."""
@@ -115,22 +123,33 @@ class Book:
             case EventCreated() | EventChanged():
                 self._defined(fact)
             case SalePaused() | SaleResumed():
-                self.paused = isinstance(fact, SalePaused)
-                self.version += 1
+                self._paused(isinstance(fact, SalePaused))
             case _:
                 self._of_reservation(fact)
         self._check_sums()
 
     def _defined(self, fact: EventCreated | EventChanged) -> None:
-        first = isinstance(fact, EventCreated)
-        if first != (self.terms is None):
+        first = self.terms is None
+        fits = first and fact.id == self.inventory_id if isinstance(fact, EventCreated) else not first
+        if not fits:
             self._findings.fail(Check.LIFE, f"{self.where()}: {type(fact).__name__} out of place")
+        if first:
+            self.created_ms = fact.at_ms
+        for wrong in unfit(fact.terms, self.terms):
+            self._findings.fail(Check.TERMS, f"{self.where()}: {wrong}")
         self.terms = fact.terms
-        self.version += 1
+        self.versions.append((fact.terms, self.paused))
         self.types = {kind.code: kind for kind in fact.terms.ticket_types}
         for code in self.types:
             self.held.setdefault(code, 0)
             self.confirmed.setdefault(code, 0)
+
+    def _paused(self, paused: bool) -> None:
+        if self.terms is None or paused == self.paused:
+            self._findings.fail(Check.LIFE, f"{self.where()}: paused or resumed out of place")
+            return
+        self.paused = paused
+        self.versions.append((self.terms, paused))
 
     def _placed(self, fact: HoldPlaced) -> None:
         if fact.reservation_id in self.claims or self.terms is None:
@@ -152,6 +171,7 @@ class Book:
             self._findings.fail(Check.LIFE, f"{self.where()}: {what}: {wrong}")
         if claim is None:
             return
+        self._check_after(fact, claim)
         self._count(claim, -1)
         before = claim.lines
         become(claim, fact, self._shared(fact.lines) if isinstance(fact, HoldChanged) else before)
@@ -207,6 +227,14 @@ class Book:
         self._findings.saw(Check.TERMS)
         for wrong in breaches(self, claim, lines, before, at_ms, new):
             self._findings.fail(Check.TERMS, f"{self.where()}: {reservation_id}: {wrong}")
+
+    def _check_after(self, fact: ClaimFact, claim: Claim) -> None:
+        """`claim` as it was before the fact."""
+        if self.terms is None or not isinstance(fact, HoldExtended | ReservationCancelled):
+            return
+        self._findings.saw(Check.TERMS)
+        for wrong in breaches_after(self.terms, claim, fact):
+            self._findings.fail(Check.TERMS, f"{self.where()}: {fact.reservation_id}: {wrong}")
 
 
 _decoder = msgspec.msgpack.Decoder(list[EventFact])

@@ -5,8 +5,9 @@ The rows of one inventory have to be of one snapshot, and the fold has to stop a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from loadtest.auditor.claims import HELD, LIVE, Claim
@@ -17,6 +18,22 @@ from loadtest.record import Lines
 NEXT_DUE_LATE_MAX_MS = 1_000
 """`next_due_ms` may be rounded, but not so far that a hold could not end in time."""
 _COMPARED = ("status", "expires_ms", "lines", "customer", "extensions", "created_ms")
+TERMS_COLUMNS = (
+    "name",
+    "starts_at_ms",
+    "currency",
+    "ends_at_ms",
+    "venue",
+    "description",
+    "sales_start_ms",
+    "sales_end_ms",
+    "hold_duration_s",
+    "max_per_customer",
+    "cancel_until_ms",
+    "guests",
+    "hold_extensions_max",
+)
+"""What an event's row says of its terms; the capacity stands in the inventory's row."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,11 +50,24 @@ class InventoryRow:
 
 
 @dataclass(slots=True, frozen=True)
+class EventRow:
+    """One event, as readers are shown it. `terms`: the columns of `TERMS_COLUMNS`."""
+
+    version: int
+    paused: bool
+    created_ms: int
+    terms: Mapping[str, object]
+
+
+@dataclass(slots=True, frozen=True)
 class TypeRow:
-    """One ticket type's counts."""
+    """One ticket type, with its counts."""
 
     code: str
+    name: str
     quota: int
+    price: int
+    max_per_order: int | None
     held: int
     confirmed: int
 
@@ -57,17 +87,23 @@ class ReservationRow:
     email: str | None
 
 
-def check_inventory(book: Book, row: InventoryRow, findings: Findings) -> None:
+def check_inventory(book: Book, row: InventoryRow | None, findings: Findings) -> None:
     """The inventory's own row."""
+    wrong = ["there is no row"] if row is None else _unlike(_inventory_pairs(book, row))
+    if row is not None:
+        wrong += _wrong_next_due(book, row)
+    findings.expect(Check.INVENTORY_ROW, not wrong, f"{book.inventory_id}: {'; '.join(wrong)}")
+
+
+def _inventory_pairs(book: Book, row: InventoryRow) -> dict[str, tuple[Any, Any]]:
     pairs: dict[str, tuple[Any, Any]] = {
         "seq": (row.seq, book.seq),
         "live": (row.live, book.live),
         "last_fact_ms": (row.last_fact_ms, book.at_ms),
     }
-    if row.capacity is not None and book.terms is not None and book.terms.capacity is not None:
+    if book.terms is not None:
         pairs["capacity"] = (row.capacity, book.terms.capacity)
-    wrong = _unlike(pairs) + _wrong_next_due(book, row)
-    findings.expect(Check.INVENTORY_ROW, not wrong, f"{row.id}: {'; '.join(wrong)}")
+    return pairs
 
 
 def _unlike(pairs: dict[str, tuple[Any, Any]]) -> list[str]:
@@ -83,15 +119,40 @@ def _wrong_next_due(book: Book, row: InventoryRow) -> list[str]:
     return []
 
 
+def check_event(book: Book, row: EventRow | None, findings: Findings) -> None:
+    """The event's row: terms, version, whether its sale is paused."""
+    wrong = ["there is no row"] if row is None else _unlike(_event_pairs(book, row))
+    findings.expect(Check.EVENT_ROW, not wrong, f"{book.inventory_id}: {'; '.join(wrong)}")
+
+
+def _event_pairs(book: Book, row: EventRow) -> dict[str, tuple[Any, Any]]:
+    pairs: dict[str, tuple[Any, Any]] = {
+        "version": (row.version, book.version),
+        "paused": (row.paused, book.paused),
+        "created_ms": (row.created_ms, book.created_ms),
+    }
+    for name in TERMS_COLUMNS:
+        pairs[name] = (row.terms[name], getattr(book.terms, name, None))
+    return pairs
+
+
 def check_types(book: Book, rows: Iterable[TypeRow], findings: Findings) -> None:
-    """The ticket types' counts."""
-    stored = {row.code: row for row in rows}
-    for code in book.types.keys() | stored.keys():
-        row, kind = stored.get(code), book.types.get(code)
-        said = (row.quota, row.held, row.confirmed) if row else None
-        folded = (kind.quota, book.held[code], book.confirmed[code]) if kind else None
-        detail = f"{book.inventory_id}: {code} (quota, held, confirmed) is {said}, the facts say {folded}"
-        findings.expect(Check.TYPE_ROWS, said == folded, detail)
+    """The ticket types, in the operator's order: what they are, and their counts."""
+    folded = [
+        TypeRow(
+            kind.code,
+            kind.name,
+            kind.quota,
+            kind.price,
+            kind.max_per_order,
+            book.held[kind.code],
+            book.confirmed[kind.code],
+        )
+        for kind in book.types.values()
+    ]
+    for stored, expected in zip_longest(rows, folded):
+        detail = f"{book.inventory_id}: the row is {stored}, the facts say {expected}"
+        findings.expect(Check.TYPE_ROWS, stored == expected, detail)
 
 
 def check_reservations(book: Book, rows: Iterable[ReservationRow], findings: Findings) -> None:

@@ -1,15 +1,52 @@
-"""The event's terms, held against each hold that is placed or changed."""
+"""The event's terms, held against what is placed, changed, extended and cancelled under them.
+
+When a sale closes, how long a hold lasts and how often it may be extended is worked out here once more, from
+the fields that the operator has set.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.event_messages import Line
+from domain.event_messages import HoldExtended, Line, ReservationCancelled, Terms
 from loadtest.record import Lines
 
 if TYPE_CHECKING:
     from loadtest.auditor.claims import Claim
     from loadtest.auditor.fold import Book
+
+
+HOLD_DURATION_S = range(10, 86_401)
+
+
+def unfit(terms: Terms, before: Terms | None) -> list[str]:
+    """What cannot stand in an event's terms, or cannot become of those it had."""
+    wrong = []
+    if terms.hold_duration_s not in HOLD_DURATION_S:
+        wrong.append(f"holds of {terms.hold_duration_s} s")
+    if terms.sales_start_ms is not None and terms.sales_start_ms >= _closes_ms(terms):
+        wrong.append("the sale ends before it begins")
+    if len({kind.code for kind in terms.ticket_types}) != len(terms.ticket_types):
+        wrong.append("a ticket type twice")
+    if before is not None and before.currency != terms.currency:
+        wrong.append(f"prices in {before.currency} became prices in {terms.currency}")
+    return wrong
+
+
+def breaches_after(terms: Terms, claim: Claim, fact: HoldExtended | ReservationCancelled) -> list[str]:
+    """Which of the terms an extension or a cancellation breaks; `claim` as it was before."""
+    if isinstance(fact, ReservationCancelled):
+        until_ms = terms.cancel_until_ms
+        if until_ms is None:
+            return ["what is confirmed is final"]
+        return [f"cancelled {fact.at_ms - until_ms} ms too late"] if fact.at_ms > until_ms else []
+    wrong = []
+    if claim.extensions >= terms.hold_extensions_max:
+        wrong.append(f"extended more than {terms.hold_extensions_max} times")
+    end_ms = max(claim.expires_ms, fact.at_ms + terms.hold_duration_s * 1000)
+    if fact.expires_at_ms != end_ms:
+        wrong.append(f"extended to {fact.expires_at_ms}, not to {end_ms}")
+    return wrong
 
 
 def breaches(
@@ -21,7 +58,7 @@ def breaches(
     kept = {code: (quantity, price) for code, quantity, price in before}
     grows = new or any(line.quantity > kept.get(line.ticket_type, (0, 0))[0] for line in lines)
     wrong = []
-    if grows and (book.paused or at_ms >= terms.closes_at_ms or at_ms < (terms.sales_start_ms or 0)):
+    if grows and (book.paused or not _on_sale(terms, at_ms)):
         wrong.append("the sale is not open")
     if new and claim.expires_ms != at_ms + terms.hold_duration_s * 1000:
         wrong.append("the hold's length is not the event's")
@@ -41,3 +78,12 @@ def breaches(
     if most is not None and book.customers.get(claim.customer, 0) > most:
         wrong.append(f"more than {most} of one customer are live")
     return wrong
+
+
+def _on_sale(terms: Terms, at_ms: int) -> bool:
+    """From the start of sales, up to their end, itself outside."""
+    return (terms.sales_start_ms or 0) <= at_ms < _closes_ms(terms)
+
+
+def _closes_ms(terms: Terms) -> int:
+    return terms.starts_at_ms if terms.sales_end_ms is None else terms.sales_end_ms

@@ -97,9 +97,8 @@ def _checks(results: Iterable[Result]) -> Table:
     for result in results:
         style = {"FAILED": "bold red", "ok": "green"}.get(result.verdict, "dim")
         verdict = f"[{style}]{result.verdict}[/]"
-        told = escape(result.note or result.promise)
         looked_at, failures = f"{result.looked_at:,}", f"{result.failures:,}"
-        table.add_row(result.invariant, result.check, looked_at, failures, verdict, told)
+        table.add_row(result.invariant, result.check, looked_at, failures, verdict, escape(result.promise))
     return table
 
 

@@ -78,6 +78,7 @@ def test_what_the_server_has_written_is_sound(sold: Sold) -> None:
 
 
 ONE_HELD = "(SELECT min(id::text)::uuid FROM reservations WHERE inventory_id = EVENT)"
+NOWHERE = "00000000-0000-0000-0000-000000000001"
 LAST = "(SELECT max(seq) FROM journal WHERE inventory_id = EVENT)"
 
 
@@ -103,6 +104,21 @@ LAST = "(SELECT max(seq) FROM journal WHERE inventory_id = EVENT)"
             f"UPDATE journal SET seq = seq + 1 WHERE inventory_id = EVENT AND seq = {LAST}",
             f"UPDATE journal SET seq = seq - 1 WHERE inventory_id = EVENT AND seq = {LAST}",
             Check.SEQUENCE,
+        ),
+        (
+            "UPDATE events SET cancel_until_ms = cancel_until_ms + 1 WHERE id = EVENT",
+            "UPDATE events SET cancel_until_ms = cancel_until_ms - 1 WHERE id = EVENT",
+            Check.EVENT_ROW,
+        ),
+        (
+            "UPDATE ticket_types SET price = price + 1 WHERE inventory_id = EVENT AND code = 'child'",
+            "UPDATE ticket_types SET price = price - 1 WHERE inventory_id = EVENT AND code = 'child'",
+            Check.TYPE_ROWS,
+        ),
+        (
+            f"UPDATE requests SET scope = '{NOWHERE}' WHERE scope = EVENT",
+            f"UPDATE requests SET scope = EVENT WHERE scope = '{NOWHERE}'",
+            Check.REQUESTS,
         ),
     ],
 )

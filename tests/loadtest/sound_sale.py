@@ -16,7 +16,8 @@ from domain import event_messages as m
 from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.rows import InventoryRow, ReservationRow, TypeRow
+from loadtest.auditor.requests import RequestRow
+from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.verdict import Verdict
 from loadtest.record import Call, Entry, Fault, Lines, Sale, View
 
@@ -140,6 +141,40 @@ def sound_calls() -> list[Call]:
     ]
 
 
+def record(name: str, reply: m.EventReplies) -> RequestRow:
+    """A row of `requests`."""
+    return RequestRow(name.encode(), msgspec.msgpack.encode(reply))
+
+
+def replied(
+    who: str, status: m.Status, end_ms: int, made_ms: int, *plain: tuple[str, int, int]
+) -> m.EventReplies:
+    said = m.Reservation(who, status, T0 + end_ms, lines(*plain), who.encode(), T0 + made_ms)
+    return m.ReservationReply(said, "EUR", b"")
+
+
+def sound_records() -> list[RequestRow]:
+    """One for each fact that somebody asked for."""
+    held, confirmed = m.Status.HELD, m.Status.CONFIRMED
+    a, b = ("A", 1, A), ("B", 1, B)
+    replies = [
+        replied(ADA, held, 11_000, 1_000, ("A", 2, A)),
+        replied(BOB, held, 11_000, 1_000, b),
+        replied(ADA, confirmed, 11_000, 1_000, ("A", 2, A)),
+        replied(BOB, held, 11_000, 1_000, ("B", 2, B)),
+        replied(BOB, held, 13_000, 1_000, ("B", 2, B)),
+        replied(BOB, m.Status.RELEASED, 13_000, 1_000, ("B", 2, B)),
+        replied(CYD, held, 14_000, 4_000, a),
+        replied(DAN, held, 24_500, 14_500, b),
+        replied(DAN, confirmed, 24_500, 14_500, b),
+        replied(DAN, m.Status.CANCELLED, 24_500, 14_500, b),
+        replied(EVE, held, 26_000, 16_000, a, b),
+    ]
+    return [record(f"request {number}", reply) for number, reply in enumerate(replies)]
+
+
+SOUND_EVENT = EventRow(1, False, T0, {name: getattr(TERMS, name) for name in TERMS_COLUMNS})
+ADULT, CHILD = TypeRow("A", "Adult", 3, A, 2, 1, 2), TypeRow("B", "Child", 3, B, None, 1, 0)
 SOUND_ROW = InventoryRow(EVENT, 8, 4, 4, T0 + 26_250, T0 + 16_000, T0 + 20_000)
 SOLD = Sale(EVENT, "Sound sale", T0 * 1000, (("A", 3), ("B", 3)), 4, 10)
 
@@ -151,8 +186,10 @@ class SoundSale:
     appends: list[tuple[int, list[m.EventFact]]] = field(default_factory=sound_journal)
     sequences: list[int] = field(default_factory=lambda: list(range(1, 9)))
     stored: list[ReservationRow] = field(default_factory=sound_rows)
-    types: list[TypeRow] = field(default_factory=lambda: [TypeRow("A", 3, 1, 2), TypeRow("B", 3, 1, 0)])
-    row: InventoryRow = SOUND_ROW
+    types: list[TypeRow] = field(default_factory=lambda: [ADULT, CHILD])
+    requested: list[RequestRow] = field(default_factory=sound_records)
+    row: InventoryRow | None = SOUND_ROW
+    event_row: EventRow | None = SOUND_EVENT
     calls: list[Call] = field(default_factory=sound_calls)
     faults: list[Fault] = field(default_factory=list)
     sale: Sale = SOLD
@@ -173,11 +210,17 @@ class SoundSale:
     def inventory(self, inventory_id: str) -> InventoryRow | None:
         return self.row
 
+    def event(self, inventory_id: str) -> EventRow | None:
+        return self.event_row
+
     def ticket_types(self, inventory_id: str) -> list[TypeRow]:
         return self.types
 
     def reservations(self, inventory_id: str) -> Iterator[ReservationRow]:
         return iter(self.stored)
+
+    def requests(self, inventory_id: str) -> Iterator[RequestRow]:
+        return iter(self.requested)
 
     def append(self, at_ms: int, *facts: m.EventFact) -> None:
         """One more append at the end."""

@@ -10,11 +10,12 @@ import pytest
 
 from domain import event_messages as m
 from loadtest.auditor.findings import Check
-from loadtest.auditor.rows import TypeRow
 from loadtest.record import Call, Fault
 from tests.loadtest.sound_sale import (
     ADA,
+    ADULT,
     BOB,
+    CHILD,
     CYD,
     DAN,
     EVE,
@@ -79,8 +80,16 @@ def _cancelled_from_hold(sale: SoundSale) -> None:
     sale.append(17_000, m.ReservationCancelled(T0 + 17_000, EVE))
 
 
-def _end_comes_nearer(sale: SoundSale) -> None:
-    sale.append(17_000, m.HoldExtended(T0 + 17_000, EVE, T0 + 18_000))
+def _paused_twice(sale: SoundSale) -> None:
+    sale.append(17_000, m.SalePaused(T0 + 17_000), m.SalePaused(T0 + 17_000))
+
+
+def _resumed_without_a_pause(sale: SoundSale) -> None:
+    sale.append(17_000, m.SaleResumed(T0 + 17_000))
+
+
+def _another_event(sale: SoundSale) -> None:
+    sale.appends[0] = (0, [m.EventCreated(T0, BOB, TERMS)])
 
 
 def _nobodys_fact(sale: SoundSale) -> None:
@@ -134,7 +143,9 @@ def _ended_late(sale: SoundSale) -> None:
         (_confirmed_twice, Check.LIFE),
         (_expired_before_its_end, Check.LIFE),
         (_cancelled_from_hold, Check.LIFE),
-        (_end_comes_nearer, Check.LIFE),
+        (_paused_twice, Check.LIFE),
+        (_resumed_without_a_pause, Check.LIFE),
+        (_another_event, Check.LIFE),
         (_nobodys_fact, Check.LIFE),
         (_wrong_price, Check.TERMS),
         (_too_many_in_an_order, Check.TERMS),
@@ -155,9 +166,38 @@ def test_a_journal_that_breaks_a_rule_is_found(corrupt: Corrupt, check: Check) -
 
 def _change_row(**changes: object) -> Corrupt:
     def corrupt(sale: SoundSale) -> None:
+        assert sale.row is not None
         sale.row = replace(sale.row, **changes)  # type: ignore[arg-type]
 
     return corrupt
+
+
+def _change_event(**changes: object) -> Corrupt:
+    def corrupt(sale: SoundSale) -> None:
+        assert sale.event_row is not None
+        sale.event_row = replace(sale.event_row, **changes)  # type: ignore[arg-type]
+
+    return corrupt
+
+
+def _change_terms(**changes: object) -> Corrupt:
+    def corrupt(sale: SoundSale) -> None:
+        assert sale.event_row is not None
+        sale.event_row = replace(sale.event_row, terms={**sale.event_row.terms, **changes})
+
+    return corrupt
+
+
+def _change_type(**changes: object) -> Corrupt:
+    return lambda sale: sale.types.__setitem__(0, replace(ADULT, **changes))  # type: ignore[arg-type]
+
+
+def _no_inventory_row(sale: SoundSale) -> None:
+    sale.row = None
+
+
+def _no_event_row(sale: SoundSale) -> None:
+    sale.event_row = None
 
 
 def _change_reservation(who: str, **changes: object) -> Corrupt:
@@ -176,12 +216,12 @@ def _row_too_many(sale: SoundSale) -> None:
     sale.stored.append(replace(sale.stored[0], id="another"))
 
 
-def _counts_off(sale: SoundSale) -> None:
-    sale.types[0] = TypeRow("A", 3, 0, 2)
-
-
 def _type_missing(sale: SoundSale) -> None:
     sale.types.pop()
+
+
+def _types_in_another_order(sale: SoundSale) -> None:
+    sale.types.reverse()
 
 
 @pytest.mark.parametrize(
@@ -193,8 +233,22 @@ def _type_missing(sale: SoundSale) -> None:
         (_change_row(last_fact_ms=T0), Check.INVENTORY_ROW),
         (_change_row(next_due_ms=None), Check.INVENTORY_ROW),
         (_change_row(next_due_ms=T0 + 29_000), Check.INVENTORY_ROW),
-        (_counts_off, Check.TYPE_ROWS),
+        (_change_row(capacity=None), Check.INVENTORY_ROW),
+        (_change_event(version=2), Check.EVENT_ROW),
+        (_change_event(paused=True), Check.EVENT_ROW),
+        (_change_event(created_ms=T0 + 1), Check.EVENT_ROW),
+        (_change_terms(name="Another name"), Check.EVENT_ROW),
+        (_change_terms(starts_at_ms=T0), Check.EVENT_ROW),
+        (_change_terms(sales_end_ms=T0), Check.EVENT_ROW),
+        (_change_terms(cancel_until_ms=None), Check.EVENT_ROW),
+        (_change_terms(hold_extensions_max=5), Check.EVENT_ROW),
+        (_no_event_row, Check.EVENT_ROW),
+        (_change_type(held=0), Check.TYPE_ROWS),
+        (_change_type(price=A - 1), Check.TYPE_ROWS),
+        (_change_type(name="Senior"), Check.TYPE_ROWS),
+        (_change_type(max_per_order=None), Check.TYPE_ROWS),
         (_type_missing, Check.TYPE_ROWS),
+        (_types_in_another_order, Check.TYPE_ROWS),
         (_row_missing, Check.RESERVATION_ROWS),
         (_row_too_many, Check.RESERVATION_ROWS),
         (_change_reservation(ADA, status="held"), Check.RESERVATION_ROWS),
@@ -211,6 +265,12 @@ def test_a_row_that_is_not_what_the_facts_add_up_to_is_found(corrupt: Corrupt, c
     sale = SoundSale()
     corrupt(sale)
     assert failed(sale.audit()) == {check.title}
+
+
+def test_an_inventory_without_a_row_is_found() -> None:
+    sale = SoundSale()
+    _no_inventory_row(sale)
+    assert Check.INVENTORY_ROW.title in failed(sale.audit())
 
 
 # --- records --------------------------------------------------------------------------------------
@@ -233,7 +293,9 @@ def _lost(sale: SoundSale) -> None:
     sale.appends.pop()
     sale.sequences.pop()
     sale.stored = [*sale.stored[:3], replace(sale.stored[3], status="confirmed", live=True)]
-    sale.types = [TypeRow("A", 3, 0, 2), TypeRow("B", 3, 0, 1)]
+    sale.types = [replace(ADULT, held=0), replace(CHILD, held=0, confirmed=1)]
+    sale.requested = sale.requested[:-2]
+    assert sale.row is not None
     sale.row = replace(sale.row, seq=7, live=3, next_due_ms=None, last_fact_ms=T0 + 15_000)
 
 

@@ -1,0 +1,66 @@
+"""A verdict in which a required check looked at nothing is no verdict."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from loadtest.auditor.audit import Auditor, Records
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.looked import REQUIRED_FROM_HOLDS, check_looked
+from loadtest.record import Call
+from tests.loadtest.sound_sale import SOLD, SoundSale, call, failed
+
+REQUIRED = {check for check in Check if check.invariant in ("I1", "I2", "I5", "I7")}
+
+
+def holds(number: int) -> list[Call]:
+    return [call("hold", 1_000, f"buyer {n}") for n in range(number)]
+
+
+def asked_for(number: int) -> set[Check]:
+    """What fails after a run of so many holds in which no check saw anything."""
+    findings = Findings()
+    check_looked([SOLD], holds(number), findings)
+    return {check for check in Check if findings.failed(check)}
+
+
+def test_every_check_of_i1_i2_i5_and_i7_is_required_and_no_other() -> None:
+    assert REQUIRED_FROM_HOLDS.keys() == REQUIRED
+    assert asked_for(max(REQUIRED_FROM_HOLDS.values())) == REQUIRED
+
+
+@pytest.mark.parametrize(("check", "from_holds"), REQUIRED_FROM_HOLDS.items())
+def test_a_check_is_required_from_so_many_holds_on(check: Check, from_holds: int) -> None:
+    assert check in asked_for(from_holds)
+    assert not from_holds or check not in asked_for(from_holds - 1)
+
+
+def test_a_check_that_looked_is_content() -> None:
+    findings = Findings()
+    for check in REQUIRED:
+        findings.saw(check)
+    check_looked([SOLD], holds(1_000), findings)
+    assert findings.sound
+
+
+def test_a_capacity_is_not_asked_for_where_no_sale_has_one_nor_what_witnesses_never_do() -> None:
+    findings = Findings()
+    check_looked([msgspec.structs.replace(SOLD, capacity=None)], holds(1), findings)
+    assert not findings.failed(Check.CAPACITY)
+    findings = Findings()
+    check_looked([msgspec.structs.replace(SOLD, witnessed=True)], holds(1_000), findings)
+    assert not findings.failed(Check.READS_END)
+
+
+def test_an_audit_of_nothing_is_not_sound() -> None:
+    verdict = Auditor(SoundSale(), Records()).run([])
+    assert not verdict.sound
+    first = next(result for result in verdict.results if result.failures)
+    assert first.examples == ["looked at nothing; 0 holds were acknowledged"]
+
+
+def test_a_run_of_hundreds_of_holds_in_which_nobody_read_a_reservation_is_not_sound() -> None:
+    sale = SoundSale()
+    sale.calls = [one for one in sale.calls if one.op != "read"] + holds(200)
+    assert Check.READS_END.title in failed(sale.audit())
