@@ -1,13 +1,16 @@
 """The only file that knows Ray: makes actors of plain classes, finds them by name, calls and ends them.
 
-Every Ray error means "outcome unknown" here and becomes `CallFailed`. Ray itself never tries a call again
-(`max_task_retries=0`): that is the gateway's business, with the same request id.
+Every Ray error means "outcome unknown" here and becomes `CallFailed`. Ray itself never tries a call again:
+that is the gateway's business, with the same request id. (Each method has `max_task_retries=0`. The actors
+themselves have -1, which for such methods only means that a call made while an actor is restarted waits for
+it; with 0 Ray refuses it, and says so a second later.)
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import os
 import signal
@@ -124,6 +127,11 @@ def _end_process(pid: int, create_time: float) -> None:
 # --- making them ----------------------------------------------------------------------------------
 
 
+for _plain in (OwnerActor, TimerActor, WatchdogActor):
+    for _, _method in inspect.getmembers(_plain, inspect.iscoroutinefunction):
+        ray.method(max_task_retries=0)(_method)
+
+
 def _actor(plain: type, name: str, deployment: Deployment, *mine: Any) -> Any:
     """A handle of the actor with that name, made if there is none. `mine`: its first arguments."""
     remote: Any = ray.remote(plain)
@@ -132,7 +140,7 @@ def _actor(plain: type, name: str, deployment: Deployment, *mine: Any) -> Any:
         namespace=deployment.namespace,
         num_cpus=0,
         max_restarts=-1,
-        max_task_retries=0,
+        max_task_retries=-1,
         max_concurrency=CALLS_MAX_PER_ACTOR,
         lifetime="detached",
         get_if_exists=True,
