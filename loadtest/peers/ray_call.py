@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import ray
 
-from loadtest.peers import postgres, serving, wire
+from loadtest.peers import memory, postgres, serving, wire
 
 SCHEMA = "peer_ray_call"
 ACTOR_NAME = "peer:ray_call"
@@ -38,6 +38,7 @@ class CounterOwner:
 
     async def open(self) -> None:
         await self._connections.open()
+        memory.settle()
 
     async def hold(self, encoded: bytes) -> bool:
         reservation = _decode(encoded)

@@ -1,4 +1,4 @@
-"""The life of a peer: aiohttp on uvloop, no access log, the listening socket bound once.
+"""The life of a peer: aiohttp on uvloop, no access log, a settled collector, the listening socket bound once.
 
 A peer is a `Store`; `routes` gives it HTTP. More than one front-end process (`--workers`) shares the socket
 by fork, before any event loop exists. On SIGTERM or Ctrl-C, and when the parent is gone, it stops by itself
@@ -20,7 +20,7 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from loadtest.peers import routes, wire
+from loadtest.peers import memory, routes, wire
 
 BACKLOG_CONNECTIONS = 1024
 PARENT_CHECK_INTERVAL_S = 0.5
@@ -142,6 +142,7 @@ async def until_stopped(
     try:
         runner = make_runner()
         await runner.setup()
+        memory.settle()
         await web.SockSite(runner, listening, backlog=BACKLOG_CONNECTIONS).start()
         while not stop.is_set() and os.getppid() == parent:
             with contextlib.suppress(TimeoutError):
