@@ -23,11 +23,11 @@ from actors.meter import Meter
 from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
 from actors.watchdog import Watchdog
-from persistence.availability import Publisher
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.maintenance import Maintenance
 from persistence.postgres import PostgresOwnerStore
+from persistence.publisher import Publisher
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Read copies of availability: owners publish what has changed, front ends answer from what they heard.
+"""Read copies of availability: a front end answers from what it heard of owners (`persistence.publisher`).
 
 Availability is read a hundred times for each sale, so neither an owner nor PostgreSQL is asked each time.
 
@@ -17,35 +17,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
-import redis.asyncio
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from domain.event_messages import TypeCounts
 from domain.views import Availability
 from persistence.floor import Floor
+from persistence.publisher import CHANNEL, RETRY_MAX_S, RETRY_MIN_S, Heard
+from persistence.redis_link import REDIS_FAILURES, redis_client
 
-CHANNEL = "turnstile:availability:1"
 COPIES_MAX = 10_000
-PENDING_MAX_EVENTS = 10_000
 LOAD_PAUSE_MS = 50
 AGE_MARGIN_SHARE = 0.05
 """Of the greatest age, kept back for the way of the answer to the client."""
-REDIS_TIMEOUT_S = 1.0
 QUIET_MAX_S = 5.0
 """After so long without a message Redis is asked whether it still lives."""
-RETRY_MIN_S = 0.1
-RETRY_MAX_S = 2.0
-
-Heard = tuple[str, int, int, tuple[TypeCounts, ...]]
-_encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(list[Heard])
 
 log = logging.getLogger(__name__)
@@ -60,59 +48,6 @@ class Clock(Protocol):
     def error_ms(self) -> float: ...
 
 
-class Publisher:
-    """An owner's side. `changed` only takes note; a task that lives while there is something to say says it.
-
-    At most one message in `publish_ms`, with the latest of each event that has changed since. While Redis
-    does not answer, the latest of each waits, of at most PENDING_MAX_EVENTS.
-    """
-
-    def __init__(self, redis_url: str, publish_ms: int) -> None:
-        self._redis = _client(redis_url)
-        self._publish_s = publish_ms / 1000
-        self._pending: dict[str, Heard] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    def changed(self, event_id: str, sequence: int, at_ms: int, ticket_types: tuple[TypeCounts, ...]) -> None:
-        """Take note; neither waits nor fails."""
-        if event_id not in self._pending and len(self._pending) >= PENDING_MAX_EVENTS:
-            self._pending.pop(next(iter(self._pending)))
-        self._pending[event_id] = (event_id, sequence, at_ms, ticket_types)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._say())
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        await self._redis.aclose()
-
-    async def _say(self) -> None:
-        pause_s = RETRY_MIN_S
-        try:
-            while self._pending:
-                news, self._pending = self._pending, {}
-                if await self._said(list(news.values())):
-                    pause_s = RETRY_MIN_S
-                    await asyncio.sleep(self._publish_s)
-                else:
-                    self._pending = news | self._pending
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, RETRY_MAX_S)
-        finally:
-            self._task = None
-
-    async def _said(self, news: list[Heard]) -> bool:
-        try:
-            async with asyncio.timeout(REDIS_TIMEOUT_S):
-                await self._redis.publish(CHANNEL, _encode(news))
-        except (RedisError, OSError, TimeoutError) as error:
-            log.debug("availability is not published", extra={"error": repr(error)})
-            return False
-        return True
-
-
 class Copies:
     """A front end's side. `load` reads the row."""
 
@@ -124,7 +59,7 @@ class Copies:
         max_age_ms: int,
         floor: Floor | None = None,
     ) -> None:
-        self._redis = _client(redis_url)
+        self._redis = redis_client(redis_url)
         self._load = load
         self._clock = clock
         self._age_max_ms = max_age_ms * (1 - AGE_MARGIN_SHARE)
@@ -206,7 +141,7 @@ class Copies:
                     await channel.subscribe(CHANNEL)
                     pause_s = RETRY_MIN_S
                     await self._hear_all(channel)
-            except (RedisError, OSError, TimeoutError) as error:
+            except REDIS_FAILURES as error:
                 log.debug("no copies are heard", extra={"error": repr(error)})
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, RETRY_MAX_S)
@@ -255,12 +190,3 @@ def _looked_at(task: asyncio.Task[Any]) -> None:
 
 def _newness(copy: Availability) -> tuple[int, int]:
     return copy.sequence, copy.at_ms
-
-
-def _client(redis_url: str) -> redis.asyncio.Redis:
-    return redis.asyncio.Redis.from_url(
-        redis_url,
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=REDIS_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )

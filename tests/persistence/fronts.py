@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack
 
 from domain.event_messages import TypeCounts
 from domain.views import Availability
-from persistence.availability import Copies, Publisher
+from persistence.availability import Copies
 from persistence.floor import Floor
+from persistence.publisher import Publisher
 from persistence.store import OutcomeUnknown
 
 AGE_MAX_MS = 2_000
