@@ -45,7 +45,10 @@ class Crew:
 
     async def add(self, part: Part) -> None:
         """Starts a part and keeps it. Raises StartFailure."""
-        kept = _Kept(part, await part.launch())
+        try:
+            kept = _Kept(part, await part.launch())
+        except OSError as error:  # no more processes, a full disk, a time-out
+            raise StartFailure(f"{part.name} cannot be started: {_one_line(error)}") from error
         self._kept[part.name] = kept
         self.note()
         kept.task = asyncio.create_task(self._keep(kept))
@@ -89,23 +92,30 @@ class Crew:
             if time.monotonic() - begun_s > STEADY_AFTER_S:
                 pause_s = PAUSE_FIRST_S
             self.progress.line(f"{kept.part.name} ended ({_reason(code)}); starting it again")
-            await end(kept.child, signal.SIGKILL, 0)
             pause_s = await self._launch_again(kept, pause_s)
-            self.progress.line(f"{kept.part.name} runs again ({kept.part.describe()})")
-            if after := self.after_restart.get(kept.part.name):
-                await after()
 
     async def _launch_again(self, kept: _Kept, pause_s: float) -> float:
+        """Until it runs. Whatever fails on the way may pass: it is said, and tried again after a pause."""
         while True:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, PAUSE_MAX_S)
             try:
-                kept.child = await kept.part.launch()
-            except StartFailure as failure:
-                self.progress.line(f"{failure}; trying again in {pause_s:.1f} s")
+                await self._replace(kept)
+            except Exception as failure:  # noqa: BLE001 - a keeper that ends keeps nothing, and nobody sees it
+                said = f"{kept.part.name} is not back: {_one_line(failure)}"
+                self.progress.line(f"{said}; trying again in {pause_s:.1f} s")
             else:
-                self.note()
                 return pause_s
+
+    async def _replace(self, kept: _Kept) -> None:
+        """A child for the one that has ended; none if there is one already, and only the rest has failed."""
+        if kept.child.ended:
+            await end(kept.child, signal.SIGKILL, 0)  # what it had started may live: Ray's agents, owners
+            kept.child = await kept.part.launch()
+            self.progress.line(f"{kept.part.name} runs again ({kept.part.describe()})")
+        self.note()
+        if after := self.after_restart.get(kept.part.name):
+            await after()
 
     def note(self) -> None:
         """Writes down what runs, and what the parts have started: Ray's agents outlive a killed head."""
@@ -116,6 +126,10 @@ class Crew:
                     known.append(identified(process, f"of {identity.name}"))
         self.data.remember(known)
         self.changed()
+
+
+def _one_line(failure: Exception) -> str:
+    return " ".join(str(failure).split()) or type(failure).__name__
 
 
 def _reason(code: int) -> str:

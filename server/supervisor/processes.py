@@ -116,7 +116,10 @@ def shimmed(program: Program) -> list[str]:
 async def end(
     child: Child, first: signal.Signals, grace_s: float, hurry: asyncio.Event | None = None
 ) -> None:
-    """Asks with `first`, waits, insists; then sees that nothing the child had started is left."""
+    """Asks with `first`, waits, insists; then sees that nothing the child had started is left.
+
+    Also of a child that has ended by itself: what it leaves is nobody's child, but still in its session.
+    """
     family = descendants(child.identity)
     if not child.ended:
         _signal(child.identity, first)
@@ -124,7 +127,7 @@ async def end(
     if not child.ended:
         _signal(child.identity, signal.SIGKILL)
         await child.wait()
-    await asyncio.to_thread(kill_all, family)
+    await asyncio.to_thread(kill_all, [*family, *session_mates(child.identity)])
 
 
 async def _wait_or_hurry(child: Child, grace_s: float, hurry: asyncio.Event | None) -> None:
@@ -154,6 +157,22 @@ def descendants(identity: Identity) -> list[psutil.Process]:
     with contextlib.suppress(psutil.Error):
         return process.children(recursive=True) if process else []
     return []
+
+
+def session_mates(leader: Identity) -> list[psutil.Process]:
+    """Who is in the session that the process began (see `start`), it may have ended itself.
+
+    Only for a process that has ended just now: while one of them lives the kernel gives the number to nobody
+    else, but long after the last of them it may be the number of a stranger's session.
+    """
+    mates = []
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(pid) == leader.pid != pid:
+                mate = psutil.Process(pid)
+                if mate.create_time() > leader.created_s - SAME_CREATION_S:
+                    mates.append(mate)
+    return mates
 
 
 def kill_all(processes: Sequence[psutil.Process]) -> None:

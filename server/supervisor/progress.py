@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.status import Status
+
+
+class Lines(Console):
+    """A console that falls silent when nobody reads it any more: rich's own would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
 
 
 class Progress:
     """Lines, and one spinner for all that is under way."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Lines(stderr=True, highlight=False, soft_wrap=True)
         self._waiting: list[str] = []
         self._status: Status | None = None
 
     def line(self, text: str) -> None:
-        """One line. Square brackets are text, not markup."""
-        self._console.print(text, markup=False)
+        """One line. Square brackets are text, not markup. A stderr that is closed or full stops no work."""
+        with suppress(OSError):
+            self._console.print(text, markup=False)
 
     @contextmanager
     def step(self, what: str) -> Iterator[list[str]]:

@@ -49,9 +49,8 @@ def serve(settings: Settings) -> None:
     """Runs until a signal ends it. Raises StartFailure."""
     data = DataFolder.open(settings.data)
     try:
-        listener = bind(settings.host, settings.port)
-        with listener:
-            end_leftovers(data)
+        end_leftovers(data)  # before the port is bound: front ends that outlived their server hold it
+        with bind(settings.host, settings.port) as listener:
             asyncio.run(Server(settings, data, listener).run())
     finally:
         data.close()

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from server.supervisor.data_folder import DataFolder
+from server.supervisor.processes import identified
 from tests.served import Served, clean_environment, data_folder
 
 EXIT_TIMEOUT_S = 60.0
+LISTENING = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -51,6 +61,22 @@ def test_a_port_in_use(data: Path, taken_port: int) -> None:
     said = _refused(data, TURNSTILE_PORT=str(taken_port))
     assert str(taken_port) in said
     assert "TURNSTILE_PORT" in said
+
+
+def test_a_front_end_that_outlived_its_server_does_not_keep_the_port(data: Path) -> None:
+    """As it is where the kernel does not end the children of a killed process. It is refused for Ray only."""
+    outlived = subprocess.Popen([sys.executable, "-c", LISTENING], stdout=subprocess.PIPE, text=True)
+    with outlived:
+        try:
+            assert outlived.stdout is not None
+            port = outlived.stdout.readline().strip()
+            folder = DataFolder.open(data)
+            folder.remember([identified(psutil.Process(outlived.pid), "worker-1")])
+            folder.close()
+            assert "RAY_ADDRESS" in _refused(data, TURNSTILE_PORT=port, RAY_ADDRESS="127.0.0.1:1")
+            assert outlived.wait(1) == -signal.SIGKILL
+        finally:
+            outlived.kill()
 
 
 def test_a_dashboard_port_in_use(data: Path, taken_port: int) -> None:
