@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,15 +20,10 @@ from tests.simulation.fold import Fold
 from tests.simulation.history import Answered, Attempt
 from tests.simulation.linear_history import may_have_had, not_linearizable
 from tests.simulation.wording import brief
-
-if TYPE_CHECKING:
-    from tests.simulation.world import World
+from tests.simulation.world import SWEEP_S, World
 
 _reply = msgspec.msgpack.Decoder(EventReplies)
 UNCLEAR = (Code.OVERLOADED, Code.UNAVAILABLE)
-NOTICE_S = 2.0
-"""How long after its end a hold may still be shown as one (I5)."""
-SWEEP_S = 0.15
 
 
 def violations(world: World) -> list[str]:
@@ -149,16 +143,16 @@ def _unanswered(world: World) -> Iterator[str]:
 
 
 def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
-    troubled_s = world.troubled_s()
     for event_id, fold in folds.items():
         for reservation_id, found in fold.reservations.items():
             end_s = world.true_s(found.expires_at_ms)
-            if found.status == "held" and end_s + NOTICE_S + world.skew_s < world.loop.now_s:
+            due_s = world.expiry_due_s(event_id, end_s)
+            if found.status == "held" and due_s < world.loop.now_s:
                 yield f"I5 {event_id}: {reservation_id} is held for ever"
             if found.status == "expired":
                 ended_s = world.history.commits[event_id, fold.expired[reservation_id]].at_s
-                if ended_s > max(end_s, troubled_s) + NOTICE_S + world.skew_s:
-                    yield f"I5 {event_id}: {reservation_id} ended {ended_s - end_s} s late"
+                if ended_s > due_s:
+                    yield f"I5 {event_id}: {reservation_id} ended {ended_s - end_s} s late, due by {due_s}"
 
 
 # --- what owners said (I7, I9) ------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from actors.watchdog import Watchdog
 from actors.wire import CallFailed
+from tests.simulation.calls import SimCall
 from tests.simulation.loop import Process
 from tests.simulation.store import SimStore
-from tests.simulation.weather import Passage
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -32,9 +32,11 @@ class Incarnation:
         self.number = number
         self.process = Process(f"{name}#{number}", loop)
         self.ready_s = loop.now_s + start_s
-        self.calls: dict[asyncio.Future[bytes], None] = {}
+        self.calls: dict[asyncio.Future[bytes], SimCall] = {}
+        """By the answers that are awaited."""
         self._world = world
-        self.session = SimStore(world)
+        self.session = SimStore(world, name)
+        world.outages.note(name, loop.now_s, self.ready_s)
         self.clock = world.new_clock(self.process)
         self.owner = world.new_owner(name, self.session, self.clock, self._leave)
         self.process.later(start_s, self._start)
@@ -65,6 +67,8 @@ class Incarnation:
 
     def _leave(self) -> None:
         self._world.note(f"{self} leaves")
+        now_s = self._world.loop.now_s
+        self._world.outages.note(self.name, now_s, now_s + LEAVE_GRACE_S)
         self.process.later(LEAVE_GRACE_S, self.process.kill)
 
 
@@ -75,7 +79,6 @@ class Cluster:
         self.names: dict[str, Incarnation] = {}
         self.born: list[Incarnation] = []
         self.transports: list[SimTransport] = []
-        self.last_death_s = 0.0
         self.network = Process("network", world.loop)
         self._world = world
         self._rng = world.rng("cluster")
@@ -98,74 +101,21 @@ class Cluster:
         """Cut the incarnation off: its name is free for another one, though some may still reach it."""
         self.names.pop(name, None)
 
-    def send(self, incarnation: Incarnation, payload: bytes) -> asyncio.Future[bytes]:
-        passage = self._world.weather.call()
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        wait_s = max(0.0, incarnation.ready_s - self._world.loop.now_s) + passage.to_s
-        incarnation.calls[reply] = None
-        if passage.outcome != "answered":
-            self._world.note(f"call to {incarnation}: {passage.outcome}")
-        match passage.outcome:
-            case "request lost":
-                self._fail(reply, passage.notice_s, "request lost")
-            case "late":
-                self._fail(reply, passage.notice_s, "late")
-                self.network.later(
-                    wait_s + passage.late_s, self._deliver, incarnation, payload, None, passage
-                )
-            case "stuck":
-                self.network.later(wait_s, self._deliver, incarnation, payload, None, passage)
-            case _:
-                self.network.later(wait_s, self._deliver, incarnation, payload, reply, passage)
-        if passage.outcome == "doubled":
-            again_s = wait_s + passage.late_s
-            self.network.later(again_s, self._deliver, incarnation, payload, None, passage)
-        return reply
+    def send(self, incarnation: Incarnation, payload: bytes, caller: str) -> asyncio.Future[bytes]:
+        call = SimCall(self._world, self.network, caller, incarnation, payload)
+        incarnation.calls[call.reply] = call
+        return call.send()
 
-    def _deliver(
-        self, incarnation: Incarnation, payload: bytes, reply: asyncio.Future[bytes] | None, passage: Passage
-    ) -> None:
-        if not incarnation.process.alive:
-            if reply is not None:
-                self._fail(reply, self._notice_s(), "dead")
-            return
-
-        def answered(task: asyncio.Task[bytes]) -> None:
-            error = task.exception()
-            if error is not None:
-                self._world.wrong.append(f"{incarnation}: a call raised {error!r}")
-            if reply is None:
-                return
-            if error is not None or passage.outcome == "reply lost":
-                self._fail(reply, passage.notice_s, "reply lost")
-            else:
-                self.network.later(passage.back_s, self._succeed, reply, task.result())
-
-        task = incarnation.process.spawn(incarnation.handle(payload))
-        task.add_done_callback(answered, context=self.network.context)
+    def notice_s(self) -> float:
+        """How long it takes to hear of a death."""
+        return self._rng.choice((0.02, 0.3, 1.0))
 
     def _died(self, incarnation: Incarnation) -> None:
         self._world.note(f"{incarnation} has died")
-        self.last_death_s = self._world.loop.now_s
         if self.names.get(incarnation.name) is incarnation:
             del self.names[incarnation.name]
-        for reply in incarnation.calls:
-            self._fail(reply, self._notice_s(), "died")
-
-    def _notice_s(self) -> float:
-        return self._rng.choice((0.02, 0.3, 1.0))
-
-    def _succeed(self, reply: asyncio.Future[Any], answers: object) -> None:
-        if not reply.done():
-            reply.set_result(answers)
-
-    def _fail(self, reply: asyncio.Future[bytes], after_s: float, why: str) -> None:
-        def fail() -> None:
-            if not reply.done():
-                reply.set_exception(CallFailed(why))
-                reply._log_traceback = False
-
-        self.network.later(after_s, fail)
+        for call in incarnation.calls.values():
+            call.fail(self.notice_s(), "died")
 
     # --- the watchdog, and what it can reach ----------------------------------------------------------
 
@@ -176,7 +126,12 @@ class Cluster:
         """The result of work that another process does; if that does not respond, there is none."""
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         task = process.spawn(work)
-        task.add_done_callback(lambda done: self._succeed(reply, done.result()), context=self.network.context)
+
+        def done(task: asyncio.Task[Any]) -> None:
+            if not reply.done():
+                reply.set_result(task.result())
+
+        task.add_done_callback(done, context=self.network.context)
         return await reply
 
     async def health(self, owner: str) -> dict[str, object]:
@@ -205,7 +160,7 @@ class SimTransport:
         incarnation = self.handles.get(owner)
         if incarnation is None:
             incarnation = self.handles[owner] = self._cluster.find(owner)
-        reply = self._cluster.send(incarnation, payload)
+        reply = self._cluster.send(incarnation, payload, self.process.name)
         try:
             return await reply
         except CallFailed:

@@ -77,7 +77,9 @@ class Front:
         self._world = world
         clock = world.new_clock(self.process)
         transport = SimTransport(world.cluster, self.process)
-        self.gateway = SimGateway(transport, world.new_session(), clock, world.gateway_limits, Meter())
+        self.gateway = SimGateway(
+            transport, world.new_session(self.process.name), clock, world.gateway_limits, Meter()
+        )
         self.gateway.number(number)
 
     def ask(
@@ -111,12 +113,17 @@ class Front:
         self._world.told(attempt, reply)
 
 
+def timer_name(part: int) -> str:
+    return f"timer:{part}"
+
+
 class SimTimer:
     """An expiry timer's process, with a gateway of its own."""
 
     def __init__(self, world: World, part: int, parts: int, number: int) -> None:
-        self.process = Process(f"timer{part}", world.loop)
-        session, clock, meter = world.new_session(), world.new_clock(self.process), Meter()
+        self.process = Process(timer_name(part), world.loop)
+        session = world.new_session(self.process.name)
+        clock, meter = world.new_clock(self.process), Meter()
         gateway = SimGateway(
             SimTransport(world.cluster, self.process), session, clock, world.gateway_limits, meter
         )

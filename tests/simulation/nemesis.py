@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from persistence.store import StoreError
 from tests.simulation.loop import Process
+from tests.simulation.outages import STORE, Outage
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Incarnation
@@ -24,7 +25,8 @@ class Nemesis:
         self._world = world
         self._rng = world.rng("nemesis")
         self._process = Process("nemesis", world.loop)
-        self._store = world.new_session()
+        self._outages: list[Outage] = []
+        self._store = world.new_session("nemesis")
 
     def start(self) -> None:
         kinds: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -58,13 +60,21 @@ class Nemesis:
                 for name, found in transport.handles.items()
                 if world.cluster.names.get(name) is found
             }
-        world.restart_timers()
+        for outage in self._outages:
+            outage.over(world.loop.now_s)
+        world.start_timers()
 
     async def _again_and_again(self, kind: str, strike: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             await asyncio.sleep(self._rng.uniform(0.1, 5.0))
             self._world.note(f"strikes: {kind}")
             await strike()
+
+    def _strike(self, part: str, for_s: float) -> Outage:
+        """That part is about to be away for so long, or until all is calm."""
+        now_s = self._world.loop.now_s
+        self._outages.append(self._world.outages.note(part, now_s, now_s + for_s))
+        return self._outages[-1]
 
     def _victim(self) -> Incarnation | None:
         living = [born for born in self._world.cluster.born if born.process.alive]
@@ -84,8 +94,11 @@ class Nemesis:
         victim = self._victim()
         if victim is None:
             return
+        frozen_s = self._rng.choice((0.2, 1.0, 4.0, 8.0))
+        outage = self._strike(victim.name, frozen_s)
+        victim.process.deaths.append(lambda: outage.over(self._world.loop.now_s))
         victim.process.freeze()
-        await asyncio.sleep(self._rng.choice((0.2, 1.0, 4.0, 8.0)))
+        await asyncio.sleep(frozen_s)
         victim.process.thaw()
 
     async def _split(self) -> None:
@@ -119,18 +132,24 @@ class Nemesis:
 
     async def _poison(self) -> None:
         event_id = self._rng.choice(self._world.event_ids)
+        poisoned_s = self._rng.uniform(0.1, 3.0)
+        self._strike(event_id, poisoned_s)
         self._world.database.poisoned.add(event_id)
-        await asyncio.sleep(self._rng.uniform(0.1, 3.0))
+        await asyncio.sleep(poisoned_s)
         self._world.database.poisoned.discard(event_id)
 
     async def _lose_timer(self) -> None:
-        self._rng.choice(self._world.timers).process.kill()
-        await asyncio.sleep(self._rng.uniform(0.5, 6.0))
-        self._world.restart_timers()
+        timer, lost_s = self._rng.choice(list(self._world.timers.values())), self._rng.uniform(0.5, 6.0)
+        self._strike(timer.process.name, lost_s)
+        timer.process.kill()
+        await asyncio.sleep(lost_s)
+        self._world.timer_is_back()
 
     async def _cut_database(self) -> None:
+        down_s = self._rng.uniform(0.05, 2.5)
+        self._strike(STORE, down_s)
         self._world.weather.outage = True
-        await asyncio.sleep(self._rng.uniform(0.05, 2.5))
+        await asyncio.sleep(down_s)
         self._world.weather.outage = False
 
     async def _shift_clock(self) -> None:
@@ -138,6 +157,9 @@ class Nemesis:
         victim = self._victim()
         if victim is None:
             return
+        wrong_s = self._rng.uniform(0.5, 3.0)
+        # After a time ahead it stands still, until it is right again.
+        self._strike(victim.name, wrong_s + CLOCK_SHIFT_MS / 1000)
         victim.clock.shift(self._rng.choice((-CLOCK_SHIFT_MS, CLOCK_SHIFT_MS)))
-        await asyncio.sleep(self._rng.uniform(0.5, 3.0))
+        await asyncio.sleep(wrong_s)
         victim.clock.shift(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -12,13 +12,14 @@ from actors import owner as owner_module
 from actors.mailbox import Letter
 from actors.meter import Clock
 from actors.owner import InventoryOwner
+from actors.timers import ExpiryTimer
 from actors.turn import Held, Turn
 from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
 from domain.event_messages import ExpireDue
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import Tables
 from persistence.store import Append, OwnerStore, Request
-from tests.simulation.world import Parts
+from tests.simulation.world import Parts, World
 
 # --- in the store ---------------------------------------------------------------------------------------
 
@@ -127,14 +128,14 @@ class _ExpiryNotStored(Turn):
 
 @dataclass(frozen=True)
 class Plant:
-    """A bug and how to plant it."""
+    """A bug and how to plant it: with other parts, or by putting something in the place of what is there."""
 
     parts: Parts = field(default_factory=Parts)
-    turn: type[Turn] = Turn
+    replaced: tuple[object, str, object] | None = None
 
     @contextmanager
     def planted(self) -> Iterator[Parts]:
-        with patch.object(owner_module, "Turn", self.turn):
+        with patch.object(*self.replaced) if self.replaced else nullcontext():
             yield self.parts
 
 
@@ -145,7 +146,9 @@ PLANTS = {
     "sequence check off": Plant(Parts(database=SequenceOff)),
     "reply before commit": Plant(Parts(owner=ReplyBeforeCommit)),
     "expiry left to the timers": Plant(Parts(owner=ExpiryByTimerOnly)),
-    "expiry not in the append": Plant(turn=_ExpiryNotStored),
+    "expiry not in the append": Plant(replaced=(owner_module, "Turn", _ExpiryNotStored)),
     "clock believed though it is off": Plant(Parts(owner=ClockBelieved)),
-    "deadline looked at before the recorded reply": Plant(turn=_DeadlineFirst),
+    "deadline looked at before the recorded reply": Plant(replaced=(owner_module, "Turn", _DeadlineFirst)),
+    "a timer that has died does not come back": Plant(replaced=(World, "timer_is_back", lambda world: None)),
+    "a timer looks too seldom": Plant(replaced=(ExpiryTimer, "POLL_S", 4.0)),
 }

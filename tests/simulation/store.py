@@ -7,8 +7,9 @@ owner has two links, each for one statement at a time: one to look up and append
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from persistence.store import (
     Append,
@@ -21,18 +22,23 @@ from persistence.store import (
     Stored,
     Unreachable,
 )
-from tests.simulation.loop import Process
 
 if TYPE_CHECKING:
     from persistence.memory import Stage
     from tests.simulation.world import World
 
+SLOW_S = 0.05
+"""What takes longer than this delays a hold's end."""
+
 
 class SimStore:
     """An `OwnerStore` and a `Directory`, some milliseconds away."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, whose: str) -> None:
         self._world = world
+        self._whose = whose
+        self._refused: dict[str, int] = defaultdict(int)
+        """By inventory: appends in a row that were refused."""
         self._rows = world.database.session(self._hold_locks)
         self._link, self._loading = asyncio.Lock(), asyncio.Lock()
 
@@ -61,7 +67,15 @@ class SimStore:
 
     async def append(self, batch: list[Append]) -> set[str]:
         async with self._link:
-            return await self._send("append", lambda: self._append(batch))
+            try:
+                kept = await self._send("append", lambda: self._append(batch))
+            except Refused:
+                for entry in batch:
+                    self._may_be_set_aside(entry.inventory_id)
+                raise
+            for entry in batch:
+                self._refused.pop(entry.inventory_id, None)
+            return cast(set[str], kept)
 
     async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
         async with self._link:
@@ -69,6 +83,13 @@ class SimStore:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    def _may_be_set_aside(self, inventory_id: str) -> None:
+        """So many refusals without a success between them may have been its own fault, by the rules."""
+        self._refused[inventory_id] += 1
+        limits, now_s = self._world.owner_limits, self._world.loop.now_s
+        if self._refused[inventory_id] >= limits.faults_max:
+            self._world.outages.note(inventory_id, now_s, now_s + limits.set_aside_s)
 
     # --- Directory --------------------------------------------------------------------------------
 
@@ -83,42 +104,61 @@ class SimStore:
 
     # --- there and back ---------------------------------------------------------------------------
 
-    async def _send(self, operation: str, statement: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    def _send(self, operation: str, statement: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Future[Any]:
         passage = self._world.weather.statement(operation)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        far = self._world.far_end
+        far, began_s = self._world.far_end, self._world.loop.now_s
         if passage.outcome == "unreachable":
-            far.later(passage.notice_s, _fail, reply, Unreachable("no connection"))
-            return await reply
+            far.later(passage.notice_s, self._fail, reply, began_s, Unreachable("no connection"))
+            return reply
         if passage.outcome == "refused" and operation in ("append", "create"):
-            far.later(passage.to_s + passage.back_s, _fail, reply, Refused("out of sorts"))
-            return await reply
+            far.later(passage.to_s + passage.back_s, self._fail, reply, began_s, Refused("out of sorts"))
+            return reply
         late_s = passage.late_s if passage.outcome == "late" else 0.0
         if passage.outcome in ("late", "unanswered"):
-            far.later(passage.notice_s, _fail, reply, OutcomeUnknown("no answer"))
+            far.later(passage.notice_s, self._fail, reply, began_s, OutcomeUnknown("no answer"))
             if self._world.weather.outage:
-                return await reply
-        far.later(passage.to_s + late_s, self._execute, far, statement, reply, passage.back_s)
+                return reply
+        far.later(passage.to_s + late_s, self._execute, statement, reply, began_s, passage.back_s)
         if passage.outcome == "doubled":
-            again_s = passage.to_s + passage.late_s
-            far.later(again_s, self._execute, far, statement, None, 0.0)
-        return await reply
+            far.later(passage.to_s + passage.late_s, self._execute, statement, None, began_s, 0.0)
+        return reply
 
     def _execute(
         self,
-        far: Process,
         statement: Callable[[], Coroutine[Any, Any, Any]],
         reply: asyncio.Future[Any] | None,
+        began_s: float,
         back_s: float,
     ) -> None:
+        far = self._world.far_end
+
         def executed(task: asyncio.Task[Any]) -> None:
             error = task.exception()
             if reply is not None and error is not None:
-                far.later(back_s, _fail, reply, error)
+                far.later(back_s, self._fail, reply, began_s, error)
             elif reply is not None:
-                far.later(back_s, _succeed, reply, task.result())
+                far.later(back_s, self._succeed, reply, began_s, task.result())
 
         far.spawn(statement()).add_done_callback(executed, context=far.context)
+
+    def _succeed(self, reply: asyncio.Future[Any], began_s: float, result: Any) -> None:
+        if not reply.done():
+            self._took(began_s, SLOW_S)
+            reply.set_result(result)
+
+    def _fail(self, reply: asyncio.Future[Any], began_s: float, error: BaseException) -> None:
+        if not reply.done():
+            self._took(began_s, 0.0)
+            reply.set_exception(error)
+            # Its process may have been killed meanwhile; then nobody takes the exception: no fault.
+            reply._log_traceback = False
+
+    def _took(self, began_s: float, slow_s: float) -> None:
+        """A statement that fails, or takes long, is an outage of whoever sent it."""
+        now_s = self._world.loop.now_s
+        if now_s - began_s >= slow_s:
+            self._world.outages.note(self._whose, began_s, now_s)
 
     # --- at the other end: what is committed is noted down for the checker ----------------------------
 
@@ -133,6 +173,7 @@ class SimStore:
         created = await self._rows.create(entry, kind, owner, scope)
         if created:
             self._world.committed(entry, scope)
+            self._world.placed(entry.inventory_id, owner)
         return created
 
     async def _claim(self, inventory_id: str, owner: str, held_epoch: int | None) -> Claimed | Elsewhere:
@@ -144,21 +185,10 @@ class SimStore:
     async def _place(self, inventory_id: str, owner: str) -> bool:
         placed = await self._rows.place(inventory_id, owner)
         self._world.claimed(inventory_id, None)
+        self._world.placed(inventory_id, owner)
         return placed
 
     async def _hold_locks(self, operation: str, stage: Stage) -> None:
         """The store's own fault hook: some statements take a while between their locks and their commit."""
         if stage == "during" and (wait_s := self._world.weather.lock_s()):
             await asyncio.sleep(wait_s)
-
-
-def _succeed(reply: asyncio.Future[Any], result: Any) -> None:
-    if not reply.done():
-        reply.set_result(result)
-
-
-def _fail(reply: asyncio.Future[Any], error: BaseException) -> None:
-    if not reply.done():
-        reply.set_exception(error)
-        # Its process may have been killed meanwhile; then nobody takes the exception, and that is no fault.
-        reply._log_traceback = False

@@ -154,7 +154,7 @@ def test_an_owner_that_waits_for_the_database_is_left_alone() -> None:
 
 def test_an_inventory_that_is_moved_away_and_back_does_not_end_its_pools_owner() -> None:
     async def course(stage: Stage) -> None:
-        event_id, directory = await stage.event(), stage.new_session()
+        event_id, directory = await stage.event(), stage.new_session("test")
         await stage.ask(event_id, stage.one())
         owner = stage.owner()
         await directory.place(event_id, "pool:1")

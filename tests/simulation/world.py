@@ -14,21 +14,23 @@ from actors.meter import Meter
 from actors.owner import InventoryOwner, OwnerLimits
 from domain.event_messages import EventReplies, Terms, TicketType
 from persistence.memory import MemoryDatabase
+from persistence.memory_rows import part_of
 from persistence.store import Append, OwnerStore
 from tests.simulation.clients import Buyer, Operator, Retrier
 from tests.simulation.cluster import Cluster, Incarnation
-from tests.simulation.fronts import SKEW_MAX_MS, Front, Quiet, SimClock, SimTimer
+from tests.simulation.fronts import SKEW_MAX_MS, Front, Quiet, SimClock, SimTimer, timer_name
 from tests.simulation.history import Answered, Attempt, Claim, Commit, History
 from tests.simulation.loop import Process, VirtualLoop
-from tests.simulation.nemesis import CLOCK_SHIFT_MS, Nemesis
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.outages import STORE, Outages, way
 from tests.simulation.store import SimStore
 from tests.simulation.weather import KINDS, Weather
 from tests.simulation.wording import brief
 
 EPOCH_MS = 1_700_000_000_000
 COURSE_MAX_S = 60.0
-BACK_S = 2.0
-"""How long after the last trouble all parts are back: owners made again, calls to the dead given up."""
+SWEEP_S = 0.15
+"""Within so long a gateway sees that a command is past its time."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class World:
         self.trace: list[tuple[float, str]] = []
         self.wrong: list[str] = []
         self.history = History()
+        self.outages = Outages()
         self.calm_s = self.retries_s = 0.0
         rng = self.rng("scenario")
         self.weather = Weather(self.rng("weather"), self._draw_kinds(rng))
@@ -58,10 +61,12 @@ class World:
         self._clocks = self.rng("clocks")
         self._draw_limits(rng)
         self._sessions: dict[SimStore, int] = {}
+        self._placements: dict[str, set[str]] = {}
+        """By inventory: the names of all owners that it was ever to belong to."""
         self.cluster = Cluster(self)
         self.fronts = [Front(self, number) for number in range(1, rng.choice((2, 3)) + 1)]
         self.event_ids: list[str] = []
-        self.timers: list[SimTimer] = []
+        self.timers: dict[int, SimTimer] = {}
         self._timers_made = 100
         self._timer_parts = rng.choice((1, 2))
         self._buyers = rng.randint(2, 5)
@@ -107,27 +112,29 @@ class World:
     def skew_s(self) -> float:
         return SKEW_MAX_MS / 1000 if "clocks" in self.weather.kinds else 0.0
 
-    def troubled_s(self) -> float:
-        """Until when something may have been missing; after that all parts were there and knew it."""
-        if not self.weather.kinds:
-            return 0.0
-        standing_still_s = CLOCK_SHIFT_MS / 1000 if "clocks" in self.weather.kinds else 0.0
-        calm_s = self.calm_s + BACK_S + max(self.owner_limits.set_aside_s, standing_still_s)
-        # A namesake that claimed last, and that nobody reaches any more, makes its successor leave later on.
-        return (
-            max(calm_s, self.cluster.last_death_s + BACK_S) if "split brain" in self.weather.kinds else calm_s
-        )
+    def expiry_due_s(self, event_id: str, end_s: float) -> float:
+        """By when a hold of that event that ends at `end_s` must have been noted as ended."""
+        timer = timer_name(part_of(event_id, self._timer_parts))
+        owners = self._placements[event_id]
+        ways = [way(timer, owner) for owner in owners]
+        return self.outages.deadline_s([STORE, timer, event_id, *owners, *ways], end_s) + self.skew_s
 
     def routing_max_s(self) -> float:
         """How long asking the directory may take, before a command is on its way."""
         return self.gateway_limits.request_deadline_ms / 1000
 
+    @property
+    def abandoned_s(self) -> float:
+        """After how long a gateway leaves a call to itself that never returns."""
+        limits = self.gateway_limits
+        return (limits.request_deadline_ms + limits.grace_ms + limits.ask_timeout_ms) / 1000 + SWEEP_S
+
     def new_clock(self, process: Process) -> SimClock:
         most_ms = int(self.skew_s * 1000)
         return SimClock(self, self._clocks.randint(-most_ms, most_ms))
 
-    def new_session(self) -> SimStore:
-        return SimStore(self)
+    def new_session(self, whose: str) -> SimStore:
+        return SimStore(self, whose)
 
     def new_owner(
         self, name: str, session: OwnerStore, clock: SimClock, leave: Callable[[], None]
@@ -181,6 +188,9 @@ class World:
             effect = Commit(commit.at_s, commit.at_ms, commit.seq, position)
             self.history.effects.setdefault((scope, request.request_id), effect)
 
+    def placed(self, inventory_id: str, owner: str) -> None:
+        self._placements.setdefault(inventory_id, set()).add(owner)
+
     def claimed(self, inventory_id: str, session: SimStore | None) -> None:
         claim = Claim(self.loop.now_s, None if session is None else self._number(session))
         self.history.claims.setdefault(inventory_id, []).append(claim)
@@ -213,7 +223,7 @@ class World:
     async def _course(self) -> None:
         nemesis = Nemesis(self)
         operator = Operator(self, "operator")
-        self.restart_timers()
+        self.start_timers()
         for owner in self._owners:
             opening = operator.process.spawn(operator.open(owner))
             await asyncio.wait((opening,))
@@ -240,12 +250,13 @@ class World:
         last_ms = max(holds, default=self.true_ms())
         return max(0.0, (last_ms - self.true_ms()) / 1000) + self.owner_limits.set_aside_s + 8.0
 
-    def restart_timers(self) -> None:
-        """Those that are not alive."""
-        living = {timer.process.name: timer for timer in self.timers if timer.process.alive}
-        self.timers = []
+    def start_timers(self) -> None:
+        """All that do not live."""
         for part in range(self._timer_parts):
-            self._timers_made += 1
-            self.timers.append(
-                living.get(f"timer{part}") or SimTimer(self, part, self._timer_parts, self._timers_made)
-            )
+            if part not in self.timers or not self.timers[part].process.alive:
+                self._timers_made += 1
+                self.timers[part] = SimTimer(self, part, self._timer_parts, self._timers_made)
+
+    def timer_is_back(self) -> None:
+        """As Ray does it: one that has died is made again, after a while."""
+        self.start_timers()
