@@ -26,6 +26,7 @@ from tests.simulation.checker import violations
 from tests.simulation.cluster import Incarnation
 from tests.simulation.world import EPOCH_MS, Parts, World
 
+HOLD_S = 10
 Course = Callable[["Stage"], Awaitable[None]]
 
 
@@ -36,6 +37,7 @@ class Stage(World):
         self._limits = limits
         self._play = course
         super().__init__(0, parts)
+        self._timer_parts = 1
 
     def _draw_kinds(self, rng: Random) -> frozenset[str]:
         return frozenset()
@@ -57,7 +59,7 @@ class Stage(World):
     async def event(self, owner: str = "pool:0", quota: int = 5, **terms: Any) -> str:
         """A new event; its id."""
         plain = Terms("A show", EPOCH_MS + 3_600_000, "EUR", (TicketType("std", "Standard", quota, 10),))
-        command = CreateEvent(self.new_id(), replace_terms(plain, hold_duration_s=10, **terms))
+        command = CreateEvent(self.new_id(), replace_terms(plain, hold_duration_s=HOLD_S, **terms))
         attempt, task = self.fronts[0].create("test", command, owner, None)
         await asyncio.wait((task,))
         assert isinstance(attempt.reply, EventReply), attempt.reply

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from actors.wire import Moved, unpack_answers
 from domain.event_messages import (
     CancelReservation,
     CreateEvent,
@@ -118,10 +119,13 @@ def test_an_owner_that_was_stopped_and_goes_on_acknowledges_nothing() -> None:
         asked = stage.begin(event_id, stage.one())
         await asyncio.sleep(0.1)
         assert refusal(await stage.ask(event_id, stage.one(), front=1)) is Code.HELD
+        thawed_s = stage.loop.now_s
         old.process.thaw()
         await asked
-        said = [call for call in stage.history.answered if call.incarnation == str(old)]
-        assert said[-1].received_s < stage.loop.now_s
+        calls = [call for call in stage.history.answered if call.incarnation == str(old)]
+        late = [call for call in calls if call.answered_s >= thawed_s]
+        assert late
+        assert all(isinstance(said, Moved) for call in late for said in unpack_answers(call.answers))
         assert not old.process.alive
 
     played(course)
