@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from server.settings_values import check_head, check_network, check_origin, check_token, check_url
+
 PREFIX = "TURNSTILE_"
+DOT_ENV = ".env"
 SettingsProblem = ValueError
 
 
@@ -32,7 +35,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=DOT_ENV,
         extra="ignore",
         frozen=True,
         populate_by_name=True,
@@ -100,9 +103,16 @@ class Settings(BaseSettings):
         description="share of requests in the access log; of 5xx answers each, up to 50 a second, as warning"
         " (503) or error (500)",
     )
+    connections_max: int = Field(
+        10_000, ge=1, le=1_000_000, description="connections of one front end; one more is refused"
+    )
     body_max_bytes: int = Field(65_536, ge=1_024, le=16_777_216, description="largest request body")
     body_timeout_s: float = Field(
-        10, ge=0.1, le=300, description="a request whose head or body is not complete by then is ended"
+        10,
+        ge=0.1,
+        le=300,
+        description="a request whose head or body is not complete by then is ended, and so is a connection on"
+        " which for so long nothing of an answer was taken",
     )
     keepalive_timeout_s: float = Field(
         75, ge=1, le=3_600, description="an idle connection is closed after it"
@@ -160,20 +170,30 @@ class Settings(BaseSettings):
     @field_validator("database_url", "redis_url")
     @classmethod
     def _known_scheme(cls, value: SecretStr | None, info: Any) -> SecretStr | None:
-        allowed = ("postgresql",) if info.field_name == "database_url" else ("redis", "rediss")
         if value is not None:
-            address = urlsplit(value.get_secret_value())
-            if address.scheme not in allowed or not address.hostname:
-                raise SettingsProblem(f"must look like {allowed[0]}://user:password@host:port/name")
+            schemes = ("postgresql",) if info.field_name == "database_url" else ("redis", "rediss")
+            check_url(value.get_secret_value(), schemes)
         return value
 
     @field_validator("ray_address")
     @classmethod
     def _host_and_port(cls, value: str | None) -> str | None:
         if value is not None:
-            host, _, port = value.rpartition(":")
-            if not host or not port.isdigit() or "/" in host:
-                raise SettingsProblem('must be host:port of the head (not "auto", "local" or ray://)')
+            check_head(value)
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_token(value.get_secret_value())
+        return value
+
+    @field_validator("cors_origins", "trusted_proxies")
+    @classmethod
+    def _each(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        for one in value:
+            check_origin(one) if info.field_name == "cors_origins" else check_network(one)
         return value
 
     @model_validator(mode="after")
@@ -210,10 +230,18 @@ def environment_for_child(changes: Mapping[str, str]) -> dict[str, str]:
 def _refuse_unknown() -> None:
     """A misspelt variable would be silently without effect, so it is an error."""
     known = {variable_of(field) for field in Settings.model_fields}
-    for name in sorted(os.environ):
+    for name in sorted({*os.environ, *_names_in_dot_env()}):
         if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
             raise WrongSettings(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _names_in_dot_env() -> set[str]:
+    """In capitals, as they are taken whatever their case."""
+    try:
+        return {name.upper() for name in dotenv_values(DOT_ENV)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{DOT_ENV} cannot be read: {error}") from None
 
 
 def _one_line(error: ValidationError) -> str:

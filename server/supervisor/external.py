@@ -6,8 +6,8 @@ from server.settings import Settings
 from server.supervisor.failures import StartFailure
 from server.supervisor.reachable import (
     POSTGRES_PORT,
+    grpc_answers,
     host_and_port,
-    port_answers,
     postgres_answers,
     redis_problem,
 )
@@ -25,5 +25,5 @@ async def check_given_servers(settings: Settings) -> None:
             raise StartFailure(f"REDIS_URL: {problem.replace(url, 'the server')}")
     if settings.ray_address is not None:
         host, _, port_text = settings.ray_address.rpartition(":")
-        if not await port_answers(host, int(port_text)):
-            raise StartFailure(f"RAY_ADDRESS: nothing answers at {settings.ray_address}")
+        if not await grpc_answers(host, int(port_text)):
+            raise StartFailure(f"RAY_ADDRESS: no head of a Ray cluster answers at {settings.ray_address}")

@@ -15,6 +15,9 @@ POSTGRES_PORT = 5432
 REDIS_PORT = 6379
 POSTGRES_PROTOCOL = 196_608  # 3.0
 ERROR, AUTHENTICATION = b"E", b"R"
+HTTP2_FRAME_HEAD_BYTES = 9
+HTTP2_SETTINGS, TLS_ALERT = b"\4", b"\x15\3"
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + HTTP2_SETTINGS + bytes(5)
 
 
 def host_and_port(url: str, default_port: int) -> tuple[str, int]:
@@ -32,6 +35,24 @@ async def port_answers(host: str, port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def grpc_answers(host: str, port: int) -> bool:
+    """Whether somebody speaks gRPC there, as the head of a Ray cluster does.
+
+    Such a server greets with a SETTINGS frame (RFC 9113, section 3.4); one that wants TLS sends an alert.
+    """
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(HTTP2_GREETING)
+                said = await reader.read(HTTP2_FRAME_HEAD_BYTES)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return said[3:4] == HTTP2_SETTINGS or said.startswith(TLS_ALERT)
 
 
 async def postgres_answers(host: str, port: int) -> bool:
@@ -59,13 +80,12 @@ async def postgres_answers(host: str, port: int) -> bool:
 
 async def redis_problem(url: str) -> str | None:
     """Why Redis does not answer; None: it does."""
-    client = Redis.from_url(url, socket_timeout=PROBE_TIMEOUT_S, socket_connect_timeout=PROBE_TIMEOUT_S)
+    limit_s = PROBE_TIMEOUT_S
     try:
-        await client.ping()
-    except (RedisError, OSError, TimeoutError) as error:
+        async with Redis.from_url(url, socket_timeout=limit_s, socket_connect_timeout=limit_s) as client:
+            await client.ping()
+    except (RedisError, OSError, ValueError, TypeError) as error:  # the last two: options in the URL
         return str(error) or type(error).__name__
-    finally:
-        await client.aclose()
     return None
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from server.supervisor.data_folder import DataFolder
 from server.supervisor.processes import identified
+from server.supervisor.reachable import grpc_answers
 from tests.served import Served, clean_environment, data_folder
 
 EXIT_TIMEOUT_S = 60.0
@@ -22,6 +23,13 @@ import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 time.sleep(600)
+"""
+GREETING = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    listener.accept()[0].sendall(b"220 mail.example ESMTP ready")
 """
 
 
@@ -104,6 +112,25 @@ def test_a_redis_that_does_not_answer(data: Path, taken_port: int) -> None:
 
 def test_a_ray_cluster_that_does_not_answer(data: Path) -> None:
     assert "RAY_ADDRESS" in _refused(data, RAY_ADDRESS="127.0.0.1:1")
+
+
+def test_a_ray_address_where_something_else_answers(data: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", GREETING], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        try:
+            said = _refused(data, RAY_ADDRESS=f"127.0.0.1:{other.stdout.readline().strip()}")
+        finally:
+            other.kill()
+    assert "RAY_ADDRESS: no head of a Ray cluster" in said
+
+
+def test_a_ray_address_where_nobody_says_a_word(data: Path, taken_port: int) -> None:
+    assert "RAY_ADDRESS" in _refused(data, RAY_ADDRESS=f"127.0.0.1:{taken_port}")
+
+
+async def test_the_head_of_a_ray_cluster_is_known_by_how_it_greets(running_server: Served) -> None:
+    host, _, port = running_server.endpoints["ray_address"].rpartition(":")
+    assert await grpc_answers(host, int(port))
 
 
 def test_a_second_server_on_the_same_data_leaves_the_first_one_alone(running_server: Served) -> None:

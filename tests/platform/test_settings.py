@@ -91,7 +91,22 @@ def test_a_number_is_taken_at_its_bounds_and_refused_beyond_them(
         ("TURNSTILE_PROT", "8080"),
         ("DATABASE_URL", "mysql://root:hidden@localhost/x"),
         ("REDIS_URL", "localhost:hidden"),
+        ("DATABASE_URL", "postgresql://hidden:abc/x"),
+        ("DATABASE_URL", "postgresql://user:hidden@localhost:65536/x"),
+        ("DATABASE_URL", "postgresql://[hidden/x"),
+        ("REDIS_URL", "redis://:hidden@localhost:0/0"),
         ("RAY_ADDRESS", "auto"),
+        ("RAY_ADDRESS", "localhost:65536"),
+        ("RAY_ADDRESS", "localhost:0"),
+        ("RAY_ADDRESS", "localhost:²"),
+        ("TURNSTILE_ADMIN_TOKEN", " " * 20),
+        ("TURNSTILE_ADMIN_TOKEN", "a hidden token with spaces"),
+        ("TURNSTILE_ADMIN_TOKEN", "hidden-tökén-0123456789"),
+        ("TURNSTILE_CORS_ORIGINS", "shop"),
+        ("TURNSTILE_CORS_ORIGINS", "https://shop.example, ftp://shop.example"),
+        ("TURNSTILE_CORS_ORIGINS", "https://shop.example/page"),
+        ("TURNSTILE_TRUSTED_PROXIES", "foo"),
+        ("TURNSTILE_TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
         ("TURNSTILE_BATCH_MAX_COMMANDS", "30000"),
     ],
 )
@@ -104,6 +119,37 @@ def test_a_wrong_value_ends_with_one_line_naming_the_variable_and_exit_code_2(
     assert said.count("\n") == 1
     assert variable in said
     assert "hidden" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgresql://user:pass@db.example:65535/x"),
+        ("REDIS_URL", "rediss://[::1]:1/0"),
+        ("RAY_ADDRESS", "head:65535"),
+        ("TURNSTILE_ADMIN_TOKEN", "!~0123456789abcd"),
+        ("TURNSTILE_CORS_ORIGINS", "*"),
+        ("TURNSTILE_CORS_ORIGINS", "http://localhost:3000,https://shop.example/"),
+        ("TURNSTILE_TRUSTED_PROXIES", "10.0.0.1/8,::1"),
+    ],
+)
+def test_a_value_just_within_is_taken(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    load_settings()
+
+
+def test_a_misspelt_name_in_a_dot_env_file_is_refused_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TURNSTILE_PROT=1\nPOSTGRES_PASSWORD=another's\n")
+    with pytest.raises(
+        WrongSettings, match=r"TURNSTILE_PROT: no such setting; did you mean TURNSTILE_PORT\?"
+    ):
+        load_settings()
+
+
+def test_a_dot_env_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"TURNSTILE_PORT=\xff\n")
+    with pytest.raises(WrongSettings, match=r"\.env cannot be read"):
+        load_settings()
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
