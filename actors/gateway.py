@@ -53,6 +53,9 @@ class Transport(Protocol):
     async def owners(self) -> list[dict[str, object]]:
         """What every living owner says of itself."""
 
+    async def reachable(self) -> None:
+        """Raise `CallFailed` unless the cluster answers."""
+
 
 @dataclass(frozen=True)
 class GatewayLimits:
@@ -147,12 +150,31 @@ class Gateway:
         self._remember(inventory_id, owner)
         return await self._send(owner, self._envelope(inventory_id, ExpireDue(), None, ""), self._until_s())
 
+    async def owner_of(self, inventory_id: str) -> str | None:
+        """The name of the owner it belongs to. None: there is no such inventory. Raises StoreError."""
+        return await self._directory.owner_of(inventory_id)
+
+    async def place(self, inventory_id: str, owner: str) -> bool:
+        """Give it to another owner while it sells; False if there is no such inventory. Raises StoreError.
+
+        Other gateways hear of it from the owner it had, which finds that it has lost the fence.
+        """
+        placed = await self._directory.place(inventory_id, owner)
+        if placed:
+            self._remember(inventory_id, owner)
+            self._wake(owner)
+        return placed
+
     async def owners(self) -> list[dict[str, object]]:
         """What each living owner says of itself: name, inventories, depth, rate, last error."""
         return await self._transport.owners()
 
+    async def reachable(self) -> None:
+        """Raise unless the cluster that the owners live in answers."""
+        await self._transport.reachable()
+
     async def ready(self) -> None:
-        """Raise unless an owner answers."""
+        """Raise unless an owner answers that can reach its store."""
         await self._transport.call(CREATOR, pack_batch(NOTHING))
 
     def _wake(self, owner: str) -> None:

@@ -213,6 +213,12 @@ class RayTransport:
         except (ray.exceptions.RayError, ValueError) as error:
             log.warning("watchdog cannot be asked", extra={"error": repr(error)})
 
+    async def reachable(self) -> None:
+        try:
+            await asyncio.to_thread(ray.util.list_named_actors)
+        except (ray.exceptions.RayError, OSError, RuntimeError) as error:
+            raise CallFailed(f"Ray: {type(error).__name__}") from error
+
     async def owners(self) -> list[dict[str, object]]:
         names = await RayHost(self._deployment).owner_names()
         return list(await asyncio.gather(*(self._ask(name) for name in names)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from typing import Annotated, NamedTuple
 
 from aiohttp import web
@@ -23,7 +22,8 @@ from domain.messages import Rejected
 from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
-from server.ids import id_bytes, parse_event_id, parse_id, uuid7
+from server.handlers_placement import owner_of
+from server.ids import parse_event_id, parse_id, uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
@@ -179,11 +179,6 @@ class EventHandlers:
             return refusal(answer)
         assert isinstance(answer, EventReply)
         return _event(answer)
-
-
-def owner_of(event_id: str, dedicated: bool, pool_owners: int) -> str:
-    """The name of the owner that a new event is given to."""
-    return f"event:{event_id}" if dedicated else f"pool:{zlib.crc32(id_bytes(event_id)) % pool_owners}"
 
 
 def _event(reply: EventReply, status: int = 200, lines: bytes = b"") -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -45,7 +46,12 @@ class ServiceHandlers:
         """Say whether a request sent here would be served: each part is asked, in bounded time."""
         if self._parts.health.draining:
             raise Problem("unavailable", "This front end is stopping.", failing=["draining"])
-        checks = {"postgresql": self._parts.reads.ping(), "owners": self._parts.gateway.ready()}
+        gateway = self._parts.gateway
+        checks = {
+            "postgresql": self._parts.reads.ping(),
+            "ray": gateway.reachable(),
+            "owners": gateway.ready(),
+        }
         results = await asyncio.gather(*(self._check(name, check) for name, check in checks.items()))
         failing = [name for name in results if name is not None]
         if failing:
@@ -92,6 +98,10 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 def _static(name: str) -> Reply:
-    """Read anew each time: nobody needs these often, and a front end need not hold them."""
-    body = files("server").joinpath("static", name).read_bytes()
-    return Reply(200, body, _POLICY, content_type=STATIC_FILES[name])
+    return Reply(200, _file(name), _POLICY, content_type=STATIC_FILES[name])
+
+
+@cache
+def _file(name: str) -> bytes:
+    """Read once: these bytes are shared by all who are still being sent them."""
+    return files("server").joinpath("static", name).read_bytes()

@@ -114,6 +114,12 @@ class NewEvent(Payload, frozen=True):
     hold_extensions_max: HoldExtensions | None = None
 
 
+class NewPlacement(Payload, frozen=True):
+    """An owner of its own, or one that it shares with others."""
+
+    placement: Literal["pooled", "dedicated"]
+
+
 class TicketTypePatch(Payload, frozen=True):
     """Found by its code: the fields given are changed. An unknown code adds a type: name, quota, price."""
 

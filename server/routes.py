@@ -13,6 +13,7 @@ from typing import Any
 from server import payloads as given
 from server import views as shown
 from server.handlers_events import EventHandlers
+from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_service import Alive, ServiceHandlers
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
@@ -29,7 +30,7 @@ _HTML = "text/html; charset=utf-8"
 def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
     """Every route there is."""
     return [
-        *_event_routes(EventHandlers(parts)),
+        *_event_routes(EventHandlers(parts), PlacementHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_service_routes(service),
     ]
@@ -37,9 +38,10 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 
 # One route is easier to find among its like than among its arguments.
 # fmt: off
-def _event_routes(events: EventHandlers) -> list[Route]:
+def _event_routes(events: EventHandlers, placement: PlacementHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events"}
+    placed: Any = {**public, "who": Who.OPERATOR, "problems": ("unavailable",)}
     listed: Any = {**public, "query": given.PageQuery}
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
@@ -54,6 +56,9 @@ def _event_routes(events: EventHandlers) -> list[Route]:
         Route("PATCH", _EVENT, events.change, event, body=given.EventPatch, **matched),
         Route("POST", f"{_EVENT}/pause", events.pause, event, **action),
         Route("POST", f"{_EVENT}/resume", events.resume, event, **action),
+        Route("GET", f"{_EVENT}/placement", placement.show, shown.PlacementView, **placed),
+        Route("PUT", f"{_EVENT}/placement", placement.change, shown.PlacementView,
+              body=given.NewPlacement, **placed),
         Route("GET", f"{_EVENT}/ticket-types/{{code}}", events.ticket_type, kind, **public),
         Route("GET", f"{_EVENT}/availability", events.availability, counts, **cached),
     ]

@@ -7,7 +7,7 @@ as expired, whether or not anybody has noticed yet.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -107,6 +107,14 @@ class CountsView(View, frozen=True):
     available: int
     held: int
     confirmed: int
+
+
+class PlacementView(View, frozen=True):
+    """`owner` is the name it has in Ray's dashboard and in `turnstile status`."""
+
+    event_id: str
+    placement: Literal["pooled", "dedicated"]
+    owner: str
 
 
 class AvailabilityView(View, frozen=True):

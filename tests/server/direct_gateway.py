@@ -69,8 +69,20 @@ class DirectGateway(Gateway):
             self.placements[reply.id] = owner
         return reply
 
+    async def owner_of(self, inventory_id: str) -> str | None:
+        self._check()
+        return self.placements.get(inventory_id)
+
+    async def place(self, inventory_id: str, owner: str) -> bool:
+        self._check()
+        self.placements[inventory_id] = owner
+        return True
+
     async def owners(self) -> list[dict[str, object]]:
         return [{"name": name, "inventories": 1} for name in sorted(set(self.placements.values()))]
+
+    async def reachable(self) -> None:
+        self._check()
 
     async def ready(self) -> None:
         self._check()

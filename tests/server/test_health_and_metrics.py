@@ -31,7 +31,7 @@ async def test_not_ready_names_the_failing_parts(api: Api) -> None:
     api.gateway.failing = ConnectionRefusedError("down")
     refused = await api.get("/readyz")
     assert (refused.status, refused.code) == (503, "unavailable")
-    assert refused.json["failing"] == ["postgresql", "owners"]
+    assert refused.json["failing"] == ["postgresql", "ray", "owners"]
     assert (await api.get("/healthz")).status == 200
 
 

@@ -23,6 +23,8 @@ GET /api/v1/events/{event_id}
 PATCH /api/v1/events/{event_id}
 POST /api/v1/events/{event_id}/pause
 POST /api/v1/events/{event_id}/resume
+GET /api/v1/events/{event_id}/placement
+PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
 GET /api/v1/events/{event_id}/availability
 POST /api/v1/events/{event_id}/reservations

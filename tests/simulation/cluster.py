@@ -172,5 +172,8 @@ class SimTransport:
     async def check(self, owner: str) -> None:
         await self._cluster.check(owner)
 
+    async def reachable(self) -> None:
+        return None
+
     async def owners(self) -> list[dict[str, object]]:
         return [incarnation.owner.health() for incarnation in self._cluster.names.values()]
