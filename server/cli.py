@@ -22,6 +22,9 @@ from server.supervisor.failures import StartFailure
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_INTERRUPTED = 130
+INVENTORIES_SHOWN = 2
+INVENTORIES_SHOWN_MAX = 100
+"""No owner names more of them; how many it has it always says."""
 
 cli = typer.Typer(
     name="turnstile",
@@ -92,6 +95,14 @@ def migrate() -> None:
 @cli.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=INVENTORIES_SHOWN_MAX,
+            help=f"Inventories to name of each owner; --json names {INVENTORIES_SHOWN_MAX}.",
+        ),
+    ] = INVENTORIES_SHOWN,
 ) -> None:
     """Say where the server's parts are and what its owners do; exit code 1 if a part does not answer."""
     from server.supervisor.status import look, owners, show, show_owners
@@ -107,7 +118,7 @@ def status(
         print(json.dumps(shown, indent=2))
     else:
         show(parts, endpoints, Console())
-        show_owners(said, Console())
+        show_owners(said, Console(), limit)
     if not all(part.answers for part in parts):
         sys.exit(EXIT_FAILED)
 

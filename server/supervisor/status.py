@@ -20,7 +20,6 @@ from server.supervisor.reachable import (
 )
 
 OWNERS_TIMEOUT_S = 5.0
-OWNS_SHOWN = 2
 
 
 @dataclass(slots=True, frozen=True)
@@ -65,13 +64,13 @@ async def owners(endpoints: dict[str, Any]) -> list[dict[str, Any]]:
         return []
 
 
-def show_owners(said: list[dict[str, Any]], console: Console) -> None:
-    """As a table."""
+def show_owners(said: list[dict[str, Any]], console: Console, limit: int) -> None:
+    """As a table; at most `limit` inventories of each owner by their ids."""
     table = Table("owner", "pid", "inventories", "waiting", "commands/s", "MB", "last error", box=None)
     for owner in said:
         owns = [str(inventory_id) for inventory_id in owner.get("owns", [])]
-        shown = f"{owner.get('inventories', 0)}" + (f"  {' '.join(owns[:OWNS_SHOWN])}" if owns else "")
-        if len(owns) > OWNS_SHOWN:
+        shown = f"{owner.get('inventories', 0)}" + (f"  {' '.join(owns[:limit])}" if owns else "")
+        if len(owns) > limit:
             shown += " ..."
         table.add_row(
             str(owner["name"]),
