@@ -82,7 +82,7 @@ def add_options(parser: ArgumentParser, **_: Any) -> None:
     add(
         "--records",
         default="",
-        help="folder for what clients see; default: a new one in the temporary folder",
+        help="folder for what clients see; default: DATA/reports/<time>/records",
     )
     add("--allow-host", action="append", default=[], help="a host that may be loaded beside this machine")
 
