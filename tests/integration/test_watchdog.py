@@ -31,6 +31,8 @@ WAITING_S = 6.0
 """Longer than `ask_timeout_ms` and the watchdog's look together."""
 RESERVATIONS = 100_000
 ANSWER_WITHIN_S = 60.0
+HOLDS_MEANWHILE_MIN = 5
+"""Of a mate while a large inventory loads: if that kept it waiting, its first would last until the end."""
 FOUND_WITHIN_S = 30.0
 
 
@@ -130,11 +132,14 @@ def test_an_owner_that_loads_a_hundred_thousand_reservations_is_left_alone_and_s
     desk.hold(mate)
     revived = desk.owner(mate)["pid"]
     assert revived != killed.pid
+    holds_meanwhile = 0
     with ThreadPoolExecutor() as pool:
         loading = pool.submit(desk.hold, large)
         while not loading.done():
-            assert desk.hold(mate) < ANSWER_WITHIN_S
-        assert loading.result() < ANSWER_WITHIN_S
+            desk.hold(mate)
+            holds_meanwhile += not loading.done()
+        loading.result()
+    assert holds_meanwhile >= HOLDS_MEANWHILE_MIN
     assert desk.owner(large)["pid"] == revived
 
 
