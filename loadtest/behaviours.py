@@ -123,6 +123,10 @@ class Person:
         else:
             yield from self._walk_away(held)
 
+    def forget(self) -> Script[None]:
+        """One who holds a ticket and is never heard of again."""
+        yield from self.insist(self._hold_request(self.sale.event, BASKETS[0], "forgetter"))
+
     def witness(self) -> Script[None]:
         """One of a few that fight for a handful of tickets and give back all they get."""
         event = self.sale.witness_event

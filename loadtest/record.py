@@ -88,7 +88,8 @@ class Sale(msgspec.Struct, frozen=True, omit_defaults=True, tag="sale", gc=False
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag="fault", gc=False):
     """Something was broken on purpose from `from_us` on; at `back_us` the parts were seen to be back.
 
-    What it may be an excuse for is said beforehand: nothing can be sold, or connections are cut.
+    What it may be an excuse for is said beforehand: nothing can be sold, connections are cut, or holds that
+    nobody asks for end later.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag="fault", gc=Fal
     back_us: int
     stops_sales: bool = True
     cuts_connections: bool = False
+    delays_ends: bool = False
 
 
 Entry = Call | Sale | Fault

@@ -24,13 +24,14 @@ class Outages:
     def __init__(self, faults: Iterable[Fault] = (), ahead_ms: int = 0) -> None:
         """`ahead_ms`: how far store time is ahead of the clock that the faults were noted by."""
         faults = list(faults)
-        self._without_sales = _spans((fault for fault in faults if fault.stops_sales), ahead_ms)
+        late = (fault for fault in faults if fault.stops_sales or fault.delays_ends)
+        self._without_ends = _spans(late, ahead_ms)
         self._cut = _spans((fault for fault in faults if fault.cuts_connections), ahead_ms)
 
     def deadline_ms(self, end_ms: int) -> int:
         """By when something due at `end_ms` must be noted."""
         deadline = end_ms + LATE_MAX_MS
-        for from_ms, back_ms in self._without_sales:
+        for from_ms, back_ms in self._without_ends:
             if from_ms <= deadline and back_ms >= end_ms:
                 deadline = max(deadline, back_ms + LATE_MAX_MS)
         return deadline

@@ -47,6 +47,8 @@ def faults(
     ] = 10,
     valkey: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of Valkey.")] = 5,
     front_ends: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of the front end.")] = 5,
+    timers: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of an expiry timer.")] = 2,
+    watchdog: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of the watchdog.")] = 2,
     stops: Annotated[
         int, typer.Option(min=0, max=STRIKES_MAX, help=f"SIGSTOP of an owner for {STOPPED_S:.0f} s.")
     ] = 3,
@@ -65,6 +67,8 @@ def faults(
         "postgres": postgres,
         "valkey": valkey,
         "front-ends": front_ends,
+        "timers": timers,
+        "watchdog": watchdog,
         "stops": stops,
     }
     console = Console()

@@ -39,6 +39,19 @@ class Clients:
     def start(self, person: Person, play: Play) -> None:
         self._tasks.append(asyncio.create_task(self._live(person, play)))
 
+    async def play(self, person: Person, script: Script[None]) -> None:
+        """One script to its end."""
+        try:
+            step = next(script)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = next(script)
+                else:
+                    step = script.send(await self._send(person, step))
+        except StopIteration:
+            return
+
     async def stop(self) -> None:
         """Each finishes what it is at, in bounded time; what is cut off then is recorded as that."""
         self._stopping = True
@@ -71,19 +84,7 @@ class Clients:
 
     async def _live(self, person: Person, play: Play) -> None:
         while not self._stopping:
-            await self._play(person, play(person))
-
-    async def _play(self, person: Person, script: Script[None]) -> None:
-        try:
-            step = next(script)
-            while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = next(script)
-                else:
-                    step = script.send(await self._send(person, step))
-        except StopIteration:
-            return
+            await self.play(person, play(person))
 
     async def _send(self, person: Person, request: Request) -> Reply:
         sent_us = now_us()

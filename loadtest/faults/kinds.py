@@ -1,7 +1,9 @@
 """The kinds of faults, how each is made, and when the part is back.
 
-An owner is back when an effect on each of its events is acknowledged again; another part, when the
-supervisor names a new process for it and effects on all events are acknowledged.
+An owner is back when an effect on each of its events is acknowledged again; another part, when it has a new
+process (the supervisor names it, or for the other actors Ray shows it) and effects on all events are
+acknowledged. What a timer is for shows only where nobody asks: after each of its faults holds are placed in
+sales that are otherwise left alone (`quiet`), and have to end.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from loadtest.faults.processes import NotOurs, Target, target
+from loadtest.faults.processes import NotOurs, Target, actors, target
+from loadtest.faults.quiet import holds_end
 from loadtest.faults.stage import Stage, until
 from loadtest.record import Fault, now_us
 
@@ -31,14 +34,17 @@ FIND_PAUSE_S = 1.0
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault. `part`: its name among the supervisor's processes; an owner has none there."""
+    """A kind of fault. `part`: its name among the supervisor's processes; an actor has none there. `actor`:
+    what Ray shows as its process's title; an owner is found by asking for it."""
 
     name: str
     title: str
     part: str
     signals: tuple[signal.Signals, ...]
+    actor: str = ""
     stops_sales: bool = True
     cuts_connections: bool = False
+    delays_ends: bool = False
     gap_max_s: float | None = None
     """The longest time without a success that is accepted."""
     stopped_s: float = 0.0
@@ -53,6 +59,16 @@ KINDS = {
         Kind("postgres", "PostgreSQL stopped at once", "postgres", (KILL, IMMEDIATE)),
         Kind("valkey", "Valkey killed", "valkey", (KILL,), stops_sales=False),
         Kind("front-ends", "front end killed", "worker-1", (KILL,), cuts_connections=True),
+        Kind(
+            "timers",
+            "expiry timer killed",
+            "",
+            (KILL,),
+            actor="TimerActor",
+            stops_sales=False,
+            delays_ends=True,
+        ),
+        Kind("watchdog", "watchdog killed", "", (KILL,), actor="WatchdogActor", stops_sales=False),
         Kind(
             "stops", f"owner stopped for {STOPPED_S:.0f} s", "", (STOP,), gap_max_s=10.0, stopped_s=STOPPED_S
         ),
@@ -74,15 +90,22 @@ class Struck(msgspec.Struct):
 
 async def strike(stage: Stage, kind: Kind, number: int, rng: random.Random) -> Struck:
     """One fault, from the blow to the time when sales are steady again. Raises `TooSlow`, `NotOurs`."""
+    before = _actors(stage, kind)
     victim, events, from_us = await _blow(stage, kind, kind.signals[number % len(kind.signals)], rng)
     note = ""
     if kind.stopped_s:
         await asyncio.sleep(kind.stopped_s)
         note = "ended by the watchdog" if not victim.alive else "was not ended"
         victim.send(signal.SIGCONT)
+    if kind.actor:
+        what = f"{kind.title}: it runs again"
+        await until(lambda: len(_actors(stage, kind)) >= len(before), BACK_WITHIN_S, what)
     back_us = await _until_back(stage, kind, victim, events, from_us)
     await _until_steady(stage, events, back_us)
-    stage.recorder.write(Fault(kind.title, from_us, back_us, kind.stops_sales, kind.cuts_connections))
+    excuses = (kind.stops_sales, kind.cuts_connections, kind.delays_ends)
+    stage.recorder.write(Fault(kind.title, from_us, back_us, *excuses))
+    if kind.delays_ends:
+        await holds_end(stage, rng)
     successes = stage.clients.successes
     gap_s = max(longest_gap_s(successes[event], from_us, back_us) for event in events)
     return Struck(kind.name, victim.name, from_us, back_us, gap_s, note)
@@ -108,6 +131,10 @@ async def _blow(
 async def _victim(stage: Stage, kind: Kind, rng: random.Random) -> tuple[Target, list[str]]:
     """The process to strike, and the events that feel it. Raises `NotOurs` where there is none now."""
     everything = [sale.event for sale in stage.sales]
+    if kind.actor:
+        for oldest in _actors(stage, kind):
+            return oldest, everything
+        raise NotOurs(f"no process of Ray's is a {kind.actor}")
     if kind.part:
         return target(kind.title, stage.pid_of(kind.part), stage.supervisor_pid), everything
     owners = [(one, events) for one in await stage.owners() if (events := _owned(one, everything))]
@@ -116,6 +143,10 @@ async def _victim(stage: Stage, kind: Kind, rng: random.Random) -> tuple[Target,
         raise NotOurs("no owner says that it owns one of the sales")
     owner, events = rng.choice(found)
     return target(str(owner["name"]), int(owner["pid"]), stage.supervisor_pid), events
+
+
+def _actors(stage: Stage, kind: Kind) -> list[Target]:
+    return actors(kind.actor, stage.supervisor_pid) if kind.actor else []
 
 
 def _owned(owner: dict[str, object], events: list[str]) -> list[str]:
@@ -131,6 +162,7 @@ async def _until_back(stage: Stage, kind: Kind, victim: Target, events: list[str
     if kind.part:
         what = f"{kind.part} runs again"
         await until(lambda: stage.pid_of(kind.part) not in (0, victim.pid), BACK_WITHIN_S, what)
+    if kind.part or kind.actor:
         from_us = now_us()
     return max([await _first_effect(stage, event, from_us) for event in events])
 

@@ -38,6 +38,18 @@ class Target:
         return False
 
 
+def actors(title: str, supervisor_pid: int) -> list[Target]:
+    """The processes of Ray's actors that show this in their title, among the supervisor's, oldest first."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(supervisor_pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                shown = " ".join(process.cmdline())
+                if shown.startswith("ray::") and title in shown:
+                    found.append(Target(title, process.pid, process.create_time()))
+    return sorted(found, key=lambda one: one.created_s)
+
+
 def target(name: str, pid: int, supervisor_pid: int) -> Target:
     """The process, if it is the supervisor's or one of its descendants. Raises `NotOurs`."""
     try:

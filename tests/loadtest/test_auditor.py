@@ -389,6 +389,9 @@ def test_an_outage_moves_the_bound_of_the_holds_that_would_have_ended_in_it() ->
     assert sale.audit().sound
     sale.faults = [Fault("Valkey", (T0 + 27_000) * 1000, (T0 + 30_000) * 1000, stops_sales=False)]
     assert failed(sale.audit()) == {Check.HOLDS_END.title}
+    away = ((T0 + 27_000) * 1000, (T0 + 30_000) * 1000)
+    sale.faults = [Fault("timer", *away, stops_sales=False, delays_ends=True)]
+    assert sale.audit().sound
     sale.faults = [Fault("PostgreSQL", (T0 + 27_000) * 1000, (T0 + 30_000) * 1000)]
     _change_row(at_ms=T0 + 32_001)(sale)
     assert failed(sale.audit()) == {Check.HOLDS_END.title}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from loadtest.faults.kinds import longest_gap_s
-from loadtest.faults.processes import NotOurs, Target, target
+from loadtest.faults.processes import NotOurs, Target, actors, target
 
 
 @pytest.fixture
@@ -45,6 +45,29 @@ def test_a_process_that_got_the_id_later_is_not_struck(child: subprocess.Popen[b
     other = Target(found.name, found.pid, found.created_s - 1)
     assert not other.send(signal.SIGKILL)
     assert child.poll() is None
+
+
+def test_an_actor_is_found_among_our_own_by_the_title_that_ray_gives_it_and_the_oldest_is_first() -> None:
+    titles = ("ray::TimerActor", "ray::TimerActor.hello", "ray::WatchdogActor", "TimerActor")
+    started = [_titled(title) for title in titles]
+    try:
+        found = actors("TimerActor", os.getpid())
+        assert [one.pid for one in found] == [process.pid for process in started[:2]]
+        assert not actors("TimerActor", started[0].pid)
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def _titled(title: str) -> subprocess.Popen[bytes]:
+    """A child that shows this as its command line, and has begun to."""
+    code = "print(flush=True); input()"
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([title, "-c", code], executable=sys.executable, stdin=pipe, stdout=pipe)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
 
 
 def test_the_longest_gap_is_looked_for_around_the_fault_only() -> None:
