@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from server.supervisor.processes import Identity
 
 SECRET_BYTES = 24
 LOG_KEEP_MAX_BYTES = 10_000_000
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(slots=True)
@@ -35,13 +37,10 @@ class DataFolder:
 
     @classmethod
     def open(cls, path: Path) -> DataFolder:
-        """Makes the folder and takes its lock. Raises StartFailure."""
+        """Makes the folder, if there is none, and takes its lock. Raises StartFailure."""
         path = path.absolute()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            # As root PostgreSQL runs as another user, who has to pass through; what is secret has its own
-            # mode.
-            path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            _make_or_check(path)
             for name, mode in (("secrets", 0o700), ("logs", 0o700)):
                 (path / name).mkdir(mode=mode, exist_ok=True)
             lock_fd = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -97,6 +96,23 @@ class DataFolder:
         """After an orderly end: no process is left, and nobody is to be found here."""
         for name in ("processes.json", "endpoints.json"):
             (self.path / name).unlink(missing_ok=True)
+
+
+def _make_or_check(path: Path) -> None:
+    """The mode of a folder that somebody else has made is theirs to change: it may be /tmp, or a home."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & WRITABLE_BY_OTHERS:
+            raise StartFailure(
+                f"data folder {path} can be written by others (mode {mode:o}): set TURNSTILE_DATA to another,"
+                f" or, if it is for Turnstile alone, chmod go-w {path}"
+            ) from None
+    else:
+        # As root PostgreSQL runs as another user, who has to pass through; what is secret has its own mode.
+        path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def _take_lock(path: Path, lock_fd: int) -> None:

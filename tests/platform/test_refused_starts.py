@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from server.supervisor.data_folder import DataFolder
+from server.supervisor.failures import StartFailure
 from server.supervisor.processes import identified
 from server.supervisor.reachable import grpc_answers
 from tests.served import Served, clean_environment, data_folder
@@ -98,6 +101,28 @@ def test_a_host_that_is_no_address_of_this_machine(data: Path) -> None:
 def test_a_data_folder_that_cannot_be_made(data: Path) -> None:
     (data / "file").touch()
     assert "TURNSTILE_DATA" in _refused(data / "file" / "folder")
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o770, 0o702])
+def test_a_data_folder_that_others_can_write_is_refused_and_left_as_it_is(data: Path, mode: int) -> None:
+    data.chmod(mode)
+    with pytest.raises(StartFailure, match=r"can be written by others .*TURNSTILE_DATA"):
+        DataFolder.open(data)
+    assert stat.S_IMODE(data.stat().st_mode) == mode
+    assert list(data.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o711, 0o755])
+def test_a_data_folder_that_is_there_keeps_its_mode(data: Path, mode: int) -> None:
+    data.chmod(mode)
+    DataFolder.open(data).close()
+    assert stat.S_IMODE(data.stat().st_mode) == mode
+
+
+def test_a_data_folder_that_is_made_is_for_its_owner(data: Path) -> None:
+    DataFolder.open(data / "parent" / "new").close()
+    passing_through = 0o011 if os.geteuid() == 0 else 0
+    assert stat.S_IMODE((data / "parent" / "new").stat().st_mode) == 0o700 | passing_through
 
 
 def test_a_database_that_does_not_answer(data: Path, taken_port: int) -> None:
