@@ -42,6 +42,18 @@ def find_server(data: Path) -> Server:
         raise NoServer(f"{path} cannot be read: {error}") from None
 
 
+def find_or_take(data: Path, host: str, admin_token: str) -> Server:
+    """The server on this data folder; without one the host that was named, whose database is out of reach.
+
+    Raises `NoServer` if there is neither, or if the host is named without its operator's token.
+    """
+    if (data / ENDPOINTS).exists() or not host:
+        return find_server(data)
+    if not admin_token:
+        raise NoServer(f"{host} needs its operator's token, for {data} has no {ENDPOINTS}: --admin-token")
+    return Server(host, admin_token=admin_token)
+
+
 def refuse_far_hosts(url: str, allowed: Iterable[str] | Sequence[str] = ()) -> None:
     """Raises `NoServer` unless the URL's host is this machine's loopback, or named by the user."""
     host = urlsplit(url).hostname or ""

@@ -24,7 +24,7 @@ from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.behaviours import OnSale, Pause, Person, Script
-from loadtest.endpoints import NoServer, Server, find_server, refuse_far_hosts
+from loadtest.endpoints import NoServer, Server, find_or_take, refuse_far_hosts
 from loadtest.exchange import Reply, Request, call_of
 from loadtest.record import INTERRUPTED, NO_REPLY, Recorder, now_us
 from loadtest.sale import create_sale
@@ -85,6 +85,12 @@ def add_options(parser: ArgumentParser, **_: Any) -> None:
         help="folder for what clients see; default: DATA/reports/<time>/records",
     )
     add("--allow-host", action="append", default=[], help="a host that may be loaded beside this machine")
+    add(
+        "--admin-token",
+        default="",
+        env_var="TURNSTILE_ADMIN_TOKEN",
+        help="operator's token for a --host whose data folder is not here",
+    )
 
 
 def find_the_server(environment: Environment, **_: Any) -> None:
@@ -100,7 +106,7 @@ def find_the_server(environment: Environment, **_: Any) -> None:
 
 def server_of(environment: Environment, options: Namespace) -> Server:
     """Asked again when a test starts: Locust's page lets its user change the host."""
-    found = find_server(Path(options.data))
+    found = find_or_take(Path(options.data), environment.host or "", options.admin_token)
     environment.host = environment.host or found.http
     refuse_far_hosts(environment.host, options.allow_host)
     return msgspec.structs.replace(found, http=environment.host.rstrip("/"))
@@ -137,10 +143,20 @@ def hear_of_sale(environment: Environment, msg: Any, **_: Any) -> None:
     run.known.set(msgspec.convert(msg.data, OnSale))
 
 
-def finish(**_: Any) -> None:
-    if run.recorder is not None:
-        print(f"to audit it: python -m loadtest.auditor --records {run.recorder.path.parent}", flush=True)
+def finish(environment: Environment, **_: Any) -> None:
+    if run.recorder is not None and not isinstance(environment.runner, WorkerRunner):
+        print(what_to_do_with(run.recorder.path.parent, environment), flush=True)
     run.end()
+
+
+def what_to_do_with(records: Path, environment: Environment) -> str:
+    try:
+        audited = server_of(environment, options_of(environment)).database_url
+    except NoServer:
+        audited = ""
+    if audited:
+        return f"to audit it: python -m loadtest.auditor --records {records}"
+    return f"not audited: the database cannot be read from here; what clients saw is in {records}"
 
 
 def say_what_failed(environment: Environment, **_: Any) -> None:
