@@ -3,6 +3,8 @@
 aiohttp's own Response builds a multidict of headers and serialises it: a third of a front end's CPU
 (docs/benchmarks/front-end.md). Here status line and constant headers are bytes made once per kind of
 response; `Reply` fills in what changes. aiohttp calls `prepare` and `write_eof`, and reads `keep_alive`.
+
+A large body is written behind its head as it is: clients that are slow to read it share it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+JOINED_MAX_BYTES = 16_384
 _CONSTANT = "X-Content-Type-Options: nosniff\r\nServer: turnstile\r\n"
 
 
@@ -33,6 +36,7 @@ class Reply(web.StreamResponse):
         self.media = content_type
         self.closes = False
         self._rendered = b""
+        self._behind = b""
         self._writer: AbstractStreamWriter | None = None
 
     @property
@@ -55,6 +59,10 @@ class Reply(web.StreamResponse):
             more += b"Connection: close\r\n"
         body = self.payload
         length = b"" if self.code in (204, 304) else b"Content-Length: %d\r\n" % len(body)
+        if request.method == "HEAD":
+            body = b""
+        elif len(body) > JOINED_MAX_BYTES:
+            self._behind, body = body, b""
         self._rendered = b"%b%b%b%b%bX-Request-Id: %b\r\n\r\n%b" % (
             _head(self.code, self.media),
             _date_line(),
@@ -62,8 +70,13 @@ class Reply(web.StreamResponse):
             more,
             length,
             request_id.encode(),
-            b"" if request.method == "HEAD" else body,
+            body,
         )
+
+    def unasked(self) -> bytes:
+        """The bytes to say to a connection before any request."""
+        length = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(self.payload)
+        return _head(self.code, self.media) + self.lines + length + self.payload
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         self._writer = request.writer
@@ -72,6 +85,10 @@ class Reply(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         assert self._writer is not None
         await self._writer.write(self._rendered)
+        if self._behind:
+            await self._writer.write(self._behind)
+        # A client that does not read its answers is given no more of them: what waits for it is bounded.
+        await self._writer.drain()
 
 
 @lru_cache(maxsize=256)

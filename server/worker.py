@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,10 +25,12 @@ from server.drain import DRAINING
 from server.runner import FrontEndRunner
 from server.settings import Settings, WrongSettings, load_settings
 from server.supervisor.listening import BACKLOG_MAX_CONNECTIONS
-from server.timeouts import ending_half_sent
+from server.timeouts import ending_stuck
 
 DRAIN_MARGIN_S = 2.0
 LINGERING_MAX_S = 5.0
+FILES_BESIDE_MAX = 512
+"""Files a front end has open beside its clients' connections."""
 
 
 def main() -> None:
@@ -38,6 +42,7 @@ def main() -> None:
         settings = load_settings()
     except WrongSettings as problem:
         sys.exit(f"turnstile: {problem}")
+    _allow_files(settings.connections_max + FILES_BESIDE_MAX)
     uvloop.run(run(settings, socket.socket(fileno=fd)))
 
 
@@ -61,7 +66,7 @@ async def serve_until(
     runner = _runner(app, settings)
     await runner.setup()
     assert runner.server is not None
-    async with ending_half_sent(runner.server, settings.body_timeout_s):
+    async with ending_stuck(runner.server, settings.body_timeout_s):
         await web.SockSite(runner, listener, backlog=BACKLOG_MAX_CONNECTIONS).start()
         await stop.wait()
         try:
@@ -91,7 +96,20 @@ def _runner(app: web.Application, settings: Settings) -> FrontEndRunner | web.Ap
         "lingering_time": min(settings.body_timeout_s, LINGERING_MAX_S),
         "shutdown_timeout": settings.drain_timeout_s,
     }
-    return FrontEndRunner(app, **bounds) if DISPATCHER in app else web.AppRunner(app, **bounds)
+    if DISPATCHER not in app:
+        return web.AppRunner(app, **bounds)
+    return FrontEndRunner(app, connections_max=settings.connections_max, **bounds)
+
+
+def _allow_files(wanted: int) -> None:
+    """Each connection is an open file, of which a process is commonly given 1,024 until it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        print(f"turnstile: only {hard} files may be open, {wanted} are wanted", file=sys.stderr, flush=True)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # the system's own bound is lower still
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

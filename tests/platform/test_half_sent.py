@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from server.timeouts import ending_half_sent
+from server.timeouts import ending_stuck
 
 LIMIT_S = 0.6
 ENDED_WITHIN_S = 5.0
@@ -28,7 +28,7 @@ async def port() -> AsyncIterator[int]:
     await runner.setup()
     assert runner.server is not None
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    async with ending_half_sent(runner.server, LIMIT_S):
+    async with ending_stuck(runner.server, LIMIT_S):
         await web.SockSite(runner, listener).start()
         yield listener.getsockname()[1]
         await runner.cleanup()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,9 +126,9 @@ class Api:
 Start = Callable[..., Awaitable[Api]]
 
 
-@pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    """Starts front ends with given options; they end with the test. `reads`: in place of the rules' own."""
+@asynccontextmanager
+async def starting() -> AsyncIterator[Start]:
+    """Starts front ends with given options; they end with it. `reads`: in place of the rules' own."""
     async with AsyncExitStack() as stack:
 
         async def begin(
@@ -154,6 +154,13 @@ async def start() -> AsyncIterator[Start]:
             await stack.enter_async_context(session)
             return Api(session, gateway, direct, runner, app)
 
+        yield begin
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """See `starting`; the front ends end with the test."""
+    async with starting() as begin:
         yield begin
 
 
