@@ -16,16 +16,18 @@ help: ## list the targets
 install: $(STAMP) ## make .venv from requirements.lock (quick when nothing has changed)
 
 # uv is fetched by pip where it is missing; where it cannot be had, pip installs the same files, only slower.
+# Bytecode is made at once, as pip does: with it a process imports in less than half the time, at each start.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "make: $(PYTHON) must be Python 3.11, 3.12 or 3.13; choose one with PYTHON=..." >&2; exit 1; }
-	@echo "Making $(VENV) (once; about 600 MB)"
+	@echo "Making $(VENV) (once; about 900 MB)"
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "make: no virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
 	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
 	@if command -v uv >/dev/null 2>&1; then uv=uv; elif [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=; fi; \
 	if [ -n "$$uv" ]; then \
-		export UV_SYSTEM_CERTS=1; "$$uv" pip install --python $(BIN)/python --require-hashes -r requirements.lock \
+		export UV_SYSTEM_CERTS=1; "$$uv" pip install --python $(BIN)/python --compile-bytecode \
+			--require-hashes -r requirements.lock \
 		&& "$$uv" pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet -e . ; \
 	else \
 		$(BIN)/python -m pip install --require-hashes --progress-bar on -r requirements.lock \
