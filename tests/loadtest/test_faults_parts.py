@@ -48,12 +48,12 @@ def test_a_process_that_got_the_id_later_is_not_struck(child: subprocess.Popen[b
 
 
 def test_an_actor_is_found_among_our_own_by_the_title_that_ray_gives_it_and_the_oldest_is_first() -> None:
-    titles = ("ray::TimerActor", "ray::TimerActor.hello", "ray::WatchdogActor", "TimerActor")
+    titles = ("ray::StandIn", "ray::StandIn.hello", "ray::Another", "StandIn")
     started = [_titled(title) for title in titles]
     try:
-        found = actors("TimerActor", os.getpid())
+        found = actors("StandIn", os.getpid())
         assert [one.pid for one in found] == [process.pid for process in started[:2]]
-        assert not actors("TimerActor", started[0].pid)
+        assert not actors("StandIn", started[0].pid)
     finally:
         for process in started:
             process.kill()
