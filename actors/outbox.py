@@ -13,6 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from actors.wire import (
@@ -24,6 +25,7 @@ from actors.wire import (
     CallFailed,
     Later,
     Moved,
+    NotUnderstood,
     pack_batch,
     unpack_answers,
 )
@@ -101,6 +103,14 @@ class Outbox:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, self._limits.call_retry_max_s)
                 continue
+            except NotUnderstood as why:
+                log.error(
+                    "owner and front end are of different versions; a batch is given up",
+                    extra={"owner": self.owner, "commands": len(batch), "error": str(why)},
+                )
+                for pending in batch:
+                    pending.give_up()
+                continue
             except Exception:
                 log.exception("a batch cannot be carried", extra={"owner": self.owner})
                 for pending in batch:
@@ -142,7 +152,7 @@ class Outbox:
         while True:
             done, _ = await asyncio.wait((call,), timeout=self._limits.ask_timeout_ms / 1000)
             if done:
-                return unpack_answers(call.result())
+                return _understood(call, len(batch))
             if all(pending.future.done() for pending in batch):
                 call.add_done_callback(_forget)
                 raise CallFailed("nobody waits for it any more")
@@ -165,6 +175,21 @@ class Outbox:
                 self._gateway.reroute(pending, self.owner)
             else:
                 pending.resolve(answer)
+
+
+def _understood(call: asyncio.Future[bytes], count: int) -> list[Answer]:
+    """The call's answers. Raises `NotUnderstood` where one end could not read what the other had written."""
+    try:
+        answers = unpack_answers(call.result())
+    except CallFailed as failure:
+        if isinstance(failure.__cause__, msgspec.DecodeError):
+            raise NotUnderstood(f"the owner cannot read it: {failure}") from failure
+        raise
+    except msgspec.DecodeError as error:
+        raise NotUnderstood(f"the answer cannot be read: {error}") from error
+    if len(answers) != count:
+        raise NotUnderstood(f"{len(answers)} answers to {count} commands")
+    return answers
 
 
 def _forget(call: asyncio.Future[bytes]) -> None:

@@ -20,6 +20,11 @@ class CallFailed(Exception):
     """A call brought no answer; what it carried may have been done."""
 
 
+class NotUnderstood(Exception):
+    """The two ends speak different versions. Saying it again would not help; what was said before may have
+    been done."""
+
+
 class Ask(Message, frozen=True):
     """One command on its way. `attempt` above 0: an earlier one may have had its effect."""
 
