@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 
 import msgspec
 
@@ -19,8 +20,9 @@ from persistence.store import Request
 from tests.simulation.fold import Fold
 from tests.simulation.history import Answered, Attempt
 from tests.simulation.linear_history import may_have_had, not_linearizable
+from tests.simulation.outages import SWEEP_S
 from tests.simulation.wording import brief
-from tests.simulation.world import SWEEP_S, World
+from tests.simulation.world import World
 
 _reply = msgspec.msgpack.Decoder(EventReplies)
 UNCLEAR = (Code.OVERLOADED, Code.UNAVAILABLE)
@@ -40,6 +42,7 @@ def violations(world: World) -> list[str]:
     found += _unanswered(world)
     found += _left_over(world)
     found += _expiries(world, folds)
+    found += _times(world)
     found += _owners_words(world)
     if not found:
         for fold in folds.values():
@@ -124,8 +127,8 @@ def _retries(world: World) -> Iterator[str]:
 def _left_over(world: World) -> Iterator[str]:
     """When all is quiet nothing waits anywhere: every letter was answered and counted out again."""
     for born in world.cluster.born:
-        health = born.owner.health()
-        if born.process.alive and (health["depth"] or health["activating"]):
+        health = born.owner.health() if born.owner and born.process.alive else {}
+        if health.get("depth") or health.get("activating"):
             yield f"{born} is not empty: {health}"
 
 
@@ -133,9 +136,11 @@ def _unanswered(world: World) -> Iterator[str]:
     limits = world.gateway_limits
     most_s = (limits.request_deadline_ms + limits.grace_ms) / 1000 + SWEEP_S + world.routing_max_s()
     for attempt in world.history.attempts:
+        late_s = world.outages.resumed_s(attempt.gateway, attempt.invoked_s, most_s)
         if attempt.answered_s is None:
-            yield f"no answer: {_said(attempt)}"
-        elif attempt.answered_s - attempt.invoked_s > most_s:
+            if world.history.deaths.get(attempt.gateway, inf) > late_s:
+                yield f"no answer: {_said(attempt)}"
+        elif attempt.answered_s > late_s:
             yield f"late answer: {_said(attempt)} after {attempt.answered_s - attempt.invoked_s} s"
 
 
@@ -153,6 +158,14 @@ def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
                 ended_s = world.history.commits[event_id, fold.expired[reservation_id]].at_s
                 if ended_s > due_s:
                     yield f"I5 {event_id}: {reservation_id} ended {ended_s - end_s} s late, due by {due_s}"
+
+
+def _times(world: World) -> Iterator[str]:
+    """Facts happen in store time, and so not after they were stored."""
+    for (event_id, seq), commit in world.history.commits.items():
+        ahead_s = world.true_s(commit.at_ms) - commit.at_s
+        if ahead_s > world.clocks.skew_s:
+            yield f"{event_id}: seq {seq} happened {ahead_s} s after it was stored"
 
 
 # --- what owners said (I7, I9) ------------------------------------------------------------------------

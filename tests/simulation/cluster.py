@@ -7,12 +7,13 @@ fails, as a handle does; so with a split brain some gateways go on with the old 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from actors.watchdog import Watchdog
+from actors.owner import InventoryOwner
+from actors.processes import Process as ProcessId
 from actors.wire import CallFailed
 from tests.simulation.calls import SimCall
+from tests.simulation.guard import Guard, asked
 from tests.simulation.loop import Process
 from tests.simulation.store import SimStore
 
@@ -24,7 +25,7 @@ LEAVE_GRACE_S = 0.2
 
 
 class Incarnation:
-    """An owner in a process of its own, from its start to its end."""
+    """An owner in a process of its own, from its start to its end; as `actors.processes.OwnerActor`."""
 
     def __init__(self, world: World, name: str, number: int, start_s: float) -> None:
         loop = world.loop
@@ -34,36 +35,55 @@ class Incarnation:
         self.ready_s = loop.now_s + start_s
         self.calls: dict[asyncio.Future[bytes], SimCall] = {}
         """By the answers that are awaited."""
-        self._world = world
         self.session = SimStore(world, name)
+        self.clock = world.clocks.new(self.session, name)
+        self.owner: InventoryOwner | None = None
+        """As soon as its clock is right."""
+        self._world = world
+        self._starting: asyncio.Task[InventoryOwner] | None = None
+        self.id: ProcessId = ("node", number, self.ready_s)
         world.outages.note(name, loop.now_s, self.ready_s)
-        self.clock = world.new_clock(self.process)
-        self.owner = world.new_owner(name, self.session, self.clock, self._leave)
-        self.process.later(start_s, self._start)
+        self.process.later(start_s, self._begin)
 
     def __repr__(self) -> str:
         return f"{self.name}#{self.number}"
 
     async def handle(self, payload: bytes) -> bytes:
         received_s = self._world.loop.now_s
-        answers = await self.owner.handle(payload)
+        owner = self.owner or await self._started()
+        answers = await owner.handle(payload)
         self._world.answered(self, received_s, payload, answers)
         return answers
 
     async def health(self) -> dict[str, object]:
-        return self.owner.health()
+        return {"process": self.id} | (self.owner.health() if self.owner else {"starting": True})
 
     async def make_room(self) -> None:
-        self.owner.leave("newer code is here")
+        if self.owner:
+            self.owner.leave("newer code is here")
+        else:
+            self._leave()
 
-    def _start(self) -> None:
+    def _begin(self) -> None:
+        self._world.cluster.guard.born(self.name, self.id)
+        self._starting = self.process.spawn(self._start())
+
+    async def _started(self) -> InventoryOwner:
+        if self._starting is None or (self._starting.done() and self._starting.exception()):
+            self._starting = self.process.spawn(self._start())
+        return await asyncio.shield(self._starting)
+
+    async def _start(self) -> InventoryOwner:
+        await self.clock.start()
+        self.owner = self._world.new_owner(self.name, self.session, self.clock, self._leave)
         self.process.spawn(self.owner.run())
-        self.process.spawn(self._tidy())
+        self.process.spawn(self._tidy(self.owner))
+        return self.owner
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, owner: InventoryOwner) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
-            self.owner.tidy()
+            owner.tidy()
 
     def _leave(self) -> None:
         self._world.note(f"{self} leaves")
@@ -82,8 +102,7 @@ class Cluster:
         self.network = Process("network", world.loop)
         self._world = world
         self._rng = world.rng("cluster")
-        self._guard = Process("watchdog", world.loop)
-        self._watchdog = Watchdog(self)
+        self.guard = Guard(self, Process("watchdog", world.loop), self.network)
 
     def find(self, name: str) -> Incarnation:
         """The incarnation of that name; made if there is none."""
@@ -117,34 +136,28 @@ class Cluster:
         for call in incarnation.calls.values():
             call.fail(self.notice_s(), "died")
 
-    # --- the watchdog, and what it can reach ----------------------------------------------------------
+    # --- the watchdog, and what it can reach: `actors.processes.Host` -----------------------------------
 
-    async def check(self, name: str) -> None:
-        await self._in(self._guard, self._watchdog.check(name))
+    def keep_guarded(self) -> None:
+        """A watchdog, if there is none."""
+        if not self.guard.process.alive:
+            self.guard = Guard(self, Process("watchdog", self._world.loop), self.network)
 
-    async def _in(self, process: Process, work: Coroutine[Any, Any, Any]) -> Any:
-        """The result of work that another process does; if that does not respond, there is none."""
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        task = process.spawn(work)
-
-        def done(task: asyncio.Task[Any]) -> None:
-            if not reply.done():
-                reply.set_result(task.result())
-
-        task.add_done_callback(done, context=self.network.context)
-        return await reply
+    async def owner_names(self) -> list[str]:
+        return sorted(self.names)
 
     async def health(self, owner: str) -> dict[str, object]:
         incarnation = self.names.get(owner)
         if incarnation is None:
             raise LookupError(owner)
-        return dict(await self._in(incarnation.process, incarnation.health()))
+        answer = asyncio.get_running_loop().create_future()
+        return dict(await asked(incarnation.process, incarnation.health(), self.network, answer))
 
-    async def end(self, owner: str) -> None:
-        incarnation = self.names.get(owner)
-        if incarnation is not None:
-            self._world.note(f"watchdog ends {incarnation}")
-            incarnation.process.kill()
+    async def kill(self, owner: str, process: ProcessId | None) -> None:
+        for incarnation in self.born:
+            if incarnation.name == owner and incarnation.id == process and incarnation.process.alive:
+                self._world.note(f"watchdog ends {incarnation}")
+                incarnation.process.kill()
 
 
 class SimTransport:
@@ -170,10 +183,10 @@ class SimTransport:
             incarnation.calls.pop(reply, None)
 
     async def check(self, owner: str) -> None:
-        await self._cluster.check(owner)
+        await self._cluster.guard.check(owner)
 
     async def reachable(self) -> None:
         return None
 
     async def owners(self) -> list[dict[str, object]]:
-        return [incarnation.owner.health() for incarnation in self._cluster.names.values()]
+        return [await incarnation.health() for incarnation in self._cluster.names.values()]

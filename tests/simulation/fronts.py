@@ -10,6 +10,8 @@ from actors.gateway import CREATIONS, Gateway, Key
 from actors.meter import Meter
 from actors.timers import ExpiryTimer
 from domain.event_messages import CreateEvent, EventCommand, EventReplies, TypeCounts
+from persistence.store import StoreError
+from tests.simulation.clocks import SimClock
 from tests.simulation.cluster import SimTransport
 from tests.simulation.history import ATTEMPT, Attempt
 from tests.simulation.loop import Process
@@ -18,29 +20,7 @@ from tests.simulation.wording import brief
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SKEW_MAX_MS = 200
-"""How far apart the clocks of healthy processes are from store time."""
-
-
-class SimClock:
-    """Store time as one process knows it: some way off, never falling; trusted while it is not far off."""
-
-    def __init__(self, world: World, offset_ms: int) -> None:
-        self._world = world
-        self._offset_ms = offset_ms
-        self._shift_ms = 0
-        self._last_ms = 0
-
-    @property
-    def trusted(self) -> bool:
-        return abs(self.now_ms() - self._world.true_ms()) <= SKEW_MAX_MS
-
-    def now_ms(self) -> int:
-        self._last_ms = max(self._last_ms, self._world.true_ms() + self._offset_ms + self._shift_ms)
-        return self._last_ms
-
-    def shift(self, by_ms: int) -> None:
-        self._shift_ms = by_ms
+START_AGAIN_S = 1.0
 
 
 class Quiet:
@@ -75,12 +55,13 @@ class Front:
     def __init__(self, world: World, number: int) -> None:
         self.process = Process(f"front{number}", world.loop)
         self._world = world
-        clock = world.new_clock(self.process)
+        session = world.new_session(self.process.name)
+        self.clock = world.clocks.new(session, self.process.name)
         transport = SimTransport(world.cluster, self.process)
-        self.gateway = SimGateway(
-            transport, world.new_session(self.process.name), clock, world.gateway_limits, Meter()
-        )
+        self.gateway = SimGateway(transport, session, self.clock, world.gateway_limits, Meter())
         self.gateway.number(number)
+        self.started = self.process.spawn(_until_started(self.clock))
+        """Done when it can be asked."""
 
     def ask(
         self, client: str, event_id: str, command: EventCommand, key: Key | None
@@ -123,9 +104,24 @@ class SimTimer:
     def __init__(self, world: World, part: int, parts: int, number: int) -> None:
         self.process = Process(timer_name(part), world.loop)
         session = world.new_session(self.process.name)
-        clock, meter = world.new_clock(self.process), Meter()
-        gateway = SimGateway(
-            SimTransport(world.cluster, self.process), session, clock, world.gateway_limits, meter
-        )
+        self.clock = clock = world.clocks.new(session, self.process.name)
+        transport, meter = SimTransport(world.cluster, self.process), Meter()
+        gateway = SimGateway(transport, session, clock, world.gateway_limits, meter)
         gateway.number(number)
-        self.process.spawn(ExpiryTimer(part, parts, session, gateway, clock, meter).run())
+        self._timer = ExpiryTimer(part, parts, session, gateway, clock, meter)
+        self.process.spawn(self._run())
+
+    async def _run(self) -> None:
+        await _until_started(self.clock)
+        await self._timer.run()
+
+
+async def _until_started(clock: SimClock) -> None:
+    """As an actor of `actors.processes` does it."""
+    while True:
+        try:
+            await clock.start()
+        except StoreError:
+            await asyncio.sleep(START_AGAIN_S)
+        else:
+            return

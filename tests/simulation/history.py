@@ -84,5 +84,7 @@ class History:
     """By inventory, in the order of their commits."""
     commits: dict[tuple[str, int], Commit] = field(default_factory=dict)
     """By inventory and sequence."""
+    deaths: dict[str, float] = field(default_factory=dict)
+    """By front end: when it died, and its requests with it."""
     effects: dict[tuple[str, bytes], Commit] = field(default_factory=dict)
     """By where the request is recorded."""

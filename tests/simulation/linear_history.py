@@ -101,8 +101,8 @@ def _tells(attempt: Attempt, effect: Operation | None) -> bool:
 
 def _word(world: World, attempt: Attempt, effect: Operation | None) -> Operation:
     assert attempt.answered_s is not None
-    early_ms = world.ms(attempt.invoked_s - world.skew_s - ROUNDING_S)
-    late_ms = world.ms(attempt.answered_s + world.skew_s + ROUNDING_S)
+    early_ms = world.ms(attempt.invoked_s - world.clocks.skew_s - ROUNDING_S)
+    late_ms = world.ms(attempt.answered_s + world.clocks.skew_s + ROUNDING_S)
     return Operation(
         f"#{attempt.number} {brief(attempt.command)}: {brief(attempt.reply)}",
         attempt.invoked_s,
@@ -117,7 +117,7 @@ def _word(world: World, attempt: Attempt, effect: Operation | None) -> Operation
 def _ends(world: World, fold: Fold, effects: list[Operation]) -> Iterator[Operation]:
     """The end of every hold, as an operation of its own."""
     for reservation_id, end_ms, _, _ in fold.ends:
-        end_s, slack_s = world.true_s(end_ms), world.skew_s + ROUNDING_S
+        end_s, slack_s = world.true_s(end_ms), world.clocks.skew_s + ROUNDING_S
         seq = fold.expired.get(reservation_id)
         yield Operation(
             f"end of {reservation_id[:4]} at {end_ms % 1_000_000}",

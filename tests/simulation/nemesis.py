@@ -7,15 +7,13 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from persistence.store import StoreError
+from tests.simulation.clocks import RATE_OFF, RATE_OFF_MAX_S, STEP_MAX_S
 from tests.simulation.loop import Process
 from tests.simulation.outages import STORE, Outage
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Incarnation
     from tests.simulation.world import World
-
-
-CLOCK_SHIFT_MS = 4_000
 
 
 class Nemesis:
@@ -37,7 +35,10 @@ class Nemesis:
             "poison": self._poison,
             "lost timers": self._lose_timer,
             "outage": self._cut_database,
-            "clocks": self._shift_clock,
+            "clocks": self._spoil_clock,
+            "store clock": self._step_store_clock,
+            "watchdog": self._strike_watchdog,
+            "front ends": self._strike_front,
             "new code": self._make_leave,
         }
         for kind, strike in kinds.items():
@@ -53,7 +54,7 @@ class Nemesis:
         for born in world.cluster.born:
             born.process.fuse = -1
             born.process.thaw()
-            born.clock.shift(0)
+            born.clock.ticks.run(0.0)
         for transport in world.cluster.transports:
             transport.handles = {
                 name: found
@@ -62,6 +63,11 @@ class Nemesis:
             }
         for outage in self._outages:
             outage.over(world.loop.now_s)
+        for part in (world.cluster.guard, *world.fronts, *world.timers.values()):
+            part.process.thaw()
+        for timer in world.timers.values():
+            timer.clock.ticks.run(0.0)
+        world.cluster.keep_guarded()
         world.start_timers()
 
     async def _again_and_again(self, kind: str, strike: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -77,8 +83,11 @@ class Nemesis:
         return self._outages[-1]
 
     def _victim(self) -> Incarnation | None:
-        living = [born for born in self._world.cluster.born if born.process.alive]
+        living = self._living()
         return self._rng.choice(living) if living else None
+
+    def _living(self) -> list[Incarnation]:
+        return [born for born in self._world.cluster.born if born.process.alive]
 
     async def _kill(self) -> None:
         """At once, or after some more of its steps: so at any await of a batch."""
@@ -141,9 +150,14 @@ class Nemesis:
     async def _lose_timer(self) -> None:
         timer, lost_s = self._rng.choice(list(self._world.timers.values())), self._rng.uniform(0.5, 6.0)
         self._strike(timer.process.name, lost_s)
-        timer.process.kill()
-        await asyncio.sleep(lost_s)
-        self._world.timer_is_back()
+        if self._rng.random() < 0.3:
+            timer.process.freeze()
+            await asyncio.sleep(lost_s)
+            timer.process.thaw()
+        else:
+            timer.process.kill()
+            await asyncio.sleep(lost_s)
+            self._world.timer_is_back()
 
     async def _cut_database(self) -> None:
         down_s = self._rng.uniform(0.05, 2.5)
@@ -152,14 +166,46 @@ class Nemesis:
         await asyncio.sleep(down_s)
         self._world.weather.outage = False
 
-    async def _shift_clock(self) -> None:
-        """A clock that is far off, and knows that it may be."""
-        victim = self._victim()
-        if victim is None:
+    async def _spoil_clock(self) -> None:
+        """It runs too fast or too slow for a while, and nobody tells its process."""
+        clocks = [part.clock for part in (*self._world.timers.values(), *self._living())]
+        sound = [clock for clock in clocks if not clock.went_wrong]
+        if not sound:
             return
-        wrong_s = self._rng.uniform(0.5, 3.0)
-        # After a time ahead it stands still, until it is right again.
-        self._strike(victim.name, wrong_s + CLOCK_SHIFT_MS / 1000)
-        victim.clock.shift(self._rng.choice((-CLOCK_SHIFT_MS, CLOCK_SHIFT_MS)))
-        await asyncio.sleep(wrong_s)
-        victim.clock.shift(0)
+        clock = self._rng.choice(sound)
+        clock.went_wrong = True
+        clock.ticks.run(self._rng.choice((-RATE_OFF, RATE_OFF)))
+        await asyncio.sleep(self._rng.uniform(1.0, RATE_OFF_MAX_S))
+        clock.ticks.run(0.0)
+
+    async def _step_store_clock(self) -> None:
+        """Forward or back; all processes have to find out by themselves."""
+        self._world.clocks.step_s = self._rng.choice((0.0, self._rng.uniform(-STEP_MAX_S, STEP_MAX_S)))
+
+    async def _strike_watchdog(self) -> None:
+        cluster, away_s = self._world.cluster, self._rng.uniform(0.5, 6.0)
+        guard = cluster.guard
+        if self._rng.random() < 0.5:
+            guard.process.freeze()
+            await asyncio.sleep(away_s)
+            guard.process.thaw()
+        else:
+            guard.process.kill()
+            await asyncio.sleep(away_s)
+            cluster.keep_guarded()
+
+    async def _strike_front(self) -> None:
+        """It is frozen, or dies with all that it was asked; its clients hear nothing, and go elsewhere."""
+        world, away_s = self._world, self._rng.uniform(0.2, 4.0)
+        if len(world.fronts) < 2:
+            return
+        front = self._rng.choice(world.fronts)
+        if self._rng.random() < 0.3:
+            self._strike(front.process.name, away_s)
+            front.process.freeze()
+            await asyncio.sleep(away_s)
+            front.process.thaw()
+        else:
+            world.lose(front)
+            await asyncio.sleep(away_s)
+            await world.open_front()

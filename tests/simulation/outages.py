@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 LATE_MAX_S = 2.0
 """How long after its end, or after the parts are back, a hold may still be one (I5)."""
+SWEEP_S = 0.15
+"""Within so long a gateway that is there sees that a command is past its time."""
 STORE = "store"
 
 
@@ -47,6 +49,14 @@ class Outages:
             if outage.from_s <= deadline_s and outage.back_s >= end_s:
                 deadline_s = max(deadline_s, outage.back_s + LATE_MAX_S)
         return deadline_s
+
+    def resumed_s(self, part: str, from_s: float, for_s: float) -> float:
+        """When something that takes so long is done for sure, by a part that may be away meanwhile."""
+        until_s = from_s + for_s
+        for outage in sorted(self._noted.get(part, ()), key=lambda outage: outage.from_s):
+            if outage.from_s <= until_s and outage.back_s >= from_s:
+                until_s = max(until_s, outage.back_s + for_s)
+        return until_s
 
 
 def way(caller: str, owner: str) -> str:

@@ -49,7 +49,7 @@ class Stage(World):
         self.gateway_limits = replace(GatewayLimits(), **gateway)
 
     async def _course(self) -> None:
-        self.start_timers()
+        await self._begin()
         await self._play(self)
         self.calm_s = self.retries_s = self.loop.now_s
         await asyncio.sleep(self._settled_s())

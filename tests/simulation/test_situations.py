@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from domain.event_messages import (
     ReservationReply,
 )
 from domain.messages import Code
+from tests.simulation.loop import Process
 from tests.simulation.stage import Stage, answered, played, refusal
 from tests.simulation.weather import Passage
 
@@ -185,10 +188,53 @@ def test_an_idle_dedicated_owner_goes_and_comes_back_when_asked() -> None:
 def test_an_owner_whose_clock_has_gone_wrong_decides_nothing_until_it_is_right() -> None:
     async def course(stage: Stage) -> None:
         event_id = await stage.event(quota=1)
-        assert answered(await stage.ask(event_id, stage.one()))
-        stage.owner().clock.shift(60_000)
+        owner = stage.owner()
+        owner.clock.ticks.jump(-60)
+        await in_process(owner.process, owner.clock.anchor())
+        assert not owner.clock.trusted
         assert refusal(await stage.ask(event_id, stage.one())) in (Code.OVERLOADED, Code.UNAVAILABLE)
+        row = stage.database.inventory(event_id)
+        assert row is not None
+        assert row.seq == 1, "nothing was stored but its creation"
+        await in_process(owner.process, owner.clock.anchor())
+        assert owner.clock.trusted
+        assert answered(await stage.ask(event_id, stage.one()))
 
-    stage = Stage(course, request_deadline_ms=800)
-    with stage.play():
-        assert not [wrong for wrong in stage.wrong if "Error" in wrong]
+    played(course, request_deadline_ms=800)
+
+
+async def in_process(process: Process, work: Coroutine[Any, Any, None]) -> None:
+    await asyncio.wait((process.spawn(work),))
+
+
+# --- the watchdog, and front ends -----------------------------------------------------------------------
+
+
+def test_a_watchdog_that_was_made_again_knows_whom_to_end() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        await stage.ask(event_id, stage.one())
+        stage.cluster.guard.process.kill()
+        stage.cluster.keep_guarded()
+        await asyncio.sleep(1)
+        stopped = stage.owner()
+        stopped.process.freeze()
+        assert answered(await stage.ask(event_id, stage.one()))
+        assert not stopped.process.alive
+
+    played(course)
+
+
+def test_what_a_front_end_that_died_was_asked_is_asked_again_through_another_and_done_once() -> None:
+    async def course(stage: Stage) -> None:
+        event_id, key, command = await stage.event(), stage.new_key(), stage.one()
+        asked = stage.begin(event_id, command, key)
+        while stage.database.tables.inventories[event_id].seq < 2:  # noqa: ASYNC110 - its reply is on its way
+            await asyncio.sleep(0.0001)
+        stage.lose(stage.fronts[0])
+        assert answered(await stage.ask(event_id, command, key))
+        assert not asked.done(), "its client was told nothing by the one that died"
+        asked.cancel()
+        assert stage.database.tables.inventories[event_id].live == 1
+
+    played(course)

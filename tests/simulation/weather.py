@@ -28,7 +28,11 @@ KINDS = (
     "moves",
     "poison",
     "lost timers",
+    "slow clock answers",
     "clocks",
+    "store clock",
+    "watchdog",
+    "front ends",
     "new code",
     "crowded",
     "drowsy",
@@ -93,6 +97,10 @@ class Weather:
         """A statement on its way to the database."""
         rng = self._rng
         passage = Passage("answered", self._delay_s("slow statements"), self._delay_s("slow statements"))
+        if operation == "now_ms" and self.has("slow clock answers") and rng.random() < 0.7:
+            # Slow one way only, so that the answer was not true in the middle.
+            slow_s = rng.uniform(0.05, 3.0)
+            passage.to_s, passage.back_s = rng.choice(((slow_s, passage.back_s), (passage.to_s, slow_s)))
         if self.outage:
             passage.outcome, passage.notice_s = rng.choice(("unreachable", "unanswered")), 0.05
             return passage

@@ -8,29 +8,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
+from unittest.mock import patch
 
 from actors.gateway import GatewayLimits, Key
 from actors.meter import Meter
 from actors.owner import InventoryOwner, OwnerLimits
 from domain.event_messages import EventReplies, Terms, TicketType
+from persistence import clock
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import part_of
 from persistence.store import Append, OwnerStore
 from tests.simulation.clients import Buyer, Operator, Retrier
+from tests.simulation.clocks import Clocks, SimClock
 from tests.simulation.cluster import Cluster, Incarnation
-from tests.simulation.fronts import SKEW_MAX_MS, Front, Quiet, SimClock, SimTimer, timer_name
+from tests.simulation.fronts import Front, Quiet, SimTimer, timer_name
 from tests.simulation.history import Answered, Attempt, Claim, Commit, History
 from tests.simulation.loop import Process, VirtualLoop
 from tests.simulation.nemesis import Nemesis
-from tests.simulation.outages import STORE, Outages, way
+from tests.simulation.outages import STORE, SWEEP_S, Outages, way
 from tests.simulation.store import SimStore
 from tests.simulation.weather import KINDS, Weather
 from tests.simulation.wording import brief
 
 EPOCH_MS = 1_700_000_000_000
 COURSE_MAX_S = 60.0
-SWEEP_S = 0.15
-"""Within so long a gateway sees that a command is past its time."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +57,16 @@ class World:
         rng = self.rng("scenario")
         self.weather = Weather(self.rng("weather"), self._draw_kinds(rng))
         self.far_end = Process("database", self.loop)
-        self.database = self.parts.database(self.true_ms)
+        self.clocks = Clocks(self)
+        self.database = self.parts.database(self.clocks.store_ms)
         self._ids = self.rng("ids")
-        self._clocks = self.rng("clocks")
         self._draw_limits(rng)
         self._sessions: dict[SimStore, int] = {}
         self._placements: dict[str, set[str]] = {}
         """By inventory: the names of all owners that it was ever to belong to."""
         self.cluster = Cluster(self)
-        self.fronts = [Front(self, number) for number in range(1, rng.choice((2, 3)) + 1)]
+        self._fronts_made = 0
+        self.fronts = [self._new_front() for _ in range(rng.choice((2, 3)))]
         self.event_ids: list[str] = []
         self.timers: dict[int, SimTimer] = {}
         self._timers_made = 100
@@ -108,16 +110,12 @@ class World:
     def ms(self, true_s: float) -> int:
         return EPOCH_MS + int(true_s * 1000)
 
-    @property
-    def skew_s(self) -> float:
-        return SKEW_MAX_MS / 1000 if "clocks" in self.weather.kinds else 0.0
-
     def expiry_due_s(self, event_id: str, end_s: float) -> float:
         """By when a hold of that event that ends at `end_s` must have been noted as ended."""
         timer = timer_name(part_of(event_id, self._timer_parts))
         owners = self._placements[event_id]
         ways = [way(timer, owner) for owner in owners]
-        return self.outages.deadline_s([STORE, timer, event_id, *owners, *ways], end_s) + self.skew_s
+        return self.outages.deadline_s([STORE, timer, event_id, *owners, *ways], end_s) + self.clocks.skew_s
 
     def routing_max_s(self) -> float:
         """How long asking the directory may take, before a command is on its way."""
@@ -128,10 +126,6 @@ class World:
         """After how long a gateway leaves a call to itself that never returns."""
         limits = self.gateway_limits
         return (limits.request_deadline_ms + limits.grace_ms + limits.ask_timeout_ms) / 1000 + SWEEP_S
-
-    def new_clock(self, process: Process) -> SimClock:
-        most_ms = int(self.skew_s * 1000)
-        return SimClock(self, self._clocks.randint(-most_ms, most_ms))
 
     def new_session(self, whose: str) -> SimStore:
         return SimStore(self, whose)
@@ -214,7 +208,8 @@ class World:
     def play(self) -> Iterator[World]:
         """Run it to its end; the loop is let go afterwards."""
         try:
-            self.loop.run_until_complete(self.loop.main.spawn(self._course()))
+            with patch.object(clock, "ANCHOR_EVERY_S", self.clocks.anchor_every_s):
+                self.loop.run_until_complete(self.loop.main.spawn(self._course()))
             self.wrong += self.loop.wrong
             yield self
         finally:
@@ -223,7 +218,7 @@ class World:
     async def _course(self) -> None:
         nemesis = Nemesis(self)
         operator = Operator(self, "operator")
-        self.start_timers()
+        await self._begin()
         for owner in self._owners:
             opening = operator.process.spawn(operator.open(owner))
             await asyncio.wait((opening,))
@@ -239,6 +234,10 @@ class World:
         self.retries_s = self.loop.now_s
         await asyncio.wait((Retrier(self, "retrier").start(),))
 
+    async def _begin(self) -> None:
+        self.start_timers()
+        await asyncio.wait([front.started for front in self.fronts])
+
     def _settled_s(self) -> float:
         """How long it takes from now on until nothing is held any more."""
         holds = [
@@ -248,7 +247,24 @@ class World:
             if stored.reservation.status.value == "held"
         ]
         last_ms = max(holds, default=self.true_ms())
-        return max(0.0, (last_ms - self.true_ms()) / 1000) + self.owner_limits.set_aside_s + 8.0
+        left_s = max(0.0, (last_ms - self.true_ms()) / 1000)
+        return left_s + max(self.owner_limits.set_aside_s, self.clocks.settled_s) + 8.0
+
+    def _new_front(self) -> Front:
+        self._fronts_made += 1
+        return Front(self, self._fronts_made)
+
+    def lose(self, front: Front) -> None:
+        """It dies with what it was asked."""
+        self.fronts.remove(front)
+        front.process.kill()
+        self.history.deaths[front.process.name] = self.loop.now_s
+
+    async def open_front(self) -> None:
+        """Another one; it can be asked as soon as its clock is right."""
+        front = self._new_front()
+        await asyncio.wait((front.started,))
+        self.fronts.append(front)
 
     def start_timers(self) -> None:
         """All that do not live."""
