@@ -1,15 +1,15 @@
-"""Figures that need a server of their own and no peers: activation, memory, failover."""
+"""Figures that need a server of their own and no peers: activation, memory, failover, idle."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadtest.bench import activation, failover, memory, stack
+from loadtest.bench import activation, failover, idle, memory, stack
 from loadtest.bench.stack import Stack
 
 LIVE_RESERVATIONS = 100_000
 EVENTS = 1_000
 KILLS = 30
-NAMES = ("activation", "memory", "failover")
+NAMES = ("activation", "memory", "failover", "idle")
 
 Show = Callable[[str], None]
 
@@ -19,6 +19,7 @@ def measure(name: str, show: Show, live: int, kills: int) -> dict[str, Any]:
         "activation": (activation.SETTINGS, lambda server: activation.measure(server, live, show)),
         "memory": (memory.SETTINGS, lambda server: memory.measure(server, EVENTS, live, show)),
         "failover": (failover.SETTINGS, lambda server: failover.measure(server, kills, show)),
+        "idle": (idle.SETTINGS, lambda server: idle.measure(server, show)),
     }
     settings, take = measures[name]
     show(f"{name}: starting the server")

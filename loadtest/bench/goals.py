@@ -154,6 +154,7 @@ GOALS = (
         extra("failover", "longest_s"),
         at_most=True,
     ),
+    Goal("idle: share of one core, of its own making", 3, 1, "%", extra("idle", "own_percent"), at_most=True),
 )
 
 

@@ -10,6 +10,7 @@ It also measures what a bare call costs (`measure_call_p50_us`), the floor under
 
 import asyncio
 import importlib
+import os
 import statistics
 import time
 from typing import Any
@@ -23,6 +24,8 @@ SCHEMA = "peer_ray_call"
 ACTOR_NAME = "peer:ray_call"
 POOL_CONNECTIONS = 32
 CONCURRENT_CALLS_MAX = 1000
+_kept: list[Any] = []
+"""Handles: an actor ends when nobody has one."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(wire.Reservation).decode
@@ -57,6 +60,9 @@ class CounterOwner:
     async def confirm(self, reservation_id: str) -> bytes | None:
         row = await self._connections.fetchrow("confirm", reservation_id)
         return _encode(postgres.reservation_of(row)) if row else None
+
+    async def pid(self) -> int:
+        return os.getpid()
 
     async def ping(self, payload: bytes) -> bytes:
         return payload
@@ -98,6 +104,13 @@ def owner_actor(name: str, database_url: str, quota: int) -> Any:
     actor = ray.remote(CounterOwner)
     options = {"name": name, "get_if_exists": True, "max_concurrency": CONCURRENT_CALLS_MAX, "num_cpus": 0}
     return actor.options(**options).remote(database_url, quota)
+
+
+def bare_actor_pid(ray_address: str, name: str) -> int:
+    """Join, and have an actor that does nothing. It ends with this driver."""
+    join(ray_address)
+    _kept.append(owner_actor(name, "", 0))
+    return int(ray.get(_kept[-1].pid.remote()))
 
 
 async def measure_call_p50_us(ray_address: str, calls: int) -> float:
