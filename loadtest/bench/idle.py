@@ -1,4 +1,4 @@
-"""What the server uses while nobody asks for anything, by process group, and how much of it is its own making.
+"""What the server uses while nobody asks for anything, and how much of it is its own making.
 
 Every actor is a process of Ray's, and one that does nothing at all wakes up too. So an actor without any work
 is put beside the server's own, and its share is taken off for each of them.

@@ -1,4 +1,4 @@
-"""An actor that does nothing, in the cluster of the running server: what a Ray actor's process costs by itself.
+"""An actor that does nothing, in the running server's cluster: what a Ray actor's process costs by itself.
 
 `python -m loadtest.peers.bare_actor --endpoints FILE` prints the actor's process id and keeps it until it is
 ended.
