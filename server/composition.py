@@ -57,7 +57,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         )
         stack.push_async_callback(copies.close)
         database_id = UUID(bytes=await reads.secret(DATABASE_ID))
-        deployment = deployment_of(settings, f"turnstile-{database_id}")
+        deployment = deployment_of(settings, f"turnstile-{database_id}", clock.now_ms())
         connect(deployment)
         stack.callback(disconnect)
         deploy(deployment)
@@ -65,7 +65,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         yield Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter), reads
 
 
-def deployment_of(settings: Settings, namespace: str) -> Deployment:
+def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployment:
     """What every actor is told, from the settings."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
@@ -76,6 +76,7 @@ def deployment_of(settings: Settings, namespace: str) -> Deployment:
         ray_address=settings.ray_address,
         namespace=namespace,
         version=tuple(int(part) for part in version("turnstile").split(".")),
+        begun_ms=begun_ms,
         timers=settings.timers,
         clock_skew_max_ms=settings.clock_skew_max_ms,
         availability_publish_ms=settings.availability_publish_ms,
@@ -89,7 +90,7 @@ def deployment_of(settings: Settings, namespace: str) -> Deployment:
             ask_timeout_ms=settings.ask_timeout_ms,
             outbox_max_commands=settings.outbox_max_commands,
             outbox_max_calls=settings.outbox_max_calls,
-            batch_max_commands=settings.batch_max_commands,
+            batch_max_commands=min(settings.batch_max_commands, GatewayLimits.batch_max_commands),
             key_retention_s=settings.requests_retention_h * 3600 + 3600,
         ),
     )
