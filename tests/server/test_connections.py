@@ -83,12 +83,14 @@ async def _ended_without_reading() -> None:
         before_bytes = psutil.Process().memory_info().rss
         asked = f"GET {LARGE} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         clients = [await _asked_for(api, asked) for _ in range(CLIENTS)]
-        await _until(lambda: len(_unread(server)) == CLIENTS)
-        assert psutil.Process().memory_info().rss - before_bytes < CLIENTS * large_bytes / 4
-        async with _sweeping(api):
-            await _until(lambda: len(server.connections) == 1)  # the one that has read is kept
-        for client in clients:
-            client.close()
+        try:
+            await _until(lambda: len(_unread(server)) == CLIENTS)
+            assert psutil.Process().memory_info().rss - before_bytes < CLIENTS * large_bytes / 4
+            async with _sweeping(api):
+                await _until(lambda: len(server.connections) == 1)  # the one that has read is kept
+        finally:
+            for client in clients:
+                client.close()
 
 
 async def test_a_client_that_does_not_read_what_is_said_last_is_ended_too(api: Api) -> None:
@@ -108,11 +110,11 @@ async def test_a_client_that_reads_slowly_gets_everything(api: Api) -> None:
         received = bytearray()
         while not received.endswith(answer.raw):
             await asyncio.sleep(PATIENT_LIMIT_S / 3)
-            piece = bytearray()
-            while len(piece) < READ_BYTES and not (received + piece).endswith(answer.raw):
-                piece += await asyncio.get_running_loop().sock_recv(client, READ_BYTES)
-                assert piece
-            received += piece
+            wanted = len(received) + READ_BYTES
+            while len(received) < wanted and not received.endswith(answer.raw):
+                got = await asyncio.get_running_loop().sock_recv(client, READ_BYTES)
+                assert got
+                received += got
         client.close()
 
 
@@ -182,6 +184,16 @@ async def test_a_head_that_drips_is_ended_too(api: Api) -> None:
                 await asyncio.sleep(0.05)
         with contextlib.suppress(ConnectionError):  # as it is told depends on what was still on its way
             assert await ended == b""
+
+
+async def test_half_a_head_after_a_long_idle_time_is_ended(api: Api) -> None:
+    async with _sweeping(api), _connected(api) as (reader, writer):
+        writer.write(HEALTH)
+        await reader.readuntil(ALIVE)
+        await asyncio.sleep(4 * LIMIT_S)
+        writer.write(HEALTH[:9])
+        async with asyncio.timeout(ENDED_WITHIN_S):
+            assert await reader.read() == b""
 
 
 async def test_an_idle_connection_is_kept_and_takes_a_head_in_two_parts(api: Api) -> None:
