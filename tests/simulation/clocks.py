@@ -23,7 +23,7 @@ STEP_MAX_S = 2.0
 RATE_OFF = 0.1
 RATE_OFF_MAX_S = 4.0
 """For so long a process's clock may run so much too fast or too slow, once."""
-WRONG_ANCHOR_EVERY_S = 4.0
+WRONG_ANCHOR_EVERY_S = 8.0
 """Where clocks go wrong: so that they are found out within a scenario."""
 CAUGHT_UP_S = STEP_MAX_S + 0.5
 """So long after it was found wrong a clock is right again: it stands still, and is asked once more."""
