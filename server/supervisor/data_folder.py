@@ -14,7 +14,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,11 +73,12 @@ class DataFolder:
                 path.replace(path.with_suffix(".old.log"))
         return path
 
-    def emptied(self, name: str) -> Path:
-        """A folder of that name with nothing in it."""
+    def emptied(self, name: str, pattern: str) -> Path:
+        """A folder of that name without files of that pattern. Others stay: the data folder may be a home."""
         folder = self.path / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for old in folder.glob(pattern):
+            old.unlink()
         return folder
 
     def remember(self, processes: list[Identity]) -> None:

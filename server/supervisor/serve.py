@@ -110,7 +110,7 @@ class Server:
         self.valkey = None if given.redis_url else Valkey(self.data)
         self.ray = None if given.ray_address else RayHead(self.data, _dashboard_port(given))
         token = given.admin_token.get_secret_value() if given.admin_token else self.data.secret("admin_token")
-        self.metrics_folder = self.data.emptied("metrics")
+        self.metrics_folder = self.data.emptied("metrics", "*.db")
         self.endpoints = {
             "http": address_of(self.listener),
             "database_url": self.postgres.url if self.postgres else _open(given.database_url),
