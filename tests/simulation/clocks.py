@@ -86,6 +86,7 @@ class SimClock(StoreClock):
         super().__init__(session.now_ms, SKEW_MAX_MS, ticks.now_s)
         self.ticks = ticks
         self.went_wrong = False
+        """Once is enough: so it is bounded how far off it may be."""
         self._world = world
         self._whose = whose
 

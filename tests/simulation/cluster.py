@@ -154,6 +154,7 @@ class Cluster:
         return dict(await asked(incarnation.process, incarnation.health(), self.network, answer))
 
     async def kill(self, owner: str, process: ProcessId | None) -> None:
+        """By its process only: no owner takes so long to be made that the watchdog gives up on knowing it."""
         for incarnation in self.born:
             if incarnation.name == owner and incarnation.id == process and incarnation.process.alive:
                 self._world.note(f"watchdog ends {incarnation}")

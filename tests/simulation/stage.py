@@ -51,7 +51,6 @@ class Stage(World):
     async def _course(self) -> None:
         await self._begin()
         await self._play(self)
-        self.calm_s = self.retries_s = self.loop.now_s
         await asyncio.sleep(self._settled_s())
 
     # --- what a course is made of ---------------------------------------------------------------------

@@ -53,7 +53,6 @@ class World:
         self.wrong: list[str] = []
         self.history = History()
         self.outages = Outages()
-        self.calm_s = self.retries_s = 0.0
         rng = self.rng("scenario")
         self.weather = Weather(self.rng("weather"), self._draw_kinds(rng))
         self.far_end = Process("database", self.loop)
@@ -227,11 +226,9 @@ class World:
         clients = [operator.start(), *(Buyer(self, f"buyer{n}").start() for n in range(self._buyers))]
         await asyncio.wait(clients, timeout=COURSE_MAX_S)
         nemesis.stop()
-        self.calm_s = self.loop.now_s
         self.note("calm")
         await asyncio.wait(clients)
         await asyncio.sleep(self._settled_s())
-        self.retries_s = self.loop.now_s
         await asyncio.wait((Retrier(self, "retrier").start(),))
 
     async def _begin(self) -> None:
