@@ -37,7 +37,10 @@ class Door:
 class Call:
     """One call of a gateway; `done` gets the packed answers when the last letter is answered."""
 
-    __slots__ = ("answers", "done", "open")
+    __slots__ = ("answers", "done", "impatience", "open")
+
+    impatience: asyncio.TimerHandle
+    """When those of its letters that wait for an activation have waited long enough."""
 
     def __init__(self, size: int) -> None:
         self.answers = [msgspec.Raw()] * size

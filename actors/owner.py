@@ -109,17 +109,20 @@ class InventoryOwner:
         self._mailbox.put(letters[:room])
         if len(letters) > room:
             await self._refuse(letters[room:])
-        asyncio.get_running_loop().call_later(
-            batch.patience_ms / 1000, self._postpone, call, batch.patience_ms
-        )
-        return await call.done
+        self._postpone_later(call, batch.patience_ms / 1000)
+        try:
+            return await call.done
+        finally:
+            call.impatience.cancel()
 
-    def _postpone(self, call: Call, patience_ms: int) -> None:
+    def _postpone_later(self, call: Call, patience_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        call.impatience = loop.call_later(patience_s, self._postpone, call, patience_s)
+
+    def _postpone(self, call: Call, patience_s: float) -> None:
         """Those of its letters that still wait for an activation go back; again while the call lasts."""
-        if not call.done.done():
-            self._activations.postpone(call)
-            wait_s = patience_ms / 1000
-            asyncio.get_running_loop().call_later(wait_s, self._postpone, call, patience_ms)
+        self._activations.postpone(call)
+        self._postpone_later(call, patience_s)
 
     def health(self) -> dict[str, object]:
         """Answered off the mailbox, so also while a batch or an activation takes long."""
