@@ -19,12 +19,14 @@ async def test_an_event_moves_between_owners_while_it_sells(running_server: Serv
         event_id = await _new_event(session, operator)
         sold: list[dict[str, Any]] = []
         refused: list[str] = []
+        one_more = asyncio.Event()
 
         async def buy() -> None:
             while not refused:
                 status, body = await _hold(session, event_id)
                 if status == 201:
                     sold.append(body)
+                    one_more.set()
                 else:
                     refused.append(body["code"])
 
@@ -36,7 +38,8 @@ async def test_an_event_moves_between_owners_while_it_sells(running_server: Serv
                 assert moved.status == 200
                 assert (await moved.json())["placement"] == wanted
             while len(sold) < min(before + 40, QUOTA):
-                await asyncio.sleep(0.01)
+                one_more.clear()
+                await one_more.wait()
         await asyncio.gather(*buyers)
         assert set(refused) == {"held"}, "sold to the last ticket, and never unavailable"
         assert len({one["id"] for one in sold}) == QUOTA
