@@ -408,10 +408,8 @@ def _ill_formed(state: State, lines: Wanted) -> Rejected | None:
     return Rejected(Code.INVALID, "The lines are not valid.", errors=tuple(errors)) if errors else None
 
 
-def _over_limits(
-    state: State, lines: Wanted, customer: bytes, found: Reservation | None
-) -> Rejected | None:
-    """`found`: the hold that the lines replace. What does not grow is within the limits, also lowered ones."""
+def _over_limits(state: State, lines: Wanted, customer: bytes, found: Reservation | None) -> Rejected | None:
+    """`found`: the hold that the lines replace. What does not grow is within limits, also lowered ones."""
     kept = {line.ticket_type: line.quantity for line in found.lines} if found is not None else {}
     for code, quantity in lines:
         most = state.types[code].max_per_order
