@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from persistence import availability
+from persistence import publisher
 from persistence.floor import Floor
 from server.embedded.ports import free_port
 from tests.persistence.fronts import AGE_MAX_MS, EVENT, Front, until
@@ -20,7 +20,7 @@ from tests.persistence.servers import ValkeyServer
 async def test_without_redis_changes_are_noted_and_answers_come_from_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(availability, "PENDING_MAX_EVENTS", 10)
+    monkeypatch.setattr(publisher, "PENDING_MAX_EVENTS", 10)
     front = Front(f"redis://127.0.0.1:{free_port()}/0")
     copies = front.copies()
     for n in range(200):
