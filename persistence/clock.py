@@ -23,7 +23,7 @@ from persistence.store import StoreError
 
 ANCHOR_EVERY_S = 20.0
 ANCHOR_AGAIN_S = 1.0
-"""After an anchor that failed, or that found the clock wrong."""
+"""After an anchor that failed, that found the clock wrong, or that says too little of it."""
 SAMPLES_PER_ANCHOR = 3
 GOOD_ROUND_TRIP_MS = 2.0
 DRIFT_MAX_PPM = 200
@@ -98,6 +98,10 @@ class StoreClock:
     def trusted(self) -> bool:
         return self.error_ms <= self._skew_max_ms and self.found_skew_ms <= self._skew_max_ms
 
+    def _surely_trusted(self) -> bool:
+        """Whether it will also be trusted at the end of a long pause: what is barely so drifts out of it."""
+        return self.trusted and self.error_ms <= self._skew_max_ms / 2
+
     async def anchor(self) -> None:
         """Ask a few times and keep the quickest answer, if it tells more than what is known."""
         best = await self._sample()
@@ -122,7 +126,7 @@ class StoreClock:
 
     async def _keep_anchored(self) -> None:
         while True:
-            await asyncio.sleep(ANCHOR_EVERY_S if self.trusted else ANCHOR_AGAIN_S)
+            await asyncio.sleep(ANCHOR_EVERY_S if self._surely_trusted() else ANCHOR_AGAIN_S)
             try:
                 await self.anchor()
             except StoreError as error:

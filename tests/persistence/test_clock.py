@@ -154,6 +154,20 @@ async def test_it_is_anchored_again_by_itself_and_outlives_a_store_that_is_down(
     assert abs(clock.now_ms() - times.store_ms) > 90
 
 
+async def test_one_that_is_barely_trusted_is_anchored_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a long pause it would drift out of what is trusted, and stay there until the pause is over."""
+    monkeypatch.setattr(clock_module, "ANCHOR_AGAIN_S", 0.01)
+    times = Times()
+    times.there_ms = times.back_ms = 490
+    clock = times.clock()
+    await clock.start()
+    assert clock.trusted
+    assert clock.error_ms > 480
+    times.there_ms = times.back_ms = 0.2
+    await _until(lambda: clock.error_ms < 10)
+    await clock.stop()
+
+
 async def test_processes_agree_on_the_time_of_postgresql(postgres: PostgresWorld) -> None:
     clocks = []
     asks: list[Callable[[], Awaitable[int]]] = [postgres.store().now_ms, postgres.directory().now_ms]

@@ -41,13 +41,15 @@ class Outages:
         self._noted[part].append(outage)
         return outage
 
-    def deadline_s(self, parts: Iterable[str], end_s: float) -> float:
-        """By when a hold that ends at `end_s` and needs these parts must be noted as ended."""
-        deadline_s = end_s + LATE_MAX_S
+    def deadline_s(self, parts: Iterable[str], end_s: float, skew_s: float = 0.0) -> float:
+        """By when a hold that ends at `end_s` and needs these parts must be noted as ended, if their clocks
+        may be off by `skew_s`."""
+        late_max_s = LATE_MAX_S + skew_s
+        deadline_s = end_s + late_max_s
         noted = [outage for part in parts for outage in self._noted.get(part, ())]
         for outage in sorted(noted, key=lambda outage: outage.from_s):
             if outage.from_s <= deadline_s and outage.back_s >= end_s:
-                deadline_s = max(deadline_s, outage.back_s + LATE_MAX_S)
+                deadline_s = max(deadline_s, outage.back_s + late_max_s)
         return deadline_s
 
     def resumed_s(self, part: str, from_s: float, for_s: float) -> float:

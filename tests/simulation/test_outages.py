@@ -24,6 +24,13 @@ def test_outages_one_after_the_other_move_it_together_however_they_were_noted() 
     assert outages.deadline_s(["store", "pool:0"], 10.0) == 16.0 + LATE_MAX_S
 
 
+def test_where_clocks_may_be_off_a_part_may_go_away_so_much_later_and_still_be_the_reason() -> None:
+    outages = Outages()
+    outages.note("timer:0", 12.5, 14.0)
+    assert outages.deadline_s(["timer:0"], 10.0, skew_s=0.0) == 10.0 + LATE_MAX_S
+    assert outages.deadline_s(["timer:0"], 10.0, skew_s=1.0) == 14.0 + LATE_MAX_S + 1.0
+
+
 def test_an_outage_that_is_over_sooner_than_planned_counts_only_until_then() -> None:
     outages = Outages()
     outages.note("store", 9.0, 14.0).over(11.0)

@@ -114,7 +114,7 @@ class World:
         timer = timer_name(part_of(event_id, self._timer_parts))
         owners = self._placements[event_id]
         ways = [way(timer, owner) for owner in owners]
-        return self.outages.deadline_s([STORE, timer, event_id, *owners, *ways], end_s) + self.clocks.skew_s
+        return self.outages.deadline_s([STORE, timer, event_id, *owners, *ways], end_s, self.clocks.skew_s)
 
     def routing_max_s(self) -> float:
         """How long asking the directory may take, before a command is on its way."""
