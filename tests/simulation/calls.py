@@ -57,7 +57,7 @@ class SimCall:
     def _deliver(self, answer_wanted: bool) -> None:
         if not self._callee.process.alive:
             if answer_wanted:
-                self.fail(self._world.cluster.notice_s(), "dead")
+                self.fail(self._world.cluster.notice_s(self._callee.process.died_s), "dead")
             return
 
         def answered(task: asyncio.Task[bytes]) -> None:

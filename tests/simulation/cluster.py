@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TIDY_S = 1.0
 LEAVE_GRACE_S = 0.2
+NOTICES_S = (0.02, 0.3, 1.0)
+"""How long it may take until a caller hears that an owner has died."""
 
 
 class Incarnation:
@@ -125,16 +127,17 @@ class Cluster:
         incarnation.calls[call.reply] = call
         return call.send()
 
-    def notice_s(self) -> float:
-        """How long it takes to hear of a death."""
-        return self._rng.choice((0.02, 0.3, 1.0))
+    def notice_s(self, died_s: float) -> float:
+        """How long it takes to hear of a death; of one that is past for so long everybody has heard."""
+        drawn_s = self._rng.choice(NOTICES_S)
+        return drawn_s if self._world.loop.now_s < died_s + max(NOTICES_S) else 0.0
 
     def _died(self, incarnation: Incarnation) -> None:
         self._world.note(f"{incarnation} has died")
         if self.names.get(incarnation.name) is incarnation:
             del self.names[incarnation.name]
         for call in incarnation.calls.values():
-            call.fail(self.notice_s(), "died")
+            call.fail(self.notice_s(incarnation.process.died_s), "died")
 
     # --- the watchdog, and what it can reach: `actors.processes.Host` -----------------------------------
 

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
+from math import inf
 from random import Random
 from typing import Any
 
@@ -26,6 +27,7 @@ class Process:
     def __init__(self, name: str, loop: VirtualLoop) -> None:
         self.name = name
         self.alive = True
+        self.died_s = inf
         self.frozen = False
         self.deaths: list[Callable[[], None]] = []
         self.fuse = -1
@@ -51,6 +53,7 @@ class Process:
         if not self.alive:
             return
         self.alive = False
+        self.died_s = self._loop.now_s
         self.ready.clear()
         self._loop.rest(self)
         for died in self.deaths:
