@@ -21,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from server.embedded.ray_head import temporary_folder
+
 READY_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.05
@@ -52,7 +54,9 @@ def data_folder() -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        # A server that was killed hard leaves Ray's folder to its next start, which here never comes.
+        for left in (path, temporary_folder(path)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class Served:

@@ -125,13 +125,7 @@ class RayHead:
         shutil.rmtree(self._folder(), ignore_errors=True)
 
     def _folder(self) -> Path:
-        """Socket paths end at 107 bytes (104 on macOS, whose own temporary folders are long): /tmp where
-        there is one.
-        """
-        short = Path("/tmp")  # noqa: S108 - the folder inside is ours alone, mode 0700
-        base = short if os.access(short, os.W_OK) else Path(tempfile.gettempdir())
-        mark = hashlib.sha256(f"{os.geteuid()}:{self.data.path}".encode()).hexdigest()[:10]
-        return base / f"turnstile-{mark}"
+        return temporary_folder(self.data.path)
 
     def _fresh_folder(self) -> Path:
         folder = self._folder()
@@ -157,6 +151,17 @@ class RayHead:
         if self.dashboard_port is None:
             return ["--include-dashboard=false"]
         return ["--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard_port}"]
+
+
+def temporary_folder(data: Path) -> Path:
+    """Ray's, of the server on that data folder.
+
+    Socket paths end at 107 bytes (104 on macOS, whose own temporary folders are long): /tmp if there is one.
+    """
+    short = Path("/tmp")  # noqa: S108 - the folder inside is ours alone, mode 0700
+    base = short if os.access(short, os.W_OK) else Path(tempfile.gettempdir())
+    mark = hashlib.sha256(f"{os.geteuid()}:{data}".encode()).hexdigest()[:10]
+    return base / f"turnstile-{mark}"
 
 
 def _plain(text: str) -> str:
