@@ -58,7 +58,6 @@ class Reply(web.StreamResponse):
         if self.closes:
             more += b"Connection: close\r\n"
         body = self.payload
-        length = b"" if self.code in (204, 304) else b"Content-Length: %d\r\n" % len(body)
         if request.method == "HEAD":
             body = b""
         elif len(body) > JOINED_MAX_BYTES:
@@ -68,10 +67,14 @@ class Reply(web.StreamResponse):
             _date_line(),
             self.lines,
             more,
-            length,
+            self._framing(request),
             request_id.encode(),
             body,
         )
+
+    def _framing(self, _request: web.BaseRequest) -> bytes:
+        """The header line that says where the body will end."""
+        return b"" if self.code in (204, 304) else b"Content-Length: %d\r\n" % len(self.payload)
 
     def unasked(self) -> bytes:
         """The bytes to say to a connection before any request."""
