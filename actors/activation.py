@@ -110,7 +110,7 @@ class Activations:
             if held is not None:
                 self.drop(held, [])
         for letter in left:
-            if letter.ask.scope:
+            if letter.ask.creates:
                 letter.answer(UNAVAILABLE)
             elif letter.alone:
                 self.fault(letter.ask.inventory_id)

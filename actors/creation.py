@@ -6,9 +6,8 @@ import msgspec
 
 from actors.mailbox import Letter
 from actors.wire import KEY_REUSED, pack_reply
-from domain.event import State, counts, decide, evolve
-from domain.event_messages import EventFact
-from persistence.store import Append, Definition, OwnerStore, Request
+from domain.kinds import CREATES, KINDS
+from persistence.store import Append, OwnerStore, Request
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -16,26 +15,19 @@ _encoder = msgspec.msgpack.Encoder()
 async def create(letter: Letter, store: OwnerStore, now_ms: int) -> None:
     """Answer the letter, once that is stored. Raises StoreError, and the outcome is unknown."""
     ask = letter.ask
-    state = State()
-    reply, facts = decide(state, ask.command, now_ms)
+    kind = CREATES[type(ask.command)]
+    rules = KINDS[kind]
+    state = rules.State()
+    reply, facts = rules.decide(state, ask.command, now_ms)
     letter.reply = pack_reply(reply)
     if facts:
-        entry = _opening(ask.inventory_id, state, facts, now_ms)
+        for fact in facts:
+            rules.evolve(state, fact)
+        entry = Append(ask.inventory_id, kind, epoch=0, seq=0, at_ms=now_ms, facts=_encoder.encode(facts))
+        entry.counts, entry.definition = rules.counts(state), rules.definition(state)
         entry.requests.append(Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms))
-        if not await store.create(entry, "event", ask.placement, ask.scope):
+        if not await store.create(entry, ask.placement, ask.scope):
             recorded = (await store.recorded([letter.place]))[letter.place]
             same = recorded.fingerprint == ask.fingerprint
             letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)
     letter.deliver()
-
-
-def _opening(inventory_id: str, state: State, facts: tuple[EventFact, ...], at_ms: int) -> Append:
-    """The first append of a new inventory, whose facts are made true of `state`."""
-    for fact in facts:
-        evolve(state, fact)
-    assert state.terms is not None
-    entry = Append(
-        inventory_id, epoch=0, seq=0, at_ms=at_ms, facts=_encoder.encode(facts), counts=counts(state)
-    )
-    entry.definition = Definition(state.terms, state.version, state.paused)
-    return entry

@@ -29,7 +29,8 @@ from msgspec.structs import replace
 from actors.meter import Clock, Meter
 from actors.outbox import Outbox, Pending, not_sent
 from actors.wire import NOTHING, Ask, CallFailed, pack_batch
-from domain.event_messages import CreateEvent, EventCommand, EventReplies, EventReply, ExpireDue
+from domain.event_messages import ExpireDue
+from domain.kinds import Command, Creation, Described, Reply
 from domain.messages import Code, Rejected
 from persistence.store import Directory, StoreError
 
@@ -119,7 +120,7 @@ class Gateway:
         self._call_counter = 0
         self._request_counter = int.from_bytes(os.urandom(6))
 
-    async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
+    async def ask(self, inventory_id: str, command: Command, key: Key | None = None) -> Reply:
         """The owner's reply. `Rejected` with `overloaded`: nothing happened; `unavailable`: unknown."""
         ask = self._envelope(inventory_id, command, key, "")
         until_s = self._until_s()
@@ -134,18 +135,18 @@ class Gateway:
                 return NO_EVENT
         return await self._send(owner, ask, until_s)
 
-    async def create(self, command: CreateEvent, owner: str, key: Key | None = None) -> EventReplies:
-        """Make the event, to belong to `owner`; with a key that has made one already, the reply it got then.
+    async def create(self, command: Creation, owner: str, key: Key | None = None) -> Reply:
+        """Make the inventory, to belong to `owner`; with a key that has made one, the reply it got then.
 
-        The creator does it, because it is there: the new event's own may only now be made.
+        The creator does it, because it is there: the new inventory's own may only now be made.
         """
         ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
         reply = await self._send(CREATOR, ask, self._until_s())
-        if owner != CREATOR and isinstance(reply, EventReply) and reply.id == command.id:
+        if owner != CREATOR and isinstance(reply, Described) and reply.id == command.id:
             self._wake(owner)
         return reply
 
-    async def expire(self, owner: str, inventory_id: str) -> EventReplies:
+    async def expire(self, owner: str, inventory_id: str) -> Reply:
         """Wake an owner whose inventory has something due. The directory has just named it."""
         self._remember(inventory_id, owner)
         return await self._send(owner, self._envelope(inventory_id, ExpireDue(), None, ""), self._until_s())
@@ -196,7 +197,7 @@ class Gateway:
 
         The directory knows nothing of what is still to be created: that goes to the same owner again.
         """
-        creating = isinstance(pending.ask.command, CreateEvent)
+        creating = pending.ask.creates
         if not creating:
             self._routes.pop(pending.ask.inventory_id, None)
         self._keep(self._send_again(pending, owner if creating else None))
@@ -248,7 +249,7 @@ class Gateway:
 
     # --- the way in -------------------------------------------------------------------------------
 
-    def _envelope(self, inventory_id: str, command: EventCommand, key: Key | None, scope: str) -> Ask:
+    def _envelope(self, inventory_id: str, command: Command, key: Key | None, scope: str) -> Ask:
         now_ms = self._clock.now_ms()
         deadline_ms = now_ms + self.limits.request_deadline_ms
         if key is None:
@@ -297,8 +298,8 @@ class Gateway:
         waits_ms = self.limits.request_deadline_ms + self.limits.grace_ms
         return asyncio.get_running_loop().time() + waits_ms / 1000
 
-    def _send(self, owner: str, ask: Ask, until_s: float) -> asyncio.Future[EventReplies]:
-        future: asyncio.Future[EventReplies] = asyncio.get_running_loop().create_future()
+    def _send(self, owner: str, ask: Ask, until_s: float) -> asyncio.Future[Reply]:
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         pending = Pending(ask, future, until_s)
         if self._outbox(owner, bool(self._loading) and ask.inventory_id in self._loading).put(pending):
             self._deadlines.append(pending)

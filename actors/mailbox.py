@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from actors.wire import Ask, Batch, pack_answers, pack_reply
-from domain.event_messages import EventReplies
+from domain.kinds import Reply
 
 
 class Door:
@@ -88,7 +88,7 @@ class Letter:
         """Send the reply that was prepared."""
         self.send(msgspec.Raw(self.reply))
 
-    def answer(self, reply: EventReplies) -> None:
+    def answer(self, reply: Reply) -> None:
         """Send a reply that needs no storing."""
         self.send(msgspec.Raw(pack_reply(reply)))
 

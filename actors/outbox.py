@@ -29,7 +29,7 @@ from actors.wire import (
     pack_batch,
     unpack_answers,
 )
-from domain.event_messages import EventReplies
+from domain.kinds import Reply
 
 if TYPE_CHECKING:
     from actors.gateway import Gateway
@@ -42,13 +42,13 @@ class Pending:
 
     __slots__ = ("ask", "future", "sent", "until_s")
 
-    def __init__(self, ask: Ask, future: asyncio.Future[EventReplies], until_s: float) -> None:
+    def __init__(self, ask: Ask, future: asyncio.Future[Reply], until_s: float) -> None:
         self.ask = ask
         self.future = future
         self.until_s = until_s
         self.sent = False
 
-    def resolve(self, reply: EventReplies) -> None:
+    def resolve(self, reply: Reply) -> None:
         if not self.future.done():
             self.future.set_result(reply)
 
@@ -56,7 +56,7 @@ class Pending:
         self.resolve(UNAVAILABLE if self.sent else not_sent(self.ask))
 
 
-def not_sent(ask: Ask) -> EventReplies:
+def not_sent(ask: Ask) -> Reply:
     """What can be said for sure of a command that this gateway has not sent, or not this time. What a
     client's key stands for may have been done long ago."""
     return UNAVAILABLE if ask.attempt or ask.keyed else OVERLOADED

@@ -27,8 +27,7 @@ from actors.mailbox import Call, Door, Letter, Mailbox
 from actors.meter import Clock, Meter
 from actors.turn import Held, Turn
 from actors.wire import KEY_REUSED, MOVED, OVERLOADED, UNAVAILABLE, pack_answers, pack_reply, unpack_batch
-from domain.event import next_due_ms
-from domain.event_messages import CreateEvent, TypeCounts
+from domain.event_messages import TypeCounts
 from persistence.store import OutcomeUnknown, OwnerStore, Refused, Request, StoreError
 
 log = logging.getLogger(__name__)
@@ -165,7 +164,7 @@ class InventoryOwner:
             return
         idle_before_ms = self._clock.now_ms() - int(self.limits.passivate_after_s * 1000)
         for held in list(self._held.values()):
-            if held.used_ms < idle_before_ms and next_due_ms(held.state) is None:
+            if held.used_ms < idle_before_ms and held.rules.next_due_ms(held.state) is None:
                 del self._held[held.inventory_id]
         idle = self._clock.now_ms() / 1000 - self._used_s > self.limits.passivate_after_s
         if idle and self.name.startswith("event:") and not self._held and not len(self._mailbox):
@@ -190,7 +189,7 @@ class InventoryOwner:
             inventory_id = letter.ask.inventory_id
             if letter.answered:
                 continue
-            if isinstance(letter.ask.command, CreateEvent):
+            if letter.ask.creates:
                 creations.append(letter)
             elif inventory_id in self._held:
                 groups.setdefault(inventory_id, []).append(letter)

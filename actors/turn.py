@@ -13,22 +13,14 @@ import msgspec
 
 from actors.mailbox import Letter
 from actors.wire import KEY_REUSED, OVERLOADED, UNAVAILABLE, pack_reply
-from domain.event import State, admit, adopt, counts, decide, due, evolve, looks_up, next_due_ms
-from domain.event_messages import (
-    EventChanged,
-    EventCreated,
-    EventFact,
-    HoldExpired,
-    HoldPlaced,
-    PlaceHold,
-    SalePaused,
-    SaleResumed,
-)
-from domain.messages import Rejected
-from persistence.store import Append, Claimed, Definition, Request, Stored
+from domain.event_messages import HoldExpired
+from domain.kinds import KINDS, Fact, Placed, Placing, State
+from domain.messages import Code, Rejected
+from persistence.store import Append, Claimed, Request, Stored
 
 NEXT_DUE_GRID_MS = 250
 """`next_due_ms` is stored rounded up to this, so that the indexed column seldom changes under load."""
+NOT_OF_THIS_KIND = Rejected(Code.NOT_FOUND, "There is no such thing of this kind.")
 
 log = logging.getLogger(__name__)
 _encoder = msgspec.msgpack.Encoder()
@@ -37,22 +29,23 @@ _encoder = msgspec.msgpack.Encoder()
 class Held:
     """An inventory this owner has claimed: its fence and its state."""
 
-    __slots__ = ("epoch", "inventory_id", "seq", "state", "used_ms")
+    __slots__ = ("epoch", "inventory_id", "kind", "rules", "seq", "state", "used_ms")
 
     def __init__(self, claimed: Claimed) -> None:
         self.inventory_id = claimed.inventory_id
+        self.kind = claimed.kind
         self.epoch = claimed.epoch
         self.seq = claimed.seq
-        self.state = State()
+        self.rules = KINDS[claimed.kind]
+        self.state: State = self.rules.restored(
+            claimed.inventory_id, claimed.definition, claimed.last_fact_ms
+        )
         self.used_ms = 0
-        definition = claimed.definition
-        adopt(self.state, claimed.inventory_id, definition.terms, definition.version, definition.paused)
-        self.state.last_fact_ms = claimed.last_fact_ms
 
     def admit(self, page: list[Stored]) -> None:
         """Take in live reservations that were loaded."""
         for stored in page:
-            admit(self.state, stored.reservation)
+            self.rules.admit(self.state, stored.reservation)
             self.state.contacts[stored.reservation.id] = stored.contact
 
 
@@ -63,7 +56,7 @@ class Turn:
         self.held = held
         self.now_ms = max(now_ms, held.state.last_fact_ms)
         self.letters: list[Letter] = []
-        self.facts: list[EventFact] = []
+        self.facts: list[Fact] = []
         self.expired = 0
         self.late_ms = 0
         """How long after its end the latest of the holds that end in this turn was noticed."""
@@ -72,11 +65,13 @@ class Turn:
         self._requests: list[Request] = []
         self._replies: dict[tuple[str, bytes], Request] = {}
         self._touched: dict[str, bool] = {}
+        """Reservations that facts of this turn are about; whether one of these made it."""
         self._defined = False
 
     def missing(self, letters: list[Letter]) -> list[str]:
         """Reservations that the commands name and memory does not hold."""
-        found = (looks_up(self.held.state, letter.ask.command) for letter in letters)
+        held = self.held
+        found = (held.rules.looks_up(held.state, letter.ask.command) for letter in letters)
         return list({reservation_id for reservation_id in found if reservation_id is not None})
 
     def remember(self, ended: list[Stored]) -> None:
@@ -88,13 +83,11 @@ class Turn:
 
     def expire(self, limit: int) -> bool:
         """Turn what is due into facts; True if there may be more than `limit`."""
-        facts = due(self.held.state, self.now_ms, limit)
-        self.expired = len(facts)
+        facts = self.held.rules.due(self.held.state, self.now_ms, limit)
         for fact in facts:
-            assert isinstance(fact, HoldExpired)
-            self.late_ms = max(
-                self.late_ms, self.now_ms - self.held.state.reservations[fact.reservation_id].expires_at_ms
-            )
+            if isinstance(fact, HoldExpired):
+                end_ms = self.held.state.reservations[fact.reservation_id].expires_at_ms
+                self.expired, self.late_ms = self.expired + 1, max(self.late_ms, self.now_ms - end_ms)
             self._happen(fact)
         return len(facts) >= limit
 
@@ -118,22 +111,22 @@ class Turn:
         """What to append; without facts it only reads the fence."""
         held, state = self.held, self.held.state
         if not self.facts:
-            return Append(held.inventory_id, held.epoch, held.seq)
-        end = next_due_ms(state)
+            return Append(held.inventory_id, held.kind, held.epoch, held.seq)
+        end = held.rules.next_due_ms(state)
         entry = Append(
             held.inventory_id,
+            held.kind,
             held.epoch,
             held.seq,
             at_ms=self.now_ms,
             facts=_encoder.encode(self.facts),
             next_due_ms=None if end is None else -(-end // NEXT_DUE_GRID_MS) * NEXT_DUE_GRID_MS,
             live=state.live,
-            counts=counts(state),
+            counts=held.rules.counts(state),
             requests=self._requests,
         )
         if self._defined:
-            assert state.terms is not None
-            entry.definition = Definition(state.terms, state.version, state.paused)
+            entry.definition = held.rules.definition(state)
         self._fill_in_reservations(entry)
         return entry
 
@@ -150,9 +143,12 @@ class Turn:
             letter.deliver()
 
     def _decide(self, letter: Letter) -> str:
-        ask = letter.ask
+        ask, held = letter.ask, self.held
+        if type(ask.command) not in held.rules.COMMANDS:
+            letter.reply = pack_reply(NOT_OF_THIS_KIND)
+            return NOT_OF_THIS_KIND.code.value
         try:
-            reply, facts = decide(self.held.state, ask.command, self.now_ms)
+            reply, facts = held.rules.decide(held.state, ask.command, self.now_ms)
         except Exception:
             log.exception("deciding a command failed", extra={"inventory": ask.inventory_id})
             letter.reply = pack_reply(UNAVAILABLE)
@@ -162,23 +158,23 @@ class Turn:
             return reply.code.value if isinstance(reply, Rejected) else "done"
         for fact in facts:
             self._happen(fact)
-        if isinstance(ask.command, PlaceHold):
-            self.held.state.contacts[ask.command.reservation_id] = ask.command.contact
+        if isinstance(ask.command, Placing):
+            held.state.contacts[ask.command.reservation_id] = ask.command.contact
         request = Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms)
         self._requests.append(request)
         self._replies[letter.place] = request
         return "done"
 
-    def _happen(self, fact: EventFact) -> None:
-        evolve(self.held.state, fact)
+    def _happen(self, fact: Fact) -> None:
+        self.held.rules.evolve(self.held.state, fact)
         self.facts.append(fact)
-        match fact:
-            case HoldPlaced():
-                self._touched[fact.reservation_id] = True
-            case EventCreated() | EventChanged() | SalePaused() | SaleResumed():
-                self._defined = True
-            case _:
-                self._touched.setdefault(fact.reservation_id, False)
+        reservation_id = getattr(fact, "reservation_id", None)
+        if reservation_id is None:
+            self._defined = True
+        elif isinstance(fact, Placed):
+            self._touched[reservation_id] = True
+        else:
+            self._touched.setdefault(reservation_id, False)
 
     def _fill_in_reservations(self, entry: Append) -> None:
         state = self.held.state

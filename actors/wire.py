@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from domain.event_messages import EventCommand, EventReplies
+from domain.kinds import Command, Reply
 from domain.messages import Code, Message, Rejected
 
 
@@ -32,7 +32,7 @@ class Ask(Message, frozen=True):
     request_id: bytes
     deadline_ms: int
     """Store time from which on the owner must not begin it any more."""
-    command: EventCommand
+    command: Command
     fingerprint: bytes = b""
     keep_until_ms: int = 0
     """How long what it did must be remembered."""
@@ -43,6 +43,11 @@ class Ask(Message, frozen=True):
     attempt: int = 0
     placement: str = ""
     """Of a creation: the owner that the new inventory will belong to."""
+
+    @property
+    def creates(self) -> bool:
+        """Only creations are recorded under a scope."""
+        return bool(self.scope)
 
 
 class Batch(Message, frozen=True):
@@ -66,7 +71,7 @@ class Later(Message, frozen=True):
     those whose commands need not wait for that."""
 
 
-Answer = EventReplies | Moved | Later
+Answer = Reply | Moved | Later
 
 _encoder = msgspec.msgpack.Encoder()
 _batch = msgspec.msgpack.Decoder(Batch)

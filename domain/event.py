@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import assert_never
+from typing import assert_never, get_args
 
 import msgspec
 
@@ -33,6 +33,7 @@ from domain.event_messages import (
     EventChanged,
     EventCommand,
     EventCreated,
+    EventDefinition,
     EventFact,
     EventReplies,
     EventReply,
@@ -62,6 +63,7 @@ from domain.event_messages import (
 )
 from domain.messages import Code, Rejected
 
+COMMANDS = frozenset(get_args(EventCommand))
 Decision = tuple[EventReplies, tuple[EventFact, ...]]
 
 
@@ -140,6 +142,12 @@ def describe(state: State) -> EventReply:
     """The whole event as an operator sees it."""
     assert state.terms is not None
     return EventReply(state.id, state.terms, state.version, state.paused, counts(state))
+
+
+def definition(state: State) -> EventDefinition:
+    """What the operator has decided, as it is stored."""
+    assert state.terms is not None
+    return EventDefinition(state.terms, state.version, state.paused)
 
 
 def next_due_ms(state: State) -> int | None:
@@ -534,6 +542,14 @@ def evolve(state: State, fact: EventFact) -> None:
             state.paused, state.version = False, state.version + 1
         case _:
             assert_never(fact)
+
+
+def restored(event_id: str, definition: EventDefinition, last_fact_ms: int) -> State:
+    """The event as it is stored, still without its live reservations: `admit` brings those."""
+    state = State()
+    adopt(state, event_id, definition.terms, definition.version, definition.paused)
+    state.last_fact_ms = last_fact_ms
+    return state
 
 
 def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool) -> None:

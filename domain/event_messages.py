@@ -62,6 +62,19 @@ class Terms(Message, frozen=True):
         return self.starts_at_ms if self.sales_end_ms is None else self.sales_end_ms
 
 
+class EventDefinition(Message, frozen=True):
+    """An event as its operator defined it: stored when it is created and whenever it changes."""
+
+    terms: Terms
+    version: int
+    paused: bool
+
+    @property
+    def capacity(self) -> int | None:
+        """How much may be live, which the database checks; None: as much as its own quotas allow."""
+        return self.terms.capacity
+
+
 class TicketTypeChange(msgspec.Struct, frozen=True):
     """Changes of one ticket type, found by its code; an unknown code adds a type."""
 

@@ -5,34 +5,37 @@ arrays. The first is the fence: it updates the rows whose epoch and sequence are
 the order of their ids (two owners that fight cannot deadlock), and everything else joins what it returned.
 So an inventory that was lost drops out, its mates commit, and no lock outlives the statement.
 
-All parts see the snapshot from before, and no two may write one row: an entry with a definition writes its
-counts together with its ticket types, any other entry updates them.
+All parts see the snapshot from before, and no two may write one row. What is common to all kinds of
+inventory stands here, what only one kind writes in its own module.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
+from persistence import append_event
 from persistence.append_columns import (
+    Columns,
+    Numbered,
+    Part,
     asked_columns,
     changed_columns,
-    counted_columns,
     created_columns,
-    defined_columns,
     fence_columns,
     placed_columns,
     redefining_columns,
     request_columns,
     rows_of,
-    type_columns,
 )
-from persistence.rows import TERMS_COLUMNS, scope_id
+from persistence.rows import scope_id
 from persistence.store import Append
 
 Statement = tuple[str, list[object]]
+PARTS: Mapping[str, Callable[[Numbered], list[Part]]] = {"event": append_event.parts}
+"""By kind: what its entries write beyond the common parts."""
 
 _ENTRIES = "id:uuid epoch:bigint seq:bigint at_ms:bigint next_due_ms:bigint live:int facts:bytea"
 _UPDATE = """
@@ -98,43 +101,6 @@ recorded AS (
   SELECT q.request_id, $6::uuid, q.fingerprint, q.reply, q.expires_ms FROM {_REQUESTS}
   ON CONFLICT DO NOTHING RETURNING 1)"""
 
-COUNTED = f"""
-counted AS (
-  UPDATE ticket_types t
-     SET held = c.held, confirmed = c.confirmed
-    FROM (SELECT f.id AS inventory_id, c.*
-            FROM fence f JOIN {rows_of("n:bigint* code:text held:int confirmed:int", "c")} ON c.n = f.n
-          OFFSET 0) AS c
-   WHERE t.inventory_id = c.inventory_id AND t.code = c.code
-     AND (t.held <> c.held OR t.confirmed <> c.confirmed))"""
-
-_DEFINITION = {"version": "integer", "paused": "boolean", **TERMS_COLUMNS}
-_TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
-DEFINED = f"""
-defined AS (
-  INSERT INTO events (id, created_ms, {", ".join(_DEFINITION)})
-  SELECT f.id, f.at_ms, {", ".join(f"d.{name}" for name in _DEFINITION)}
-    FROM fence f JOIN {rows_of("n:bigint " + _TYPED, "d")} ON d.n = f.n
-  ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _DEFINITION)})"""
-
-_KINDS = (
-    "n:bigint code:text position:int name:text quota:int price:bigint max_per_order:bigint"
-    " held:int confirmed:int"
-)
-_KIND = tuple(word.split(":")[0] for word in _KINDS.split()[1:])
-TYPED = f"""
-typed AS (
-  INSERT INTO ticket_types (inventory_id, {", ".join(_KIND)})
-  SELECT f.id, {", ".join(f"k.{name}" for name in _KIND)}
-    FROM fence f JOIN {rows_of(_KINDS, "k")} ON k.n = f.n
-  ON CONFLICT (inventory_id, code)
-  DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _KIND[1:])}),
-untyped AS (
-  DELETE FROM ticket_types t USING fence f
-   WHERE t.inventory_id = f.id AND f.n = ANY ($1::bigint[])
-     AND NOT EXISTS (SELECT FROM unnest($1::bigint[], $2::text[]) AS k(n, code)
-                      WHERE k.n = f.n AND k.code = t.code))"""
-
 HELD = "SELECT n FROM fence"
 ASKED = f"""
 SELECT -a.n FROM {rows_of("id:uuid epoch:bigint seq:bigint", "a", numbered=True)}
@@ -144,53 +110,58 @@ SELECT -a.n FROM {rows_of("id:uuid epoch:bigint seq:bigint", "a", numbered=True)
 def append_statement(writing: Sequence[Append], asking: Sequence[Append]) -> Statement:
     """Answers with the numbers, from 1, of those whose fence held; the asking's are negative."""
     if not writing:
-        return _put_together((), ASKED, [asked_columns(asking)])
+        return _put_together([], ASKED, asked_columns(asking))
     entries = list(enumerate(writing, 1))
-    defining = [(n, entry) for n, entry in entries if entry.definition is not None]
-    parts: list[tuple[str, list[object] | None]] = [
+    defining = any(entry.definition is not None for entry in writing)
+    parts: list[Part] = [
         (FENCE_REDEFINING, redefining_columns(writing)) if defining else (FENCE, fence_columns(writing)),
         (JOURNALED, []),
         (PLACED, placed_columns(entries)),
         (CHANGED, changed_columns(entries)),
         (RECORDED, request_columns(entries)),
-        (COUNTED, counted_columns(entries)),
-        (DEFINED, defined_columns(defining)),
-        (TYPED, type_columns(defining)),
+        *_parts_of_kinds(entries),
     ]
-    present = [(sql, columns) for sql, columns in parts if columns is not None]
-    columns = [columns for _, columns in present]
-    answer = HELD
     if asking:
-        answer = HELD + " UNION ALL " + ASKED
-        columns.append(asked_columns(asking))
-    return _put_together(tuple(sql for sql, _ in present), answer, columns)
+        return _put_together(parts, HELD + " UNION ALL " + ASKED, asked_columns(asking))
+    return _put_together(parts, HELD)
 
 
-def create_statement(entry: Append, kind: str, owner: str, scope: str) -> Statement:
+def create_statement(entry: Append, owner: str, scope: str) -> Statement:
     """Answers with one row where the inventory was made, with none where its request is recorded already."""
     numbered = [(1, entry)]
     recorded = request_columns(numbered) or [[], [], [], [], []]
-    columns: list[list[object]] = [
-        [*recorded, scope_id(scope)],
-        created_columns(entry, kind, owner),
-        [],
-        defined_columns(numbered) or [],
-        type_columns(numbered) or [],
+    parts: list[Part] = [
+        (RECORDED_CREATING, [*recorded, scope_id(scope)]),
+        (FENCE_CREATING, created_columns(entry, owner)),
+        (JOURNALED, []),
+        *_parts_of_kinds(numbered),
     ]
-    return _put_together((RECORDED_CREATING, FENCE_CREATING, JOURNALED, DEFINED, TYPED), HELD, columns)
+    return _put_together(parts, HELD)
 
 
-def _put_together(parts: tuple[str, ...], answer: str, columns: list[list[object]]) -> Statement:
-    lengths = tuple(len(part) for part in columns)
-    return _numbered(parts, answer, lengths), [column for part in columns for column in part]
+def _parts_of_kinds(entries: Numbered) -> list[Part]:
+    """Each kind's own parts, for those of the entries that are of it."""
+    kinds = {entry.kind for _, entry in entries}
+    if len(kinds) == 1:
+        return PARTS[kinds.pop()](entries)
+    of_kind = {kind: [one for one in entries if one[1].kind == kind] for kind in sorted(kinds)}
+    return [part for kind, some in of_kind.items() for part in PARTS[kind](some)]
+
+
+def _put_together(parts: Sequence[Part], answer: str, answer_columns: Columns | None = None) -> Statement:
+    present = [(sql, columns) for sql, columns in parts if columns is not None]
+    arrays = [*(columns for _, columns in present), answer_columns or []]
+    sql = _numbered((*(sql for sql, _ in present), answer), tuple([len(columns) for columns in arrays]))
+    return sql, [column for columns in arrays for column in columns]
 
 
 @lru_cache(256)
-def _numbered(parts: tuple[str, ...], answer: str, lengths: tuple[int, ...]) -> str:
-    """One statement of parts whose parameters each begin at $1; `lengths` says how many each has."""
+def _numbered(parts: tuple[str, ...], lengths: tuple[int, ...]) -> str:
+    """One statement of parts, the last of them its answer, whose parameters each begin at $1; `lengths` says
+    how many each has."""
     texts = []
     before = 0
-    for sql, length in zip((*parts, answer), (*lengths, 0), strict=False):
+    for sql, length in zip(parts, lengths, strict=True):
         offset = before
 
         def shift(found: re.Match[str], offset: int = offset) -> str:

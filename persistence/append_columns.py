@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from persistence.rows import TERMS_COLUMNS, encoded_lines
+from persistence.rows import encoded_lines
 from persistence.store import Append
 
 Numbered = Sequence[tuple[int, Append]]
 Columns = list[object]
+Part = tuple[str, Columns | None]
+"""A common table expression and its arrays; None where the batch has nothing for it."""
 
 
 def rows_of(columns: str, alias: str, numbered: bool = False) -> str:
@@ -53,7 +55,7 @@ def redefining_columns(writing: Sequence[Append]) -> Columns:
     return [
         *fence_columns(writing),
         [definition is not None for definition in definitions],
-        [definition and definition.terms.capacity for definition in definitions],
+        [definition and definition.capacity for definition in definitions],
     ]
 
 
@@ -65,12 +67,12 @@ def asked_columns(asking: Sequence[Append]) -> Columns:
     ]
 
 
-def created_columns(entry: Append, kind: str, owner: str) -> Columns:
-    capacity = entry.definition.terms.capacity if entry.definition else None
+def created_columns(entry: Append, owner: str) -> Columns:
+    capacity = entry.definition.capacity if entry.definition else None
     recorded = len(entry.requests)
     return [
         entry.inventory_id,
-        kind,
+        entry.kind,
         owner,
         entry.next_due_ms,
         entry.live,
@@ -87,15 +89,15 @@ def placed_columns(entries: Numbered) -> Columns | None:
         return None
     rows = [stored.reservation for _, stored in placed]
     return [
-        _once([n for n, _ in placed]),
+        once([n for n, _ in placed]),
         [row.id for row in rows],
-        _once([row.status for row in rows]),
-        _once([row.expires_at_ms for row in rows]),
-        _once([encoded_lines(row.lines) for row in rows]),
+        once([row.status for row in rows]),
+        once([row.expires_at_ms for row in rows]),
+        once([encoded_lines(row.lines) for row in rows]),
         [row.customer for row in rows],
         [stored.contact for _, stored in placed],
-        _once([row.extensions for row in rows]),
-        _once([row.created_at_ms for row in rows]),
+        once([row.extensions for row in rows]),
+        once([row.created_at_ms for row in rows]),
     ]
 
 
@@ -104,12 +106,12 @@ def changed_columns(entries: Numbered) -> Columns | None:
     if not changed:
         return None
     return [
-        _once([n for n, _ in changed]),
+        once([n for n, _ in changed]),
         [row.id for _, row in changed],
-        _once([row.status for _, row in changed]),
-        _once([row.expires_at_ms for _, row in changed]),
-        _once([encoded_lines(row.lines) for _, row in changed]),
-        _once([row.extensions for _, row in changed]),
+        once([row.status for _, row in changed]),
+        once([row.expires_at_ms for _, row in changed]),
+        once([encoded_lines(row.lines) for _, row in changed]),
+        once([row.extensions for _, row in changed]),
     ]
 
 
@@ -118,61 +120,14 @@ def request_columns(entries: Numbered) -> Columns | None:
     if not requests:
         return None
     return [
-        _once([n for n, _ in requests]),
+        once([n for n, _ in requests]),
         [request.request_id for _, request in requests],
-        _once([request.fingerprint for _, request in requests]),
+        once([request.fingerprint for _, request in requests]),
         [request.reply for _, request in requests],
-        _once([request.expires_ms for _, request in requests]),
+        once([request.expires_ms for _, request in requests]),
     ]
 
 
-def counted_columns(entries: Numbered) -> Columns | None:
-    counted = [(n, count) for n, entry in entries if entry.definition is None for count in entry.counts]
-    if not counted:
-        return None
-    return [
-        _once([n for n, _ in counted]),
-        [count.code for _, count in counted],
-        [count.held for _, count in counted],
-        [count.confirmed for _, count in counted],
-    ]
-
-
-def defined_columns(defining: Numbered) -> Columns | None:
-    definitions = [(n, entry.definition) for n, entry in defining if entry.definition is not None]
-    if not definitions:
-        return None
-    return [
-        [n for n, _ in definitions],
-        [definition.version for _, definition in definitions],
-        [definition.paused for _, definition in definitions],
-        *([getattr(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
-    ]
-
-
-def type_columns(defining: Numbered) -> Columns | None:
-    kinds = [
-        (n, position, kind, held)
-        for n, entry in defining
-        if entry.definition is not None
-        for held in [{count.code: (count.held, count.confirmed) for count in entry.counts}]
-        for position, kind in enumerate(entry.definition.terms.ticket_types)
-    ]
-    if not kinds:
-        return None
-    return [
-        [n for n, _, _, _ in kinds],
-        [kind.code for _, _, kind, _ in kinds],
-        [position for _, position, _, _ in kinds],
-        [kind.name for _, _, kind, _ in kinds],
-        [kind.quota for _, _, kind, _ in kinds],
-        [kind.price for _, _, kind, _ in kinds],
-        [kind.max_per_order for _, _, kind, _ in kinds],
-        [held.get(kind.code, (0, 0))[0] for _, _, kind, held in kinds],
-        [held.get(kind.code, (0, 0))[1] for _, _, kind, held in kinds],
-    ]
-
-
-def _once(column: list[object]) -> list[object]:
+def once(column: list[object]) -> list[object]:
     """The column, or only its first element where all are equal to that."""
     return column[:1] if column.count(column[0]) == len(column) else column

@@ -125,9 +125,9 @@ class MemoryStore:
 
         return await self._write("append", [entry.inventory_id for entry in batch if entry.facts], work)
 
-    async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+    async def create(self, entry: Append, owner: str, scope: str) -> bool:
         def work() -> bool:
-            return self._database.tables.create(entry, kind, owner, scope)
+            return self._database.tables.create(entry, owner, scope)
 
         return await self._write("create", [scope, entry.inventory_id], work)
 

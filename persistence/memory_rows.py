@@ -7,12 +7,13 @@ confirmed of a type never above its quota nor below 0, ids and request ids once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
 from domain.event_messages import TypeCounts
-from persistence.store import Append, Claimed, Definition, Due, Elsewhere, Refused, Request, Stored
+from domain.kinds import Definition
+from persistence.store import Append, Claimed, Due, Elsewhere, Refused, Request, Stored
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,7 +61,7 @@ class Tables:
         if held_epoch not in (None, row.epoch) and row.claimant not in (None, claimant):
             return Elsewhere(inventory_id, row.owner)
         row.epoch, row.claimant = row.epoch + 1, claimant
-        return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, replace(row.definition))
+        return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, row.definition)
 
     def place(self, inventory_id: str, owner: str) -> bool:
         row = self.inventories.get(inventory_id)
@@ -100,7 +101,7 @@ class Tables:
             self._write(self.inventories[entry.inventory_id], entry, entry.inventory_id)
         return {entry.inventory_id for entry in held}
 
-    def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+    def create(self, entry: Append, owner: str, scope: str) -> bool:
         if any((scope, request.request_id) in self.requests for request in entry.requests):
             return False
         if entry.inventory_id in self.inventories:
@@ -108,7 +109,7 @@ class Tables:
         if entry.definition is None:
             raise Refused("a new inventory needs its definition", None)
         _check_sums(entry, entry.definition)
-        row = Inventory(entry.inventory_id, kind, owner, 1, 0, entry.definition)
+        row = Inventory(entry.inventory_id, entry.kind, owner, 1, 0, entry.definition)
         self.inventories[row.id] = row
         self._write(row, entry, scope)
         return True
@@ -132,7 +133,7 @@ class Tables:
         row.seq += 1
         row.last_fact_ms = max(row.last_fact_ms, entry.at_ms)
         row.next_due_ms, row.live, row.counts = entry.next_due_ms, entry.live, entry.counts
-        row.definition = replace(entry.definition) if entry.definition else row.definition
+        row.definition = entry.definition or row.definition
         row.journal.append(Journaled(row.seq, entry.at_ms, entry.facts))
         for stored in entry.placed:
             row.reservations[stored.reservation.id] = stored
@@ -151,7 +152,7 @@ def part_of(inventory_id: str, parts: int) -> int:
 
 
 def _check_sums(entry: Append, definition: Definition) -> None:
-    capacity = definition.terms.capacity
+    capacity = definition.capacity
     if entry.live < 0 or (capacity is not None and entry.live > capacity):
         raise Refused("more is live than the capacity allows", "inventories_capacity")
     quotas = {kind.code: kind.quota for kind in definition.terms.ticket_types}

@@ -12,11 +12,14 @@ still see the other relations as they were before it waited.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Mapping
 
+from domain.event_messages import EventDefinition
+from domain.kinds import Definition
 from persistence.append import append_statement, create_statement
-from persistence.connection import Limits, Link
+from persistence.connection import Limits, Link, Row
 from persistence.rows import NOW, TERMS_COLUMNS, TYPES_JSON, scope_id, stored_of, terms_of, types_of
-from persistence.store import Append, Claimed, Definition, Elsewhere, Refused, Request, Stored
+from persistence.store import Append, Claimed, Elsewhere, Refused, Request, Stored
 
 CLAIM = """
 UPDATE inventories SET epoch = epoch + 1, claimant = $4
@@ -25,7 +28,7 @@ RETURNING kind, epoch, seq, last_fact_ms"""
 
 OWNER = "SELECT owner FROM inventories WHERE id = $1"
 
-DEFINITION = f"""
+EVENT = f"""
 SELECT e.version, e.paused, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)}, i.capacity,
        {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
@@ -67,7 +70,7 @@ class PostgresOwnerStore:
             owners = await self._loading.fetch(OWNER, inventory_id)
             return Elsewhere(inventory_id, owners[0]["owner"] if owners else None)
         row = rows[0]
-        definition = await self._definition(inventory_id)
+        definition = await self._definition(row["kind"], inventory_id)
         return Claimed(inventory_id, row["kind"], row["epoch"], row["seq"], row["last_fact_ms"], definition)
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
@@ -95,22 +98,30 @@ class PostgresOwnerStore:
         rows = await self._link.fetch(sql, *columns)
         return {(writing[n - 1] if n > 0 else asking[-n - 1]).inventory_id for (n,) in rows}
 
-    async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+    async def create(self, entry: Append, owner: str, scope: str) -> bool:
         if len(entry.requests) > 1 or entry.placed or entry.changed or entry.definition is None:
             raise Refused("a new inventory has a definition, no reservations and at most one request")
-        sql, columns = create_statement(entry, kind, owner, scope)
+        sql, columns = create_statement(entry, owner, scope)
         return bool(await self._link.fetch(sql, *columns))
 
     async def close(self) -> None:
         await self._link.close()
         await self._loading.close()
 
-    async def _definition(self, inventory_id: str) -> Definition:
-        rows = await self._loading.fetch(DEFINITION, inventory_id)
+    async def _definition(self, kind: str, inventory_id: str) -> Definition:
+        sql, definition_of = DEFINITIONS[kind]
+        rows = await self._loading.fetch(sql, inventory_id)
         if not rows:
             raise Refused(f"inventory {inventory_id} has no definition")
-        event = rows[0]
-        return Definition(terms_of(event, types_of(event["types"])), event["version"], event["paused"])
+        return definition_of(rows[0])
+
+
+def _event(row: Row) -> EventDefinition:
+    return EventDefinition(terms_of(row, types_of(row["types"])), row["version"], row["paused"])
+
+
+DEFINITIONS: Mapping[str, tuple[str, Callable[[Row], Definition]]] = {"event": (EVENT, _event)}
+"""By kind: how what its operator has decided is loaded."""
 
 
 def _by_id(entry: Append) -> str:

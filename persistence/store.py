@@ -20,7 +20,8 @@ from typing import Protocol
 
 import msgspec
 
-from domain.event_messages import Reservation, Terms, TypeCounts
+from domain.event_messages import Reservation, TypeCounts
+from domain.kinds import Definition
 
 
 class StoreError(Exception):
@@ -67,19 +68,11 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(slots=True)
-class Definition:
-    """An event as its operator defined it. Written when created and whenever it changes."""
-
-    terms: Terms
-    version: int
-    paused: bool
-
-
-@dataclass(slots=True)
 class Append:
     """One inventory's part of a batch. Without `facts` it only asks whether the fence still holds."""
 
     inventory_id: str
+    kind: str
     epoch: int
     seq: int
     """The sequence before this append; it becomes `seq + 1` if there are facts."""
@@ -90,7 +83,7 @@ class Append:
     live: int = 0
     counts: tuple[TypeCounts, ...] = ()
     definition: Definition | None = None
-    """Present where terms, version or pausing changed."""
+    """Present where it changed."""
     placed: list[Stored] = field(default_factory=list)
     """Reservations that did not exist before this append, as it leaves them."""
     changed: list[Reservation] = field(default_factory=list)
@@ -154,7 +147,7 @@ class OwnerStore(Protocol):
     async def append(self, batch: list[Append]) -> set[str]:
         """Store the batch in one statement; the ids whose fence held, facts or not."""
 
-    async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+    async def create(self, entry: Append, owner: str, scope: str) -> bool:
         """Make a new inventory (epoch 1, seq 1) owned by `owner`, with its first facts.
 
         Its request is recorded under `scope`, not under the inventory, whose id a retry does not know.

@@ -18,6 +18,7 @@ import psutil
 import uvloop
 
 from domain.event_messages import (
+    EventDefinition,
     HoldPlaced,
     Line,
     Reservation,
@@ -30,7 +31,7 @@ from domain.event_messages import (
 from persistence.connection import Limits
 from persistence.migrate import migrate
 from persistence.postgres import PostgresOwnerStore
-from persistence.store import Append, Claimed, Definition, Request, Stored
+from persistence.store import Append, Claimed, Request, Stored
 from tests.persistence.servers import throwaway_postgres
 
 QUOTA = 10_000_000
@@ -99,10 +100,11 @@ class Sale:
         return self._finished(entry, [row.id for row in entry.changed])
 
     def question(self, size: int) -> Append:
-        return Append(self.claimed.inventory_id, self.claimed.epoch, self.seq)
+        return Append(self.claimed.inventory_id, "event", self.claimed.epoch, self.seq)
 
     def _entry(self) -> Append:
-        return Append(self.claimed.inventory_id, self.claimed.epoch, self.seq, NOW_MS, next_due_ms=NOW_MS)
+        claimed = self.claimed
+        return Append(claimed.inventory_id, "event", claimed.epoch, self.seq, NOW_MS, next_due_ms=NOW_MS)
 
     def _record(self, entry: Append, row: Reservation) -> None:
         reply = encode(ReservationReply(row, "EUR", CONTACT))
@@ -122,8 +124,9 @@ async def opened(store: PostgresOwnerStore, types: int, with_keys: bool) -> Sale
     kinds += [TicketType(f"T{n}", f"Type {n}", QUOTA, 4500) for n in range(1, types)]
     terms = Terms("On-sale", NOW_MS, "EUR", tuple(kinds))
     counts = tuple(TypeCounts(kind.code, QUOTA, 0, 0, QUOTA) for kind in kinds)
-    entry = Append(new_id(), 0, 0, NOW_MS, b"facts", counts=counts, definition=Definition(terms, 1, False))
-    await store.create(entry, "event", "event:x", "events")
+    entry = Append(new_id(), "event", 0, 0, NOW_MS, b"facts", counts=counts)
+    entry.definition = EventDefinition(terms, 1, False)
+    await store.create(entry, "event:x", "events")
     claimed = await store.claim(entry.inventory_id, "event:x")
     assert isinstance(claimed, Claimed)
     return Sale(claimed, types, with_keys)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from domain.event import State, admit, adopt, counts, decide, due, evolve, next_due_ms
+from domain.event import State, admit, counts, decide, definition, due, evolve, next_due_ms, restored
 from domain.event_messages import (
     CancelReservation,
     ChangeEvent,
@@ -29,7 +29,7 @@ from domain.event_messages import (
     TicketTypeChange,
 )
 from domain.messages import Rejected
-from persistence.store import Append, Claimed, Definition, OwnerStore, Request, Stored
+from persistence.store import Append, Claimed, OwnerStore, Request, Stored
 
 NOW_MS = 1_800_000_000_000
 OWNER = "pool:0"
@@ -79,7 +79,6 @@ class Sale:
         sale.now_ms = at_ms
         assert await store.create(
             sale.decided(CreateEvent(sale.id, of or terms(100, starts_at_ms=at_ms + 86_400_000))),
-            "event",
             owner,
             "events",
         )
@@ -90,7 +89,7 @@ class Sale:
 
     def decided(self, *commands: EventCommand) -> Append:
         """What these commands make of the inventory, as one append. Refused ones leave no trace."""
-        entry = Append(self.id, self.epoch, self.seq)
+        entry = Append(self.id, "event", self.epoch, self.seq)
         facts: list[EventFact] = list(due(self.state, self.now_ms, 1_000))
         for fact in facts:
             evolve(self.state, fact)
@@ -122,8 +121,7 @@ class Sale:
         entry.at_ms, entry.facts = self.now_ms, _encode(facts)
         entry.next_due_ms, entry.live, entry.counts = next_due_ms(state), state.live, counts(state)
         if any(not hasattr(fact, "reservation_id") for fact in facts):
-            assert state.terms is not None
-            entry.definition = Definition(state.terms, state.version, state.paused)
+            entry.definition = definition(state)
         placed = {fact.reservation_id for fact in facts if isinstance(fact, HoldPlaced)}
         for reservation_id in dict.fromkeys(getattr(fact, "reservation_id", "") for fact in facts):
             row = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
@@ -177,9 +175,7 @@ async def claimed(
 async def loaded(store: OwnerStore, found: Claimed, page: int = 100) -> Sale:
     """The inventory as an owner that has just claimed it loads it."""
     sale = Sale(found.inventory_id, found.epoch, found.seq)
-    definition = found.definition
-    adopt(sale.state, sale.id, definition.terms, definition.version, definition.paused)
-    sale.state.last_fact_ms = found.last_fact_ms
+    sale.state = restored(sale.id, found.definition, found.last_fact_ms)
     after = None
     while rows := await store.live(sale.id, after, page):
         for stored in rows:

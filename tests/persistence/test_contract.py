@@ -37,8 +37,8 @@ async def test_a_request_creates_once_and_its_record_is_found_under_its_scope(wo
     first = Sale(new_id()).decided(CreateEvent(new_id(), terms(5)))
     second = Sale(new_id()).decided(CreateEvent(new_id(), terms(5)))
     second.requests = first.requests
-    assert await store.create(first, "event", OWNER, "POST /events")
-    assert not await store.create(second, "event", OWNER, "POST /events")
+    assert await store.create(first, OWNER, "POST /events")
+    assert not await store.create(second, OWNER, "POST /events")
     assert await store.claim(second.inventory_id, OWNER) == Elsewhere(second.inventory_id, None)
     place_of_it = ("POST /events", first.requests[0].request_id)
     elsewhere = ("POST /others", first.requests[0].request_id)
@@ -49,7 +49,7 @@ async def test_two_who_create_by_the_same_request_at_once_make_one(world: World)
     entries = [Sale(new_id()).decided(CreateEvent(new_id(), terms(5))) for _ in range(8)]
     for entry in entries:
         entry.requests = entries[0].requests
-    made = await asyncio.gather(*(world.store().create(entry, "event", OWNER, "s") for entry in entries))
+    made = await asyncio.gather(*(world.store().create(entry, OWNER, "s") for entry in entries))
     assert sorted(made) == [False] * 7 + [True]
 
 
@@ -57,7 +57,7 @@ async def test_an_id_is_taken_once(world: World) -> None:
     store = world.store()
     sale = await Sale.opened(store)
     with pytest.raises(Refused) as refused:
-        await store.create(Sale(sale.id).decided(CreateEvent(sale.id, terms(5))), "event", OWNER, "s")
+        await store.create(Sale(sale.id).decided(CreateEvent(sale.id, terms(5))), OWNER, "s")
     assert refused.value.constraint == "inventories_pkey"
 
 

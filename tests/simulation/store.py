@@ -77,9 +77,9 @@ class SimStore:
                 self._refused.pop(entry.inventory_id, None)
             return cast(set[str], kept)
 
-    async def create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
+    async def create(self, entry: Append, owner: str, scope: str) -> bool:
         async with self._link:
-            return await self._send("create", lambda: self._create(entry, kind, owner, scope))
+            return await self._send("create", lambda: self._create(entry, owner, scope))
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -169,8 +169,8 @@ class SimStore:
                 self._world.committed(entry, entry.inventory_id)
         return kept
 
-    async def _create(self, entry: Append, kind: str, owner: str, scope: str) -> bool:
-        created = await self._rows.create(entry, kind, owner, scope)
+    async def _create(self, entry: Append, owner: str, scope: str) -> bool:
+        created = await self._rows.create(entry, owner, scope)
         if created:
             self._world.committed(entry, scope)
             self._world.placed(entry.inventory_id, owner)

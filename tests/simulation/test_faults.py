@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from unittest.mock import patch
 
-from actors import turn as turn_module
 from actors.timers import ExpiryTimer
-from domain.event import evolve
+from domain import event
 from domain.event_messages import EventFact, HoldPlaced
 from domain.messages import Code
 from persistence.store import Append, Refused
@@ -48,6 +47,7 @@ def test_refusals_with_successes_between_them_set_nothing_aside() -> None:
 def test_a_bug_that_one_inventory_meets_is_no_fault_of_its_mates() -> None:
     """Also where each of them had many letters in the batch that broke."""
     cursed: set[str] = set()
+    evolve = event.evolve
 
     def breaks(state: object, fact: EventFact) -> None:
         if isinstance(fact, HoldPlaced) and fact.reservation_id in cursed:
@@ -67,7 +67,7 @@ def test_a_bug_that_one_inventory_meets_is_no_fault_of_its_mates() -> None:
             assert refusal(await broken) is Code.UNAVAILABLE
             assert all([answered(await mate) for mate in mates])
 
-    with patch.object(turn_module, "evolve", breaks):
+    with patch.object(event, "evolve", breaks):
         played(course, set_aside_s=3.0)
 
 

@@ -1,0 +1,96 @@
+"""The kinds of inventory, and what each brings: one module of rules, and its messages.
+
+Owners, the gateway and the stores know no kind: they find its rules here by the name that stands in
+`inventories.kind`. What its rows are beyond those that all kinds have is said in `persistence.append` and
+`persistence.postgres`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from domain import event
+from domain.event_messages import (
+    CreateEvent,
+    EventCommand,
+    EventDefinition,
+    EventFact,
+    EventReplies,
+    EventReply,
+    HoldPlaced,
+    PlaceHold,
+    Reservation,
+    TypeCounts,
+)
+
+Command = EventCommand
+Creation = CreateEvent
+"""Commands that make an inventory. Each has the `id` that it will get."""
+Placing = PlaceHold
+"""Commands that make a reservation. Each has a `reservation_id` and the customer's `contact`."""
+Fact = EventFact
+"""One with a `reservation_id` makes or changes that reservation; any other changes the definition."""
+Placed = HoldPlaced
+"""Facts that make a reservation."""
+Reply = EventReplies
+Described = EventReply
+"""What an inventory answers to its making."""
+Definition = EventDefinition
+
+
+class State(Protocol):
+    """What the states of all kinds have in common."""
+
+    live: int
+    last_fact_ms: int
+    reservations: dict[str, Reservation]
+    """Those that are live."""
+    ended: dict[str, Reservation]
+    """Those that ended in the present batch, or that were looked up for it."""
+    contacts: dict[str, bytes]
+
+
+class Rules(Protocol):
+    """What a kind's module offers. A state, command or fact is always one of its own."""
+
+    @property
+    def State(self) -> Callable[[], Any]:  # noqa: N802 - a class
+        """An inventory of which nothing has happened yet."""
+
+    @property
+    def COMMANDS(self) -> frozenset[type]:  # noqa: N802 - a constant
+        """What can be asked of it; anything else is meant for another kind."""
+
+    def restored(self, inventory_id: str, definition: Any, last_fact_ms: int) -> Any:
+        """The state as it is stored, still without its live reservations: `admit` brings those."""
+
+    def admit(self, state: Any, reservation: Any) -> None:
+        """Take in a live reservation that was loaded."""
+
+    def definition(self, state: Any) -> Definition:
+        """What is stored of it whenever a fact has changed more than a reservation."""
+
+    def counts(self, state: Any) -> tuple[TypeCounts, ...]:
+        """What is stored and published with each append."""
+
+    def looks_up(self, state: Any, command: Any) -> str | None:
+        """The reservation that the command needs and memory does not hold."""
+
+    def due(self, state: Any, now_ms: int, limit: int) -> Sequence[Fact]:
+        """At most `limit` facts of what time alone has ended."""
+
+    def next_due_ms(self, state: Any) -> int | None:
+        """When something is due; None if nothing ever will be."""
+
+    def decide(self, state: Any, command: Any, now_ms: int) -> tuple[Reply, tuple[Fact, ...]]:
+        """What follows from the command; changes nothing."""
+
+    def evolve(self, state: Any, fact: Any) -> None:
+        """Make the fact true of the state."""
+
+
+KINDS: Mapping[str, Rules] = {"event": event}
+
+CREATES: Mapping[type, str] = {CreateEvent: "event"}
+"""The kind that a creation makes."""

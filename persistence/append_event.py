@@ -1,0 +1,105 @@
+"""What an append writes of an event beyond what all kinds have: its row, its ticket types and their counts.
+
+No two parts may write one row: an entry with a definition writes its counts together with its ticket types,
+any other entry updates them.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this package only
+from __future__ import annotations
+
+from persistence.append_columns import Columns, Numbered, Part, once, rows_of
+from persistence.rows import TERMS_COLUMNS
+
+COUNTED = f"""
+counted AS (
+  UPDATE ticket_types t
+     SET held = c.held, confirmed = c.confirmed
+    FROM (SELECT f.id AS inventory_id, c.*
+            FROM fence f JOIN {rows_of("n:bigint* code:text held:int confirmed:int", "c")} ON c.n = f.n
+          OFFSET 0) AS c
+   WHERE t.inventory_id = c.inventory_id AND t.code = c.code
+     AND (t.held <> c.held OR t.confirmed <> c.confirmed))"""
+
+_DEFINITION = {"version": "integer", "paused": "boolean", **TERMS_COLUMNS}
+_TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
+DEFINED = f"""
+defined AS (
+  INSERT INTO events (id, created_ms, {", ".join(_DEFINITION)})
+  SELECT f.id, f.at_ms, {", ".join(f"d.{name}" for name in _DEFINITION)}
+    FROM fence f JOIN {rows_of("n:bigint " + _TYPED, "d")} ON d.n = f.n
+  ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _DEFINITION)})"""
+
+_KINDS = (
+    "n:bigint code:text position:int name:text quota:int price:bigint max_per_order:bigint"
+    " held:int confirmed:int"
+)
+_KIND = tuple(word.split(":")[0] for word in _KINDS.split()[1:])
+TYPED = f"""
+typed AS (
+  INSERT INTO ticket_types (inventory_id, {", ".join(_KIND)})
+  SELECT f.id, {", ".join(f"k.{name}" for name in _KIND)}
+    FROM fence f JOIN {rows_of(_KINDS, "k")} ON k.n = f.n
+  ON CONFLICT (inventory_id, code)
+  DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _KIND[1:])}),
+untyped AS (
+  DELETE FROM ticket_types t USING fence f
+   WHERE t.inventory_id = f.id AND f.n = ANY ($1::bigint[])
+     AND NOT EXISTS (SELECT FROM unnest($1::bigint[], $2::text[]) AS k(n, code)
+                      WHERE k.n = f.n AND k.code = t.code))"""
+
+
+def parts(entries: Numbered) -> list[Part]:
+    """Of entries that are all of events."""
+    defining = [(n, entry) for n, entry in entries if entry.definition is not None]
+    return [
+        (COUNTED, counted_columns(entries)),
+        (DEFINED, defined_columns(defining)),
+        (TYPED, type_columns(defining)),
+    ]
+
+
+def counted_columns(entries: Numbered) -> Columns | None:
+    counted = [(n, count) for n, entry in entries if entry.definition is None for count in entry.counts]
+    if not counted:
+        return None
+    return [
+        once([n for n, _ in counted]),
+        [count.code for _, count in counted],
+        [count.held for _, count in counted],
+        [count.confirmed for _, count in counted],
+    ]
+
+
+def defined_columns(defining: Numbered) -> Columns | None:
+    definitions = [(n, entry.definition) for n, entry in defining if entry.definition is not None]
+    if not definitions:
+        return None
+    return [
+        [n for n, _ in definitions],
+        [definition.version for _, definition in definitions],
+        [definition.paused for _, definition in definitions],
+        *([getattr(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
+    ]
+
+
+def type_columns(defining: Numbered) -> Columns | None:
+    kinds = [
+        (n, position, kind, held)
+        for n, entry in defining
+        if entry.definition is not None
+        for held in [{count.code: (count.held, count.confirmed) for count in entry.counts}]
+        for position, kind in enumerate(entry.definition.terms.ticket_types)
+    ]
+    if not kinds:
+        return None
+    return [
+        [n for n, _, _, _ in kinds],
+        [kind.code for _, _, kind, _ in kinds],
+        [position for _, position, _, _ in kinds],
+        [kind.name for _, _, kind, _ in kinds],
+        [kind.quota for _, _, kind, _ in kinds],
+        [kind.price for _, _, kind, _ in kinds],
+        [kind.max_per_order for _, _, kind, _ in kinds],
+        [held.get(kind.code, (0, 0))[0] for _, _, kind, held in kinds],
+        [held.get(kind.code, (0, 0))[1] for _, _, kind, held in kinds],
+    ]
