@@ -13,17 +13,20 @@ from domain.messages import Message, Rejected
 
 
 class Status(enum.StrEnum):
-    """Where a reservation stands. Live are `held` and `confirmed`; the others are its ends."""
+    """Where a reservation stands. Live are `held`, `confirmed` and `seated`; the others are its ends."""
 
     HELD = "held"
     CONFIRMED = "confirmed"
+    SEATED = "seated"
     RELEASED = "released"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
 
     @property
     def live(self) -> bool:
-        return self is Status.HELD or self is Status.CONFIRMED
+        return self is Status.HELD or self is Status.CONFIRMED or self is Status.SEATED
 
 
 class TicketType(Message, frozen=True):

@@ -29,6 +29,7 @@ class Code(enum.StrEnum):
     UNAUTHORIZED = "unauthorized"
     NOT_FOUND = "not_found"
     SOLD_OUT = "sold_out"
+    TAKEN = "taken"
     HELD = "held"
     LIMIT_EXCEEDED = "limit_exceeded"
     SALES_CLOSED = "sales_closed"
@@ -36,6 +37,8 @@ class Code(enum.StrEnum):
     WRONG_STATE = "wrong_state"
     TOO_LATE = "too_late"
     QUOTA_BELOW_LIVE = "quota_below_live"
+    IN_USE = "in_use"
+    SCORE_TOO_LOW = "score_too_low"
     STALE = "stale"
     KEY_REUSED = "key_reused"
     OVERLOADED = "overloaded"
@@ -46,10 +49,12 @@ class Rejected(Message, frozen=True):
     """A no with its reason: a returned value, never an exception. It changes nothing.
 
     `facts` are the numbers a client needs to react (`limit`, `requested`, `live`, `status`,
-    `retry_after_s`); `errors` are (path, message) pairs of an `invalid` request.
+    `retry_after_s`); `errors` are (path, message) pairs of an `invalid` request; `reservations` are the ids
+    of those that stand in the way of what was asked.
     """
 
     code: Code
     detail: str
     facts: dict[str, int | str] = {}
     errors: tuple[tuple[str, str], ...] = ()
+    reservations: tuple[str, ...] = ()

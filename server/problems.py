@@ -65,6 +65,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     reservation_status: str | None = None
     retry_after_s: int | None = None
     failing: list[str] | None = None
+    reservations: list[str] | None = None
 
 
 class Problem(Exception):
@@ -100,7 +101,7 @@ def not_found(what: str) -> Problem:
 
 def refusal(rejected: Rejected) -> Reply:
     """What an owner refused. Sold out is answered by the thousand: such bare refusals are kept rendered."""
-    if not rejected.facts and not rejected.errors:
+    if not rejected.facts and not rejected.errors and not rejected.reservations:
         status, body, lines = _bare(rejected.code, rejected.detail)
         return Reply(status, body, lines, PROBLEM)
     members: dict[str, Any] = dict(rejected.facts)
@@ -108,6 +109,8 @@ def refusal(rejected: Rejected) -> Reply:
         members["reservation_status"] = members.pop("status")
     if rejected.errors:
         members["errors"] = [FieldError(path, message) for path, message in rejected.errors]
+    if rejected.reservations:
+        members["reservations"] = list(rejected.reservations)
     return _reply(rejected.code.value, rejected.detail, b"", members)
 
 

@@ -1,0 +1,323 @@
+"""The rules of one restaurant's tables. They are decided as one, so that what takes two stands or falls.
+
+- A reservation takes its tables in [start, end), and after a buffer they are free for the next. A table is
+  free where no live reservation overlaps; joined tables are taken together or not at all. Live is what is
+  held, confirmed or seated. What is confirmed or seated for another answers `taken`; where only holds are in
+  the way, `held` with the seconds to their end.
+- Who names no table gets the best fit: the smallest single table that takes the party, else joined ones.
+- A party of `party_smallest` to `party_largest` comes at a time of the grid that the clocks show, within one
+  service for the whole of its stay, at most `days_ahead_max` days ahead, and with notice: one for the same
+  day, one for other days. How long it stays depends on its size.
+- `covers_per_slot_max` bounds the guests who sit down in one slot of the grid: the kitchen's pace.
+- A customer's score is made of visits and no-shows; below `min_score` there is no hold.
+- A hold lasts `hold_duration_s` and can be extended so many times. What is confirmed can be cancelled, and
+  moved to another time, up to `cancel_until_minutes` before its start.
+- Moving keeps the old place until the new one is had: it is one fact, or nothing.
+- A party is seated up to `SEAT_EARLY_MAX_MINUTES` early, if its tables are free already, and until its time
+  is over. It completes its stay early or late, and with that its tables are free at once. Who has not come
+  `no_show_grace_minutes` after the start may be marked a no-show. Walk-ins need a free table, nothing else.
+- Who stays longer has what is free up to the next reservation, and that one is warned of, or moved.
+- `due` prolongs a stay that is over and that nobody has completed, a slot at a time, and warns of the next.
+  12 h after its end, a stay of which nothing was said is completed: in doubt the guest was there.
+- Terms change as one. A table that goes or shrinks, and hours that end, refuse with the reservations that
+  they affect (`in_use`); asked to, the rules move these to other tables of the same time, all or none.
+- Asking again for what already is (confirm, release, cancel, seat, complete) answers the present state.
+
+`decide(state, command, now)` says what follows and changes nothing; `evolve(state, fact)` is the only
+thing that changes a state. Folding a restaurant's facts from the first gives its state.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import assert_never, get_args
+
+from msgspec.structs import replace
+
+from domain.event_messages import (
+    CancelReservation,
+    ConfirmReservation,
+    ExpireDue,
+    ExtendHold,
+    HoldExtended,
+    HoldReleased,
+    Looked,
+    PauseSale,
+    ReservationCancelled,
+    ReservationConfirmed,
+    ResumeSale,
+    SalePaused,
+    SaleResumed,
+    Status,
+)
+from domain.local_time import MINUTE_MS, local_of
+from domain.messages import Code, Rejected
+from domain.restaurant_change import change, create
+from domain.restaurant_choice import candidates, choose, over_pace, stay_from, too_low, wished_stay
+from domain.restaurant_floor import complete, looked_at, mark_no_show, prolong, seat, walk_in
+from domain.restaurant_messages import (
+    ChangeRestaurant,
+    CompleteStay,
+    CreateRestaurant,
+    HoldTable,
+    MarkNoShow,
+    MoveReservation,
+    ProlongStay,
+    ReservationMoved,
+    RestaurantCommand,
+    RestaurantFact,
+    SearchTables,
+    SeatParty,
+    SeatWalkIn,
+    TableHeld,
+    TableReservation,
+)
+from domain.restaurant_search import search
+from domain.restaurant_state import (
+    Decision,
+    State,
+    admit,
+    adopt,
+    confirmed,
+    counts,
+    definition,
+    describe,
+    evolve,
+    find,
+    moved,
+    next_due_ms,
+    not_as_it_is,
+    placed,
+    restored,
+    shown,
+    terms_of,
+)
+from domain.restaurant_tables import Stay
+
+__all__ = [
+    "COMMANDS",
+    "State",
+    "admit",
+    "adopt",
+    "counts",
+    "decide",
+    "definition",
+    "describe",
+    "due",
+    "evolve",
+    "looks_up",
+    "next_due_ms",
+    "restored",
+]
+
+COMMANDS = frozenset(get_args(RestaurantCommand))
+NO_RESTAURANT = Rejected(Code.NOT_FOUND, "There is no such restaurant.")
+
+
+def looks_up(state: State, command: RestaurantCommand) -> str | None:
+    """The reservation that `command` needs and memory does not hold: ended earlier, or never there."""
+    if isinstance(command, HoldTable | SeatWalkIn):
+        return None
+    wanted: str | None = getattr(command, "reservation_id", None)
+    return None if wanted in state.reservations or wanted in state.ended else wanted
+
+
+def due(state: State, now_ms: int, limit: int) -> list[RestaurantFact]:
+    """At most `limit` facts of what time alone has done: holds that have run out, stays that are over.
+
+    A hold's end itself is already too late."""
+    facts: dict[str, RestaurantFact] = {}
+    while len(facts) < limit:
+        at_ms = next_due_ms(state)
+        if at_ms is None or at_ms > now_ms:
+            break
+        _, reservation_id = heapq.heappop(state.looks)
+        facts[reservation_id] = looked_at(state, state.reservations[reservation_id], now_ms)
+    return list(facts.values())
+
+
+def decide(state: State, command: RestaurantCommand, now_ms: int) -> Decision:
+    """What follows from `command` at `now_ms`: a reply and facts, or a `Rejected` and none."""
+    if isinstance(command, CreateRestaurant):
+        return create(state, command, now_ms)
+    if state.terms is None:
+        return NO_RESTAURANT, ()
+    match command:
+        case HoldTable():
+            return _hold(state, command, now_ms)
+        case SearchTables():
+            return search(state, command, now_ms), ()
+        case SeatWalkIn():
+            return walk_in(state, command, now_ms)
+        case ExpireDue():
+            return Looked(), ()
+        case ChangeRestaurant():
+            return change(state, command, now_ms)
+        case PauseSale() | ResumeSale():
+            return _pause(state, isinstance(command, PauseSale), now_ms)
+        case _:
+            found = find(state, command.reservation_id)
+            return (found, ()) if isinstance(found, Rejected) else _of_one(state, found, command, now_ms)
+
+
+OfOne = (
+    ConfirmReservation
+    | CancelReservation
+    | ExtendHold
+    | MoveReservation
+    | SeatParty
+    | CompleteStay
+    | MarkNoShow
+    | ProlongStay
+)
+
+
+def _of_one(state: State, found: TableReservation, command: OfOne, now_ms: int) -> Decision:
+    """A command to a reservation that is there."""
+    match command:
+        case ConfirmReservation():
+            return _confirm(state, found, now_ms)
+        case CancelReservation():
+            return _cancel(state, found, now_ms)
+        case ExtendHold():
+            return _extend(state, found, now_ms)
+        case MoveReservation():
+            return _move(state, found, command, now_ms)
+        case SeatParty():
+            return seat(state, found, now_ms)
+        case CompleteStay():
+            return complete(state, found, now_ms)
+        case MarkNoShow():
+            return mark_no_show(state, found, now_ms)
+        case ProlongStay():
+            return prolong(state, found, command, now_ms)
+        case _:
+            assert_never(command)
+
+
+# --- holds ----------------------------------------------------------------------------------------
+
+
+def _hold(state: State, command: HoldTable, now_ms: int) -> Decision:
+    terms = terms_of(state)
+    if command.guest and not terms.guests:
+        return Rejected(Code.UNAUTHORIZED, "This restaurant does not take guests' reservations."), ()
+    if state.paused:
+        return Rejected(Code.SALES_CLOSED, "The restaurant takes no reservations for now."), ()
+    refusal = too_low(terms, command.history.visits, command.history.no_shows)
+    if refusal is not None:
+        return refusal, ()
+    stay = wished_stay(state, command.day, command.minute, command.party_size, now_ms)
+    if isinstance(stay, Rejected):
+        return stay, ()
+    options = candidates(state, command.party_size, command.table_id, command.traits)
+    if isinstance(options, Rejected):
+        return options, ()
+    chosen = over_pace(state, stay.start_ms, command.party_size, (), now_ms) or choose(
+        state, options, stay, now_ms
+    )
+    if isinstance(chosen, Rejected):
+        return chosen, ()
+    expires_at_ms = now_ms + terms.hold_duration_s * 1000
+    fact = TableHeld(
+        now_ms,
+        command.reservation_id,
+        command.customer,
+        chosen.tables,
+        *stay,
+        command.party_size,
+        expires_at_ms,
+    )
+    return replace(shown(state, placed(fact)), contact=command.contact), (fact,)
+
+
+def _confirm(state: State, found: TableReservation, now_ms: int) -> Decision:
+    if found.status is Status.CONFIRMED:
+        return shown(state, found), ()
+    if found.status is not Status.HELD:
+        return not_as_it_is(found), ()
+    return shown(state, confirmed(found)), (ReservationConfirmed(now_ms, found.id),)
+
+
+def _cancel(state: State, found: TableReservation, now_ms: int) -> Decision:
+    if found.status is Status.SEATED:
+        return not_as_it_is(found), ()
+    if not found.status.live:
+        return shown(state, found), ()
+    if found.status is Status.HELD:
+        after = replace(found, status=Status.RELEASED)
+        return shown(state, after), (HoldReleased(now_ms, found.id),)
+    refusal = _too_late(state, found, now_ms)
+    if refusal is not None:
+        return refusal, ()
+    after = replace(found, status=Status.CANCELLED)
+    return shown(state, after), (ReservationCancelled(now_ms, found.id),)
+
+
+def _too_late(state: State, found: TableReservation, now_ms: int) -> Rejected | None:
+    """Past the deadline for cancelling what is confirmed, or moving it to another time."""
+    if now_ms <= found.start_ms - terms_of(state).cancel_until_minutes * MINUTE_MS:
+        return None
+    return Rejected(Code.TOO_LATE, "The time for cancelling has passed.")
+
+
+def _extend(state: State, found: TableReservation, now_ms: int) -> Decision:
+    if found.status is not Status.HELD:
+        return not_as_it_is(found), ()
+    limit = terms_of(state).hold_extensions_max
+    if found.extensions >= limit:
+        numbers: dict[str, int | str] = {"limit": limit, "requested": found.extensions + 1}
+        return Rejected(Code.LIMIT_EXCEEDED, "This hold cannot be extended again.", numbers), ()
+    expires_at_ms = max(found.expires_at_ms, now_ms + terms_of(state).hold_duration_s * 1000)
+    after = replace(found, expires_at_ms=expires_at_ms, extensions=found.extensions + 1)
+    return shown(state, after), (HoldExtended(now_ms, found.id, expires_at_ms),)
+
+
+# --- moving ---------------------------------------------------------------------------------------
+
+
+def _move(state: State, found: TableReservation, command: MoveReservation, now_ms: int) -> Decision:
+    if not found.status.live:
+        return not_as_it_is(found), ()
+    party_size = found.party_size if command.party_size is None else command.party_size
+    stay = _new_stay(state, found, command, party_size, now_ms)
+    if isinstance(stay, Rejected):
+        return stay, ()
+    options = candidates(state, party_size, command.table_id, command.traits)
+    if isinstance(options, Rejected):
+        return options, ()
+    if command.table_id is None:
+        options.sort(key=lambda option: option.tables != found.tables)  # its own first, the rest as they are
+    more = stay.start_ms != found.start_ms or party_size > found.party_size
+    refusal = over_pace(state, stay.start_ms, party_size, (found.id,), now_ms) if more else None
+    chosen = refusal or choose(state, options, stay, now_ms, (found.id,))
+    if isinstance(chosen, Rejected):
+        return chosen, ()
+    fact = ReservationMoved(now_ms, found.id, chosen.tables, *stay, party_size)
+    after = moved(found, fact)
+    return shown(state, after), () if after == found else (fact,)
+
+
+def _new_stay(
+    state: State, found: TableReservation, command: MoveReservation, party_size: int, now_ms: int
+) -> Stay | Rejected:
+    """The time that is wished for. Another one has to be as a new reservation's would, notice and all."""
+    shown_as = local_of(terms_of(state).time_zone, found.start_ms)
+    day = shown_as[0] if command.day is None else command.day
+    minute = shown_as[1] if command.minute is None else command.minute
+    same_time = (day, minute) == shown_as
+    if same_time and party_size == found.party_size:
+        return Stay(found.start_ms, found.end_ms, found.free_at_ms)
+    if found.status is Status.SEATED:
+        return not_as_it_is(found)
+    if same_time:
+        return stay_from(state, found.start_ms, party_size)
+    refusal = _too_late(state, found, now_ms) if found.status is Status.CONFIRMED else None
+    return refusal or wished_stay(state, day, minute, party_size, now_ms)
+
+
+def _pause(state: State, paused: bool, now_ms: int) -> Decision:
+    if state.paused == paused:
+        return describe(state), ()
+    reply = replace(describe(state), version=state.version + 1, paused=paused)
+    return reply, (SalePaused(now_ms) if paused else SaleResumed(now_ms),)

@@ -1,0 +1,104 @@
+"""Making a restaurant, and changing its terms while reservations stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.event_messages import Status
+from domain.local_time import local_of
+from domain.messages import Code, Rejected
+from domain.restaurant_choice import moves_of
+from domain.restaurant_hours import Hours
+from domain.restaurant_messages import (
+    ChangeRestaurant,
+    CreateRestaurant,
+    RestaurantChanged,
+    RestaurantCreated,
+    RestaurantReply,
+    RestaurantTerms,
+    TableReservation,
+)
+from domain.restaurant_state import Decision, State, describe, hours_of, moved, terms_of
+from domain.restaurant_tables import options_of
+from domain.restaurant_terms import changed_terms, flaws
+
+AFFECTED_SHOWN_MAX = 100
+
+
+def create(state: State, command: CreateRestaurant, now_ms: int) -> Decision:
+    if state.terms is not None:
+        return Rejected(Code.WRONG_STATE, "The restaurant exists already.", {"status": "created"}), ()
+    errors = flaws(command.terms)
+    if errors:
+        return Rejected(Code.INVALID, "The restaurant's terms do not fit together.", errors=errors), ()
+    reply = RestaurantReply(command.id, command.terms, 1, False)
+    return reply, (RestaurantCreated(now_ms, command.id, command.terms),)
+
+
+def change(state: State, command: ChangeRestaurant, now_ms: int) -> Decision:
+    if command.if_version is not None and command.if_version != state.version:
+        return Rejected(Code.STALE, "The restaurant has changed meanwhile.", {"version": state.version}), ()
+    terms = changed_terms(terms_of(state), command.change)
+    if isinstance(terms, Rejected):
+        return terms, ()
+    if terms == state.terms:
+        return describe(state), ()
+    untimely, homeless = _untimely(state, terms), _homeless(state, terms)
+    moves = moves_of(state, options_of(terms), homeless, (), now_ms) if command.move else []
+    affected = {entry.id: entry for entry in untimely + homeless[len(moves) :]}
+    if affected:
+        return _in_use(affected.values()), ()
+    after = tuple(moved(entry, move) for entry, move in zip(homeless, moves, strict=True))
+    reply = RestaurantReply(state.id, terms, state.version + 1, state.paused, after)
+    return reply, (RestaurantChanged(now_ms, terms), *moves)
+
+
+def _untimely(state: State, terms: RestaurantTerms) -> list[TableReservation]:
+    """Reservations whose time the new hours do not allow, or the new time zone calls otherwise, by time.
+
+    Not those that were outside of the hours before; and who sits, sits."""
+    present, new = hours_of(state), Hours(terms)
+    return _by_time(
+        entry
+        for entry in state.reservations.values()
+        if entry.status is not Status.SEATED
+        and present.open_during(entry.start_ms, entry.end_ms)
+        and not (
+            new.open_during(entry.start_ms, entry.end_ms)
+            and local_of(new.zone, entry.start_ms) == local_of(present.zone, entry.start_ms)
+        )
+    )
+
+
+def _homeless(state: State, terms: RestaurantTerms) -> list[TableReservation]:
+    """Reservations at a table that there will not be, or that will be too small for them alone, by time."""
+    largest = {table.id: table.largest for table in terms.tables if table.active}
+    before = {table.id: table.largest for table in terms_of(state).tables if table.active}
+    return _by_time(
+        entry
+        for entry in state.reservations.values()
+        if any(table_id in before and table_id not in largest for table_id in entry.tables)
+        or _outgrows(entry, before, largest)
+    )
+
+
+def _outgrows(entry: TableReservation, before: dict[str, int], largest: dict[str, int]) -> bool:
+    """Of joined tables the join says how many they take, and tables that are pushed together stay so."""
+    if len(entry.tables) > 1:
+        return False
+    had = before.get(entry.tables[0], 0)
+    return largest.get(entry.tables[0], 0) < entry.party_size <= had
+
+
+def _by_time(entries: Iterable[TableReservation]) -> list[TableReservation]:
+    return sorted(entries, key=lambda entry: (entry.start_ms, entry.id))
+
+
+def _in_use(affected: Iterable[TableReservation]) -> Rejected:
+    ids = tuple(entry.id for entry in _by_time(affected))
+    return Rejected(
+        Code.IN_USE,
+        f"{len(ids)} reservations stand in the way.",
+        {"live": len(ids)},
+        reservations=ids[:AFFECTED_SHOWN_MAX],
+    )

@@ -1,0 +1,329 @@
+"""A restaurant in memory, and the only thing that changes it: `evolve`. `domain.restaurant` has the rules."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from domain.event_messages import (
+    HoldExpired,
+    HoldExtended,
+    HoldReleased,
+    ReservationCancelled,
+    ReservationConfirmed,
+    SalePaused,
+    SaleResumed,
+    Status,
+    TypeCounts,
+)
+from domain.local_time import MINUTE_MS
+from domain.messages import Code, Rejected
+from domain.restaurant_hours import Hours
+from domain.restaurant_messages import (
+    NoShowMarked,
+    PartySeated,
+    ReservationMoved,
+    RestaurantChanged,
+    RestaurantCreated,
+    RestaurantDefinition,
+    RestaurantFact,
+    RestaurantReplies,
+    RestaurantReply,
+    RestaurantTerms,
+    StayCompleted,
+    StayProlonged,
+    TableHeld,
+    TableReply,
+    TableReservation,
+    WalkInSeated,
+)
+from domain.restaurant_tables import Diary, Option, Stay, options_of
+
+Decision = tuple[RestaurantReplies, tuple[RestaurantFact, ...]]
+
+SETTLE_AFTER_MS = 12 * 60 * MINUTE_MS
+"""A stay of which nobody has said how it ended is taken as completed so long after its end."""
+LOOKS_KEPT_MIN = 64
+
+
+class State:
+    """One restaurant: its terms, its live reservations, and the diaries of its tables.
+
+    `ended` keeps the reservations that ended in the present batch, or that were looked up for it; whoever
+    owns the state empties it when the batch is stored. `contacts` are personal data that facts never hold.
+    """
+
+    __slots__ = (
+        "contacts",
+        "diaries",
+        "ended",
+        "hours",
+        "id",
+        "last_fact_ms",
+        "live",
+        "looks",
+        "options",
+        "paused",
+        "reservations",
+        "terms",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.terms: RestaurantTerms | None = None
+        self.version = 0
+        self.paused = False
+        self.hours: Hours | None = None
+        self.options: tuple[Option, ...] = ()
+        self.diaries: dict[str, Diary] = {}
+        self.live = 0
+        self.reservations: dict[str, TableReservation] = {}
+        self.contacts: dict[str, bytes] = {}
+        self.ended: dict[str, TableReservation] = {}
+        self.looks: list[tuple[int, str]] = []
+        """When which reservation has to be looked at: a heap, stale entries kept."""
+        self.last_fact_ms = 0
+
+
+# --- reading a state ------------------------------------------------------------------------------
+
+
+def terms_of(state: State) -> RestaurantTerms:
+    assert state.terms is not None
+    return state.terms
+
+
+def hours_of(state: State) -> Hours:
+    assert state.hours is not None
+    return state.hours
+
+
+def describe(state: State) -> RestaurantReply:
+    """The whole restaurant as an operator sees it."""
+    return RestaurantReply(state.id, terms_of(state), state.version, state.paused)
+
+
+def definition(state: State) -> RestaurantDefinition:
+    """What the operator has decided, as it is stored."""
+    return RestaurantDefinition(terms_of(state), state.version, state.paused)
+
+
+def counts(state: State) -> tuple[TypeCounts, ...]:
+    """Nothing is counted of tables: they are free at a time, not in a number."""
+    return ()
+
+
+def shown(state: State, reservation: TableReservation) -> TableReply:
+    """The reservation as a reply."""
+    return TableReply(reservation, state.contacts.get(reservation.id, b""))
+
+
+def find(state: State, reservation_id: str) -> TableReservation | Rejected:
+    found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
+    return found or Rejected(Code.NOT_FOUND, "There is no such reservation.")
+
+
+def not_as_it_is(found: TableReservation) -> Rejected:
+    """The reservation's status does not allow it."""
+    if found.status is Status.EXPIRED:
+        return Rejected(Code.HOLD_EXPIRED, "The hold's time ran out.")
+    status: dict[str, int | str] = {"status": found.status.value}
+    return Rejected(Code.WRONG_STATE, f"The reservation is {found.status.value}.", status)
+
+
+def stay_of(terms: RestaurantTerms, start_ms: int, minutes: int) -> Stay:
+    """A stay of so many minutes and the buffer after it."""
+    end_ms = start_ms + minutes * MINUTE_MS
+    return Stay(start_ms, end_ms, end_ms + terms.buffer_minutes * MINUTE_MS)
+
+
+def in_the_way(
+    state: State, tables: Iterable[str], stay: Stay, ignoring: Collection[str] = ()
+) -> list[TableReservation]:
+    """The live reservations that overlap a stay at any of the tables, by time; each once."""
+    found = {
+        entry.id: entry
+        for table_id in tables
+        if table_id in state.diaries
+        for entry in state.diaries[table_id].within(stay.start_ms, stay.free_at_ms)
+        if entry.id not in ignoring
+    }
+    return sorted(found.values(), key=lambda entry: entry.start_ms)
+
+
+def next_due_ms(state: State) -> int | None:
+    """When a reservation has to be looked at; what is stale is dropped from the heap on the way."""
+    looks = state.looks
+    while looks:
+        at_ms, reservation_id = looks[0]
+        found = state.reservations.get(reservation_id)
+        if found is not None and found.expires_at_ms == at_ms:
+            return at_ms
+        heapq.heappop(looks)
+    return None
+
+
+# --- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve(state: State, fact: RestaurantFact) -> None:
+    """Make `fact` true of `state`. Facts are never refused: what happened, happened."""
+    state.last_fact_ms = max(state.last_fact_ms, fact.at_ms)
+    match fact:
+        case RestaurantCreated():
+            adopt(state, fact.id, fact.terms, 1, paused=False)
+        case RestaurantChanged():
+            adopt(state, state.id, fact.terms, state.version + 1, state.paused)
+        case SalePaused() | SaleResumed():
+            state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
+        case HoldExpired():
+            _end(state, fact.reservation_id, Status.EXPIRED)
+        case HoldReleased():
+            _end(state, fact.reservation_id, Status.RELEASED)
+        case ReservationCancelled():
+            _end(state, fact.reservation_id, Status.CANCELLED)
+        case StayCompleted():
+            _end(state, fact.reservation_id, Status.COMPLETED)
+        case NoShowMarked():
+            _end(state, fact.reservation_id, Status.NO_SHOW)
+        case _:
+            admit(state, _after(state, fact))
+
+
+Alters = (
+    TableHeld
+    | WalkInSeated
+    | HoldExtended
+    | ReservationConfirmed
+    | ReservationMoved
+    | PartySeated
+    | StayProlonged
+)
+"""Facts that leave a live reservation behind."""
+
+
+def _after(state: State, fact: Alters) -> TableReservation:
+    """The reservation that the fact makes, or leaves; its old place is given up."""
+    match fact:
+        case TableHeld() | WalkInSeated():
+            return placed(fact)
+        case HoldExtended():
+            before = _leave(state, fact.reservation_id)
+            return replace(before, expires_at_ms=fact.expires_at_ms, extensions=before.extensions + 1)
+        case ReservationConfirmed():
+            return confirmed(_leave(state, fact.reservation_id))
+        case ReservationMoved():
+            return moved(_leave(state, fact.reservation_id), fact)
+        case PartySeated():
+            return seated(_leave(state, fact.reservation_id), fact.start_ms)
+        case StayProlonged():
+            return prolonged(_leave(state, fact.reservation_id), fact)
+        case _:
+            assert_never(fact)
+
+
+def placed(fact: TableHeld | WalkInSeated) -> TableReservation:
+    """A new reservation: a hold, or a party that sits already."""
+    held = isinstance(fact, TableHeld)
+    return TableReservation(
+        fact.reservation_id,
+        Status.HELD if held else Status.SEATED,
+        fact.expires_at_ms if isinstance(fact, TableHeld) else fact.end_ms,
+        fact.tables,
+        fact.start_ms,
+        fact.end_ms,
+        fact.free_at_ms,
+        fact.party_size,
+        fact.customer,
+        fact.at_ms,
+    )
+
+
+def confirmed(before: TableReservation) -> TableReservation:
+    return replace(before, status=Status.CONFIRMED, expires_at_ms=before.end_ms + SETTLE_AFTER_MS)
+
+
+def moved(before: TableReservation, fact: ReservationMoved) -> TableReservation:
+    """A hold keeps its end; what is confirmed or seated is looked at by its new time."""
+    looks_at_ms = {
+        Status.CONFIRMED: fact.end_ms + SETTLE_AFTER_MS,
+        Status.SEATED: max(before.expires_at_ms, fact.end_ms),
+    }
+    return replace(
+        before,
+        expires_at_ms=looks_at_ms.get(before.status, before.expires_at_ms),
+        tables=fact.tables,
+        start_ms=fact.start_ms,
+        end_ms=fact.end_ms,
+        free_at_ms=fact.free_at_ms,
+        party_size=fact.party_size,
+    )
+
+
+def seated(before: TableReservation, start_ms: int) -> TableReservation:
+    return replace(before, status=Status.SEATED, start_ms=start_ms, expires_at_ms=before.end_ms)
+
+
+def prolonged(before: TableReservation, fact: StayProlonged) -> TableReservation:
+    return replace(
+        before,
+        end_ms=fact.end_ms,
+        free_at_ms=fact.free_at_ms,
+        expires_at_ms=fact.looks_at_ms,
+        overstays=fact.overstays,
+    )
+
+
+def restored(restaurant_id: str, stored: RestaurantDefinition, last_fact_ms: int) -> State:
+    """The restaurant as it is stored, still without its live reservations: `admit` brings those."""
+    state = State()
+    adopt(state, restaurant_id, stored.terms, stored.version, stored.paused)
+    state.last_fact_ms = last_fact_ms
+    return state
+
+
+def adopt(state: State, restaurant_id: str, terms: RestaurantTerms, version: int, paused: bool) -> None:
+    """Take on terms, new or loaded. The diary of a table that goes is kept as long as something is in it."""
+    state.id, state.terms, state.version, state.paused = restaurant_id, terms, version, paused
+    state.hours = Hours(terms)
+    state.options = options_of(terms)
+    kept = {table_id: diary for table_id, diary in state.diaries.items() if diary.entries}
+    own = {table.id: state.diaries.get(table.id) or Diary() for table in terms.tables}
+    state.diaries = kept | own
+
+
+def admit(state: State, reservation: TableReservation) -> None:
+    """Add a live reservation, new or loaded."""
+    state.reservations[reservation.id] = reservation
+    for table_id in reservation.tables:
+        if table_id not in state.diaries:
+            state.diaries[table_id] = Diary()
+        state.diaries[table_id].add(reservation)
+    state.live += 1
+    heapq.heappush(state.looks, (reservation.expires_at_ms, reservation.id))
+
+
+def _end(state: State, reservation_id: str, status: Status) -> None:
+    state.ended[reservation_id] = replace(_leave(state, reservation_id), status=status)
+
+
+def _leave(state: State, reservation_id: str) -> TableReservation:
+    """Take a live reservation out of its tables' diaries."""
+    before = state.reservations.pop(reservation_id)
+    for table_id in before.tables:
+        state.diaries[table_id].remove(before)
+    state.live -= 1
+    _forget_stale(state)
+    return before
+
+
+def _forget_stale(state: State) -> None:
+    """Rebuild a heap that is mostly stale, so that memory follows what is live, not what ever was."""
+    if len(state.looks) < LOOKS_KEPT_MIN or len(state.looks) < 4 * state.live:
+        return
+    state.looks = [(found.expires_at_ms, found.id) for found in state.reservations.values()]
+    heapq.heapify(state.looks)
