@@ -122,6 +122,7 @@ class Turn:
             facts=_encoder.encode(self.facts),
             next_due_ms=None if end is None else -(-end // NEXT_DUE_GRID_MS) * NEXT_DUE_GRID_MS,
             live=state.live,
+            live_reservations=len(state.reservations) if state.live else 0,
             counts=held.rules.counts(state),
             requests=self._requests,
         )

@@ -2,12 +2,17 @@
 
 - A reservation takes all of its lines or none. A ticket type never sells beyond its quota, all types
   together never beyond the capacity; a full type hinders no other.
+- An event is a draft, published, closed or cancelled. Only a published one takes holds; a draft is shown to
+  operators only. Closing keeps what is live, and can be undone by publishing; cancelling is for good: from
+  then on nothing of the event is live, and `due` says of each reservation how it ended, a slice at a time.
 - Live is what is held or confirmed. A hold whose time has run out is not live: `due` says which those
   are, and a batch turns them into facts before it decides anything, so none of them refuses a sale.
 - Sales are open in [sales_start, sales_end) and while not paused. A hold that exists may be confirmed,
   extended, made smaller or released outside of that too; its price stays what it was.
 - `max_per_order` bounds one type's tickets in one reservation, `max_per_customer` the tickets of all of
   a customer's live reservations. A customer is a normalised e-mail, here only a key made from it.
+- With `one_per_customer` who has a live reservation gets no second one.
+- What costs nothing can be confirmed in the command that places it.
 - A confirmed reservation can be cancelled up to `cancel_until`; without one it is final.
 - Asking again for what already is (confirm, release, cancel) answers the present state and changes nothing.
 
@@ -19,22 +24,28 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from itertools import islice
 from typing import assert_never, get_args
 
 import msgspec
 
 from domain.event_change import changed_terms, flaws
 from domain.event_messages import (
+    CancelEvent,
     CancelReservation,
     ChangeEvent,
     ChangeHold,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    EventCancelled,
     EventChanged,
+    EventClosed,
     EventCommand,
     EventCreated,
     EventDefinition,
     EventFact,
+    EventPublished,
     EventReplies,
     EventReply,
     ExpireDue,
@@ -48,6 +59,7 @@ from domain.event_messages import (
     Looked,
     PauseSale,
     PlaceHold,
+    PublishEvent,
     Reservation,
     ReservationCancelled,
     ReservationConfirmed,
@@ -55,6 +67,7 @@ from domain.event_messages import (
     ResumeSale,
     SalePaused,
     SaleResumed,
+    Stage,
     Status,
     Terms,
     TicketType,
@@ -94,6 +107,7 @@ class State:
         "live",
         "paused",
         "reservations",
+        "stage",
         "tallies",
         "terms",
         "types",
@@ -105,6 +119,7 @@ class State:
         self.terms: Terms | None = None
         self.version = 0
         self.paused = False
+        self.stage = Stage.PUBLISHED
         self.types: dict[str, TicketType] = {}
         self.tallies: dict[str, Tally] = {}
         self.live = 0
@@ -114,12 +129,19 @@ class State:
         self.ended: dict[str, Reservation] = {}
         self.last_fact_ms = 0
 
+    @property
+    def hidden(self) -> bool:
+        """Is it for operators only?"""
+        return self.stage is Stage.DRAFT
+
 
 # --- reading a state ------------------------------------------------------------------------------
 
 
 def available(state: State, code: str) -> int:
     """Tickets of a type that can be sold now; never below 0."""
+    if state.stage is Stage.CANCELLED:
+        return 0
     tally = state.tallies[code]
     left = state.types[code].quota - tally.held - tally.confirmed
     terms = state.terms
@@ -141,23 +163,36 @@ def counts(state: State) -> tuple[TypeCounts, ...]:
 def describe(state: State) -> EventReply:
     """The whole event as an operator sees it."""
     assert state.terms is not None
-    return EventReply(state.id, state.terms, state.version, state.paused, counts(state))
+    return EventReply(
+        state.id,
+        state.terms,
+        state.version,
+        state.paused,
+        counts(state),
+        state.stage,
+        len(state.reservations) if state.live else 0,
+    )
 
 
 def definition(state: State) -> EventDefinition:
     """What the operator has decided, as it is stored."""
     assert state.terms is not None
-    return EventDefinition(state.terms, state.version, state.paused)
+    return EventDefinition(state.terms, state.version, state.paused, state.stage)
 
 
 def next_due_ms(state: State) -> int | None:
-    """When the first hold ends; None without holds."""
+    """When the first hold ends; at once, while a cancelled event still has reservations; else None."""
+    if state.stage is Stage.CANCELLED:
+        return state.last_fact_ms if state.reservations else None
     ends = [end for end in (_first_end(state, code) for code in state.tallies) if end is not None]
     return min(ends, default=None)
 
 
 def due(state: State, now_ms: int, limit: int) -> list[EventFact]:
-    """At most `limit` holds whose time has run out, as facts. A hold's end itself is already too late."""
+    """At most `limit` ends, as facts: of holds whose time has run out (a hold's end itself is already too
+    late), and of all that a cancelled event still has."""
+    if state.stage is Stage.CANCELLED:
+        return [_cancelled_with_event(one, now_ms) for one in islice(state.reservations.values(), limit)]
     facts: dict[str, EventFact] = {}
     for code, tally in state.tallies.items():
         for reservation_id in _ended_by(state, code, tally, now_ms):
@@ -176,6 +211,13 @@ def looks_up(state: State, command: EventCommand) -> str | None:
             return None if wanted in state.reservations or wanted in state.ended else wanted
         case _:
             return None
+
+
+def _cancelled_with_event(reservation: Reservation, now_ms: int) -> EventFact:
+    """Whatever `cancel_until` says, and whatever a hold's end is by now."""
+    if reservation.status is Status.HELD:
+        return HoldReleased(now_ms, reservation.id)
+    return ReservationCancelled(now_ms, reservation.id)
 
 
 def _ended_by(state: State, code: str, tally: Tally, now_ms: int) -> Iterator[str]:
@@ -210,7 +252,7 @@ def _first_end_of_others(state: State, code: str, asking: str) -> int | None:
 def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
     """What follows from `command` at `now_ms`: a reply and facts, or a `Rejected` and none."""
     if state.terms is None and not isinstance(command, CreateEvent):
-        return Rejected(Code.NOT_FOUND, "There is no such event."), ()
+        return _NO_EVENT, ()
     match command:
         case PlaceHold():
             return _place(state, command, now_ms)
@@ -228,10 +270,10 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
             return _create(state, command, now_ms)
         case ChangeEvent():
             return _change_event(state, command, now_ms)
-        case PauseSale():
-            return _pause(state, True, now_ms)
-        case ResumeSale():
-            return _pause(state, False, now_ms)
+        case PauseSale() | ResumeSale():
+            return _pause(state, isinstance(command, PauseSale), now_ms)
+        case PublishEvent() | CloseEvent() | CancelEvent():
+            return _move(state, command, now_ms)
         case _:
             assert_never(command)
 
@@ -239,6 +281,8 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
 def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
     terms = state.terms
     assert terms is not None
+    if command.guest and state.stage is Stage.DRAFT:
+        return _NO_EVENT, ()
     if command.guest and not terms.guests:
         return Rejected(Code.UNAUTHORIZED, "This event is not sold to guests."), ()
     refusal = (
@@ -254,7 +298,18 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
     expires_at_ms = now_ms + terms.hold_duration_s * 1000
     held = Reservation(command.reservation_id, Status.HELD, expires_at_ms, lines, command.customer, now_ms)
     fact = HoldPlaced(now_ms, held.id, held.customer, lines, expires_at_ms)
+    if command.confirm:
+        return _confirmed_at_once(terms, held, command.contact, fact)
     return ReservationReply(held, terms.currency, command.contact), (fact,)
+
+
+def _confirmed_at_once(terms: Terms, held: Reservation, contact: bytes, placed: HoldPlaced) -> Decision:
+    if held.total:
+        due: dict[str, int | str] = {"total": held.total, "currency": terms.currency}
+        return Rejected(Code.PAYMENT_DUE, "This has to be paid for before it is confirmed.", due), ()
+    confirmed = msgspec.structs.replace(held, status=Status.CONFIRMED)
+    facts = (placed, ReservationConfirmed(placed.at_ms, held.id))
+    return ReservationReply(confirmed, terms.currency, contact), facts
 
 
 def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
@@ -335,6 +390,8 @@ def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
     if state.terms is not None:
         return Rejected(Code.WRONG_STATE, "The event exists already.", {"status": "created"}), ()
     errors = flaws(command.terms)
+    if command.stage not in _FIRST_STAGES:
+        errors += (("status", "A new event is a draft or published."),)
     if errors:
         return Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors), ()
     terms = command.terms
@@ -342,7 +399,8 @@ def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
         TypeCounts(t.code, t.quota, 0, 0, t.quota if terms.capacity is None else min(t.quota, terms.capacity))
         for t in terms.ticket_types
     )
-    return EventReply(command.id, terms, 1, False, free), (EventCreated(now_ms, command.id, terms),)
+    made = EventCreated(now_ms, command.id, terms, command.stage)
+    return EventReply(command.id, terms, 1, False, free, command.stage), (made,)
 
 
 def _change_event(state: State, command: ChangeEvent, now_ms: int) -> Decision:
@@ -368,12 +426,55 @@ def _pause(state: State, paused: bool, now_ms: int) -> Decision:
     return now, (SalePaused(now_ms) if paused else SaleResumed(now_ms),)
 
 
+_FIRST_STAGES = (Stage.DRAFT, Stage.PUBLISHED)
+_MOVES: dict[type, type[EventPublished | EventClosed | EventCancelled]] = {
+    PublishEvent: EventPublished,
+    CloseEvent: EventClosed,
+    CancelEvent: EventCancelled,
+}
+_BECOMES: dict[type, Stage] = {
+    EventPublished: Stage.PUBLISHED,
+    EventClosed: Stage.CLOSED,
+    EventCancelled: Stage.CANCELLED,
+}
+_LEADS_TO = {
+    Stage.DRAFT: (Stage.PUBLISHED, Stage.CANCELLED),
+    Stage.PUBLISHED: (Stage.CLOSED, Stage.CANCELLED),
+    Stage.CLOSED: (Stage.PUBLISHED, Stage.CANCELLED),
+    Stage.CANCELLED: (),
+}
+
+
+def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms: int) -> Decision:
+    fact = _MOVES[type(command)](now_ms)
+    to, before = _BECOMES[type(fact)], describe(state)
+    if to is state.stage:
+        return before, ()
+    if to not in _LEADS_TO[state.stage]:
+        numbers: dict[str, int | str] = {"event_status": state.stage.value}
+        return Rejected(Code.WRONG_STATE, f"The event is {state.stage.value}.", numbers), ()
+    after = msgspec.structs.replace(before, version=state.version + 1, stage=to)
+    if to is Stage.CANCELLED:
+        none = tuple(TypeCounts(kind.code, kind.quota, 0, 0, 0) for kind in before.counts)
+        after = msgspec.structs.replace(after, counts=none, reservations=0)
+    return after, (fact,)
+
+
 # --- the parts of a decision ----------------------------------------------------------------------
 
 
+_NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
+_ENDS_WITH_EVENT = {Status.HELD: Status.RELEASED, Status.CONFIRMED: Status.CANCELLED}
+
+
 def _find(state: State, reservation_id: str) -> Reservation | Rejected:
+    """What is still to be ended with a cancelled event is seen as ended already."""
     found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
-    return found or Rejected(Code.NOT_FOUND, "There is no such reservation.")
+    if found is None:
+        return Rejected(Code.NOT_FOUND, "There is no such reservation.")
+    if state.stage is Stage.CANCELLED and found.status.live:
+        return msgspec.structs.replace(found, status=_ENDS_WITH_EVENT[found.status])
+    return found
 
 
 def _reply(state: State, reservation: Reservation) -> ReservationReply:
@@ -391,6 +492,8 @@ def _not_held(found: Reservation) -> Rejected:
 def _closed(state: State, now_ms: int) -> Rejected | None:
     terms = state.terms
     assert terms is not None
+    if state.stage is not Stage.PUBLISHED:
+        return _NOT_ON_SALE[state.stage]
     if state.paused:
         return Rejected(Code.SALES_CLOSED, "The sale is paused.")
     if terms.sales_start_ms is not None and now_ms < terms.sales_start_ms:
@@ -398,6 +501,13 @@ def _closed(state: State, now_ms: int) -> Rejected | None:
     if now_ms >= terms.closes_at_ms:
         return Rejected(Code.SALES_CLOSED, "The sale has ended.")
     return None
+
+
+_NOT_ON_SALE = {
+    Stage.DRAFT: Rejected(Code.SALES_CLOSED, "The event is not published yet."),
+    Stage.CLOSED: Rejected(Code.SALES_CLOSED, "The event is closed."),
+    Stage.CANCELLED: Rejected(Code.SALES_CLOSED, "The event is cancelled."),
+}
 
 
 def _ill_formed(state: State, lines: Wanted) -> Rejected | None:
@@ -426,11 +536,17 @@ def _over_limits(state: State, lines: Wanted, customer: bytes, found: Reservatio
     if state.customers is None:
         return None
     assert state.terms is not None
-    assert state.terms.max_per_customer is not None
+    if state.terms.one_per_customer and found is None and customer in state.customers:
+        return _ALREADY_RESERVED
     most = state.terms.max_per_customer
+    if most is None:
+        return None
     more = sum(quantity for _, quantity in lines) - sum(kept.values())
     total = state.customers.get(customer, 0) + more
     return _limit(f"At most {most} per customer.", most, total) if more > 0 and total > most else None
+
+
+_ALREADY_RESERVED = Rejected(Code.ALREADY_RESERVED, "This customer has a reservation already.")
 
 
 def _limit(detail: str, limit: int, requested: int) -> Rejected:
@@ -488,11 +604,13 @@ def _below_live(state: State, terms: Terms) -> Rejected | None:
 def _described_after(state: State, fact: EventChanged) -> EventReply:
     """The event as it will be: new terms over the present sums, which a change of terms leaves alone."""
     after = State()
+    after.stage = state.stage
     after.live = state.live
     after.tallies = {kind.code: state.tallies.get(kind.code, Tally()) for kind in fact.terms.ticket_types}
     after.terms = fact.terms
     after.types = {kind.code: kind for kind in fact.terms.ticket_types}
-    return EventReply(state.id, fact.terms, state.version + 1, state.paused, counts(after))
+    now = describe(state)
+    return msgspec.structs.replace(now, terms=fact.terms, version=now.version + 1, counts=counts(after))
 
 
 # --- evolve ---------------------------------------------------------------------------------------
@@ -533,13 +651,13 @@ def evolve(state: State, fact: EventFact) -> None:
                 msgspec.structs.replace(before, expires_at_ms=fact.expires_at_ms, extensions=extensions),
             )
         case EventCreated():
-            adopt(state, fact.id, fact.terms, 1, paused=False)
+            adopt(state, fact.id, fact.terms, 1, False, fact.stage)
         case EventChanged():
-            adopt(state, state.id, fact.terms, state.version + 1, state.paused)
-        case SalePaused():
-            state.paused, state.version = True, state.version + 1
-        case SaleResumed():
-            state.paused, state.version = False, state.version + 1
+            adopt(state, state.id, fact.terms, state.version + 1, state.paused, state.stage)
+        case SalePaused() | SaleResumed():
+            state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
+        case EventPublished() | EventClosed() | EventCancelled():
+            _enter(state, fact)
         case _:
             assert_never(fact)
 
@@ -547,26 +665,29 @@ def evolve(state: State, fact: EventFact) -> None:
 def restored(event_id: str, definition: EventDefinition, last_fact_ms: int) -> State:
     """The event as it is stored, still without its live reservations: `admit` brings those."""
     state = State()
-    adopt(state, event_id, definition.terms, definition.version, definition.paused)
+    adopt(state, event_id, definition.terms, definition.version, definition.paused, definition.stage)
     state.last_fact_ms = last_fact_ms
     return state
 
 
-def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool) -> None:
+def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool, stage: Stage) -> None:
     """Take on terms, new or loaded; sums of types that stay are kept."""
-    state.id, state.terms, state.version, state.paused = event_id, terms, version, paused
+    state.id, state.terms, state.version, state.paused, state.stage = event_id, terms, version, paused, stage
     state.types = {kind.code: kind for kind in terms.ticket_types}
     state.tallies = {code: state.tallies.get(code) or Tally() for code in state.types}
-    if terms.max_per_customer is None:
+    if terms.max_per_customer is None and not terms.one_per_customer:
         state.customers = None
     elif state.customers is None:
         state.customers = {}
-        for reservation in state.reservations.values():
+        for reservation in () if stage is Stage.CANCELLED else state.reservations.values():
             _count_customer(state, reservation, 1)
 
 
 def admit(state: State, reservation: Reservation) -> None:
-    """Add a live reservation, new or loaded, to the sums."""
+    """Add a live reservation, new or loaded, to the sums; but nothing of a cancelled event counts."""
+    state.reservations[reservation.id] = reservation
+    if state.stage is Stage.CANCELLED:
+        return
     held = reservation.status is Status.HELD
     for line in reservation.lines:
         tally = state.tallies[line.ticket_type]
@@ -576,7 +697,6 @@ def admit(state: State, reservation: Reservation) -> None:
         else:
             tally.confirmed += line.quantity
         state.live += line.quantity
-    state.reservations[reservation.id] = reservation
     if state.customers is not None:
         _count_customer(state, reservation, 1)
 
@@ -599,6 +719,8 @@ def _end(state: State, reservation_id: str, status: Status) -> None:
 def _leave(state: State, reservation_id: str) -> Reservation:
     """Take a live reservation out of the sums."""
     before = state.reservations.pop(reservation_id)
+    if state.stage is Stage.CANCELLED:
+        return before
     held = before.status is Status.HELD
     for line in before.lines:
         tally = state.tallies[line.ticket_type]
@@ -611,6 +733,15 @@ def _leave(state: State, reservation_id: str) -> Reservation:
     if state.customers is not None:
         _count_customer(state, before, -1)
     return before
+
+
+def _enter(state: State, fact: EventPublished | EventClosed | EventCancelled) -> None:
+    """Nothing of a cancelled event is live. Its reservations stay, until facts have said how each ended."""
+    state.stage, state.version = _BECOMES[type(fact)], state.version + 1
+    if state.stage is Stage.CANCELLED:
+        state.live = 0
+        state.tallies = {code: Tally() for code in state.types}
+        state.customers = None if state.customers is None else {}
 
 
 def _forget_stale(state: State, code: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,6 +30,19 @@ class Status(enum.StrEnum):
         return self is Status.HELD or self is Status.CONFIRMED or self is Status.SEATED
 
 
+class Stage(enum.StrEnum):
+    """Where an event stands. Only a published one sells; one that is cancelled stays so."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+Listed = Literal["always", "while_open"]
+"""When an event is shown in lists."""
+
+
 class TicketType(Message, frozen=True):
     """A priced class of admission. `price` in minor units; `max_per_order` None means: its quota."""
 
@@ -41,7 +55,8 @@ class TicketType(Message, frozen=True):
 
 class Terms(Message, frozen=True):
     """What the operator decides about an event. `sales_end_ms` None means: when it starts;
-    `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas."""
+    `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas;
+    `listed` `while_open`: not shown in lists when it starts or nothing is left."""
 
     name: str
     starts_at_ms: int
@@ -58,6 +73,8 @@ class Terms(Message, frozen=True):
     cancel_until_ms: int | None = None
     guests: bool = True
     hold_extensions_max: int = 1
+    one_per_customer: bool = False
+    listed: Listed = "always"
 
     @property
     def closes_at_ms(self) -> int:
@@ -71,6 +88,7 @@ class EventDefinition(Message, frozen=True):
     terms: Terms
     version: int
     paused: bool
+    stage: Stage = Stage.PUBLISHED
 
     @property
     def capacity(self) -> int | None:
@@ -104,6 +122,8 @@ class TermsChange(msgspec.Struct, frozen=True):
     cancel_until_ms: int | UnsetType | None = UNSET
     guests: bool | UnsetType = UNSET
     hold_extensions_max: int | UnsetType = UNSET
+    one_per_customer: bool | UnsetType = UNSET
+    listed: Listed | UnsetType = UNSET
     ticket_types: tuple[TicketTypeChange, ...] = ()
     removed_ticket_types: tuple[str, ...] = ()
 
@@ -143,10 +163,11 @@ Wanted = tuple[tuple[str, int], ...]
 
 
 class CreateEvent(Message, frozen=True):
-    """`id` becomes the event's, unless the same request has made one already."""
+    """`id` becomes the event's, unless the same request has made one already. `stage`: draft or published."""
 
     id: str
     terms: Terms
+    stage: Stage = Stage.PUBLISHED
 
 
 class ChangeEvent(Message, frozen=True):
@@ -164,14 +185,28 @@ class ResumeSale(Message, frozen=True):
     pass
 
 
+class PublishEvent(Message, frozen=True):
+    """Sell it; also what was closed."""
+
+
+class CloseEvent(Message, frozen=True):
+    """No new holds; those that are may still be confirmed."""
+
+
+class CancelEvent(Message, frozen=True):
+    """For good: what is held or confirmed ends with it."""
+
+
 class PlaceHold(Message, frozen=True):
-    """`contact` is the customer's name and e-mail, encoded; no rule looks into it, no fact holds it."""
+    """`contact` is the customer's name and e-mail, encoded; no rule looks into it, no fact holds it.
+    `confirm`: at once, if nothing is to be paid."""
 
     reservation_id: str
     lines: Wanted
     customer: bytes
     contact: bytes
     guest: bool = True
+    confirm: bool = False
 
 
 class ChangeHold(Message, frozen=True):
@@ -202,6 +237,9 @@ EventCommand = (
     | ChangeEvent
     | PauseSale
     | ResumeSale
+    | PublishEvent
+    | CloseEvent
+    | CancelEvent
     | PlaceHold
     | ChangeHold
     | ExtendHold
@@ -217,6 +255,7 @@ class EventCreated(Message, frozen=True):
     at_ms: int
     id: str
     terms: Terms
+    stage: Stage = Stage.PUBLISHED
 
 
 class EventChanged(Message, frozen=True):
@@ -229,6 +268,20 @@ class SalePaused(Message, frozen=True):
 
 
 class SaleResumed(Message, frozen=True):
+    at_ms: int
+
+
+class EventPublished(Message, frozen=True):
+    at_ms: int
+
+
+class EventClosed(Message, frozen=True):
+    at_ms: int
+
+
+class EventCancelled(Message, frozen=True):
+    """From here on nothing of it is live; facts that say so of each reservation follow."""
+
     at_ms: int
 
 
@@ -277,6 +330,9 @@ EventFact = (
     | EventChanged
     | SalePaused
     | SaleResumed
+    | EventPublished
+    | EventClosed
+    | EventCancelled
     | HoldPlaced
     | HoldChanged
     | HoldExtended
@@ -308,13 +364,16 @@ class TypeCounts(Message, frozen=True):
 
 
 class EventReply(Message, frozen=True):
-    """The event as the command left it. `version` changes with its terms and with pausing."""
+    """The event as the command left it. `version` changes with its terms, with pausing and with its stage;
+    `reservations` is how many are live."""
 
     id: str
     terms: Terms
     version: int
     paused: bool
     counts: tuple[TypeCounts, ...]
+    stage: Stage = Stage.PUBLISHED
+    reservations: int = 0
 
 
 class Looked(Message, frozen=True):

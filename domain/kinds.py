@@ -50,6 +50,10 @@ class State(Protocol):
     """Those that ended in the present batch, or that were looked up for it."""
     contacts: dict[str, bytes]
 
+    @property
+    def hidden(self) -> bool:
+        """Is it for operators only? Then none of its counts are published."""
+
 
 class Rules(Protocol):
     """What a kind's module offers. A state, command or fact is always one of its own."""

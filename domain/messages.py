@@ -32,7 +32,9 @@ class Code(enum.StrEnum):
     TAKEN = "taken"
     HELD = "held"
     LIMIT_EXCEEDED = "limit_exceeded"
+    ALREADY_RESERVED = "already_reserved"
     SALES_CLOSED = "sales_closed"
+    PAYMENT_DUE = "payment_due"
     HOLD_EXPIRED = "hold_expired"
     WRONG_STATE = "wrong_state"
     TOO_LATE = "too_late"
@@ -49,8 +51,8 @@ class Rejected(Message, frozen=True):
     """A no with its reason: a returned value, never an exception. It changes nothing.
 
     `facts` are the numbers a client needs to react (`limit`, `requested`, `live`, `status`,
-    `retry_after_s`); `errors` are (path, message) pairs of an `invalid` request; `reservations` are the ids
-    of those that stand in the way of what was asked.
+    `event_status`, `total`, `currency`, `retry_after_s`); `errors` are (path, message) pairs of an `invalid`
+    request; `reservations` are the ids of those that stand in the way of what was asked.
     """
 
     code: Code

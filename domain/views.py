@@ -9,12 +9,14 @@ from domain.event_messages import ReservationReply, TypeCounts
 
 @dataclass(slots=True, frozen=True)
 class Availability:
-    """An event's counts at a sequence; a higher sequence is newer. `at_ms`: store time when it was true."""
+    """An event's counts at a sequence; a higher sequence is newer. `at_ms`: store time when it was true.
+    `draft`: only operators are to see it."""
 
     event_id: str
     sequence: int
     at_ms: int
     ticket_types: tuple[TypeCounts, ...]
+    draft: bool = False
 
 
 @dataclass(slots=True, frozen=True)

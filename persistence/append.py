@@ -37,12 +37,15 @@ Statement = tuple[str, list[object]]
 PARTS: Mapping[str, Callable[[Numbered], list[Part]]] = {"event": append_event.parts}
 """By kind: what its entries write beyond the common parts."""
 
-_ENTRIES = "id:uuid epoch:bigint seq:bigint at_ms:bigint next_due_ms:bigint live:int facts:bytea"
+_ENTRIES = (
+    "id:uuid epoch:bigint seq:bigint at_ms:bigint next_due_ms:bigint live:int live_reservations:int"
+    " facts:bytea"
+)
 _UPDATE = """
 fence AS (
   UPDATE inventories i
      SET seq = i.seq + 1, next_due_ms = e.next_due_ms, live = e.live,
-         last_fact_ms = greatest(i.last_fact_ms, e.at_ms){more}
+         live_reservations = e.live_reservations, last_fact_ms = greatest(i.last_fact_ms, e.at_ms){more}
     FROM {entries}
    WHERE i.id = e.id AND i.epoch = e.epoch AND i.seq = e.seq
   RETURNING i.id, i.seq, e.n, e.at_ms, e.facts)"""
@@ -55,8 +58,9 @@ FENCE_REDEFINING = _UPDATE.format(
 
 FENCE_CREATING = """
 fence AS (
-  INSERT INTO inventories (id, kind, owner, epoch, seq, next_due_ms, live, capacity, last_fact_ms)
-  SELECT $1::uuid, $2::text, $3::text, 1, 1, $4::bigint, $5::int, $6::int, $7::bigint
+  INSERT INTO inventories (id, kind, owner, epoch, seq, next_due_ms, live, live_reservations, capacity,
+                           last_fact_ms)
+  SELECT $1::uuid, $2::text, $3::text, 1, 1, $4::bigint, $5::int, 0, $6::int, $7::bigint
    WHERE (SELECT count(*) FROM recorded) = $9::bigint
   RETURNING id, seq, 1::bigint AS n, last_fact_ms AS at_ms, $8::bytea AS facts)"""
 

@@ -46,6 +46,7 @@ def fence_columns(writing: Sequence[Append]) -> Columns:
         [entry.at_ms for entry in writing],
         [entry.next_due_ms for entry in writing],
         [entry.live for entry in writing],
+        [entry.live_reservations for entry in writing],
         [entry.facts for entry in writing],
     ]
 

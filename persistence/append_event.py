@@ -20,7 +20,7 @@ counted AS (
    WHERE t.inventory_id = c.inventory_id AND t.code = c.code
      AND (t.held <> c.held OR t.confirmed <> c.confirmed))"""
 
-_DEFINITION = {"version": "integer", "paused": "boolean", **TERMS_COLUMNS}
+_DEFINITION = {"version": "integer", "paused": "boolean", "stage": "text", **TERMS_COLUMNS}
 _TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
 DEFINED = f"""
 defined AS (
@@ -78,6 +78,7 @@ def defined_columns(defining: Numbered) -> Columns | None:
         [n for n, _ in definitions],
         [definition.version for _, definition in definitions],
         [definition.paused for _, definition in definitions],
+        [definition.stage for _, definition in definitions],
         *([getattr(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
     ]
 

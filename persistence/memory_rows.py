@@ -39,6 +39,7 @@ class Inventory:
     last_fact_ms: int = 0
     next_due_ms: int | None = None
     live: int = 0
+    live_reservations: int = 0
     counts: tuple[TypeCounts, ...] = ()
     reservations: dict[str, Stored] = field(default_factory=dict)
     journal: list[Journaled] = field(default_factory=list)
@@ -133,6 +134,7 @@ class Tables:
         row.seq += 1
         row.last_fact_ms = max(row.last_fact_ms, entry.at_ms)
         row.next_due_ms, row.live, row.counts = entry.next_due_ms, entry.live, entry.counts
+        row.live_reservations = entry.live_reservations
         row.definition = entry.definition or row.definition
         row.journal.append(Journaled(row.seq, entry.at_ms, entry.facts))
         for stored in entry.placed:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 
-from domain.event_messages import EventDefinition
+from domain.event_messages import EventDefinition, Stage
 from domain.kinds import Definition
 from persistence.append import append_statement, create_statement
 from persistence.connection import Limits, Link, Row
@@ -29,7 +29,7 @@ RETURNING kind, epoch, seq, last_fact_ms"""
 OWNER = "SELECT owner FROM inventories WHERE id = $1"
 
 EVENT = f"""
-SELECT e.version, e.paused, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)}, i.capacity,
+SELECT e.version, e.paused, e.stage, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)}, i.capacity,
        {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
 
@@ -117,7 +117,8 @@ class PostgresOwnerStore:
 
 
 def _event(row: Row) -> EventDefinition:
-    return EventDefinition(terms_of(row, types_of(row["types"])), row["version"], row["paused"])
+    terms = terms_of(row, types_of(row["types"]))
+    return EventDefinition(terms, row["version"], row["paused"], Stage(row["stage"]))
 
 
 DEFINITIONS: Mapping[str, tuple[str, Callable[[Row], Definition]]] = {"event": (EVENT, _event)}

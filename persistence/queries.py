@@ -22,17 +22,19 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    exists,
     literal,
     literal_column,
+    or_,
     select,
     tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from domain.event_messages import Status
+from domain.event_messages import Stage, Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
-from persistence.schema import ID, events, inventories, reservations, secrets
+from persistence.schema import ID, events, inventories, reservations, secrets, ticket_types
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -58,9 +60,11 @@ _event = select(
     cast(_i.c.id, Text).label("id"),
     events.c.version,
     events.c.paused,
+    events.c.stage,
     *(events.c[name] for name in TERMS_COLUMNS),
     _i.c.capacity,
     _i.c.live,
+    _i.c.live_reservations,
     _types,
 ).select_from(_i.join(events, events.c.id == _i.c.id))
 
@@ -68,14 +72,32 @@ EVENT = Query(_event.where(_i.c.id == bindparam("id", type_=ID)))
 
 _place = tuple_(events.c.starts_at_ms, events.c.id)
 _after = tuple_(bindparam("after_ms", type_=BigInteger), bindparam("after_id", type_=ID))
-EVENTS = Query(
+_events = (
     _event.where(_place > _after)
     .order_by(events.c.starts_at_ms, events.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
+EVENTS = Query(_events)
+"""As operators see the list."""
+
+_left = ticket_types.c.quota - ticket_types.c.held - ticket_types.c.confirmed
+_free = exists().where(ticket_types.c.inventory_id == _i.c.id, _left > 0) & or_(
+    _i.c.capacity.is_(None), _i.c.live < _i.c.capacity
+)
+_open = (
+    (events.c.stage == Stage.PUBLISHED.value)
+    & (events.c.starts_at_ms > bindparam("now_ms", type_=BigInteger))
+    & _free
+)
+PUBLIC_EVENTS = Query(
+    _events.where(events.c.stage != Stage.DRAFT.value, or_(events.c.listed == "always", _open))
+)
+"""As all others do: no drafts, and some only as long as they are open."""
 
 AVAILABILITY = Query(
-    select(_i.c.seq, _i.c.live, _i.c.capacity, _types).where(_i.c.id == bindparam("id", type_=ID))
+    select(_i.c.seq, _i.c.live, _i.c.capacity, events.c.stage, _types)
+    .select_from(_i.join(events, events.c.id == _i.c.id))
+    .where(_i.c.id == bindparam("id", type_=ID))
 )
 
 _STORED = (

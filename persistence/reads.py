@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.event_messages import EventReply, ReservationReply, Status
+from domain.event_messages import EventReply, ReservationReply, Stage, Status
 from domain.views import Availability, FoundReservation
 from persistence import queries
 from persistence.clock import StoreClock
@@ -63,9 +63,10 @@ class PostgresReads:
         rows = await self._fetch(queries.EVENT, id=event_id) if _is_id(event_id) else []
         return _event_of(rows[0]) if rows else None
 
-    async def events(self, after: tuple[int, str] | None, limit: int) -> list[EventReply]:
+    async def events(self, after: tuple[int, str] | None, limit: int, operator: bool) -> list[EventReply]:
         after_ms, after_id = after or (-(2**63), FIRST_ID)
-        rows = await self._fetch(queries.EVENTS, after_ms=after_ms, after_id=after_id, limit=limit)
+        query, now_ms = (queries.EVENTS if operator else queries.PUBLIC_EVENTS), self._clock.now_ms()
+        rows = await self._fetch(query, after_ms=after_ms, after_id=after_id, limit=limit, now_ms=now_ms)
         return [_event_of(row) for row in rows]
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
@@ -96,8 +97,8 @@ class PostgresReads:
             return None
         at_ms = self._clock.now_ms()
         for row in await self._fetch(queries.AVAILABILITY, id=event_id):
-            counts = counts_of(row["live"], row["capacity"], types_of(row["types"]))
-            return Availability(event_id, row["seq"], at_ms, counts)
+            counts = counts_of(row["stage"], row["live"], row["capacity"], types_of(row["types"]))
+            return Availability(event_id, row["seq"], at_ms, counts, draft=row["stage"] == Stage.DRAFT)
         return None
 
     async def secret(self, name: str) -> bytes:
@@ -132,8 +133,17 @@ class PostgresReads:
 
 def _event_of(row: Row) -> EventReply:
     types = types_of(row["types"])
-    counts = counts_of(row["live"], row["capacity"], types)
-    return EventReply(row["id"], terms_of(row, types), row["version"], row["paused"], counts)
+    stage = Stage(row["stage"])
+    counts = counts_of(stage, row["live"], row["capacity"], types)
+    return EventReply(
+        row["id"],
+        terms_of(row, types),
+        row["version"],
+        row["paused"],
+        counts,
+        stage,
+        row["live_reservations"],
+    )
 
 
 def _found_of(row: Row, event_id: str, currency: str) -> FoundReservation:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from domain.event_messages import Line, Reservation, Status, Terms, TicketType, TypeCounts
+from domain.event_messages import Line, Reservation, Stage, Status, Terms, TicketType, TypeCounts
 from persistence.store import Stored
 
 LINES_CACHE_MAX_ENTRIES = 4_096
@@ -38,6 +38,8 @@ TERMS_COLUMNS = {
     "cancel_until_ms": "bigint",
     "guests": "boolean",
     "hold_extensions_max": "integer",
+    "one_per_customer": "boolean",
+    "listed": "text",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""
@@ -102,9 +104,13 @@ def terms_of(event: Mapping[str, Any], types: tuple[TypeRow, ...]) -> Terms:
     return Terms(**columns, capacity=event["capacity"], ticket_types=kinds)
 
 
-def counts_of(live: int, capacity: int | None, types: tuple[TypeRow, ...]) -> tuple[TypeCounts, ...]:
+def counts_of(
+    stage: str, live: int, capacity: int | None, types: tuple[TypeRow, ...]
+) -> tuple[TypeCounts, ...]:
     """What is live of each type and what can still be sold of it, of the shared capacity too."""
     room = None if capacity is None else capacity - live
+    if stage == Stage.CANCELLED:
+        room = 0
     found = []
     for kind in types:
         left = kind.quota - kind.held - kind.confirmed

@@ -4,6 +4,8 @@
   of the availability. It is updated with every append: room is left in its pages and only `next_due_ms` is
   indexed, so that an update touches no index (HOT) unless that changes.
   `claimant` is the client that made the present epoch: it knows its own claim again when the answer was lost.
+- `live` counts tickets, `live_reservations` what they belong to. Of a cancelled event nothing is live, also
+  while its reservations are still being ended.
 - `reservations` has one index beside its key: (inventory, live, id) loads the live ones and, merged over
   both values of `live`, lists all by id. `status` is in no index, so confirming a hold is a HOT update.
 - The relations that each hold writes have no foreign keys: a check per row costs as much as half of the
@@ -53,6 +55,7 @@ inventories = Table(
     Column("seq", BigInteger, nullable=False),
     Column("next_due_ms", BigInteger),
     Column("live", Integer, nullable=False),
+    Column("live_reservations", Integer, nullable=False),
     Column("capacity", Integer),
     Column("last_fact_ms", BigInteger, nullable=False),
     CheckConstraint("live >= 0 AND live <= capacity", name="inventories_capacity"),
@@ -70,6 +73,7 @@ events = Table(
     Column("id", ID, ForeignKey("inventories.id", name="events_inventory"), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("paused", Boolean, nullable=False),
+    Column("stage", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("starts_at_ms", BigInteger, nullable=False),
@@ -84,6 +88,8 @@ events = Table(
     Column("cancel_until_ms", BigInteger),
     Column("guests", Boolean, nullable=False),
     Column("hold_extensions_max", Integer, nullable=False),
+    Column("one_per_customer", Boolean, nullable=False),
+    Column("listed", Text, nullable=False),
 )
 Index("events_by_start", events.c.starts_at_ms, events.c.id)
 

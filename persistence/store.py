@@ -81,6 +81,8 @@ class Append:
     """The batch's facts, a MessagePack array: one journal row."""
     next_due_ms: int | None = None
     live: int = 0
+    """Tickets."""
+    live_reservations: int = 0
     counts: tuple[TypeCounts, ...] = ()
     definition: Definition | None = None
     """Present where it changed."""

@@ -1,4 +1,7 @@
-"""Events: make, show, list, change, pause and resume, and what is available of them."""
+"""Events: make, show, list, change, pause, publish, close and cancel, and what is available of them.
+
+Drafts are there for operators only; to everybody else there is no such event.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,17 @@ from msgspec import Meta
 from multidict import istr
 
 from domain.event_messages import (
+    CancelEvent,
     ChangeEvent,
+    CloseEvent,
     CreateEvent,
     EventCommand,
     EventReplies,
     EventReply,
     PauseSale,
+    PublishEvent,
     ResumeSale,
+    Stage,
 )
 from domain.messages import Rejected
 from domain.views import Availability
@@ -38,6 +45,8 @@ AVAILABILITIES_KEPT_MAX = 1024
 _NEW = Payload(NewEvent)
 _PATCH = Payload(EventPatch)
 _NOTHING = Payload(Nothing)
+_Switch = PauseSale | ResumeSale | PublishEvent | CloseEvent | CancelEvent
+"""Commands that are all said by their path."""
 _TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s",]+)')
 
 
@@ -65,7 +74,7 @@ class EventHandlers:
         event_id = uuid7(parts.reads.now_ms())
         owner = owner_of(event_id, wanted.placement == "dedicated", parts.options.pool_owners)
         answer = await parts.gateway.create(
-            CreateEvent(event_id, terms), owner, key_of(request, body, operator=True)
+            CreateEvent(event_id, terms, Stage(wanted.status)), owner, key_of(request, body, operator=True)
         )
         parts.metrics.commanded(CreateEvent, answer)
         if isinstance(answer, Rejected):
@@ -75,15 +84,16 @@ class EventHandlers:
 
     async def show(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Show an event."""
-        return _event(await self._found(event_text))
+        return _event(await self._visible(request, event_text))
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List events by start, then id."""
+        operator = self._parts.access.sees_all(request)
         query = parse_query(request, PageQuery)
         after = sort_key_of(query.cursor, _Place)
         if after is not None and parse_id(after.id) is None:
             raise invalid("cursor", "Not a cursor of this list.")
-        found = await self._parts.reads.events(after, query.limit + 1)
+        found = await self._parts.reads.events(after, query.limit + 1, operator)
         shown = found[: query.limit]
         last = shown[-1] if len(found) > query.limit else None
         following = cursor_of((last.terms.starts_at_ms, last.id)) if last else None
@@ -109,9 +119,21 @@ class EventHandlers:
         """Sell again."""
         return await self._switch(request, event_text, ResumeSale())
 
+    async def publish(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Put a draft on sale, or what was closed again."""
+        return await self._switch(request, event_text, PublishEvent())
+
+    async def close(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Take no new holds; those that are may still be confirmed."""
+        return await self._switch(request, event_text, CloseEvent())
+
+    async def cancel(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Cancel an event for good, and with it all that is held or confirmed."""
+        return await self._switch(request, event_text, CancelEvent())
+
     async def ticket_type(self, request: web.BaseRequest, event_text: str, code: str) -> Reply:
         """Show a ticket type."""
-        for kind in views.ticket_type_views(await self._found(event_text)):
+        for kind in views.ticket_type_views(await self._visible(request, event_text)):
             if kind.code == code:
                 return Reply(200, views.encode(kind))
         raise not_found("ticket type")
@@ -126,7 +148,7 @@ class EventHandlers:
         seen = request.headers.get(IF_NONE_MATCH)
         at_least = max(_versions(seen), default=0) if seen else 0
         found = await parts.reads.availability(event_id, at_least) if event_id else None
-        if found is None:
+        if found is None or (found.draft and not parts.access.sees_all(request)):
             raise not_found("event")
         parts.metrics.availability_age_ms = max(0, parts.reads.now_ms() - found.at_ms)
         tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.sequence
@@ -144,9 +166,7 @@ class EventHandlers:
         self._rendered[found.event_id] = (found, body)
         return body
 
-    async def _switch(
-        self, request: web.BaseRequest, event_text: str, command: PauseSale | ResumeSale
-    ) -> Reply:
+    async def _switch(self, request: web.BaseRequest, event_text: str, command: _Switch) -> Reply:
         parts = self._parts
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
@@ -154,6 +174,13 @@ class EventHandlers:
             _NOTHING.parse(request, body)
         key = key_of(request, body, operator=True)
         return self._shown(command, await parts.gateway.ask(_event_id(event_text), command, key))
+
+    async def _visible(self, request: web.BaseRequest, event_text: str) -> EventReply:
+        """The event, if whoever asks may see it."""
+        found = await self._found(event_text)
+        if found.stage is Stage.DRAFT and not self._parts.access.sees_all(request):
+            raise not_found("event")
+        return found
 
     async def _found(self, event_text: str) -> EventReply:
         found = await self._parts.reads.event(_event_id(event_text))

@@ -45,7 +45,7 @@ class ReservationHandlers:
         self._parts = parts
 
     async def place(self, request: web.BaseRequest, event_text: str) -> Reply:
-        """Hold tickets: all lines or none.
+        """Hold tickets, all lines or none; or confirm them at once where they cost nothing.
 
         The hot path.
         """
@@ -62,6 +62,7 @@ class ReservationHandlers:
             parts.customers.key(wanted.customer.email),
             views.encode(wanted.customer),
             not operator,
+            wanted.confirm,
         )
         answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator))
         parts.metrics.commanded(PlaceHold, answer)

@@ -48,6 +48,7 @@ _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     Who.ANYONE: [],
+    Who.READER: [{}, {"operator": []}],
     Who.GUEST: [{}, {"operator": []}],
     Who.HOLDER: [{"reservation": []}, {"operator": []}],
     Who.OPERATOR: [{"operator": []}],
@@ -152,7 +153,7 @@ def problems_of(route: Route) -> list[str]:
         codes.append("invalid")
     if route.body:
         codes += ["malformed", "too_large"]
-    if route.who is not Who.ANYONE:
+    if route.who not in (Who.ANYONE, Who.READER):
         codes.append("unauthorized")
     if "{" in route.path:
         codes.append("not_found")

@@ -21,7 +21,7 @@ from domain.event_change import (
     QUOTA_MAX,
     TICKET_TYPES_MAX,
 )
-from domain.event_messages import Status
+from domain.event_messages import Listed, Status
 
 NAME_MAX_CHARACTERS = 200
 DESCRIPTION_MAX_CHARACTERS = 10_000
@@ -95,7 +95,8 @@ NewTicketTypes = Annotated[tuple[NewTicketType, ...], Meta(min_length=1, max_len
 
 
 class NewEvent(Payload, frozen=True):
-    """`sales_end` left out means: when it starts. Without `cancel_until` what is confirmed is final."""
+    """`sales_end` left out means: when it starts. Without `cancel_until` what is confirmed is final.
+    `listed` `while_open`: in lists only until it starts or is full."""
 
     name: Text
     starts_at: Moment
@@ -112,6 +113,9 @@ class NewEvent(Payload, frozen=True):
     guests: bool = True
     placement: Literal["pooled", "dedicated"] = "pooled"
     hold_extensions_max: HoldExtensions | None = None
+    one_per_customer: bool = False
+    listed: Listed = "always"
+    status: Literal["draft", "published"] = "published"
 
 
 class NewPlacement(Payload, frozen=True):
@@ -146,6 +150,8 @@ class EventPatch(Payload, frozen=True):
     cancel_until: Moment | UnsetType | None = UNSET
     guests: bool | UnsetType = UNSET
     hold_extensions_max: HoldExtensions | UnsetType = UNSET
+    one_per_customer: bool | UnsetType = UNSET
+    listed: Listed | UnsetType = UNSET
     ticket_types: Annotated[tuple[TicketTypePatch, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
     removed_ticket_types: Annotated[tuple[TypeCode, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
 
@@ -171,10 +177,11 @@ class Customer(Payload, frozen=True):
 
 
 class NewReservation(Payload, frozen=True):
-    """All of the lines or none."""
+    """All of the lines or none. `confirm`: at once, which takes a total of 0."""
 
     lines: WantedLines
     customer: Customer
+    confirm: bool = False
 
 
 class ReservationPatch(Payload, frozen=True):

@@ -1,7 +1,8 @@
 """Errors as RFC 9457 problems: the table of codes, and a refusal or a client's mistake as a response.
 
 `code` is what a client switches on. `status` is RFC 9457's, a number; the state a reservation is in goes
-by `reservation_status`, because one object cannot have two members of one name.
+by `reservation_status`, and an event's by `event_status`, because one object cannot have two members of one
+name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from domain.messages import Code, Rejected
+from server.payloads import Money
 from server.replies import PROBLEM, Reply
 
 RETRY_AFTER_S = 1
@@ -28,7 +30,9 @@ TABLE: dict[str, tuple[int, str]] = {
     "sold_out": (409, "Sold out"),
     "held": (423, "Held by others for now"),
     "limit_exceeded": (409, "Over a limit"),
+    "already_reserved": (409, "Reserved already"),
     "sales_closed": (409, "Not on sale"),
+    "payment_due": (409, "To be paid for first"),
     "hold_expired": (410, "The hold has expired"),
     "wrong_state": (409, "The present state does not allow it"),
     "too_late": (409, "Too late"),
@@ -61,8 +65,10 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     limit: int | None = None
     requested: int | None = None
     live: int | None = None
+    total: Money | None = None
     version: int | None = None
     reservation_status: str | None = None
+    event_status: str | None = None
     retry_after_s: int | None = None
     failing: list[str] | None = None
     reservations: list[str] | None = None
@@ -105,6 +111,8 @@ def refusal(rejected: Rejected) -> Reply:
         status, body, lines = _bare(rejected.code, rejected.detail)
         return Reply(status, body, lines, PROBLEM)
     members: dict[str, Any] = dict(rejected.facts)
+    if "total" in members:
+        members["total"] = Money(members["total"], members.pop("currency"))
     if "status" in members:
         members["reservation_status"] = members.pop("status")
     if rejected.errors:

@@ -14,8 +14,11 @@ class Reads(Protocol):
     async def event(self, event_id: str) -> EventReply | None:
         """One event with its present counts."""
 
-    async def events(self, after: tuple[int, str] | None, limit: int) -> list[EventReply]:
-        """Events by (starts_at_ms, id), beginning after that pair."""
+    async def events(self, after: tuple[int, str] | None, limit: int, operator: bool) -> list[EventReply]:
+        """Events by (starts_at_ms, id), beginning after that pair.
+
+        Operators see all; others no drafts, and what is listed `while_open` only if it can be reserved.
+        """
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""

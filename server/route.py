@@ -15,6 +15,7 @@ class Who(Enum):
     """Whose requests a route takes."""
 
     ANYONE = "anyone"
+    READER = "anyone; an operator sees more"
     GUEST = "anyone; an operator's token makes it an operator's request"
     HOLDER = "the reservation's token, or an operator's"
     OPERATOR = "an operator's token"

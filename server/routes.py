@@ -23,6 +23,7 @@ from server.route import Route, Who
 _EVENT = "/api/v1/events/{event_id}"
 _RESERVATION = "/api/v1/reservations/{reservation_id}"
 _NOT_TO_BE_HAD = ("sold_out", "held", "limit_exceeded", "sales_closed")
+_NOT_TO_BE_PLACED = (*_NOT_TO_BE_HAD, "already_reserved", "payment_due")
 _NO_HOLD = ("hold_expired", "wrong_state")
 _HTML = "text/html; charset=utf-8"
 
@@ -40,8 +41,8 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 # fmt: off
 def _event_routes(events: EventHandlers, placement: PlacementHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
-    public: Any = {"tag": "events"}
-    placed: Any = {**public, "who": Who.OPERATOR, "problems": ("unavailable",)}
+    public: Any = {"tag": "events", "who": Who.READER}
+    placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable",)}
     listed: Any = {**public, "query": given.PageQuery}
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
@@ -56,6 +57,9 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers) -> list[R
         Route("PATCH", _EVENT, events.change, event, body=given.EventPatch, **matched),
         Route("POST", f"{_EVENT}/pause", events.pause, event, **action),
         Route("POST", f"{_EVENT}/resume", events.resume, event, **action),
+        Route("POST", f"{_EVENT}/publish", events.publish, event, problems=("wrong_state",), **action),
+        Route("POST", f"{_EVENT}/close", events.close, event, problems=("wrong_state",), **action),
+        Route("POST", f"{_EVENT}/cancel", events.cancel, event, **action),
         Route("GET", f"{_EVENT}/placement", placement.show, shown.PlacementView, **placed),
         Route("PUT", f"{_EVENT}/placement", placement.change, shown.PlacementView,
               body=given.NewPlacement, **placed),
@@ -74,7 +78,7 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     action: Any = {**held, "asks_owner": True, "body": given.Nothing, "body_optional": True, "keyed": True}
     return [
         Route("POST", f"{_EVENT}/reservations", reservations.place, view,
-              who=Who.GUEST, body=given.NewReservation, problems=_NOT_TO_BE_HAD, **placed),
+              who=Who.GUEST, body=given.NewReservation, problems=_NOT_TO_BE_PLACED, **placed),
         Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
               **listed),
         Route("GET", _RESERVATION, reservations.show, view, **held),

@@ -36,6 +36,8 @@ def terms_of(wanted: NewEvent, hold_extensions_max: int) -> Terms:
         cancel_until_ms=_ms_or_none("cancel_until", wanted.cancel_until),
         guests=wanted.guests,
         hold_extensions_max=hold_extensions_max if extensions is None else extensions,
+        one_per_customer=wanted.one_per_customer,
+        listed=wanted.listed,
     )
 
 

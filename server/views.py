@@ -15,8 +15,10 @@ from msgspec import UNSET, UnsetType
 from domain.event_messages import (
     EventReply,
     Line,
+    Listed,
     Reservation,
     ReservationReply,
+    Stage,
     Status,
     TicketType,
     TypeCounts,
@@ -78,7 +80,8 @@ class TicketTypeView(View, frozen=True):
 
 
 class EventView(View, frozen=True):
-    """`version`, the ETag, changes with the terms and with pausing. `sales_end` null: when it starts."""
+    """`version`, the ETag, changes with the terms, with pausing and with `status`. `sales_end` null: when it
+    starts. `reservations`: how many are live."""
 
     id: str
     name: str
@@ -97,6 +100,10 @@ class EventView(View, frozen=True):
     paused: bool
     version: int
     ticket_types: list[TicketTypeView]
+    status: Stage
+    one_per_customer: bool
+    listed: Listed
+    reservations: int
 
 
 class CountsView(View, frozen=True):
@@ -208,6 +215,10 @@ def event_view(reply: EventReply) -> EventView:
         paused=reply.paused,
         version=reply.version,
         ticket_types=ticket_type_views(reply),
+        status=reply.stage,
+        one_per_customer=terms.one_per_customer,
+        listed=terms.listed,
+        reservations=reply.reservations,
     )
 
 

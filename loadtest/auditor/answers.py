@@ -16,6 +16,8 @@ STATUS_OF = {
     "sold_out": 409,
     "held": 423,
     "limit_exceeded": 409,
+    "already_reserved": 409,
+    "payment_due": 409,
     "sales_closed": 409,
     "hold_expired": 410,
     "wrong_state": 409,
@@ -29,7 +31,7 @@ _ALWAYS = {"overloaded", "unavailable", "rate_limited"}
 _SHORT = {"sold_out", "held", "limit_exceeded", "sales_closed"}
 _OVER = {"hold_expired", "wrong_state"}
 ALLOWED: dict[str, set[str]] = {
-    "hold": _ALWAYS | _SHORT | {"key_reused"},
+    "hold": _ALWAYS | _SHORT | {"key_reused", "already_reserved", "payment_due"},
     "change": _ALWAYS | _SHORT | _OVER,
     "confirm": _ALWAYS | _OVER,
     "extend": _ALWAYS | _OVER | {"limit_exceeded"},

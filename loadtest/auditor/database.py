@@ -36,9 +36,9 @@ NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 INVENTORIES = "SELECT id::text FROM inventories WHERE id > $1 ORDER BY id LIMIT $2"
 JOURNAL = "SELECT seq, at_ms, facts FROM journal WHERE inventory_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 INVENTORY = f"""
-SELECT id::text, seq, live, capacity, next_due_ms, last_fact_ms, {NOW_MS} AS at_ms
+SELECT id::text, seq, live, live_reservations, capacity, next_due_ms, last_fact_ms, {NOW_MS} AS at_ms
   FROM inventories WHERE id = $1"""
-EVENT = f"SELECT version, paused, created_ms, {', '.join(TERMS_COLUMNS)} FROM events WHERE id = $1"
+EVENT = f"SELECT version, paused, stage, created_ms, {', '.join(TERMS_COLUMNS)} FROM events WHERE id = $1"
 TYPES = """
 SELECT code, name, quota, price, max_per_order, held, confirmed
   FROM ticket_types WHERE inventory_id = $1 ORDER BY position"""

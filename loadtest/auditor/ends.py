@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from loadtest.auditor.claims import EXPIRED, HELD, Claim
+from domain.event_messages import Stage
+from loadtest.auditor.claims import EXPIRED, HELD, LIVE, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 from loadtest.record import Call, Fault
@@ -65,9 +66,20 @@ class Ends:
 
     def ended(self, book: Book, at_ms: int) -> None:
         """What is still held when the rows were read, at `at_ms`."""
+        if book.stage is Stage.CANCELLED:
+            self._check_cancelled(book, at_ms)
+            return
         for reservation_id, claim in book.claims.items():
             if claim.status == HELD:
                 self._check(f"{book.inventory_id}: {reservation_id} is still held", claim, at_ms)
+
+    def _check_cancelled(self, book: Book, at_ms: int) -> None:
+        """What a cancelled event has ends like a hold whose time has run out."""
+        self._findings.saw(Check.HOLDS_END)
+        left = sum(claim.status in LIVE for claim in book.claims.values())
+        if left and at_ms > self._outages.deadline_ms(book.cancelled_ms):
+            late = f"{left} are not ended {at_ms - book.cancelled_ms} ms after it was cancelled"
+            self._findings.fail(Check.HOLDS_END, f"{book.inventory_id}: {late}")
 
     def _check(self, what: str, claim: Claim, at_ms: int) -> None:
         late_ms = at_ms - claim.expires_ms

@@ -15,16 +15,22 @@ from typing import Protocol
 import msgspec
 
 from domain.event_messages import (
+    EventCancelled,
     EventChanged,
+    EventClosed,
     EventCreated,
     EventFact,
+    EventPublished,
     HoldChanged,
     HoldExtended,
     HoldPlaced,
+    HoldReleased,
     Line,
     ReservationCancelled,
+    ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    Stage,
     Terms,
     TicketType,
 )
@@ -64,18 +70,23 @@ class Book:
         self.created_ms = 0
         self.terms: Terms | None = None
         self.paused = False
-        self.versions: list[tuple[Terms, bool]] = []
-        """The event as each of its versions had it: its terms, and whether its sale was paused."""
+        self.stage = Stage.PUBLISHED
+        self.cancelled_ms = 0
+        self.versions: list[tuple[Terms, bool, Stage]] = []
+        """The event as each of its versions had it: its terms, whether its sale was paused, its stage."""
         self.types: dict[str, TicketType] = {}
         self.held: dict[str, int] = {}
         self.confirmed: dict[str, int] = {}
         self.live = 0
+        self.live_claims = 0
         self.claims: dict[str, Claim] = {}
         self.customers: dict[bytes, int] = {}
         self._findings = findings
         self._watchers = tuple(watchers)
         self._lines: dict[Lines, Lines] = {}
         self._names: dict[bytes, bytes] = {}
+        self._fresh: set[str] = set()
+        """What the present append has placed."""
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -85,6 +96,8 @@ class Book:
 
     def available(self, code: str) -> int:
         """What may still be sold of a type; of the shared capacity too."""
+        if self.stage is Stage.CANCELLED:
+            return 0
         left = self.types[code].quota - self.held[code] - self.confirmed[code]
         if self.terms is not None and self.terms.capacity is not None:
             left = min(left, self.terms.capacity - self.live)
@@ -106,6 +119,7 @@ class Book:
             findings.fail(
                 Check.SEQUENCE, f"{self.inventory_id} sequence {row.seq}: time fell by {fell_ms} ms"
             )
+        self._fresh.clear()
         self.seq = row.seq
         for fact in _decoder.decode(row.facts):
             if fact.at_ms < self.at_ms or fact.at_ms > row.at_ms:
@@ -124,6 +138,8 @@ class Book:
                 self._defined(fact)
             case SalePaused() | SaleResumed():
                 self._paused(isinstance(fact, SalePaused))
+            case EventPublished() | EventClosed() | EventCancelled():
+                self._moved(fact)
             case _:
                 self._of_reservation(fact)
         self._check_sums()
@@ -135,10 +151,12 @@ class Book:
             self._findings.fail(Check.LIFE, f"{self.where()}: {type(fact).__name__} out of place")
         if first:
             self.created_ms = fact.at_ms
+        if isinstance(fact, EventCreated):
+            self.stage = fact.stage
         for wrong in unfit(fact.terms, self.terms):
             self._findings.fail(Check.TERMS, f"{self.where()}: {wrong}")
         self.terms = fact.terms
-        self.versions.append((fact.terms, self.paused))
+        self.versions.append((fact.terms, self.paused, self.stage))
         self.types = {kind.code: kind for kind in fact.terms.ticket_types}
         for code in self.types:
             self.held.setdefault(code, 0)
@@ -149,7 +167,22 @@ class Book:
             self._findings.fail(Check.LIFE, f"{self.where()}: paused or resumed out of place")
             return
         self.paused = paused
-        self.versions.append((self.terms, paused))
+        self.versions.append((self.terms, paused, self.stage))
+
+    def _moved(self, fact: EventPublished | EventClosed | EventCancelled) -> None:
+        """From a cancellation on nothing is live; how each reservation ended is told after it."""
+        to = _BECOMES[type(fact)]
+        skips = self.stage is Stage.DRAFT and to is Stage.CLOSED
+        if self.terms is None or self.stage in (to, Stage.CANCELLED) or skips:
+            self._findings.fail(Check.LIFE, f"{self.where()}: {to.value} out of place")
+            return
+        self.stage = to
+        self.versions.append((self.terms, self.paused, to))
+        if to is Stage.CANCELLED:
+            self.cancelled_ms = fact.at_ms
+            self.held, self.confirmed = dict.fromkeys(self.held, 0), dict.fromkeys(self.confirmed, 0)
+            self.live = self.live_claims = 0
+            self.customers.clear()
 
     def _placed(self, fact: HoldPlaced) -> None:
         if fact.reservation_id in self.claims or self.terms is None:
@@ -158,6 +191,7 @@ class Book:
         customer = self._names.setdefault(fact.customer, fact.customer)
         claim = Claim(fact.at_ms, customer, self._shared(fact.lines), fact.expires_at_ms)
         self.claims[fact.reservation_id] = claim
+        self._fresh.add(fact.reservation_id)
         self._count(claim, 1)
         self._check_terms(fact.reservation_id, claim, fact.lines, (), fact.at_ms, new=True)
         self._tell(fact.reservation_id, claim, fact.at_ms)
@@ -165,7 +199,7 @@ class Book:
     def _of_reservation(self, fact: ClaimFact) -> None:
         claim = self.claims.get(fact.reservation_id)
         self._findings.saw(Check.LIFE)
-        wrong = "it does not exist" if claim is None else misfit(claim, fact)
+        wrong = "it does not exist" if claim is None else self._misfit(claim, fact)
         if wrong:
             what = f"{type(fact).__name__} of {fact.reservation_id}"
             self._findings.fail(Check.LIFE, f"{self.where()}: {what}: {wrong}")
@@ -180,10 +214,18 @@ class Book:
             self._check_terms(fact.reservation_id, claim, fact.lines, before, fact.at_ms, new=False)
         self._tell(fact.reservation_id, claim, fact.at_ms)
 
+    def _misfit(self, claim: Claim, fact: ClaimFact) -> str:
+        if self.stage is not Stage.CANCELLED:
+            return misfit(claim, fact)
+        expected = HoldReleased if claim.status == HELD else ReservationCancelled
+        fits = claim.status in LIVE and isinstance(fact, expected)
+        return "" if fits else f"it is {claim.status}, its event is cancelled"
+
     def _count(self, claim: Claim, sign: int) -> None:
-        """A live claim into the sums, or out of them."""
-        if claim.status not in LIVE:
+        """A live claim into the sums, or out of them; of a cancelled event nothing is in them."""
+        if claim.status not in LIVE or self.stage is Stage.CANCELLED:
             return
+        self.live_claims += sign
         sums = self.held if claim.status == HELD else self.confirmed
         quantity_sum = 0
         for code, quantity, _ in claim.lines:
@@ -230,11 +272,23 @@ class Book:
 
     def _check_after(self, fact: ClaimFact, claim: Claim) -> None:
         """`claim` as it was before the fact."""
+        if isinstance(fact, ReservationConfirmed) and fact.reservation_id in self._fresh:
+            self._findings.saw(Check.TERMS)
+            if any(price for _, _, price in claim.lines):
+                unpaid = f"{fact.reservation_id}: confirmed at once, though it costs something"
+                self._findings.fail(Check.TERMS, f"{self.where()}: {unpaid}")
         if self.terms is None or not isinstance(fact, HoldExtended | ReservationCancelled):
+            return
+        if self.stage is Stage.CANCELLED:
             return
         self._findings.saw(Check.TERMS)
         for wrong in breaches_after(self.terms, claim, fact):
             self._findings.fail(Check.TERMS, f"{self.where()}: {fact.reservation_id}: {wrong}")
 
 
+_BECOMES = {
+    EventPublished: Stage.PUBLISHED,
+    EventClosed: Stage.CLOSED,
+    EventCancelled: Stage.CANCELLED,
+}
 _decoder = msgspec.msgpack.Decoder(list[EventFact])

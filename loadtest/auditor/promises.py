@@ -17,7 +17,7 @@ from loadtest.record import Call, View
 
 EFFECTS = ("hold", "confirm", "cancel", "extend", "change")
 _FITTING = {
-    "hold": ("held",),
+    "hold": ("held", "confirmed"),
     "confirm": ("confirmed",),
     "cancel": ("released", "cancelled", "expired"),
     "extend": ("held",),

@@ -88,7 +88,11 @@ def _wrong_event(book: Book, reply: EventReply) -> str:
     if reply.id != book.inventory_id or not 1 <= reply.version <= book.version:
         return f"the facts know no version {reply.version} of event {reply.id}"
     folded = book.versions[reply.version - 1]
-    return "" if (reply.terms, reply.paused) == folded else f"version {reply.version} was never that"
+    return (
+        ""
+        if (reply.terms, reply.paused, reply.stage) == folded
+        else f"version {reply.version} was never that"
+    )
 
 
 def _view(said: Reservation) -> View:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from domain.event_messages import Stage
 from loadtest.auditor.claims import HELD, LIVE, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
@@ -32,6 +33,8 @@ TERMS_COLUMNS = (
     "cancel_until_ms",
     "guests",
     "hold_extensions_max",
+    "one_per_customer",
+    "listed",
 )
 """What an event's row says of its terms; the capacity stands in the inventory's row."""
 
@@ -43,6 +46,7 @@ class InventoryRow:
     id: str
     seq: int
     live: int
+    live_reservations: int
     capacity: int | None
     next_due_ms: int | None
     last_fact_ms: int
@@ -55,6 +59,7 @@ class EventRow:
 
     version: int
     paused: bool
+    stage: str
     created_ms: int
     terms: Mapping[str, object]
 
@@ -99,6 +104,7 @@ def _inventory_pairs(book: Book, row: InventoryRow) -> dict[str, tuple[Any, Any]
     pairs: dict[str, tuple[Any, Any]] = {
         "seq": (row.seq, book.seq),
         "live": (row.live, book.live),
+        "live_reservations": (row.live_reservations, book.live_claims),
         "last_fact_ms": (row.last_fact_ms, book.at_ms),
     }
     if book.terms is not None:
@@ -111,16 +117,21 @@ def _unlike(pairs: dict[str, tuple[Any, Any]]) -> list[str]:
 
 
 def _wrong_next_due(book: Book, row: InventoryRow) -> list[str]:
-    end_ms = min((claim.expires_ms for claim in book.claims.values() if claim.status == HELD), default=None)
+    if book.stage is Stage.CANCELLED:
+        waits = any(claim.status in LIVE for claim in book.claims.values())
+        end_ms = book.at_ms if waits else None
+    else:
+        ends = (claim.expires_ms for claim in book.claims.values() if claim.status == HELD)
+        end_ms = min(ends, default=None)
     if end_ms is None:
         return []
     if row.next_due_ms is None or row.next_due_ms > end_ms + NEXT_DUE_LATE_MAX_MS:
-        return [f"next_due_ms is {row.next_due_ms}, a hold ends at {end_ms}"]
+        return [f"next_due_ms is {row.next_due_ms}, something ends at {end_ms}"]
     return []
 
 
 def check_event(book: Book, row: EventRow | None, findings: Findings) -> None:
-    """The event's row: terms, version, whether its sale is paused."""
+    """The event's row: terms, version, stage, whether its sale is paused."""
     wrong = ["there is no row"] if row is None else _unlike(_event_pairs(book, row))
     findings.expect(Check.EVENT_ROW, not wrong, f"{book.inventory_id}: {'; '.join(wrong)}")
 
@@ -129,6 +140,7 @@ def _event_pairs(book: Book, row: EventRow) -> dict[str, tuple[Any, Any]]:
     pairs: dict[str, tuple[Any, Any]] = {
         "version": (row.version, book.version),
         "paused": (row.paused, book.paused),
+        "stage": (row.stage, book.stage),
         "created_ms": (row.created_ms, book.created_ms),
     }
     for name in TERMS_COLUMNS:

@@ -39,9 +39,10 @@ class SaleModel:
                 return self._extend(state, operation)
 
     def _hold(self, state: State, operation: Operation) -> State | None:
-        if operation.outcome in (HELD, UNKNOWN):
+        if operation.outcome in (HELD, CONFIRMED, UNKNOWN):
             fits = self._missing(state, operation.wanted) == 0
-            return state | {(operation.reservation, HELD, operation.wanted)} if fits else None
+            status = CONFIRMED if operation.outcome == CONFIRMED else HELD
+            return state | {(operation.reservation, status, operation.wanted)} if fits else None
         return state if self._may_refuse(state, operation.wanted, operation.outcome) else None
 
     def _change(self, state: State, operation: Operation) -> State | None:

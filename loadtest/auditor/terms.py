@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.event_messages import HoldExtended, Line, ReservationCancelled, Terms
+from domain.event_messages import HoldExtended, Line, ReservationCancelled, Stage, Terms
 from loadtest.record import Lines
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def breaches(
     kept = {code: (quantity, price) for code, quantity, price in before}
     grows = new or any(line.quantity > kept.get(line.ticket_type, (0, 0))[0] for line in lines)
     wrong = []
-    if grows and (book.paused or not _on_sale(terms, at_ms)):
+    if grows and (book.paused or book.stage is not Stage.PUBLISHED or not _on_sale(terms, at_ms)):
         wrong.append("the sale is not open")
     if new and claim.expires_ms != at_ms + terms.hold_duration_s * 1000:
         wrong.append("the hold's length is not the event's")
@@ -77,6 +77,9 @@ def breaches(
     most = terms.max_per_customer
     if most is not None and book.customers.get(claim.customer, 0) > most:
         wrong.append(f"more than {most} of one customer are live")
+    quantity = sum(line.quantity for line in lines)
+    if new and terms.one_per_customer and book.customers.get(claim.customer, 0) > quantity:
+        wrong.append("its customer had a reservation already")
     return wrong
 
 

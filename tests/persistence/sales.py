@@ -9,11 +9,23 @@ from collections.abc import Sequence
 
 import msgspec
 
-from domain.event import State, admit, counts, decide, definition, due, evolve, next_due_ms, restored
+from domain.event import (
+    State,
+    admit,
+    counts,
+    decide,
+    definition,
+    describe,
+    due,
+    evolve,
+    next_due_ms,
+    restored,
+)
 from domain.event_messages import (
     CancelReservation,
     ChangeEvent,
     ChangeHold,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
     EventCommand,
@@ -22,6 +34,7 @@ from domain.event_messages import (
     HoldPlaced,
     PauseSale,
     PlaceHold,
+    PublishEvent,
     ResumeSale,
     Terms,
     TermsChange,
@@ -120,6 +133,7 @@ class Sale:
         state = self.state
         entry.at_ms, entry.facts = self.now_ms, _encode(facts)
         entry.next_due_ms, entry.live, entry.counts = next_due_ms(state), state.live, counts(state)
+        entry.live_reservations = describe(state).reservations
         if any(not hasattr(fact, "reservation_id") for fact in facts):
             entry.definition = definition(state)
         placed = {fact.reservation_id for fact in facts if isinstance(fact, HoldPlaced)}
@@ -160,7 +174,8 @@ def some_command(state: State, dice: random.Random) -> EventCommand:
         ExtendHold(one),
     ]
     of_all: list[EventCommand] = [PauseSale(), ResumeSale(), ResumeSale(), ChangeEvent(change)]
-    return dice.choice([hold, hold, hold, hold, *of_one, dice.choice(of_all)])
+    of_all += [CloseEvent(), *[PublishEvent()] * 4]
+    return dice.choice([hold, hold, hold, hold, *of_one, dice.choice(of_all), dice.choice(of_all)])
 
 
 async def claimed(

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from domain.event import counts, next_due_ms
+from domain.event import counts, describe, next_due_ms
 from domain.event_messages import TypeCounts
 from tests.persistence.sales import NOW_MS, Sale, claimed, folded, loaded, some_command, terms
 from tests.persistence.worlds import World
@@ -39,10 +39,11 @@ async def _journal_gives_rows(world: World, sale: Sale) -> None:
     rows = await world.rows(sale.id)
     state = folded([facts for _, _, facts in rows.journal])
     assert [seq for seq, _, _ in rows.journal] == list(range(1, rows.seq + 1))
-    assert rows.seq > BATCHES / 2
+    assert rows.seq > BATCHES / 3
     assert rows.last_fact_ms == state.last_fact_ms == max(at_ms for _, at_ms, _ in rows.journal)
     assert rows.next_due_ms == next_due_ms(state)
     assert rows.live == state.live
+    assert rows.live_reservations == describe(state).reservations
     assert state.terms is not None
     assert rows.capacity == state.terms.capacity
     assert rows.counts == tuple(

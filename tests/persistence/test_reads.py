@@ -74,7 +74,7 @@ async def test_events_are_listed_by_their_start_then_id(database_url: str) -> No
     ]
     found = []
     after = None
-    while page := await reads.events(after, 5):
+    while page := await reads.events(after, 5, operator=True):
         found += page
         after = (page[-1].terms.starts_at_ms, page[-1].id)
     assert found == wanted

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -36,6 +36,7 @@ class Rows:
     epoch: int
     seq: int
     live: int
+    live_reservations: int
     capacity: int | None
     next_due_ms: int | None
     last_fact_ms: int
@@ -116,7 +117,15 @@ class MemoryWorld:
         counts = tuple(TypeCounts(one.code, one.quota, one.held, one.confirmed, 0) for one in row.counts)
         capacity = row.definition.terms.capacity
         rows = Rows(
-            row.owner, row.epoch, row.seq, row.live, capacity, row.next_due_ms, row.last_fact_ms, counts
+            row.owner,
+            row.epoch,
+            row.seq,
+            row.live,
+            row.live_reservations,
+            capacity,
+            row.next_due_ms,
+            row.last_fact_ms,
+            counts,
         )
         for stored in row.reservations.values():
             _, status, expires_ms, lines, customer, created_ms, extensions = (
@@ -221,7 +230,7 @@ class PostgresWorld:
         counts = tuple(
             TypeCounts(one.code, one.quota, one.held, one.confirmed, 0) for one in types_of(types[0][0])
         )
-        names = ("owner", "epoch", "seq", "live", "capacity", "next_due_ms", "last_fact_ms")
+        names = {field.name for field in fields(Rows)} & {*row.keys()}
         rows = Rows(**{name: row[name] for name in names}, counts=counts)
         for one in await connection.fetch(
             "SELECT id::text, status, live, expires_ms, lines, customer, created_ms, extensions, contact"

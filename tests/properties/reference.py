@@ -11,9 +11,11 @@ from msgspec.structs import replace
 
 from domain.event_change import flaws
 from domain.event_messages import (
+    CancelEvent,
     CancelReservation,
     ChangeEvent,
     ChangeHold,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
     EventCommand,
@@ -25,9 +27,11 @@ from domain.event_messages import (
     Looked,
     PauseSale,
     PlaceHold,
+    PublishEvent,
     Reservation,
     ReservationReply,
     ResumeSale,
+    Stage,
     Status,
     Terms,
     TermsChange,
@@ -60,6 +64,7 @@ class Reference:
         self.terms: Terms | None = None
         self.version = 0
         self.paused = False
+        self.stage = Stage.PUBLISHED
         self.reservations: tuple[Reservation, ...] = ()
 
     def copy(self) -> Reference:
@@ -69,7 +74,7 @@ class Reference:
 
     def key(self) -> tuple[object, ...]:
         """Equal for equal states."""
-        return self.terms, self.version, self.paused, frozenset(self.reservations)
+        return self.terms, self.version, self.paused, self.stage, frozenset(self.reservations)
 
     # --- sums ---------------------------------------------------------------------------------------
 
@@ -101,6 +106,8 @@ class Reference:
             left = kind.quota - held - confirmed
             if self.terms.capacity is not None:
                 left = min(left, self.terms.capacity - self.total())
+            if self.stage is Stage.CANCELLED:
+                left = 0
             found.append(TypeCounts(kind.code, kind.quota, held, confirmed, max(left, 0)))
         return tuple(found)
 
@@ -140,6 +147,8 @@ class Reference:
                 return Looked()
             case PauseSale() | ResumeSale():
                 return self._pause(isinstance(command, PauseSale))
+            case PublishEvent() | CloseEvent() | CancelEvent():
+                return self._move(command)
             case ChangeEvent():
                 return self._change(self.terms, command)
         return self._of_one(self.terms, command, now_ms)
@@ -170,6 +179,8 @@ class Reference:
     # --- holds --------------------------------------------------------------------------------------
 
     def _place(self, terms: Terms, command: PlaceHold, now_ms: int) -> EventReplies:
+        if command.guest and self.stage is Stage.DRAFT:
+            return no(Code.NOT_FOUND)
         if command.guest and not terms.guests:
             return no(Code.UNAUTHORIZED)
         refusal = self._refusal(terms, command.lines, command.customer, None, now_ms, opens=True)
@@ -178,13 +189,17 @@ class Reference:
         prices = {kind.code: kind.price for kind in terms.ticket_types}
         lines = tuple(Line(code, quantity, prices[code]) for code, quantity in command.lines)
         end_ms = now_ms + terms.hold_duration_s * 1000
-        placed = Reservation(command.reservation_id, Status.HELD, end_ms, lines, command.customer, now_ms)
+        total = sum(line.quantity * line.unit_price for line in lines)
+        if command.confirm and total > 0:
+            return no(Code.PAYMENT_DUE, total=total, currency=terms.currency)
+        status = Status.CONFIRMED if command.confirm else Status.HELD
+        placed = Reservation(command.reservation_id, status, end_ms, lines, command.customer, now_ms)
         self.reservations += (placed,)
         return self._show(placed)
 
     def _change_hold(self, terms: Terms, found: Reservation, wanted: Wanted, now_ms: int) -> EventReplies:
         mine = {line.ticket_type: line for line in found.lines}
-        grows = any(quantity > _quantity(mine, code) for code, quantity in wanted)
+        grows = any(code not in mine or quantity > mine[code].quantity for code, quantity in wanted)
         refusal = self._refusal(terms, wanted, found.customer, found, now_ms, opens=grows)
         if refusal is not None:
             return refusal
@@ -217,6 +232,8 @@ class Reference:
         opens: bool,
     ) -> Rejected | None:
         end_ms = terms.starts_at_ms if terms.sales_end_ms is None else terms.sales_end_ms
+        if opens and self.stage is not Stage.PUBLISHED:
+            return no(Code.SALES_CLOSED)
         if opens and (self.paused or now_ms < (terms.sales_start_ms or 0) or now_ms >= end_ms):
             return no(Code.SALES_CLOSED)
         kinds = {kind.code: kind for kind in terms.ticket_types}
@@ -230,6 +247,8 @@ class Reference:
             if most is not None and quantity > most and quantity > had:
                 return no(Code.LIMIT_EXCEEDED, limit=most, requested=quantity)
         others = [found for found in self.live() if mine is None or found.id != mine.id]
+        if mine is None and terms.one_per_customer and customer in {found.customer for found in others}:
+            return no(Code.ALREADY_RESERVED)
         if terms.max_per_customer is not None and (mine is None or sum(numbers) > mine.quantity):
             already = sum(found.quantity for found in others if found.customer == customer)
             if already + sum(numbers) > terms.max_per_customer:
@@ -275,9 +294,9 @@ class Reference:
     def _create(self, command: CreateEvent) -> EventReplies:
         if self.terms is not None:
             return no(Code.WRONG_STATE, status="created")
-        if flaws(command.terms):
+        if flaws(command.terms) or command.stage not in (Stage.DRAFT, Stage.PUBLISHED):
             return no(Code.INVALID)
-        self.id, self.terms, self.version = command.id, command.terms, 1
+        self.id, self.terms, self.version, self.stage = command.id, command.terms, 1, command.stage
         return self.describe()
 
     def _change(self, terms: Terms, command: ChangeEvent) -> EventReplies:
@@ -301,9 +320,28 @@ class Reference:
             self.paused, self.version = paused, self.version + 1
         return self.describe()
 
+    def _move(self, command: PublishEvent | CloseEvent | CancelEvent) -> EventReplies:
+        """A cancelled event has nothing live from that moment on."""
+        match command:
+            case PublishEvent():
+                to, possible = Stage.PUBLISHED, self.stage is not Stage.CANCELLED
+            case CloseEvent():
+                to, possible = Stage.CLOSED, self.stage in (Stage.PUBLISHED, Stage.CLOSED)
+            case CancelEvent():
+                to, possible = Stage.CANCELLED, True
+        if not possible:
+            return no(Code.WRONG_STATE, event_status=self.stage.value)
+        if to is not self.stage:
+            self.stage, self.version = to, self.version + 1
+        for found in self.live() if to is Stage.CANCELLED else ():
+            held = found.status is Status.HELD
+            self._set(found.id, status=Status.RELEASED if held else Status.CANCELLED)
+        return self.describe()
+
     def describe(self) -> EventReply:
         assert self.terms is not None
-        return EventReply(self.id, self.terms, self.version, self.paused, self.counts())
+        live = len(self.live())
+        return EventReply(self.id, self.terms, self.version, self.paused, self.counts(), self.stage, live)
 
     # --- parts --------------------------------------------------------------------------------------
 

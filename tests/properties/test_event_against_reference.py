@@ -13,9 +13,11 @@ from msgspec import UNSET
 
 from domain.event import State, counts, decide, describe, due, evolve, next_due_ms
 from domain.event_messages import (
+    CancelEvent,
     CancelReservation,
     ChangeEvent,
     ChangeHold,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
     EventCommand,
@@ -26,8 +28,10 @@ from domain.event_messages import (
     HoldExpired,
     PauseSale,
     PlaceHold,
+    PublishEvent,
     ReservationReply,
     ResumeSale,
+    Stage,
     Terms,
     TermsChange,
     TicketType,
@@ -36,6 +40,7 @@ from domain.event_messages import (
 from tests.properties.reference import Reference, bare
 
 START_MS = 1_000_000
+CUSTOMERS = st.sampled_from((b"ada", b"bob"))
 CODES = st.sampled_from(("std", "vip", "new"))
 LINES = st.lists(st.tuples(CODES, st.integers(0, 4)), max_size=3).map(tuple)
 QUANTITY_OR_NONE = st.none() | st.integers(1, 6)
@@ -73,6 +78,7 @@ TERMS = st.builds(
     cancel_until_ms=st.none() | st.just(START_MS + 30_000),
     guests=st.sampled_from((True, True, False)),
     hold_extensions_max=st.integers(0, 2),
+    one_per_customer=st.sampled_from((False, False, True)),
 )
 TYPE_CHANGES = st.builds(
     TicketTypeChange,
@@ -91,6 +97,7 @@ CHANGES = st.builds(
     max_per_customer=unset_or(QUANTITY_OR_NONE),
     cancel_until_ms=unset_or(st.none() | st.integers(START_MS, START_MS + 60_000)),
     hold_extensions_max=unset_or(st.integers(0, 3)),
+    one_per_customer=unset_or(st.booleans()),
     ticket_types=st.lists(TYPE_CHANGES, max_size=2).map(tuple),
     removed_ticket_types=st.lists(CODES, max_size=1).map(tuple),
 )
@@ -110,21 +117,21 @@ class EventMachine(RuleBasedStateMachine):
         self.now_ms = START_MS
         self.placed = 0
 
-    @initialize(terms=TERMS)
-    def open(self, terms: Terms) -> None:
-        self.ask(CreateEvent("e1", terms))
+    @initialize(terms=TERMS, stage=st.sampled_from((*[Stage.PUBLISHED] * 5, Stage.DRAFT, Stage.CLOSED)))
+    def open(self, terms: Terms, stage: Stage) -> None:
+        self.ask(CreateEvent("e1", terms, stage))
         self.ask(CreateEvent("e2", terms))
 
     # --- commands -------------------------------------------------------------------------------------
 
-    @rule(lines=LINES, customer=st.sampled_from((b"ada", b"bob")), guest=st.booleans())
-    def place(self, lines: Any, customer: bytes, guest: bool) -> None:
-        self.ask(PlaceHold(f"r{self.placed}", lines, customer, b"{}", guest))
+    @rule(lines=LINES, customer=CUSTOMERS, guest=st.booleans(), confirm=st.booleans())
+    def place(self, lines: Any, customer: bytes, guest: bool, confirm: bool) -> None:
+        self.ask(PlaceHold(f"r{self.placed}", lines, customer, b"{}", guest, confirm))
         self.placed += f"r{self.placed}" in self.state.reservations
 
     @rule(quantity=st.integers(1, 3), code=st.sampled_from(("std", "vip")))
     def place_something_likely(self, quantity: int, code: str) -> None:
-        self.place(((code, quantity),), b"ada", False)
+        self.place(((code, quantity),), b"ada", False, False)
 
     @precondition(lambda self: self.placed > 0)
     @rule(back=BACK, lines=LINES)
@@ -159,11 +166,21 @@ class EventMachine(RuleBasedStateMachine):
     def say(self, command: EventCommand) -> None:
         self.ask(command)
 
+    @rule(command=st.sampled_from((PublishEvent(), PublishEvent(), PublishEvent(), CloseEvent())))
+    def move(self, command: EventCommand) -> None:
+        self.ask(command)
+
+    @precondition(lambda self: self.placed > 3)
+    @rule()
+    def cancel_the_event(self) -> None:
+        self.ask(CancelEvent())
+
     @rule(seed=st.integers(0, 2**32))
     def a_busy_minute(self, seed: int) -> None:
         """Many likely commands at once: where Hypothesis alone would seldom get."""
         rng = Random(seed)
         self.ask(ResumeSale())
+        self.ask(PublishEvent())
         for _ in range(40):
             self.now_ms += rng.choice((0, 0, 0, 1, 700, 4_000))
             lines = tuple(
@@ -179,6 +196,7 @@ class EventMachine(RuleBasedStateMachine):
     def likely(self, meant: str, lines: Any, customer: bytes) -> list[EventCommand]:
         return [
             *[PlaceHold(f"r{self.placed}", lines, customer, b"{}", False)] * 4,
+            PlaceHold(f"r{self.placed}", lines, customer, b"{}", False, True),
             *[ChangeHold(meant, lines)] * 3,
             *[CancelReservation(meant)] * 3,
             *[ExtendHold(meant)] * 2,
@@ -192,12 +210,12 @@ class EventMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def expire_a_few_at_a_time(self, limit: int) -> None:
-        ended: set[str] = set()
+        ended: list[EventFact] = []
         while facts := due(self.state, self.now_ms, limit):
             assert len(facts) <= limit
+            ended += facts
             self.happen(facts)
-            ended |= {fact.reservation_id for fact in facts if isinstance(fact, HoldExpired)}
-        assert ended == set(self.reference.expire(self.now_ms))
+        self.compare_ends(ended)
 
     def meant(self, back: int) -> str:
         return f"r{self.placed - back}"
@@ -207,10 +225,8 @@ class EventMachine(RuleBasedStateMachine):
     def ask(self, command: EventCommand) -> None:
         command = through_the_wire(command, EventCommand)
         ended = due(self.state, self.now_ms, 1_000)
-        assert {fact.reservation_id for fact in ended if isinstance(fact, HoldExpired)} == set(
-            self.reference.expire(self.now_ms)
-        )
         self.happen(ended)
+        self.compare_ends(ended)
         reply, facts = decide(self.state, command, self.now_ms)
         self.happen(list(facts))
         expected = self.reference.ask(command, self.now_ms)
@@ -218,6 +234,15 @@ class EventMachine(RuleBasedStateMachine):
         if isinstance(reply, ReservationReply):
             shown = self.state.reservations.get(reply.reservation.id)
             assert shown is None or shown == reply.reservation
+
+    def compare_ends(self, ended: list[EventFact]) -> None:
+        """Holds end when their time runs out; with a cancelled event, everything, however it was told."""
+        expired = {fact.reservation_id for fact in ended if isinstance(fact, HoldExpired)}
+        assert expired == set(self.reference.expire(self.now_ms))
+        assert len(expired) == len(ended) or self.state.stage is Stage.CANCELLED
+        for found in self.reference.reservations:
+            if found.id in self.state.ended:
+                assert self.state.ended[found.id] == found
 
     def happen(self, facts: list[EventFact]) -> None:
         for fact in facts:
@@ -243,7 +268,8 @@ class EventMachine(RuleBasedStateMachine):
             return
         assert describe(self.state) == self.reference.describe()
         live = {found.id: found for found in self.reference.live()}
-        assert self.state.reservations == live
+        if self.state.stage is not Stage.CANCELLED:
+            assert self.state.reservations == live
         assert self.state.live == sum(found.quantity for found in live.values())
         if self.state.customers is not None:
             totals: dict[bytes, int] = {}
@@ -253,7 +279,11 @@ class EventMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_due_next_is_the_first_end_of_a_hold(self) -> None:
-        assert next_due_ms(self.state) == self.reference.next_end_ms()
+        if self.state.stage is Stage.CANCELLED:
+            at_once = self.state.last_fact_ms if self.state.reservations else None
+            assert next_due_ms(self.state) == at_once
+        else:
+            assert next_due_ms(self.state) == self.reference.next_end_ms()
 
     @invariant()
     def folding_the_facts_from_the_first_gives_the_state(self) -> None:

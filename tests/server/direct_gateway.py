@@ -18,6 +18,7 @@ from domain.event_messages import (
     PlaceHold,
     Reservation,
     ReservationReply,
+    Stage,
     Status,
 )
 from domain.messages import Code, Rejected
@@ -129,8 +130,9 @@ class DirectReads:
         inventory = self.gateway.inventories.get(event_id)
         return None if inventory is None else describe(inventory.state)
 
-    async def events(self, after: tuple[int, str] | None, limit: int) -> list[EventReply]:
-        found = [describe(inventory.state) for inventory in self.gateway.inventories.values()]
+    async def events(self, after: tuple[int, str] | None, limit: int, operator: bool) -> list[EventReply]:
+        events = (describe(inventory.state) for inventory in self.gateway.inventories.values())
+        found = [event for event in events if operator or _for_all(event, self.gateway.now_ms)]
         found.sort(key=_start_and_id)
         return [event for event in found if after is None or _start_and_id(event) > after][:limit]
 
@@ -160,9 +162,9 @@ class DirectReads:
         inventory = self.gateway.inventories.get(event_id)
         if inventory is None:
             return None
-        return Availability(
-            event_id, inventory.sequence, self.gateway.now_ms, describe(inventory.state).counts
-        )
+        state = inventory.state
+        counts = describe(state).counts
+        return Availability(event_id, inventory.sequence, self.gateway.now_ms, counts, state.hidden)
 
     async def secret(self, name: str) -> bytes:
         return name.encode().ljust(32, b"-")
@@ -178,6 +180,13 @@ class DirectReads:
         assert state.terms is not None
         contact = state.contacts.get(reservation.id, b"")
         return FoundReservation(event_id, ReservationReply(reservation, state.terms.currency, contact))
+
+
+def _for_all(event: EventReply, now_ms: int) -> bool:
+    if event.terms.listed == "always":
+        return event.stage is not Stage.DRAFT
+    starts_later = event.terms.starts_at_ms > now_ms
+    return event.stage is Stage.PUBLISHED and starts_later and any(kind.available for kind in event.counts)
 
 
 def _start_and_id(event: EventReply) -> tuple[int, str]:

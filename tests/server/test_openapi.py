@@ -23,6 +23,9 @@ GET /api/v1/events/{event_id}
 PATCH /api/v1/events/{event_id}
 POST /api/v1/events/{event_id}/pause
 POST /api/v1/events/{event_id}/resume
+POST /api/v1/events/{event_id}/publish
+POST /api/v1/events/{event_id}/close
+POST /api/v1/events/{event_id}/cancel
 GET /api/v1/events/{event_id}/placement
 PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
@@ -43,11 +46,12 @@ GET /docs
 GET /docs/{file}
 """
 REFUSALS = {
-    "POST /api/v1/events/{event_id}/reservations": "sold_out held limit_exceeded sales_closed key_reused",
+    "POST /api/v1/events/{event_id}/reservations": "sold_out held payment_due already_reserved",
     "PATCH /api/v1/reservations/{reservation_id}": "sold_out held hold_expired wrong_state limit_exceeded",
     "POST /api/v1/reservations/{reservation_id}/confirm": "hold_expired wrong_state not_found unauthorized",
     "POST /api/v1/reservations/{reservation_id}/cancel": "too_late",
     "POST /api/v1/reservations/{reservation_id}/extend": "limit_exceeded hold_expired",
+    "POST /api/v1/events/{event_id}/publish": "wrong_state",
     "PATCH /api/v1/events/{event_id}": "quota_below_live stale too_large malformed",
 }
 

@@ -17,7 +17,7 @@ from actors.wire import Ask, Later, Moved, unpack_answers, unpack_batch
 from domain.event_messages import EventReplies, EventReply, ReservationReply
 from domain.messages import Code, Rejected
 from persistence.store import Request
-from tests.simulation.fold import Fold
+from tests.simulation.fold import LIVE, Fold
 from tests.simulation.history import Answered, Attempt
 from tests.simulation.linear_history import may_have_had, not_linearizable
 from tests.simulation.outages import SWEEP_S
@@ -158,6 +158,21 @@ def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
                 ended_s = world.history.commits[event_id, fold.expired[reservation_id]].at_s
                 if ended_s > due_s:
                     yield f"I5 {event_id}: {reservation_id} ended {ended_s - end_s} s late, due by {due_s}"
+        yield from _ends_with_event(world, fold)
+
+
+def _ends_with_event(world: World, fold: Fold) -> Iterator[str]:
+    """What a cancelled event has ends as soon as a hold whose time has run out."""
+    if not fold.cancelled_seq:
+        return
+    cancelled_s, ended_s = (
+        world.history.commits[fold.event_id, seq].at_s for seq in (fold.cancelled_seq, fold.last_ended_seq)
+    )
+    due_s = world.expiry_due_s(fold.event_id, cancelled_s)
+    if any(found.status in LIVE for found in fold.reservations.values()) and due_s < world.loop.now_s:
+        yield f"I5 {fold.event_id}: cancelled, and has reservations for ever"
+    if ended_s > due_s:
+        yield f"I5 {fold.event_id}: ended {ended_s - cancelled_s} s after it was cancelled, due by {due_s}"
 
 
 def _times(world: World) -> Iterator[str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from actors.gateway import Key
 from domain.event_messages import (
+    CancelEvent,
     CancelReservation,
     ChangeEvent,
     ChangeHold,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
     EventCommand,
@@ -20,9 +23,11 @@ from domain.event_messages import (
     ExtendHold,
     PauseSale,
     PlaceHold,
+    PublishEvent,
     Reservation,
     ReservationReply,
     ResumeSale,
+    Stage,
     Status,
     TermsChange,
     TicketTypeChange,
@@ -84,14 +89,16 @@ class Buyer(Client):
             await asyncio.sleep(self.rng.uniform(0.0, 2.0))
             event_id = self.rng.choice(self.world.event_ids)
             lines, customer = self._lines(), self.rng.choice(CUSTOMERS)
-            reply = await self.ask(
-                event_id, lambda lines=lines, who=customer: PlaceHold(self.world.new_id(), lines, who, b"{}")
-            )
+            at_once = self.rng.random() < 0.15
+            reply = await self.ask(event_id, partial(self._order, lines, customer, at_once))
             if isinstance(reply, ReservationReply):
                 mine.append((event_id, reply.reservation))
                 await self._after(event_id, reply.reservation)
             elif mine and self.rng.random() < 0.4:
                 await self._after(*self.rng.choice(mine))
+
+    def _order(self, lines: Wanted, customer: bytes, at_once: bool) -> EventCommand:
+        return PlaceHold(self.world.new_id(), lines, customer, b"{}", confirm=at_once)
 
     async def _after(self, event_id: str, held: Reservation) -> None:
         for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
@@ -124,9 +131,15 @@ class Buyer(Client):
 
 
 class Operator(Client):
-    """Opens the events, then changes what is on sale while it sells."""
+    """Opens the events, then changes what is on sale while it sells; now and then closes or cancels one."""
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.drafts: list[str] = []
 
     async def run(self) -> None:
+        for event_id in self.drafts:
+            await self.ask(event_id, PublishEvent, keyed=True)
         for _ in range(self.rng.randint(0, 5)):
             await asyncio.sleep(self.rng.uniform(0.1, 4.0))
             event_id = self.rng.choice(self.world.event_ids)
@@ -134,6 +147,12 @@ class Operator(Client):
                 await self.ask(event_id, PauseSale)
                 await asyncio.sleep(self.rng.uniform(0.0, 1.0))
                 await self.ask(event_id, ResumeSale, keyed=True)
+            elif self.rng.random() < 0.1:
+                await self.ask(event_id, CloseEvent)
+                await asyncio.sleep(self.rng.uniform(0.0, 1.0))
+                await self.ask(event_id, PublishEvent, keyed=True)
+            elif self.rng.random() < 0.1:
+                await self.ask(event_id, CancelEvent)
             else:
                 change = self._change()
                 await self.ask(event_id, lambda change=change: ChangeEvent(change))
@@ -141,12 +160,16 @@ class Operator(Client):
     async def open(self, owner: str) -> str:
         """Create an event, as often as it takes; its id."""
         key, terms = self.world.new_key(), self.world.new_terms(self.rng)
+        stage = self.rng.choice((*[Stage.PUBLISHED] * 9, Stage.DRAFT))
         while True:
             front = self.rng.choice(self.world.fronts)
-            attempt, task = front.create(self.name, CreateEvent(self.world.new_id(), terms), owner, key)
+            command = CreateEvent(self.world.new_id(), terms, stage)
+            attempt, task = front.create(self.name, command, owner, key)
             await asyncio.wait((task,), timeout=self.rng.choice((0.3, 20.0)))
             if attempt.reply is not None and not isinstance(attempt.reply, Rejected):
-                return attempt.reply.id  # type: ignore[union-attr]
+                event_id: str = attempt.reply.id  # type: ignore[union-attr]
+                self.drafts += [event_id] if stage is Stage.DRAFT else []
+                return event_id
             await asyncio.sleep(self.rng.uniform(0.02, 1.0))
 
     def _change(self) -> TermsChange:
@@ -154,7 +177,7 @@ class Operator(Client):
         kind = TicketTypeChange(
             rng.choice(("std", "vip")),
             quota=rng.choice((UNSET, 0, 1, 3, 6, 12)),
-            price=rng.choice((UNSET, 10, 20)),
+            price=rng.choice((UNSET, 0, 10, 20)),
             max_per_order=rng.choice((UNSET, UNSET, None, 2)),
         )
         return TermsChange(
@@ -162,6 +185,7 @@ class Operator(Client):
             capacity=rng.choice((UNSET, UNSET, None, 4, 8)),
             hold_duration_s=rng.choice((UNSET, 10, 12)),
             max_per_customer=rng.choice((UNSET, UNSET, None, 3)),
+            one_per_customer=rng.choice((UNSET, UNSET, UNSET, False, True)),
             cancel_until_ms=rng.choice((UNSET, UNSET, None, self.world.true_ms() + 2_000)),
             sales_end_ms=rng.choice((UNSET, UNSET, UNSET, None, self.world.true_ms() + 4_000)),
         )

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from domain.event_messages import (
+    EventCancelled,
     EventChanged,
+    EventClosed,
     EventCreated,
     EventFact,
+    EventPublished,
     HoldChanged,
     HoldExpired,
     HoldExtended,
@@ -24,6 +27,7 @@ from domain.event_messages import (
     ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    Stage,
     Terms,
 )
 from persistence.memory_rows import Inventory, Journaled
@@ -31,6 +35,11 @@ from persistence.memory_rows import Inventory, Journaled
 _facts = msgspec.msgpack.Decoder(list[EventFact])
 LIVE = ("held", "confirmed")
 DUE_GRID_MS = 250
+_BECOMES = {
+    EventPublished: Stage.PUBLISHED,
+    EventClosed: Stage.CLOSED,
+    EventCancelled: Stage.CANCELLED,
+}
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,18 @@ class Fold:
     terms: Terms | None = None
     version: int = 0
     paused: bool = False
+    stage: Stage = Stage.PUBLISHED
+    cancelled_seq: int = 0
+    """The sequence of the append in which the event was cancelled."""
+    last_ended_seq: int = 0
+    """The last one in which a reservation ended with it."""
     last_ms: int = 0
     reservations: dict[str, Folded] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     effects: int = 0
     """Facts that a command had; the others are ends of holds that were due."""
+    placed_seq: dict[str, int] = field(default_factory=dict)
+    """The sequence of the append in which it was placed."""
     expired: dict[str, int] = field(default_factory=dict)
     """The sequence of the append in which a hold ended by itself."""
     ends: list[tuple[str, int, int, int]] = field(default_factory=list)
@@ -73,15 +89,16 @@ class Fold:
             for position, fact in enumerate(facts):
                 self._apply(row.seq, position, fact)
                 self._check_sums(row.seq)
-            if any(not isinstance(fact, HoldExpired) for fact in facts):
+            if any(not self._is_due(row.seq, fact) for fact in facts):
                 self._check_due(row)
         return self
 
     def sold(self, code: str, *statuses: str) -> int:
+        """Tickets that are live; of a cancelled event none."""
         return sum(
             line.quantity
             for found in self.reservations.values()
-            if found.status in (statuses or LIVE)
+            if found.status in (statuses or LIVE) and self.stage is not Stage.CANCELLED
             for line in found.lines
             if line.ticket_type == code
         )
@@ -92,23 +109,49 @@ class Fold:
         if fact.at_ms < self.last_ms:
             self._is_wrong(seq, f"{fact} is earlier than what came before it")
         self.last_ms = max(self.last_ms, fact.at_ms)
-        self.effects += not isinstance(fact, HoldExpired)
+        self.effects += not (self._is_due(seq, fact) or self._is_at_once(seq, fact))
         match fact:
             case EventCreated() | EventChanged():
                 self.terms, self.version = fact.terms, self.version + 1
+                self.stage = fact.stage if isinstance(fact, EventCreated) else self.stage
             case SalePaused() | SaleResumed():
                 self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
+            case EventPublished() | EventClosed() | EventCancelled():
+                self._move(seq, fact)
             case HoldPlaced():
                 self._place(seq, fact)
                 self.ends.append((fact.reservation_id, fact.expires_at_ms, seq, position))
             case _:
                 self._step(seq, position, fact)
 
+    def _move(self, seq: int, fact: EventPublished | EventClosed | EventCancelled) -> None:
+        to = _BECOMES[type(fact)]
+        skips = self.stage is Stage.DRAFT and to is Stage.CLOSED
+        if to is self.stage or self.stage is Stage.CANCELLED or skips:
+            self._is_wrong(seq, f"{fact} of an event that is {self.stage.value}")
+        self.stage, self.version = to, self.version + 1
+        if to is Stage.CANCELLED:
+            self.cancelled_seq = self.last_ended_seq = seq
+
+    def _is_due(self, seq: int, fact: EventFact) -> bool:
+        """Nobody asked for it: a hold ran out, or it ends with its event."""
+        with_event = 0 < self.cancelled_seq < seq and isinstance(fact, HoldReleased | ReservationCancelled)
+        return with_event or isinstance(fact, HoldExpired)
+
+    def _is_at_once(self, seq: int, fact: EventFact) -> bool:
+        """Confirmed by the command that placed it: nobody else knows of it before the append is done."""
+        return isinstance(fact, ReservationConfirmed) and self.placed_seq.get(fact.reservation_id) == seq
+
     def _place(self, seq: int, fact: HoldPlaced) -> None:
         if fact.reservation_id in self.reservations:
             self._is_wrong(seq, f"{fact.reservation_id} is placed twice")
-        if self.paused or self.terms is None or fact.at_ms >= self.terms.closes_at_ms:
+        closed = self.paused or self.stage is not Stage.PUBLISHED
+        if closed or self.terms is None or fact.at_ms >= self.terms.closes_at_ms:
             self._is_wrong(seq, f"{fact.reservation_id} is placed while the sale is closed")
+        others = [found for found in self.reservations.values() if found.status in LIVE]
+        if self.terms and self.terms.one_per_customer and fact.customer in {one.customer for one in others}:
+            self._is_wrong(seq, f"{fact.reservation_id} is its customer's second")
+        self.placed_seq[fact.reservation_id] = seq
         self.reservations[fact.reservation_id] = Folded(
             "held", fact.expires_at_ms, fact.lines, fact.customer, fact.at_ms
         )
@@ -123,6 +166,8 @@ class Fold:
         match fact:
             case ReservationConfirmed():
                 after = replace(before, status="confirmed")
+                if self._is_at_once(seq, fact) and any(line.unit_price for line in before.lines):
+                    self._is_wrong(seq, f"{fact} at once, though there is something to pay")
             case HoldReleased():
                 after = replace(before, status="released")
             case HoldChanged():
@@ -137,6 +182,10 @@ class Fold:
                 after, needs, running = replace(before, status="cancelled"), "confirmed", True
             case _:
                 raise AssertionError(fact)
+        if self._is_due(seq, fact) and not isinstance(fact, HoldExpired):
+            running, self.last_ended_seq = True, seq
+        elif self.stage is Stage.CANCELLED:
+            self._is_wrong(seq, f"{fact} of a cancelled event")
         if before.status != needs or not running:
             self._is_wrong(seq, f"{fact} of {before}")
         self.reservations[fact.reservation_id] = after  # type: ignore[union-attr]
@@ -162,6 +211,8 @@ class Fold:
         for reservation_id, found in self.reservations.items():
             if found.status == "held" and found.expires_at_ms <= row.at_ms:
                 self._is_wrong(row.seq, f"leaves {reservation_id} held past its end")
+            if found.status in LIVE and 0 < self.cancelled_seq < row.seq:
+                self._is_wrong(row.seq, f"leaves {reservation_id} to a cancelled event")
 
     def _is_wrong(self, seq: int, what: str) -> None:
         self.wrong.append(f"{self.event_id} seq {seq}: {what}")
@@ -172,6 +223,9 @@ class Fold:
         """Where the rows are not what the journal says."""
         assert self.terms is not None
         ends = [found.expires_at_ms for found in self.reservations.values() if found.status == "held"]
+        live = [found for found in self.reservations.values() if found.status in LIVE]
+        if self.stage is Stage.CANCELLED:
+            ends = [self.last_ms] if live else []
         due = -(-min(ends) // DUE_GRID_MS) * DUE_GRID_MS if ends else None
         counts = [
             (kind.code, kind.quota, self.sold(kind.code, "held"), self.sold(kind.code, "confirmed"))
@@ -192,6 +246,8 @@ class Fold:
             "terms": (row.definition.terms, self.terms),
             "version": (row.definition.version, self.version),
             "paused": (row.definition.paused, self.paused),
+            "stage": (row.definition.stage, self.stage),
+            "live reservations": (row.live_reservations, 0 if self.stage is Stage.CANCELLED else len(live)),
             "next due": (row.next_due_ms, due),
             "live": (row.live, sum(self.sold(kind.code) for kind in self.terms.ticket_types)),
             "counts": ([(c.code, c.quota, c.held, c.confirmed) for c in row.counts], counts),

@@ -38,7 +38,7 @@ def not_linearizable(
     created = _facts.decode(world.database.journal(fold.event_id)[0].facts)[0]
     assert isinstance(created, EventCreated)
     start = Reference()
-    start.ask(CreateEvent(fold.event_id, created.terms), created.at_ms)
+    start.ask(CreateEvent(fold.event_id, created.terms, created.stage), created.at_ms)
     search = Search(operations(world, fold, replies))
     if not search.fits(start):
         way = " | ".join(operation.name for operation in search.best[-6:])

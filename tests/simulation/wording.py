@@ -29,7 +29,8 @@ def brief(message: EventCommand | EventReplies | None) -> str:
             return f"{found.status.value} {found.id[:4]} {lines} until {found.expires_at_ms % 1_000_000}"
         case EventReply():
             sums = ", ".join(f"{c.code} {c.held}+{c.confirmed}/{c.quota}" for c in message.counts)
-            return f"event version {message.version}{' paused' if message.paused else ''}: {sums}"
+            paused = " paused" if message.paused else ""
+            return f"event version {message.version} {message.stage.value}{paused}: {sums}"
         case PlaceHold() | ChangeHold():
             lines = ", ".join(f"{quantity} {code}" for code, quantity in message.lines)
             return f"{type(message).__name__} {message.reservation_id[:4]} {lines}"

@@ -146,7 +146,9 @@ class World:
             starts_at_ms=EPOCH_MS + 3_600_000,
             currency="EUR",
             ticket_types=(
-                TicketType("std", "Standard", rng.choice((2, 4, 10)), 10, rng.choice((None, 2))),
+                TicketType(
+                    "std", "Standard", rng.choice((2, 4, 10)), rng.choice((0, 10, 10)), rng.choice((None, 2))
+                ),
                 TicketType("vip", "Premium", rng.choice((1, 2)), 30),
             ),
             sales_end_ms=rng.choice((None, None, EPOCH_MS + 8_000)),
@@ -155,6 +157,7 @@ class World:
             max_per_customer=rng.choice((None, None, 3)),
             cancel_until_ms=rng.choice((None, EPOCH_MS + 9_000, EPOCH_MS + 3_600_000)),
             hold_extensions_max=rng.choice((0, 1, 3)),
+            one_per_customer=rng.choice((False, False, False, True)),
         )
 
     # --- evidence -------------------------------------------------------------------------------------

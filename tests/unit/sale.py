@@ -20,6 +20,7 @@ from domain.event_messages import (
     PlaceHold,
     Reservation,
     ReservationReply,
+    Stage,
     Terms,
     TermsChange,
     TicketType,
@@ -49,12 +50,12 @@ def event_terms(**changes: Any) -> Terms:
 class Sale:
     """An event under test; `facts` is all that ever happened to it."""
 
-    def __init__(self, **terms: Any) -> None:
+    def __init__(self, stage: Stage = Stage.PUBLISHED, **terms: Any) -> None:
         self.state = State()
         self.now_ms = START_MS
         self.facts: list[EventFact] = []
         self._ids = (f"r{number}" for number in count(1))
-        self.ask(CreateEvent("e1", event_terms(**terms)))
+        self.ask(CreateEvent("e1", event_terms(**terms), stage))
 
     def ask(self, command: EventCommand) -> EventReplies:
         """One batch of one command: what is due becomes facts first."""
@@ -75,8 +76,10 @@ class Sale:
 
     # --- shorthands -------------------------------------------------------------------------------
 
-    def place(self, lines: Wanted = ONE, customer: bytes = ADA, guest: bool = True) -> EventReplies:
-        return self.ask(PlaceHold(next(self._ids), lines, customer, b"{}", guest))
+    def place(
+        self, lines: Wanted = ONE, customer: bytes = ADA, guest: bool = True, confirm: bool = False
+    ) -> EventReplies:
+        return self.ask(PlaceHold(next(self._ids), lines, customer, b"{}", guest, confirm))
 
     def hold(self, lines: Wanted = ONE, customer: bytes = ADA) -> Reservation:
         return reservation(self.place(lines, customer))
