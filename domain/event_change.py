@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from domain.event_messages import Terms, TermsChange, TicketType, TicketTypeChange
-from domain.messages import Code, Rejected
+from domain.messages import Code, Errors, Rejected
 
 HOLD_DURATION_MIN_S = 10
 HOLD_DURATION_MAX_S = 86_400
@@ -17,8 +17,6 @@ QUOTA_MAX = 10_000_000
 PRICE_MAX = 1_000_000_000_000
 """In minor units: the largest amount that a total of 10,000 of them still fits in 64 bits."""
 HOLD_EXTENSIONS_MAX = 100
-
-Errors = tuple[tuple[str, str], ...]
 
 
 def changed_terms(terms: Terms, change: TermsChange) -> Terms | Rejected:

@@ -47,6 +47,10 @@ class Code(enum.StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+Errors = tuple[tuple[str, str], ...]
+"""What is wrong with something given: (path, message) pairs."""
+
+
 class Rejected(Message, frozen=True):
     """A no with its reason: a returned value, never an exception. It changes nothing.
 
@@ -58,5 +62,5 @@ class Rejected(Message, frozen=True):
     code: Code
     detail: str
     facts: dict[str, int | str] = {}
-    errors: tuple[tuple[str, str], ...] = ()
+    errors: Errors = ()
     reservations: tuple[str, ...] = ()
