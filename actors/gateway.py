@@ -30,7 +30,7 @@ from actors.meter import Clock, Meter
 from actors.outbox import Outbox, Pending, not_sent
 from actors.wire import NOTHING, Ask, CallFailed, pack_batch
 from domain.event_messages import ExpireDue
-from domain.kinds import Command, Creation, Described, Reply
+from domain.kinds import DESCRIBED, Command, Creation, Reply
 from domain.messages import Code, Rejected
 from persistence.store import Directory, StoreError
 
@@ -142,7 +142,7 @@ class Gateway:
         """
         ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
         reply = await self._send(CREATOR, ask, self._until_s())
-        if owner != CREATOR and isinstance(reply, Described) and reply.id == command.id:
+        if owner != CREATOR and isinstance(reply, DESCRIBED) and reply.id == command.id:
             self._wake(owner)
         return reply
 

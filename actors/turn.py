@@ -14,7 +14,7 @@ import msgspec
 from actors.mailbox import Letter
 from actors.wire import KEY_REUSED, OVERLOADED, UNAVAILABLE, pack_reply
 from domain.event_messages import HoldExpired
-from domain.kinds import KINDS, Fact, Placed, Placing, State
+from domain.kinds import KINDS, PLACED, PLACING, Fact, State
 from domain.messages import Code, Rejected
 from persistence.store import Append, Claimed, Request, Stored
 
@@ -159,7 +159,7 @@ class Turn:
             return reply.code.value if isinstance(reply, Rejected) else "done"
         for fact in facts:
             self._happen(fact)
-        if isinstance(ask.command, Placing):
+        if isinstance(ask.command, PLACING):
             held.state.contacts[ask.command.reservation_id] = ask.command.contact
         request = Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms)
         self._requests.append(request)
@@ -172,7 +172,7 @@ class Turn:
         reservation_id = getattr(fact, "reservation_id", None)
         if reservation_id is None:
             self._defined = True
-        elif isinstance(fact, Placed):
+        elif isinstance(fact, PLACED):
             self._touched[reservation_id] = True
         else:
             self._touched.setdefault(reservation_id, False)

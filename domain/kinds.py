@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from domain import event
+from domain import event, restaurant
 from domain.event_messages import (
     CreateEvent,
     EventCommand,
@@ -23,20 +23,34 @@ from domain.event_messages import (
     Reservation,
     TypeCounts,
 )
+from domain.restaurant_messages import (
+    CreateRestaurant,
+    HoldTable,
+    RestaurantCommand,
+    RestaurantDefinition,
+    RestaurantFact,
+    RestaurantReplies,
+    RestaurantReply,
+    SeatWalkIn,
+    TableHeld,
+    TableReservation,
+    WalkInSeated,
+)
 
-Command = EventCommand
-Creation = CreateEvent
+Command = EventCommand | RestaurantCommand
+Creation = CreateEvent | CreateRestaurant
 """Commands that make an inventory. Each has the `id` that it will get."""
-Placing = PlaceHold
+PLACING = (PlaceHold, HoldTable, SeatWalkIn)
 """Commands that make a reservation. Each has a `reservation_id` and the customer's `contact`."""
-Fact = EventFact
+Fact = EventFact | RestaurantFact
 """One with a `reservation_id` makes or changes that reservation; any other changes the definition."""
-Placed = HoldPlaced
+PLACED = (HoldPlaced, TableHeld, WalkInSeated)
 """Facts that make a reservation."""
-Reply = EventReplies
-Described = EventReply
+Reply = EventReplies | RestaurantReplies
+DESCRIBED = (EventReply, RestaurantReply)
 """What an inventory answers to its making."""
-Definition = EventDefinition
+Definition = EventDefinition | RestaurantDefinition
+AnyReservation = Reservation | TableReservation
 
 
 class State(Protocol):
@@ -44,9 +58,9 @@ class State(Protocol):
 
     live: int
     last_fact_ms: int
-    reservations: dict[str, Reservation]
+    reservations: dict[str, Any]
     """Those that are live."""
-    ended: dict[str, Reservation]
+    ended: dict[str, Any]
     """Those that ended in the present batch, or that were looked up for it."""
     contacts: dict[str, bytes]
 
@@ -94,7 +108,7 @@ class Rules(Protocol):
         """Make the fact true of the state."""
 
 
-KINDS: Mapping[str, Rules] = {"event": event}
+KINDS: Mapping[str, Rules] = {"event": event, "restaurant": restaurant}
 
-CREATES: Mapping[type, str] = {CreateEvent: "event"}
+CREATES: Mapping[type, str] = {CreateEvent: "event", CreateRestaurant: "restaurant"}
 """The kind that a creation makes."""

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from persistence import append_event
+from persistence import append_event, append_restaurant
 from persistence.append_columns import (
     Columns,
     Numbered,
@@ -34,7 +34,10 @@ from persistence.rows import scope_id
 from persistence.store import Append
 
 Statement = tuple[str, list[object]]
-PARTS: Mapping[str, Callable[[Numbered], list[Part]]] = {"event": append_event.parts}
+PARTS: Mapping[str, Callable[[Numbered], list[Part]]] = {
+    "event": append_event.parts,
+    "restaurant": append_restaurant.parts,
+}
 """By kind: what its entries write beyond the common parts."""
 
 _ENTRIES = (
@@ -76,7 +79,7 @@ PLACED = f"""
 placed AS (
   INSERT INTO reservations (id, inventory_id, status, live, expires_ms, lines, customer, contact,
                             extensions, created_ms, updated_ms)
-  SELECT p.id, f.id, p.status, p.status IN ('held', 'confirmed'), p.expires_ms, p.lines, p.customer,
+  SELECT p.id, f.id, p.status, p.status IN ('held', 'confirmed', 'seated'), p.expires_ms, p.lines, p.customer,
          p.contact, p.extensions, p.created_ms, f.at_ms
     FROM fence f JOIN {rows_of(_NEW_ROWS, "p")} ON p.n = f.n)"""
 
@@ -86,7 +89,7 @@ _ROWS = "n:bigint* id:uuid status:text* expires_ms:bigint* lines:json* extension
 CHANGED = f"""
 changed AS (
   UPDATE reservations r
-     SET status = c.status, live = c.status IN ('held', 'confirmed'), expires_ms = c.expires_ms,
+     SET status = c.status, live = c.status IN ('held', 'confirmed', 'seated'), expires_ms = c.expires_ms,
          lines = c.lines, extensions = c.extensions, updated_ms = c.at_ms
     FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
             FROM fence f JOIN {rows_of(_ROWS, "c")} ON c.n = f.n OFFSET 0) AS c

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from persistence.rows import encoded_lines
+from persistence.rows import encoded_what
 from persistence.store import Append
 
 Numbered = Sequence[tuple[int, Append]]
@@ -94,7 +94,7 @@ def placed_columns(entries: Numbered) -> Columns | None:
         [row.id for row in rows],
         once([row.status for row in rows]),
         once([row.expires_at_ms for row in rows]),
-        once([encoded_lines(row.lines) for row in rows]),
+        once([encoded_what(row) for row in rows]),
         [row.customer for row in rows],
         [stored.contact for _, stored in placed],
         once([row.extensions for row in rows]),
@@ -111,7 +111,7 @@ def changed_columns(entries: Numbered) -> Columns | None:
         [row.id for _, row in changed],
         once([row.status for _, row in changed]),
         once([row.expires_at_ms for _, row in changed]),
-        once([encoded_lines(row.lines) for _, row in changed]),
+        once([encoded_what(row) for _, row in changed]),
         once([row.extensions for _, row in changed]),
     ]
 

@@ -7,6 +7,7 @@ any other entry updates them.
 # ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
+from domain.event_messages import EventDefinition
 from persistence.append_columns import Columns, Numbered, Part, once, rows_of
 from persistence.rows import TERMS_COLUMNS
 
@@ -71,7 +72,9 @@ def counted_columns(entries: Numbered) -> Columns | None:
 
 
 def defined_columns(defining: Numbered) -> Columns | None:
-    definitions = [(n, entry.definition) for n, entry in defining if entry.definition is not None]
+    definitions = [
+        (n, entry.definition) for n, entry in defining if isinstance(entry.definition, EventDefinition)
+    ]
     if not definitions:
         return None
     return [
@@ -87,7 +90,7 @@ def type_columns(defining: Numbered) -> Columns | None:
     kinds = [
         (n, position, kind, held)
         for n, entry in defining
-        if entry.definition is not None
+        if isinstance(entry.definition, EventDefinition)
         for held in [{count.code: (count.held, count.confirmed) for count in entry.counts}]
         for position, kind in enumerate(entry.definition.terms.ticket_types)
     ]

@@ -12,7 +12,10 @@ DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 LINKS = (
     ("inventories", "||--o|", "events", "is"),
     ("inventories", "||--o{", "ticket_types", "sells"),
+    ("inventories", "||--o|", "restaurants", "is"),
+    ("inventories", "||--o{", "guests", "knows"),
     ("inventories", "||--o{", "reservations", "holds"),
+    ("reservations", "||--o{", "table_times", "takes"),
     ("inventories", "||--o{", "requests", "has done"),
     ("inventories", "||--o{", "journal", "remembers"),
 )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import msgspec
 
-from domain.event_messages import TypeCounts
+from domain.event_messages import EventDefinition, TypeCounts
 from domain.kinds import Definition
+from domain.restaurant_messages import TableReservation
 from persistence.store import Append, Claimed, Due, Elsewhere, Refused, Request, Stored
 
 
@@ -98,6 +100,8 @@ class Tables:
         for entry in writing:
             row = self.inventories[entry.inventory_id]
             _check_sums(entry, entry.definition or row.definition)
+            if entry.kind == "restaurant":
+                _check_times(row, entry)
         for entry in writing:
             self._write(self.inventories[entry.inventory_id], entry, entry.inventory_id)
         return {entry.inventory_id for entry in held}
@@ -157,7 +161,26 @@ def _check_sums(entry: Append, definition: Definition) -> None:
     capacity = definition.capacity
     if entry.live < 0 or (capacity is not None and entry.live > capacity):
         raise Refused("more is live than the capacity allows", "inventories_capacity")
+    if not isinstance(definition, EventDefinition):
+        return
     quotas = {kind.code: kind.quota for kind in definition.terms.ticket_types}
     for count in entry.counts:
         if count.held < 0 or count.confirmed < 0 or count.held + count.confirmed > quotas.get(count.code, 0):
             raise Refused(f"more of {count.code} is live than its quota allows", "ticket_types_quota")
+
+
+def _check_times(row: Inventory, entry: Append) -> None:
+    """At no table do two live reservations overlap."""
+    after = {found.reservation.id: found.reservation for found in row.reservations.values()}
+    after |= {stored.reservation.id: stored.reservation for stored in entry.placed}
+    after |= {changed.id: changed for changed in entry.changed}
+    times = sorted(
+        (table_id, found.start_ms, found.free_at_ms)
+        for found in after.values()
+        if isinstance(found, TableReservation) and found.status.live
+        for table_id in found.tables
+        if found.start_ms < found.free_at_ms
+    )
+    for (table_id, _, free_at_ms), (following, start_ms, _) in pairwise(times):
+        if table_id == following and start_ms < free_at_ms:
+            raise Refused("two reservations of one table overlap", "table_times_apart")

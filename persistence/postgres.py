@@ -16,9 +16,19 @@ from collections.abc import Callable, Mapping
 
 from domain.event_messages import EventDefinition, Stage
 from domain.kinds import Definition
+from domain.restaurant_messages import RestaurantDefinition
 from persistence.append import append_statement, create_statement
 from persistence.connection import Limits, Link, Row
-from persistence.rows import NOW, TERMS_COLUMNS, TYPES_JSON, scope_id, stored_of, terms_of, types_of
+from persistence.rows import (
+    NOW,
+    TERMS_COLUMNS,
+    TYPES_JSON,
+    restaurant_terms_of,
+    scope_id,
+    stored_of,
+    terms_of,
+    types_of,
+)
 from persistence.store import Append, Claimed, Elsewhere, Refused, Request, Stored
 
 CLAIM = """
@@ -32,6 +42,8 @@ EVENT = f"""
 SELECT e.version, e.paused, e.stage, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)}, i.capacity,
        {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
+
+RESTAURANT = "SELECT version, paused, terms FROM restaurants WHERE id = $1"
 
 _STORED = "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact"
 
@@ -121,7 +133,14 @@ def _event(row: Row) -> EventDefinition:
     return EventDefinition(terms, row["version"], row["paused"], Stage(row["stage"]))
 
 
-DEFINITIONS: Mapping[str, tuple[str, Callable[[Row], Definition]]] = {"event": (EVENT, _event)}
+def _restaurant(row: Row) -> RestaurantDefinition:
+    return RestaurantDefinition(restaurant_terms_of(row["terms"]), row["version"], row["paused"])
+
+
+DEFINITIONS: Mapping[str, tuple[str, Callable[[Row], Definition]]] = {
+    "event": (EVENT, _event),
+    "restaurant": (RESTAURANT, _restaurant),
+}
 """By kind: how what its operator has decided is loaded."""
 
 

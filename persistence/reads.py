@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.event_messages import EventReply, ReservationReply, Stage, Status
+from domain.event_messages import EventReply, Reservation, ReservationReply, Stage, Status
 from domain.views import Availability, FoundReservation
 from persistence import queries
 from persistence.clock import StoreClock
@@ -148,6 +148,7 @@ def _event_of(row: Row) -> EventReply:
 
 def _found_of(row: Row, event_id: str, currency: str) -> FoundReservation:
     stored = stored_of(row)
+    assert isinstance(stored.reservation, Reservation)
     return FoundReservation(event_id, ReservationReply(stored.reservation, currency, stored.contact))
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 
 from domain.event_messages import Line, Reservation, Stage, Status, Terms, TicketType, TypeCounts
+from domain.kinds import AnyReservation
+from domain.restaurant_messages import RestaurantTerms, TableReservation
 from persistence.store import Stored
 
 LINES_CACHE_MAX_ENTRIES = 4_096
@@ -62,9 +64,50 @@ def decoded_lines(text: str) -> tuple[Line, ...]:
     return tuple(Line(code, quantity, price) for code, quantity, price in _line_rows.decode(text))
 
 
+class StayRow(msgspec.Struct, frozen=True, gc=False):
+    """What stands in `lines` of a reservation of tables: an object, where lines are an array."""
+
+    tables: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+    free_at_ms: int
+    party_size: int
+    overstays: int
+
+
+_stay_row = msgspec.json.Decoder(StayRow)
+
+
+def encoded_what(reservation: AnyReservation) -> str:
+    """What is reserved, as JSON."""
+    if isinstance(reservation, Reservation):
+        return encoded_lines(reservation.lines)
+    values = (getattr(reservation, name) for name in StayRow.__struct_fields__)
+    return msgspec.json.encode(StayRow(*values)).decode()
+
+
 def stored_of(row: Iterable[Any]) -> Stored:
     """Of a row (id, status, expires_ms, lines, customer, created_ms, extensions, contact)."""
     reservation_id, status, expires_ms, lines, customer, created_ms, extensions, contact = row
+    if lines[0] == "{":
+        stay = _stay_row.decode(lines)
+        return Stored(
+            TableReservation(
+                reservation_id,
+                _STATUS[status],
+                expires_ms,
+                stay.tables,
+                stay.start_ms,
+                stay.end_ms,
+                stay.free_at_ms,
+                stay.party_size,
+                customer,
+                created_ms,
+                extensions,
+                stay.overstays,
+            ),
+            contact,
+        )
     reservation = Reservation(
         reservation_id, _STATUS[status], expires_ms, decoded_lines(lines), customer, created_ms, extensions
     )
@@ -117,3 +160,11 @@ def counts_of(
         available = max(0, left if room is None else min(left, room))
         found.append(TypeCounts(kind.code, kind.quota, kind.held, kind.confirmed, available))
     return tuple(found)
+
+
+_restaurant_terms = msgspec.json.Decoder(RestaurantTerms)
+
+
+def restaurant_terms_of(text: str) -> RestaurantTerms:
+    """Of a restaurant's row."""
+    return _restaurant_terms.decode(text)

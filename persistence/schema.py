@@ -15,6 +15,10 @@
   walking through the relation: an index over `expires_ms` would cost each hold what a purge saves.
 - `contact` is bytes: nothing a client sends can be refused there and spoil a batch. Erasing a customer
   empties it.
+- `table_times` has a row for each table of each live reservation; no two may overlap, and
+  `persistence.append_restaurant` says how that is written.
+- `guests` is what a customer has done at a restaurant, counted with the appends: asking for all of a
+  customer's reservations would need an index that each hold pays for.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 
 CHECK constraints are the second line behind the owners' rules: one that speaks has found a bug.
@@ -39,6 +43,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import NUMRANGE, ExcludeConstraint
 
 metadata = MetaData()
 
@@ -109,6 +114,40 @@ ticket_types = Table(
     postgresql_with={"fillfactor": 50},
 )
 
+restaurants = Table(
+    "restaurants",
+    metadata,
+    Column("id", ID, ForeignKey("inventories.id", name="restaurants_inventory"), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("city", Text),
+    Column("terms", JSON, nullable=False),
+)
+Index("restaurants_by_name", restaurants.c.name, restaurants.c.id)
+
+table_times = Table(
+    "table_times",
+    metadata,
+    Column("reservation_id", ID, primary_key=True),
+    Column("table_id", ID, primary_key=True),
+    Column("during", NUMRANGE, nullable=False),
+    ExcludeConstraint(
+        ("during", "&&"), using="gist", name="table_times_apart", deferrable=True, initially="DEFERRED"
+    ),
+)
+
+guests = Table(
+    "guests",
+    metadata,
+    Column("inventory_id", ID, ForeignKey("inventories.id", name="guests_inventory"), primary_key=True),
+    Column("customer", LargeBinary, primary_key=True),
+    Column("visits", Integer, nullable=False),
+    Column("cancellations", Integer, nullable=False),
+    Column("no_shows", Integer, nullable=False),
+)
+
 reservations = Table(
     "reservations",
     metadata,
@@ -124,8 +163,8 @@ reservations = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     CheckConstraint(
-        "CASE WHEN live THEN status IN ('held', 'confirmed')"
-        " ELSE status IN ('released', 'expired', 'cancelled') END",
+        "CASE WHEN live THEN status IN ('held', 'confirmed', 'seated')"
+        " ELSE status IN ('released', 'expired', 'cancelled', 'completed', 'no_show') END",
         name="reservations_status",
     ),
     postgresql_with={"fillfactor": 85},

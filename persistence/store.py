@@ -20,8 +20,8 @@ from typing import Protocol
 
 import msgspec
 
-from domain.event_messages import Reservation, TypeCounts
-from domain.kinds import Definition
+from domain.event_messages import TypeCounts
+from domain.kinds import AnyReservation, Definition
 
 
 class StoreError(Exception):
@@ -63,7 +63,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 class Stored(msgspec.Struct, frozen=True, gc=False):
     """A reservation with its contact (JSON of name and e-mail), as a row holds them."""
 
-    reservation: Reservation
+    reservation: AnyReservation
     contact: bytes
 
 
@@ -88,7 +88,7 @@ class Append:
     """Present where it changed."""
     placed: list[Stored] = field(default_factory=list)
     """Reservations that did not exist before this append, as it leaves them."""
-    changed: list[Reservation] = field(default_factory=list)
+    changed: list[AnyReservation] = field(default_factory=list)
     """Reservations that did, as it leaves them, ended ones too."""
     requests: list[Request] = field(default_factory=list)
 

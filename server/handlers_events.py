@@ -17,14 +17,14 @@ from domain.event_messages import (
     ChangeEvent,
     CloseEvent,
     CreateEvent,
-    EventCommand,
-    EventReplies,
     EventReply,
     PauseSale,
     PublishEvent,
     ResumeSale,
     Stage,
 )
+from domain.kinds import Command
+from domain.kinds import Reply as Answer
 from domain.messages import Rejected
 from domain.views import Availability
 from server import views
@@ -200,7 +200,7 @@ class EventHandlers:
             raise Problem("stale", "If-Match names no version that the event has.")
         return versions.pop()
 
-    def _shown(self, command: EventCommand, answer: EventReplies) -> Reply:
+    def _shown(self, command: Command, answer: Answer) -> Reply:
         self._parts.metrics.commanded(type(command), answer)
         if isinstance(answer, Rejected):
             return refusal(answer)

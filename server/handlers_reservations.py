@@ -14,13 +14,13 @@ from domain.event_messages import (
     CancelReservation,
     ChangeHold,
     ConfirmReservation,
-    EventCommand,
-    EventReplies,
     ExtendHold,
     PlaceHold,
     ReservationReply,
     Wanted,
 )
+from domain.kinds import Command
+from domain.kinds import Reply as Answer
 from domain.messages import Rejected
 from domain.views import FoundReservation
 from server import views
@@ -122,7 +122,7 @@ class ReservationHandlers:
         return Reply(200, views.page(items, following))
 
     async def _act(
-        self, request: web.BaseRequest, reservation_text: str, make: Callable[[str], EventCommand]
+        self, request: web.BaseRequest, reservation_text: str, make: Callable[[str], Command]
     ) -> Reply:
         """A command that is all said by its path."""
         body = await read_body(request, self._parts.options.body_max_bytes)
@@ -157,7 +157,7 @@ class ReservationHandlers:
             raise not_found("reservation")
         return found
 
-    def _shown(self, event_id: str, command: EventCommand, answer: EventReplies) -> Reply:
+    def _shown(self, event_id: str, command: Command, answer: Answer) -> Reply:
         self._parts.metrics.commanded(type(command), answer)
         if isinstance(answer, Rejected):
             return refusal(answer)

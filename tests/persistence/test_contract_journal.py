@@ -8,6 +8,7 @@ import pytest
 
 from domain.event import counts, describe, next_due_ms
 from domain.event_messages import TypeCounts
+from persistence.rows import encoded_what
 from tests.persistence.sales import NOW_MS, Sale, claimed, folded, loaded, some_command, terms
 from tests.persistence.worlds import World
 
@@ -56,7 +57,7 @@ async def _journal_gives_rows(world: World, sale: Sale) -> None:
             one.status,
             one.status.live,
             one.expires_at_ms,
-            one.lines,
+            encoded_what(one),
             one.customer,
             one.created_at_ms,
             one.extensions,

@@ -17,7 +17,7 @@ from persistence.connection import Limits
 from persistence.directory import PostgresDirectory
 from persistence.memory import CommitsLate, MemoryDatabase, Stage
 from persistence.postgres import PostgresOwnerStore
-from persistence.rows import decoded_lines, types_of
+from persistence.rows import encoded_what, types_of
 from persistence.store import Append, Directory, OutcomeUnknown, OwnerStore
 from tests.persistence.sales import NOW_MS
 from tests.tools.tcp_proxy import TcpProxy, tcp_proxy
@@ -115,7 +115,7 @@ class MemoryWorld:
         row = self.database.inventory(inventory_id)
         assert row is not None
         counts = tuple(TypeCounts(one.code, one.quota, one.held, one.confirmed, 0) for one in row.counts)
-        capacity = row.definition.terms.capacity
+        capacity = row.definition.capacity
         rows = Rows(
             row.owner,
             row.epoch,
@@ -128,17 +128,15 @@ class MemoryWorld:
             counts,
         )
         for stored in row.reservations.values():
-            _, status, expires_ms, lines, customer, created_ms, extensions = (
-                getattr(stored.reservation, name) for name in stored.reservation.__struct_fields__
-            )
-            rows.reservations[stored.reservation.id] = (
-                status,
-                status.live,
-                expires_ms,
-                lines,
-                customer,
-                created_ms,
-                extensions,
+            found = stored.reservation
+            rows.reservations[found.id] = (
+                found.status,
+                found.status.live,
+                found.expires_at_ms,
+                encoded_what(found),
+                found.customer,
+                found.created_at_ms,
+                found.extensions,
                 stored.contact,
             )
         rows.journal = [(one.seq, one.at_ms, one.facts) for one in row.journal]
@@ -242,7 +240,7 @@ class PostgresWorld:
                 Status(status),
                 live,
                 expires_ms,
-                decoded_lines(lines),
+                lines,
                 *others,
             )
         rows.journal = [

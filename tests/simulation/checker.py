@@ -14,7 +14,8 @@ import msgspec
 
 from actors.gateway import CREATIONS
 from actors.wire import Ask, Later, Moved, unpack_answers, unpack_batch
-from domain.event_messages import EventReplies, EventReply, ReservationReply
+from domain.event_messages import EventReply, ReservationReply
+from domain.kinds import Reply
 from domain.messages import Code, Rejected
 from persistence.store import Request
 from tests.simulation.fold import LIVE, Fold
@@ -24,7 +25,7 @@ from tests.simulation.outages import SWEEP_S
 from tests.simulation.wording import brief
 from tests.simulation.world import World
 
-_reply = msgspec.msgpack.Decoder(EventReplies)
+_reply = msgspec.msgpack.Decoder(Reply)
 UNCLEAR = (Code.OVERLOADED, Code.UNAVAILABLE)
 
 
@@ -50,7 +51,7 @@ def violations(world: World) -> list[str]:
     return found
 
 
-def recorded_replies(world: World) -> dict[tuple[str, bytes], EventReplies]:
+def recorded_replies(world: World) -> dict[tuple[str, bytes], Reply]:
     """What each request that had an effect is answered for ever."""
     return {place: _reply.decode(request.reply) for place, request in world.database.tables.requests.items()}
 
