@@ -259,7 +259,7 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
         case ConfirmReservation():
             return _confirm(state, command.reservation_id, now_ms)
         case CancelReservation():
-            return _cancel(state, command.reservation_id, now_ms)
+            return _cancel(state, command, now_ms)
         case ChangeHold():
             return _change_hold(state, command, now_ms)
         case ExtendHold():
@@ -326,12 +326,13 @@ def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
             return _not_held(found), ()
 
 
-def _cancel(state: State, reservation_id: str, now_ms: int) -> Decision:
+def _cancel(state: State, command: CancelReservation, now_ms: int) -> Decision:
+    reservation_id = command.reservation_id
     found = _find(state, reservation_id)
     if isinstance(found, Rejected):
         return found, ()
     if not found.status.live:
-        return _reply(state, found), ()
+        return (_NO_RESERVATION if command.if_live else _reply(state, found)), ()
     if found.status is Status.HELD:
         after = msgspec.structs.replace(found, status=Status.RELEASED)
         return _reply(state, after), (HoldReleased(now_ms, reservation_id),)
@@ -464,6 +465,7 @@ def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms
 
 
 _NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
+_NO_RESERVATION = Rejected(Code.NOT_FOUND, "There is no such reservation.")
 _ENDS_WITH_EVENT = {Status.HELD: Status.RELEASED, Status.CONFIRMED: Status.CANCELLED}
 
 
@@ -471,7 +473,7 @@ def _find(state: State, reservation_id: str) -> Reservation | Rejected:
     """What is still to be ended with a cancelled event is seen as ended already."""
     found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
     if found is None:
-        return Rejected(Code.NOT_FOUND, "There is no such reservation.")
+        return _NO_RESERVATION
     if state.stage is Stage.CANCELLED and found.status.live:
         return msgspec.structs.replace(found, status=_ENDS_WITH_EVENT[found.status])
     return found

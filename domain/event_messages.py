@@ -223,9 +223,10 @@ class ConfirmReservation(Message, frozen=True):
 
 
 class CancelReservation(Message, frozen=True):
-    """Releases what is held, cancels what is confirmed."""
+    """Releases what is held, cancels what is confirmed. `if_live`: to it, what has ended is not there."""
 
     reservation_id: str
+    if_live: bool = False
 
 
 class ExpireDue(Message, frozen=True):

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Integer,
+    LargeBinary,
     Select,
     Text,
     bindparam,
@@ -156,5 +157,18 @@ def _of_status(status: Status | None) -> Query:
         case _:
             return Query(_range(status.live, same))
 
+
+def _made_at(live: bool) -> Select[Any]:
+    key = tuple_(reservations.c.inventory_id, reservations.c.live, reservations.c.id)
+    event_id = bindparam("event_id", type_=ID)
+    return select(cast(reservations.c.id, Text).label("id")).where(
+        key >= tuple_(event_id, literal(live), bindparam("first", type_=ID)),
+        key <= tuple_(event_id, literal(live), bindparam("last", type_=ID)),
+        reservations.c.customer == bindparam("customer", type_=LargeBinary),
+    )
+
+
+MADE_AT = Query(union_all(_made_at(True), _made_at(False)))
+"""Of one customer: those whose ids lie between two."""
 
 RESERVATIONS = {status: _of_status(status) for status in (None, *Status)}

@@ -20,7 +20,7 @@ from domain.views import Availability, FoundReservation
 from persistence import queries
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
-from persistence.queries import FIRST_ID, Query
+from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, stored_of, terms_of, types_of
 from persistence.store import OutcomeUnknown
 
@@ -84,6 +84,14 @@ class PostgresReads:
             query, event_id=event_id, after=after or FIRST_ID, limit=limit, now_ms=now_ms
         )
         return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
+
+    async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
+        """`at_ms` stands in the first 48 bits of an id."""
+        digits = f"{at_ms:012x}"
+        time = f"{digits[:8]}-{digits[8:]}"
+        bounds = {"first": time + FIRST_ID[len(time) :], "last": time + LAST_ID[len(time) :]}
+        rows = await self._fetch(queries.MADE_AT, event_id=event_id, customer=customer, **bounds)
+        return [row["id"] for row in rows]
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """`at_least`: a sequence the client is known to have seen."""

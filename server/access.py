@@ -2,7 +2,8 @@
 
 A reservation's token is base64url(event id, HMAC-SHA256(key, reservation id), cut to 16 bytes): made from
 the ids alone, so a replayed reply carries the same one, and it says which event to ask without a read.
-The key is the database's own. All comparisons take the same time wherever the difference is.
+The other half of the same HMAC is in the cancel code (`server.cancel_codes`): neither says anything of the
+other. The key is the database's own. All comparisons take the same time wherever the difference is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hmac
 from aiohttp import web
 from multidict import istr
 
+from server.cancel_codes import spelled
 from server.ids import event_id_bytes, id_bytes, id_of_bytes
 from server.problems import Problem, not_found
 
@@ -57,10 +59,15 @@ class Access:
         if not self.is_operator(request):
             raise Problem("unauthorized", "This needs the operator's bearer token.")
 
-    def token(self, event_id: str, reservation_id: str) -> str:
-        """The capability for one reservation."""
-        raw = event_id_bytes(event_id) + self._mac(reservation_id)
-        return _encoded(raw)
+    def papers(self, event_id: str, reservation_id: str) -> tuple[str, str]:
+        """What a new reservation brings its holder: the token, and the code for cancelling it."""
+        mac = self._mac(reservation_id)
+        token = _encoded(event_id_bytes(event_id) + mac[:_MAC_BYTES])
+        return token, spelled(reservation_id, mac[_MAC_BYTES:])
+
+    def is_code_of(self, reservation_id: str, code: str) -> bool:
+        """`code` as `cancel_codes.as_spelled` writes it."""
+        return hmac.compare_digest(spelled(reservation_id, self._mac(reservation_id)[_MAC_BYTES:]), code)
 
     def event_of(self, request: web.BaseRequest, reservation_id: str) -> str:
         """The event that a guest's token names, once the token is found to be this reservation's."""
@@ -68,7 +75,7 @@ class Access:
         if given is None:
             raise Problem("unauthorized", "This needs the Reservation-Token, or the operator's bearer token.")
         raw = _decoded(given)
-        mac = self._mac(reservation_id)
+        mac = self._mac(reservation_id)[:_MAC_BYTES]
         if raw is None or not hmac.compare_digest(raw[_ID_BYTES:], mac):
             raise not_found("reservation")
         return id_of_bytes(raw[:_ID_BYTES])
@@ -83,7 +90,7 @@ class Access:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(id_bytes(reservation_id))
         outer.update(inner.digest())
-        return outer.digest()[:_MAC_BYTES]
+        return outer.digest()
 
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")

@@ -25,17 +25,26 @@ from domain.messages import Rejected
 from domain.views import FoundReservation
 from server import views
 from server.bodies import Payload, read_body
+from server.cancel_codes import as_spelled, made_ms
 from server.ids import parse_event_id, parse_id, uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
-from server.payloads import NewReservation, Nothing, ReservationPatch, ReservationsQuery, WantedLine
+from server.payloads import (
+    Cancellation,
+    NewReservation,
+    Nothing,
+    ReservationPatch,
+    ReservationsQuery,
+    WantedLine,
+)
 from server.problems import invalid, not_found, refusal
 from server.replies import Reply
 
 _NEW = Payload(NewReservation)
 _PATCH = Payload(ReservationPatch)
 _NOTHING = Payload(Nothing)
+_CODED = Payload(Cancellation)
 
 
 class ReservationHandlers:
@@ -71,9 +80,9 @@ class ReservationHandlers:
         assert isinstance(answer, ReservationReply)
         # A replay brings the reservation that the key made first, so its id is the one to go by.
         reservation_id = answer.reservation.id
-        token = parts.access.token(event_id, reservation_id)
+        token, code = parts.access.papers(event_id, reservation_id)
         location = f"Location: /api/v1/reservations/{reservation_id}\r\n"
-        return Reply(201, views.reservation(event_id, answer, token), location.encode())
+        return Reply(201, views.reservation(event_id, answer, token, code), location.encode())
 
     async def show(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Show a reservation."""
@@ -100,6 +109,33 @@ class ReservationHandlers:
     async def cancel(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Release a hold, or cancel what is confirmed."""
         return await self._act(request, reservation_text, CancelReservation)
+
+    async def cancel_by_code(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Cancel a reservation by its code and the e-mail that it is for.
+
+        One without the other is not enough, and which of them was wrong is not said.
+        """
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _CODED.parse(request, body)
+        event_id = parse_event_id(event_text)
+        reservation_id = await self._coded(event_id, wanted) if event_id else None
+        if event_id is None or reservation_id is None:
+            raise not_found("reservation")
+        command = CancelReservation(reservation_id, if_live=True)
+        answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator=False))
+        return self._shown(event_id, command, answer)
+
+    async def _coded(self, event_id: str, wanted: Cancellation) -> str | None:
+        """The reservation of that code, among those of that customer in that event."""
+        code = as_spelled(wanted.code)
+        if code is None:
+            return None
+        customer = self._parts.customers.key(wanted.email)
+        for found in await self._parts.reads.made_at(event_id, customer, made_ms(code)):
+            if self._parts.access.is_code_of(found, code):
+                return found
+        return None
 
     async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
         """List an event's reservations by id."""

@@ -32,6 +32,7 @@ QUANTITY_MAX_TICKETS = 10_000
 PAGE_MAX_ITEMS = 200
 PAGE_DEFAULT_ITEMS = 50
 CURSOR_MAX_CHARACTERS = 200
+CANCEL_CODE_MAX_CHARACTERS = 64
 
 _END = r"$(?!\n)"
 """In Python `$` also stands before a last line feed; elsewhere the rest changes nothing."""
@@ -188,6 +189,13 @@ class ReservationPatch(Payload, frozen=True):
     """The lines of a hold as they shall be, all or none; its end stays."""
 
     lines: WantedLines
+
+
+class Cancellation(Payload, frozen=True):
+    """The e-mail that a reservation is for, and the `code` that came with its making, however it is typed."""
+
+    email: Email
+    code: Annotated[str, Meta(min_length=1, max_length=CANCEL_CODE_MAX_CHARACTERS)]
 
 
 class Nothing(Payload, frozen=True):

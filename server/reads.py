@@ -28,6 +28,9 @@ class Reads(Protocol):
     ) -> list[FoundReservation]:
         """An event's reservations by id, beginning after `after`. A hold past its end counts as expired."""
 
+    async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
+        """The ids of this customer's reservations of the event that were made in that millisecond."""
+
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """From this process's copy where it is young enough, else from the row. Never falls in sequence.
 

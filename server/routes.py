@@ -79,6 +79,8 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     return [
         Route("POST", f"{_EVENT}/reservations", reservations.place, view,
               who=Who.GUEST, body=given.NewReservation, problems=_NOT_TO_BE_PLACED, **placed),
+        Route("POST", f"{_EVENT}/reservations/cancel", reservations.cancel_by_code, view,
+              body=given.Cancellation, keyed=True, asks_owner=True, problems=("too_late",), **tag),
         Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
               **listed),
         Route("GET", _RESERVATION, reservations.show, view, **held),

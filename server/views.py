@@ -53,7 +53,8 @@ class LineView(View, frozen=True):
 
 
 class ReservationView(View, frozen=True):
-    """One customer's claim. `token` comes with its making only; `customer` is null once erased."""
+    """One customer's claim. `token`, and the `code` that cancels it, come with its making only; `customer` is
+    null once erased."""
 
     id: str
     event_id: str
@@ -64,6 +65,7 @@ class ReservationView(View, frozen=True):
     customer: msgspec.Raw
     created_at: str
     token: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
 
 
 class TicketTypeView(View, frozen=True):
@@ -152,13 +154,21 @@ class OwnerView(View, frozen=True):
 # --- making them ----------------------------------------------------------------------------------
 
 
-def reservation(event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET) -> bytes:
+def reservation(
+    event_id: str,
+    reply: ReservationReply,
+    token: str | UnsetType = UNSET,
+    code: str | UnsetType = UNSET,
+) -> bytes:
     """A reservation as JSON."""
-    return encode(reservation_view(event_id, reply, token))
+    return encode(reservation_view(event_id, reply, token, code))
 
 
 def reservation_view(
-    event_id: str, reply: ReservationReply, token: str | UnsetType = UNSET
+    event_id: str,
+    reply: ReservationReply,
+    token: str | UnsetType = UNSET,
+    code: str | UnsetType = UNSET,
 ) -> ReservationView:
     claim = reply.reservation
     lines, total = _priced(claim.lines, reply.currency)
@@ -172,6 +182,7 @@ def reservation_view(
         msgspec.Raw(reply.contact) if reply.contact else _NO_CONTACT,
         rfc3339(claim.created_at_ms),
         token,
+        code,
     )
 
 

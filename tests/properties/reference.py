@@ -160,6 +160,8 @@ class Reference:
             return no(Code.NOT_FOUND)
         match command:
             case CancelReservation():
+                if command.if_live and found.status in ENDED:
+                    return no(Code.NOT_FOUND)
                 return self._cancel(terms, found, now_ms)
             case ConfirmReservation() if found.status is Status.CONFIRMED:
                 return self._show(found)

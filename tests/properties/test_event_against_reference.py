@@ -149,9 +149,9 @@ class EventMachine(RuleBasedStateMachine):
         self.ask(ConfirmReservation(self.meant(back)))
 
     @precondition(lambda self: self.placed > 0)
-    @rule(back=BACK)
-    def cancel(self, back: int) -> None:
-        self.ask(CancelReservation(self.meant(back)))
+    @rule(back=BACK, if_live=st.booleans())
+    def cancel(self, back: int, if_live: bool) -> None:
+        self.ask(CancelReservation(self.meant(back), if_live))
 
     @precondition(lambda self: self.placed > 0)
     @rule(back=BACK, quantity=st.integers(1, 4), code=st.sampled_from(("std", "vip")))

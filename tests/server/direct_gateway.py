@@ -154,6 +154,16 @@ class DirectReads:
         ]
         return [self._found(event_id, one) for one in wanted[:limit]]
 
+    async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
+        inventory = self.gateway.inventories.get(event_id)
+        everything = inventory.state.reservations | inventory.ended if inventory else {}
+        time = f"{at_ms:012x}"
+        return [
+            one.id
+            for one in everything.values()
+            if one.customer == customer and one.id.replace("-", "").startswith(time)
+        ]
+
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         self.gateway._check()
         copy = self.old_copies.get(event_id)

@@ -31,6 +31,7 @@ PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
 GET /api/v1/events/{event_id}/availability
 POST /api/v1/events/{event_id}/reservations
+POST /api/v1/events/{event_id}/reservations/cancel
 GET /api/v1/events/{event_id}/reservations
 GET /api/v1/reservations/{reservation_id}
 PATCH /api/v1/reservations/{reservation_id}

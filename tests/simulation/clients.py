@@ -111,7 +111,7 @@ class Buyer(Client):
                     ConfirmReservation(held.id),
                     ConfirmReservation(held.id),
                     ConfirmReservation(held.id),
-                    CancelReservation(held.id),
+                    CancelReservation(held.id, self.rng.random() < 0.3),
                     ExtendHold(held.id),
                     ChangeHold(held.id, lines),
                 )
