@@ -8,10 +8,14 @@ import msgspec
 import pytest
 
 from domain.event_messages import (
+    CancelEvent,
     CancelReservation,
     ChangeEvent,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    PublishEvent,
+    Stage,
     Status,
     TermsChange,
     TicketTypeChange,
@@ -263,3 +267,42 @@ async def test_a_changed_event_is_loaded_as_it_was_changed(world: World) -> None
         ("A", 5, 3),
         ("Z", 7, 0),
     ]
+
+
+# --- a cancelled event ----------------------------------------------------------------------------
+
+
+async def test_a_cancelled_event_is_due_until_all_of_it_has_ended(world: World) -> None:
+    store, directory = world.store(), world.directory()
+    sale = await Sale.opened(store, terms(50), at_ms=6_000_000)
+    places = [place() for _ in range(5)]
+    assert await sale.append(store, sale.decided(*places))
+    assert await sale.append(store, sale.decided(ConfirmReservation(places[0].reservation_id)))
+    assert (await world.rows(sale.id)).live_reservations == 5
+    assert await sale.append(store, sale.decided(CancelEvent()))
+    rows = await world.rows(sale.id)
+    assert (rows.live, rows.live_reservations, rows.next_due_ms) == (0, 0, sale.now_ms)
+    assert {(one.held, one.confirmed) for one in rows.counts} == {(0, 0)}
+    assert sale.id in [one.inventory_id for one in await directory.due(sale.now_ms, 0, 1, 1_000)]
+    successor = await loaded(store, await claimed(store, sale.id))
+    assert successor.state.stage is Stage.CANCELLED
+    successor.now_ms = sale.now_ms
+    assert await successor.append(store, successor.decided())
+    rows = await world.rows(sale.id)
+    assert rows.next_due_ms is None
+    statuses = {one: row[:2] for one, row in rows.reservations.items()}
+    assert statuses.pop(places[0].reservation_id) == (Status.CANCELLED, False)
+    assert set(statuses.values()) == {(Status.RELEASED, False)}
+
+
+@pytest.mark.parametrize("stage", [Stage.DRAFT, Stage.PUBLISHED])
+async def test_the_stage_that_an_event_begins_in_and_its_moves_are_stored(world: World, stage: Stage) -> None:
+    store = world.store()
+    sale = Sale(new_id())
+    of = msgspec.structs.replace(terms(5), one_per_customer=True, listed="while_open")
+    assert await store.create(sale.decided(CreateEvent(sale.id, of, stage)), OWNER, "events")
+    found = await claimed(store, sale.id)
+    assert (found.definition.stage, found.definition.terms) == (stage, of)
+    sale.seq, sale.epoch = 1, found.epoch
+    assert await sale.append(store, sale.decided(PublishEvent(), CloseEvent()))
+    assert (await claimed(store, sale.id)).definition.stage is Stage.CLOSED

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
 import pytest
 
 from domain.event import counts, describe
-from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
+from domain.event_messages import (
+    CancelEvent,
+    CancelReservation,
+    CloseEvent,
+    ConfirmReservation,
+    CreateEvent,
+    EventCommand,
+    PauseSale,
+    PlaceHold,
+    Stage,
+    Status,
+)
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from persistence.store import StoreError
 from server.embedded.ports import free_port
-from tests.persistence.sales import NOW_MS, Sale, new_id, place, terms
+from server.ids import uuid7
+from tests.persistence.sales import NOW_MS, OWNER, Sale, claimed, new_id, place, terms
 from tests.persistence.worlds import PostgresWorld
 
 
@@ -154,3 +168,67 @@ async def test_a_ping_fails_where_there_is_no_database(reads: PostgresReads) -> 
     with pytest.raises(StoreError):
         await nowhere.ping()
     await nowhere.close()
+
+
+async def test_what_a_customer_has_made_in_a_millisecond_is_found_live_or_ended(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    sale, other = await Sale.opened(store, terms(50)), await Sale.opened(store, terms(50))
+    at_ms = 1_795_000_000_123
+    ids = [uuid7(at_ms) for _ in range(4)]
+    by_ada = [PlaceHold(one, (("A", 1),), b"ada", b"{}") for one in ids[:2]]
+    others = [PlaceHold(ids[2], (("A", 1),), b"bob", b"{}")]
+    others += [PlaceHold(uuid7(at_ms + step), (("A", 1),), b"ada", b"{}") for step in (-1, 1)]
+    assert await sale.append(store, sale.decided(*by_ada, *others, CancelReservation(ids[0])))
+    assert await other.append(store, other.decided(PlaceHold(ids[3], (("A", 1),), b"ada", b"{}")))
+    assert sorted(await reads.made_at(sale.id, b"ada", at_ms)) == sorted(ids[:2])
+    assert await reads.made_at(sale.id, b"eve", at_ms) == []
+    assert await reads.made_at(new_id(), b"ada", at_ms) == []
+    assert await reads.made_at(sale.id, b"ada", 2**42 - 1) == []
+
+
+async def test_lists_for_all_leave_out_drafts_and_what_is_not_open(database_url: str) -> None:
+    world = PostgresWorld(database_url)
+    store = world.store()
+    clock = StoreClock(store.now_ms, 500)
+    await clock.start()
+    reads = PostgresReads(database_url, clock)
+    now_ms = await store.now_ms()
+    start_ms = now_ms + 3_600_000
+    sales: dict[str, Sale] = {}
+
+    async def opened(name: str, *commands: EventCommand, stage: Stage = Stage.PUBLISHED, **more: Any) -> None:
+        sale = sales[name] = Sale(new_id())
+        sale.now_ms = now_ms
+        of = msgspec.structs.replace(
+            terms(2, 1), name=name, **{"starts_at_ms": start_ms, "listed": "while_open", **more}
+        )
+        assert await store.create(sale.decided(CreateEvent(sale.id, of, stage)), OWNER, "events")
+        sale.seq, sale.epoch = 1, (await claimed(store, sale.id)).epoch
+        assert not commands or await sale.append(store, sale.decided(*commands))
+
+    await opened("open")
+    await opened("half full", place(2, "A"))
+    await opened("all types full", place(2, "A"), place(1, "B"))
+    await opened("full by its capacity", place(1, "A"), capacity=1)
+    await opened("started", starts_at_ms=now_ms - 1)
+    await opened("closed", CloseEvent())
+    await opened("cancelled", CancelEvent())
+    await opened("draft", stage=Stage.DRAFT)
+    await opened("closed, always listed", CloseEvent(), listed="always")
+    await opened("full, always listed", place(1, "A"), listed="always", capacity=1)
+    await opened("draft, always listed", stage=Stage.DRAFT, listed="always")
+
+    public = {one.terms.name for one in await reads.events(None, 50, operator=False)}
+    assert public == {"open", "half full", "closed, always listed", "full, always listed"}
+    assert {one.terms.name for one in await reads.events(None, 50, operator=True)} == set(sales)
+    draft = await reads.availability_row(sales["draft"].id)
+    shown = await reads.availability_row(sales["cancelled"].id)
+    assert draft is not None
+    assert shown is not None
+    assert (draft.draft, shown.draft) == (True, False)
+    assert {kind.available for kind in shown.ticket_types} == {0}
+    await reads.close()
+    await clock.stop()
+    await world.close()

@@ -18,7 +18,7 @@ from persistence.append import append_statement
 from persistence.connection import Limits
 from persistence.migrate import migrate
 from persistence.postgres import LIVE
-from persistence.queries import EVENTS, RESERVATIONS
+from persistence.queries import EVENTS, MADE_AT, RESERVATIONS
 from persistence.rows import TERMS_COLUMNS
 from persistence.schema import JOURNAL_DEFAULT_PARTITION, events, metadata
 from tests.persistence.sales import Sale, new_id, place
@@ -159,6 +159,14 @@ async def test_live_reservations_are_loaded_along_their_inventorys_index(planner
     assert "Index Scan using reservations_of_inventory" in plan
     assert "reservations_pkey" not in plan
     assert "Sort" not in plan
+
+
+async def test_what_a_code_belongs_to_is_looked_up_along_its_inventorys_index(planner: Any) -> None:
+    await filled(planner)
+    given = {"event_id": None, "customer": None, "first": None, "last": None}
+    plan = await plan_of(planner, MADE_AT.sql, MADE_AT.values(given))
+    assert plan.count("Index Scan on reservations_of_inventory") == 2
+    assert "reservations_pkey" not in plan
 
 
 async def test_events_are_listed_along_their_index(planner: Any) -> None:
