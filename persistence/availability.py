@@ -10,6 +10,8 @@ Availability is read a hundred times for each sale, so neither an owner nor Post
 - Only a higher sequence replaces a copy, and none below the mark of what was given out (`persistence.floor`)
   is given out, by whichever front end of this server. A row that was read after the request came needs no
   such proof: nothing newer can have been given out before.
+- Who watches an event is told of each copy by the same rules. Where nothing was heard of it for a while,
+  its row is loaded, so that a watcher too is never more than that age behind the journal.
 """
 
 from __future__ import annotations
@@ -32,8 +34,16 @@ COPIES_MAX = 10_000
 LOAD_PAUSE_MS = 50
 AGE_MARGIN_SHARE = 0.05
 """Of the greatest age, kept back for the way of the answer to the client."""
+WATCHED_AGE_SHARE = 0.4
+"""Of the greatest age: from then on the row of what is watched is loaded."""
+WATCHED_LOOK_SHARE = 0.1
+"""Of the greatest age: so often it is looked at what is watched."""
+WATCHED_LOADS_MAX = 200
+"""Rows that one look may ask for; the rest come with the next ones."""
 QUIET_MAX_S = 5.0
 """After so long without a message Redis is asked whether it still lives."""
+CANCEL_AGAIN_S = 0.5
+Tell = Callable[[Availability], None]
 _decoder = msgspec.msgpack.Decoder(list[Heard])
 
 log = logging.getLogger(__name__)
@@ -66,12 +76,13 @@ class Copies:
         self._floor = floor if floor is not None else Floor()
         self._copies: dict[str, Availability] = {}
         self._loads: dict[str, _Load] = {}
+        self._watched: dict[str, list[Tell]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     async def get(self, event_id: str, at_least: int = 0) -> Availability | None:
         """Young enough, and neither below `at_least` nor below what was given out. None: no such event."""
-        if self._listening is None:
-            self._listening = asyncio.get_running_loop().create_task(self._listen())
+        self._begin_to_listen()
         copy = self._copies.get(event_id)
         if copy is None or not self._will_do(copy, at_least):
             copy = await self._loaded(event_id, at_least)
@@ -79,20 +90,75 @@ class Copies:
             self._floor.raise_to(event_id, copy.sequence)
         return copy
 
+    def watch(self, event_id: str, tell: Tell) -> Callable[[], None]:
+        """`tell` of each copy of it from now on (one it has been told of too), until what this returns is
+        called. Of what is committed it hears `max_age_ms` later at the latest.
+        """
+        self._begin_to_listen()
+        self._watched.setdefault(event_id, []).append(tell)
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look_after_watched())
+
+        def stop() -> None:
+            watchers = self._watched[event_id]
+            watchers.remove(tell)
+            if not watchers:
+                del self._watched[event_id]
+
+        return stop
+
     async def close(self) -> None:
-        tasks: list[asyncio.Task[Any]] = [load.task for load in self._loads.values()]
-        if self._listening is not None:
-            tasks.append(self._listening)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks: set[asyncio.Task[Any]] = {load.task for load in self._loads.values()}
+        tasks |= {task for task in (self._listening, self._looking) if task is not None}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # Again, if need be: the client of Redis has been seen to swallow a cancellation.
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
         await self._redis.aclose()
+
+    def _begin_to_listen(self) -> None:
+        if self._listening is None:
+            self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     def _will_do(self, copy: Availability, at_least: int) -> bool:
         return copy.sequence >= max(at_least, self._floor.of(copy.event_id)) and self._is_young(copy)
 
     def _is_young(self, copy: Availability) -> bool:
-        return self._clock.now_ms() - copy.at_ms + self._clock.error_ms <= self._age_max_ms
+        return self._age_ms(copy) <= self._age_max_ms
+
+    def _age_ms(self, copy: Availability) -> float:
+        """At most."""
+        return self._clock.now_ms() - copy.at_ms + self._clock.error_ms
+
+    # --- for those who watch ----------------------------------------------------------------------
+
+    def _tell(self, copy: Availability) -> None:
+        """What is told is given out."""
+        watchers = self._watched.get(copy.event_id)
+        if watchers:
+            self._floor.raise_to(copy.event_id, copy.sequence)
+            for tell in tuple(watchers):
+                tell(copy)
+
+    async def _look_after_watched(self) -> None:
+        """While anything is watched. Nobody waits here for a row: it is told when it has come."""
+        while self._watched:
+            due = [event_id for event_id in self._watched if self._wants_row(event_id)]
+            for event_id in due[:WATCHED_LOADS_MAX]:
+                self._begin_load(event_id)
+            await asyncio.sleep(self._age_max_ms * WATCHED_LOOK_SHARE / 1000)
+        self._looking = None
+
+    def _wants_row(self, event_id: str) -> bool:
+        copy = self._copies.get(event_id)
+        if event_id in self._loads:
+            return False
+        return (
+            copy is None
+            or copy.sequence < self._floor.of(event_id)
+            or self._age_ms(copy) > self._age_max_ms * WATCHED_AGE_SHARE
+        )
 
     # --- from the row -----------------------------------------------------------------------------
 
@@ -101,20 +167,26 @@ class Copies:
         loop = asyncio.get_running_loop()
         came_s = loop.time()
         while True:
-            load = self._loads.get(event_id)
-            if load is None:
-                load = _Load(loop.time(), loop.create_task(self._load_once(event_id)))
-                load.task.add_done_callback(_looked_at)
-                self._loads[event_id] = load
+            load = self._loads.get(event_id) or self._begin_load(event_id)
             found = await asyncio.shield(load.task)
             if load.began_s >= came_s or (found is not None and self._will_do(found, at_least)):
                 return found
             await load.over.wait()
 
+    def _begin_load(self, event_id: str) -> _Load:
+        loop = asyncio.get_running_loop()
+        load = self._loads[event_id] = _Load(loop.time(), loop.create_task(self._load_once(event_id)))
+        load.task.add_done_callback(_looked_at)
+        return load
+
     async def _load_once(self, event_id: str) -> Availability | None:
         try:
             found = await self._load(event_id)
-            return found and self._keep(found)
+            if found is None:
+                return None
+            kept = self._keep(found)
+            self._tell(kept)
+            return kept
         finally:
             asyncio.get_running_loop().call_later(LOAD_PAUSE_MS / 1000, self._forget_load, event_id)
 
@@ -170,7 +242,9 @@ class Copies:
         now_ms = self._clock.now_ms()
         for event_id, sequence, at_ms, ticket_types in news:
             # An owner's clock that is ahead must not make its copy live longer.
-            self._keep(Availability(event_id, sequence, min(at_ms, now_ms), ticket_types))
+            kept = self._keep(Availability(event_id, sequence, min(at_ms, now_ms), ticket_types))
+            if kept.sequence >= self._floor.of(event_id):
+                self._tell(kept)
 
 
 @dataclass

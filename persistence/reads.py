@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +41,9 @@ class Copies(Protocol):
     """Where availability may be had without a row."""
 
     async def get(self, event_id: str, at_least: int = 0) -> Availability | None:
+        """See `persistence.availability`."""
+
+    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
         """See `persistence.availability`."""
 
 
@@ -98,6 +102,11 @@ class PostgresReads:
         if self.copies is None:
             return await self.availability_row(event_id)
         return await self.copies.get(event_id, at_least)
+
+    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
+        """Only copies are watched: without them there is nobody who hears of changes."""
+        assert self.copies is not None
+        return self.copies.watch(event_id, tell)
 
     async def availability_row(self, event_id: str) -> Availability | None:
         """What the row says: one statement, so the counts are those of the sequence."""
