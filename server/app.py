@@ -59,4 +59,6 @@ def options_of(settings: Settings) -> Options:
         log_sample_rate=settings.log_sample_rate,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,
+        streams_max=settings.streams_max,
+        stream_interval_ms=settings.availability_publish_ms,
     )

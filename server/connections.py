@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
@@ -45,12 +46,14 @@ class ConnectionServer(web.Server):
 class Connection(web.RequestHandler):
     """aiohttp's connection, but for what is said below."""
 
-    __slots__ = ("head_begun",)
+    __slots__ = ("head_begun", "on_lost")
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.head_begun = False
         """A part of a head, and no more, has come since the last answer."""
+        self.on_lost: Callable[[], None] | None = None
+        """An answer that goes on without writing would not notice."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)
@@ -61,6 +64,11 @@ class Connection(web.RequestHandler):
                 socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_MAX_BYTES
             )
         super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

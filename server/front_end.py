@@ -15,6 +15,7 @@ from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
 from server.handlers_service import ServiceHandlers
+from server.live import Live
 from server.metrics import Metrics
 from server.openapi import document
 from server.parts import Health, Options, Parts
@@ -36,7 +37,9 @@ def build_app(
 ) -> web.Application:
     """An application over these parts. `outages`: what they raise when something cannot be
     reached or has no room."""
-    parts = Parts(gateway, reads, access, customers, options, metrics or Metrics(), Health())
+    metrics = metrics or Metrics()
+    live = Live(reads, metrics, options.streams_max, options.stream_interval_ms)
+    parts = Parts(gateway, reads, access, customers, options, metrics, Health(), live)
     service = ServiceHandlers(parts)
     routes = all_routes(parts, service)
     service.document = document(routes, _version())
@@ -44,6 +47,7 @@ def build_app(
     app[PARTS] = parts
     app[DISPATCHER] = dispatcher = Dispatcher(routes, parts, outages)
     app.on_startup.append(_watch_for_the_stop)
+    app.on_shutdown.append(_end_streams)
     app.router.add_route("*", "/{path:.*}", dispatcher.handle, expect_handler=_expected_by_the_body_reader)
     return app
 
@@ -51,6 +55,11 @@ def build_app(
 async def _watch_for_the_stop(app: web.Application) -> None:
     """The worker has put its stop into the application by now; elsewhere there is none."""
     app[PARTS].health.stop = app.get(DRAINING)
+
+
+async def _end_streams(app: web.Application) -> None:
+    """They would not end by themselves, and a stop waits for what is under way."""
+    await app[PARTS].live.close()
 
 
 async def _expected_by_the_body_reader(_request: web.Request) -> None:

@@ -50,6 +50,7 @@ class Metrics:
         self.before_flush: list[Callable[[], None]] = []
         self.in_flight = 0
         self.availability_age_ms = 0
+        self.streams = 0
         self._routes: list[RouteStats] = []
         self._commands: defaultdict[tuple[type, str], int] = defaultdict(int)
         self._flush_due: asyncio.TimerHandle | None = None
@@ -79,6 +80,12 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self._streams = Gauge(
+            "turnstile_streams", "Live streams open.", multiprocess_mode="livesum", registry=registry
+        )
+        self._streams_cut = Counter(
+            "turnstile_streams_cut", "Live streams cut off: their clients did not read.", registry=registry
+        )
 
     def route(self, method: str, path: str) -> RouteStats:
         """A place to count one route's requests in."""
@@ -92,13 +99,25 @@ class Metrics:
         stats.by_status[status] += 1
         stats.buckets[bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
         stats.seconds += seconds
-        if self._flush_due is None:
-            self._flush_due = asyncio.get_running_loop().call_later(FLUSH_INTERVAL_S, self.flush)
+        self._flush_soon()
+
+    def streaming(self, more: int) -> None:
+        """So many live streams more; less, if below zero."""
+        self.streams += more
+        self._flush_soon()
+
+    def stream_cut(self) -> None:
+        """A client that did not read has lost its stream."""
+        self._streams_cut.inc()
 
     def commanded(self, kind: type, answer: object) -> None:
         """One command has its answer."""
         outcome = answer.code.value if isinstance(answer, Rejected) else "ok"
         self._commands[kind, outcome] += 1
+
+    def _flush_soon(self) -> None:
+        if self._flush_due is None:
+            self._flush_due = asyncio.get_running_loop().call_later(FLUSH_INTERVAL_S, self.flush)
 
     def flush(self) -> None:
         """Move what has been counted into prometheus_client's objects."""
@@ -114,6 +133,7 @@ class Metrics:
             self._outcomes.labels(kind.__name__, outcome).inc(count)
         self._commands.clear()
         self._in_flight.set(self.in_flight)
+        self._streams.set(self.streams)
         self._age.set(self.availability_age_ms / 1000)
 
     def _flush_route(self, stats: RouteStats) -> None:

@@ -18,7 +18,7 @@ from server.payloads import CODE_MAX_CHARACTERS
 from server.problems import TABLE, ProblemBody
 from server.replies import PROBLEM
 from server.route import Route, Who
-from server.views import CustomerView
+from server.views import AvailabilityDelta, CustomerView
 
 REF = "#/components/schemas/{name}"
 _PLACE = re.compile(r"{(\w+)}")
@@ -35,6 +35,10 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS, "pattern": "^[!-~]+$"},
     ),
     "If-Match": ("Only if the event still has this version.", {"type": "string"}),
+    "Last-Event-ID": (
+        "The id of the last event that you had: what came later is sent, not all again.",
+        {"type": "string"},
+    ),
     "If-None-Match": ("Answers 304 if the sequence is still this one.", {"type": "string"}),
 }
 _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -83,7 +87,8 @@ def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
     """For each type that is used a schema, and the named ones that these refer to."""
     kinds = {route.answer for route in routes} | {route.body for route in routes if route.body}
     ordered = sorted(kinds, key=str)
-    made, components = msgspec.json.schema_components([*ordered, ProblemBody, CustomerView], ref_template=REF)
+    named = (ProblemBody, CustomerView, AvailabilityDelta)
+    made, components = msgspec.json.schema_components([*ordered, *named], ref_template=REF)
     # A stored contact is embedded as it is, which a type cannot say.
     reservation = components["ReservationView"]["properties"]
     reservation["customer"] = {"anyOf": [{"$ref": REF.format(name="CustomerView")}, {"type": "null"}]}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from actors.gateway import Gateway
 from server.access import Access
 from server.customers import CustomerKeys
+from server.live import Live
 from server.metrics import Metrics
 from server.reads import Reads
 
@@ -23,6 +24,8 @@ class Options:
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     ready_timeout_s: float = 2.0
+    streams_max: int = 5_000
+    stream_interval_ms: int = 100
 
 
 @dataclass(slots=True)
@@ -47,3 +50,4 @@ class Parts:
     options: Options
     metrics: Metrics
     health: Health
+    live: Live

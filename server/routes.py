@@ -13,9 +13,11 @@ from typing import Any
 from server import payloads as given
 from server import views as shown
 from server.handlers_events import EventHandlers
+from server.handlers_live import LiveEvents, LiveHandlers
 from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_service import Alive, ServiceHandlers
+from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
 from server.route import Route, Who
@@ -31,7 +33,7 @@ _HTML = "text/html; charset=utf-8"
 def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
     """Every route there is."""
     return [
-        *_event_routes(EventHandlers(parts), PlacementHandlers(parts)),
+        *_event_routes(EventHandlers(parts), PlacementHandlers(parts), LiveHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_service_routes(service),
     ]
@@ -39,7 +41,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 
 # One route is easier to find among its like than among its arguments.
 # fmt: off
-def _event_routes(events: EventHandlers, placement: PlacementHandlers) -> list[Route]:
+def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: LiveHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events", "who": Who.READER}
     placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable",)}
@@ -50,6 +52,7 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers) -> list[R
     matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("quota_below_live", "stale")}
     cached: Any = {**public, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
+    watched: Any = {**public, "request_headers": ("Last-Event-ID",), "reply_headers": ("Cache-Control",)}
     return [
         Route("POST", "/api/v1/events", events.create, event, body=given.NewEvent, **created),
         Route("GET", "/api/v1/events", events.list_all, shown.Page[shown.EventView], **listed),
@@ -65,6 +68,7 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers) -> list[R
               body=given.NewPlacement, **placed),
         Route("GET", f"{_EVENT}/ticket-types/{{code}}", events.ticket_type, kind, **public),
         Route("GET", f"{_EVENT}/availability", events.availability, counts, **cached),
+        Route("GET", f"{_EVENT}/availability/stream", live.stream, LiveEvents, media=EVENT_STREAM, **watched),
     ]
 
 

@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     connections_max: int = Field(
         10_000, ge=1, le=1_000_000, description="connections of one front end; one more is refused"
     )
+    streams_max: int = Field(
+        5_000,
+        ge=0,
+        le=1_000_000,
+        description="connections of one front end that may watch an event live; one more is refused",
+    )
     body_max_bytes: int = Field(65_536, ge=1_024, le=16_777_216, description="largest request body")
     body_timeout_s: float = Field(
         10,
@@ -200,6 +206,8 @@ class Settings(BaseSettings):
     def _fit_together(self) -> Self:
         if self.batch_max_commands > self.mailbox_max_commands:
             raise SettingsProblem(f"{PREFIX}BATCH_MAX_COMMANDS must not be over {PREFIX}MAILBOX_MAX_COMMANDS")
+        if self.streams_max > self.connections_max:
+            raise SettingsProblem(f"{PREFIX}STREAMS_MAX must not be over {PREFIX}CONNECTIONS_MAX")
         return self
 
 

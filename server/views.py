@@ -6,6 +6,7 @@ as expired, whether or not anybody has noticed yet.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
@@ -134,6 +135,15 @@ class AvailabilityView(View, frozen=True):
     ticket_types: list[CountsView]
 
 
+class AvailabilityDelta(View, frozen=True):
+    """The ticket types that have changed since that sequence, each with its present counts."""
+
+    event_id: str
+    sequence: int
+    since: int
+    ticket_types: list[CountsView]
+
+
 class Page(View, Generic[T], frozen=True):
     """A part of a list; `next` is the cursor of the part after it, null at the end."""
 
@@ -254,11 +264,18 @@ def _ticket_type(kind: TicketType, counts: TypeCounts, currency: str) -> TicketT
 
 def availability(found: Availability) -> bytes:
     """An event's counts as JSON."""
-    counts = [
-        CountsView(entry.code, entry.quota, entry.available, entry.held, entry.confirmed)
-        for entry in found.ticket_types
-    ]
+    counts = [_counts(entry) for entry in found.ticket_types]
     return encode(AvailabilityView(found.event_id, found.sequence, counts))
+
+
+def availability_delta(found: Availability, since: int, changed: Iterable[TypeCounts]) -> bytes:
+    """What has changed of them since a sequence, as JSON."""
+    counts = [_counts(entry) for entry in changed]
+    return encode(AvailabilityDelta(found.event_id, found.sequence, since, counts))
+
+
+def _counts(entry: TypeCounts) -> CountsView:
+    return CountsView(entry.code, entry.quota, entry.available, entry.held, entry.confirmed)
 
 
 def page(items: list[Any], following: str | None) -> bytes:

@@ -71,6 +71,8 @@ def test_a_number_is_taken_at_its_bounds_and_refused_beyond_them(
     related = {
         "mailbox_max_commands": {"batch_max_commands": 1},
         "batch_max_commands": {"mailbox_max_commands": 10**6},
+        "connections_max": {"streams_max": 1},
+        "streams_max": {"connections_max": 10**6},
     }
     for value in (low, high):
         assert getattr(load_settings(**{**related.get(field, {}), field: value}), field) == value

@@ -6,6 +6,7 @@ was decided. It leaves out what the real parts are for: durability, other proces
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.gateway import Gateway, Key
@@ -48,6 +49,7 @@ class DirectGateway(Gateway):
         self.placements: dict[str, str] = {}
         self.answer_with: EventReplies | None = None
         self.failing: Exception | None = None
+        self.on_change: list[Callable[[], None]] = []
 
     async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
         self._check()
@@ -114,6 +116,9 @@ class DirectGateway(Gateway):
             state.contacts[command.reservation_id] = command.contact
         if key is not None and facts:
             self.recorded[key.request_id] = (key.fingerprint, reply)
+        if facts:
+            for tell in tuple(self.on_change):
+                tell()
         return reply
 
 
@@ -169,12 +174,14 @@ class DirectReads:
         copy = self.old_copies.get(event_id)
         if copy is not None and copy.sequence >= at_least:
             return copy
-        inventory = self.gateway.inventories.get(event_id)
-        if inventory is None:
-            return None
-        state = inventory.state
-        counts = describe(state).counts
-        return Availability(event_id, inventory.sequence, self.gateway.now_ms, counts, state.hidden)
+        return self._availability(event_id) if event_id in self.gateway.inventories else None
+
+    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
+        def told() -> None:
+            tell(self._availability(event_id))
+
+        self.gateway.on_change.append(told)
+        return lambda: self.gateway.on_change.remove(told)
 
     async def secret(self, name: str) -> bytes:
         return name.encode().ljust(32, b"-")
@@ -184,6 +191,12 @@ class DirectReads:
 
     async def ping(self) -> None:
         self.gateway._check()
+
+    def _availability(self, event_id: str) -> Availability:
+        inventory = self.gateway.inventories[event_id]
+        state = inventory.state
+        counts = describe(state).counts
+        return Availability(event_id, inventory.sequence, self.gateway.now_ms, counts, state.hidden)
 
     def _found(self, event_id: str, reservation: Reservation) -> FoundReservation:
         state = self.gateway.inventories[event_id].state

@@ -30,6 +30,7 @@ GET /api/v1/events/{event_id}/placement
 PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
 GET /api/v1/events/{event_id}/availability
+GET /api/v1/events/{event_id}/availability/stream
 POST /api/v1/events/{event_id}/reservations
 POST /api/v1/events/{event_id}/reservations/cancel
 GET /api/v1/events/{event_id}/reservations

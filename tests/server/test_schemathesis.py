@@ -87,7 +87,7 @@ app = build_app(gateway, DirectReads(gateway), access, customers, Options())
 parts = app[PARTS]
 schema = schemathesis.openapi.from_dict(
     msgspec.json.decode(document(all_routes(parts, ServiceHandlers(parts)), "0"))
-)
+).exclude(path_regex="/stream$")  # its answer does not end
 
 
 def _order_what_there_is(body: Any) -> None:
