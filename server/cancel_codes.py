@@ -8,12 +8,11 @@ secret, and more than can be tried.
 
 from __future__ import annotations
 
-from server.ids import id_bytes
-
 CODE_DIGITS = 20
 _GROUP_DIGITS = 4
 _TIME_BITS, _SECRET_BITS = 42, 58
 _SECRET_BYTES = 8
+_TIME_MASK, _HALF_MASK = (1 << _TIME_BITS) - 1, (1 << 50) - 1
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _TYPED = str.maketrans("ILO", "110", "- ")
@@ -22,11 +21,16 @@ _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 
 def spelled(reservation_id: str, secret: bytes) -> str:
     """The code of a reservation, out of at least 8 secret bytes."""
-    made_ms = int.from_bytes(id_bytes(reservation_id)[:6], "big") & ((1 << _TIME_BITS) - 1)
-    kept = int.from_bytes(secret[:_SECRET_BYTES], "big") >> (8 * _SECRET_BYTES - _SECRET_BITS)
-    value = made_ms << _SECRET_BITS | kept
-    groups = [_PAIRS[value >> at & 1023] + _PAIRS[value >> at - 10 & 1023] for at in (90, 70, 50, 30, 10)]
-    return "-".join(groups)
+    time = int(reservation_id[:8] + reservation_id[9:13], 16) & _TIME_MASK
+    # As two halves, each of 50 bits: numbers of that size are quick.
+    kept = int.from_bytes(secret[:_SECRET_BYTES], "big") >> 8 * _SECRET_BYTES - _SECRET_BITS
+    first, last = time << 8 | kept >> 50, kept & _HALF_MASK
+    p = _PAIRS
+    return (
+        f"{p[first >> 40]}{p[first >> 30 & 1023]}-{p[first >> 20 & 1023]}{p[first >> 10 & 1023]}-"
+        f"{p[first & 1023]}{p[last >> 40]}-"
+        f"{p[last >> 30 & 1023]}{p[last >> 20 & 1023]}-{p[last >> 10 & 1023]}{p[last & 1023]}"
+    )
 
 
 def as_spelled(typed: str) -> str | None:
