@@ -75,6 +75,7 @@ class Terms(Message, frozen=True):
     hold_extensions_max: int = 1
     one_per_customer: bool = False
     listed: Listed = "always"
+    city: str | None = None
 
     @property
     def closes_at_ms(self) -> int:
@@ -124,6 +125,7 @@ class TermsChange(msgspec.Struct, frozen=True):
     hold_extensions_max: int | UnsetType = UNSET
     one_per_customer: bool | UnsetType = UNSET
     listed: Listed | UnsetType = UNSET
+    city: str | UnsetType | None = UNSET
     ticket_types: tuple[TicketTypeChange, ...] = ()
     removed_ticket_types: tuple[str, ...] = ()
 

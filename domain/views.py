@@ -25,3 +25,51 @@ class FoundReservation:
 
     event_id: str
     reply: ReservationReply
+
+
+@dataclass(slots=True, frozen=True)
+class Sold:
+    """Confirmed tickets, and what they were sold for: each line at its own price, in minor units."""
+
+    tickets: int = 0
+    revenue: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class TypeSales:
+    """One ticket type: what is held and not confirmed, and what is sold."""
+
+    code: str
+    held: int
+    sold: Sold
+
+
+@dataclass(slots=True, frozen=True)
+class EventSales:
+    """What an event has sold at a sequence. `over_time`: by a span's beginning, those with sales only."""
+
+    event_id: str
+    sequence: int
+    currency: str
+    ticket_types: tuple[TypeSales, ...]
+    over_time: dict[int, Sold]
+
+
+@dataclass(slots=True, frozen=True)
+class Ranked:
+    """An event among others; `lately`: tickets confirmed in the window that was asked for."""
+
+    event_id: str
+    name: str
+    currency: str
+    sold: Sold
+    lately: int
+
+
+@dataclass(slots=True, frozen=True)
+class Ranking:
+    """The first few by tickets sold, by revenue (so many of each currency), by tickets sold lately."""
+
+    by_sales: tuple[Ranked, ...]
+    by_revenue: tuple[Ranked, ...]
+    by_speed: tuple[Ranked, ...]

@@ -7,9 +7,11 @@ any other entry updates them.
 # ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
+from domain.catalogue import name_key
 from domain.event_messages import EventDefinition
 from persistence.append_columns import Columns, Numbered, Part, once, rows_of
 from persistence.rows import TERMS_COLUMNS
+from persistence.words import tsvector
 
 COUNTED = f"""
 counted AS (
@@ -21,12 +23,14 @@ counted AS (
    WHERE t.inventory_id = c.inventory_id AND t.code = c.code
      AND (t.held <> c.held OR t.confirmed <> c.confirmed))"""
 
-_DEFINITION = {"version": "integer", "paused": "boolean", "stage": "text", **TERMS_COLUMNS}
+# No driver sends a tsvector: the words, which are last, are sent as text.
+_FOUND_BY = {"name_key": "text", "words": "text"}
+_DEFINITION = {"version": "integer", "paused": "boolean", "stage": "text", **TERMS_COLUMNS, **_FOUND_BY}
 _TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
 DEFINED = f"""
 defined AS (
   INSERT INTO events (id, created_ms, {", ".join(_DEFINITION)})
-  SELECT f.id, f.at_ms, {", ".join(f"d.{name}" for name in _DEFINITION)}
+  SELECT f.id, f.at_ms, {", ".join(f"d.{name}" for name in _DEFINITION)}::tsvector
     FROM fence f JOIN {rows_of("n:bigint " + _TYPED, "d")} ON d.n = f.n
   ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _DEFINITION)})"""
 
@@ -83,6 +87,8 @@ def defined_columns(defining: Numbered) -> Columns | None:
         [definition.paused for _, definition in definitions],
         [definition.stage for _, definition in definitions],
         *([getattr(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
+        [name_key(definition.terms.name) for _, definition in definitions],
+        [tsvector(definition.terms) for _, definition in definitions],
     ]
 
 

@@ -37,7 +37,7 @@ def _entity(relation: Table) -> list[str]:
 
 
 def _type(column: Column[object]) -> str:
-    return column.type.compile(dialect=DIALECT).lower()
+    return column.type.compile(dialect=DIALECT).lower().partition(" collate")[0]
 
 
 def _mark(column: Column[object]) -> str:

@@ -23,19 +23,17 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    exists,
     literal,
     literal_column,
-    or_,
     select,
     tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import asyncpg
 
-from domain.event_messages import Stage, Status
+from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
-from persistence.schema import ID, events, inventories, reservations, secrets, ticket_types
+from persistence.schema import ID, events, inventories, reservations, secrets
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -55,50 +53,26 @@ class Query:
         return [given[name] if name in given else self._constants[name] for name in self._names]
 
 
-_i = inventories.alias("i")
+inventory = inventories.alias("i")
 _types = literal_column(TYPES_JSON, Text).label("types")
-_event = select(
-    cast(_i.c.id, Text).label("id"),
+event_rows = select(
+    cast(inventory.c.id, Text).label("id"),
     events.c.version,
     events.c.paused,
     events.c.stage,
     *(events.c[name] for name in TERMS_COLUMNS),
-    _i.c.capacity,
-    _i.c.live,
-    _i.c.live_reservations,
+    inventory.c.capacity,
+    inventory.c.live,
+    inventory.c.live_reservations,
     _types,
-).select_from(_i.join(events, events.c.id == _i.c.id))
+).select_from(inventory.join(events, events.c.id == inventory.c.id))
 
-EVENT = Query(_event.where(_i.c.id == bindparam("id", type_=ID)))
-
-_place = tuple_(events.c.starts_at_ms, events.c.id)
-_after = tuple_(bindparam("after_ms", type_=BigInteger), bindparam("after_id", type_=ID))
-_events = (
-    _event.where(_place > _after)
-    .order_by(events.c.starts_at_ms, events.c.id)
-    .limit(bindparam("limit", type_=Integer))
-)
-EVENTS = Query(_events)
-"""As operators see the list."""
-
-_left = ticket_types.c.quota - ticket_types.c.held - ticket_types.c.confirmed
-_free = exists().where(ticket_types.c.inventory_id == _i.c.id, _left > 0) & or_(
-    _i.c.capacity.is_(None), _i.c.live < _i.c.capacity
-)
-_open = (
-    (events.c.stage == Stage.PUBLISHED.value)
-    & (events.c.starts_at_ms > bindparam("now_ms", type_=BigInteger))
-    & _free
-)
-PUBLIC_EVENTS = Query(
-    _events.where(events.c.stage != Stage.DRAFT.value, or_(events.c.listed == "always", _open))
-)
-"""As all others do: no drafts, and some only as long as they are open."""
+EVENT = Query(event_rows.where(inventory.c.id == bindparam("id", type_=ID)))
 
 AVAILABILITY = Query(
-    select(_i.c.seq, _i.c.live, _i.c.capacity, events.c.stage, _types)
-    .select_from(_i.join(events, events.c.id == _i.c.id))
-    .where(_i.c.id == bindparam("id", type_=ID))
+    select(inventory.c.seq, inventory.c.live, inventory.c.capacity, events.c.stage, _types)
+    .select_from(inventory.join(events, events.c.id == inventory.c.id))
+    .where(inventory.c.id == bindparam("id", type_=ID))
 )
 
 _STORED = (

@@ -6,26 +6,35 @@ older, by a bounded age: it comes from the read copies, where there are any.
 Reads are bounded in number and in time, so that a PostgreSQL that is slow or frozen is not asked for ever.
 Who has waited for half of its time without a connection is not asked at all: a statement that is given
 up half-way costs its connection, and nobody behind it would be served in time either.
+
+What may go through many rows has connections of its own, so that no other read stands behind it: lists of
+events two; statistics and exports one, so that however many are asked for, PostgreSQL has one statement at a
+time of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event_messages import EventReply, Reservation, ReservationReply, Stage, Status
-from domain.views import Availability, FoundReservation
+from domain.views import Availability, EventSales, FoundReservation, Ranking
 from persistence import queries
+from persistence.catalogue import page_of
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, stored_of, terms_of, types_of
+from persistence.statistics import RANKING, SALES, ranking_of, sales_of
 from persistence.store import OutcomeUnknown
 
 READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
+LIST_CONNECTIONS_MAX = 2
+REPORTS_WAITING_MAX_STATEMENTS = 32
 
 
 @dataclass(frozen=True)
@@ -61,17 +70,18 @@ class PostgresReads:
         self._bounds = bounds or ReadBounds()
         queue = QueueLimits(self._bounds.queue_max_reads, self._bounds.deadline_ms / 2000)
         self._links = Links(database_url, "turnstile reads", READ_LIMITS, self._bounds.connections_max, queue)
+        self._lists = Links(database_url, "turnstile lists", READ_LIMITS, LIST_CONNECTIONS_MAX, queue)
+        waiting = QueueLimits(REPORTS_WAITING_MAX_STATEMENTS, self._bounds.deadline_ms / 2000)
+        self._reports = Links(database_url, "turnstile reports", READ_LIMITS, 1, waiting)
         self._secrets: dict[str, bytes] = {}
 
     async def event(self, event_id: str) -> EventReply | None:
         rows = await self._fetch(queries.EVENT, id=event_id) if _is_id(event_id) else []
         return _event_of(rows[0]) if rows else None
 
-    async def events(self, after: tuple[int, str] | None, limit: int, operator: bool) -> list[EventReply]:
-        after_ms, after_id = after or (-(2**63), FIRST_ID)
-        query, now_ms = (queries.EVENTS if operator else queries.PUBLIC_EVENTS), self._clock.now_ms()
-        rows = await self._fetch(query, after_ms=after_ms, after_id=after_id, limit=limit, now_ms=now_ms)
-        return [_event_of(row) for row in rows]
+    async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
+        rows = await self._ask(*page_of(wanted, after, limit, self._clock.now_ms()), self._lists)
+        return [ListedEvent(_event_of(row), Place(row["sorted_by"], row["id"])) for row in rows]
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
@@ -80,14 +90,22 @@ class PostgresReads:
     async def reservations(
         self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
-        events = await self._fetch(queries.CURRENCY, id=event_id) if _is_id(event_id) else []
-        if not events:
-            return []
-        query = queries.RESERVATIONS[status]
-        rows = await self._fetch(
-            query, event_id=event_id, after=after or FIRST_ID, limit=limit, now_ms=now_ms
-        )
-        return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
+        return await self._reservations(self._links, event_id, status, after, limit, now_ms)
+
+    async def exported(
+        self, event_id: str, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        """`reservations` of every status, on the connection for reports."""
+        return await self._reservations(self._reports, event_id, None, after, limit, now_ms)
+
+    async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
+        if not _is_id(event_id):
+            return None
+        rows = await self._ask(SALES, (event_id, since_ms, width_ms), self._reports)
+        return sales_of(event_id, rows[0], width_ms) if rows else None
+
+    async def ranking(self, since_ms: int) -> Ranking:
+        return ranking_of(await self._ask(RANKING, (since_ms,), self._reports))
 
     async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
         """`at_ms` stands in the first 48 bits of an id."""
@@ -135,15 +153,27 @@ class PostgresReads:
         await self._ask("SELECT 1")
 
     async def close(self) -> None:
-        await self._links.close()
+        await asyncio.gather(*(links.close() for links in (self._links, self._lists, self._reports)))
+
+    async def _reservations(
+        self, links: Links, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        currency = queries.CURRENCY
+        events = await self._ask(currency.sql, (event_id,), links) if _is_id(event_id) else []
+        if not events:
+            return []
+        query = queries.RESERVATIONS[status]
+        given = {"event_id": event_id, "after": after or FIRST_ID, "limit": limit, "now_ms": now_ms}
+        rows = await self._ask(query.sql, query.values(given), links)
+        return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
 
     async def _fetch(self, query: Query, **given: object) -> list[Row]:
-        return await self._ask(query.sql, *query.values(given))
+        return await self._ask(query.sql, query.values(given))
 
-    async def _ask(self, sql: str, *values: object) -> list[Row]:
+    async def _ask(self, sql: str, values: Sequence[object] = (), links: Links | None = None) -> list[Row]:
         try:
             async with asyncio.timeout(self._bounds.deadline_ms / 1000):
-                return await self._links.fetch(sql, *values)
+                return await (links or self._links).fetch(sql, *values)
         except TimeoutError:
             raise OutcomeUnknown("PostgreSQL did not answer in time") from None
 

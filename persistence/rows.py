@@ -42,6 +42,7 @@ TERMS_COLUMNS = {
     "hold_extensions_max": "integer",
     "one_per_customer": "boolean",
     "listed": "text",
+    "city": "text",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""

@@ -13,6 +13,9 @@
 - `requests` are found by request id first, because that alone tells almost all of them apart. `scope` is
   the inventory's id, or one made from a scope's name (`persistence.rows.scope_id`). They are purged by
   walking through the relation: an index over `expires_ms` would cost each hold what a purge saves.
+- `events` is written when an event is made or changed, never by a sale: its indexes cost no hold anything.
+  `name_key` and `words` are made of its terms, for the catalogue alone (`domain.catalogue`). The words have
+  no index: a page walks along its order, and to try the words of 100,000 events costs 0.1 s.
 - `contact` is bytes: nothing a client sends can be refused there and spoil a batch. Erasing a customer
   empties it.
 - `table_times` has a row for each table of each live reservation; no two may overlap, and
@@ -43,7 +46,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import NUMRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import NUMRANGE, TSVECTOR, ExcludeConstraint
 
 metadata = MetaData()
 
@@ -95,8 +98,13 @@ events = Table(
     Column("hold_extensions_max", Integer, nullable=False),
     Column("one_per_customer", Boolean, nullable=False),
     Column("listed", Text, nullable=False),
+    Column("city", Text),
+    Column("name_key", Text(collation="C"), nullable=False),
+    Column("words", TSVECTOR, nullable=False),
 )
 Index("events_by_start", events.c.starts_at_ms, events.c.id)
+Index("events_by_name", events.c.name_key, events.c.id)
+Index("events_by_creation", events.c.created_ms, events.c.id)
 
 ticket_types = Table(
     "ticket_types",

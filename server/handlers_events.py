@@ -1,15 +1,11 @@
-"""Events: make, show, list, change, pause, publish, close and cancel, and what is available of them.
+"""Events: make, show, change, pause, publish, close and cancel, and what is available of them.
 
 Drafts are there for operators only; to everybody else there is no such event.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, NamedTuple
-
 from aiohttp import web
-from msgspec import Meta
 from multidict import istr
 
 from domain.event_messages import (
@@ -29,13 +25,13 @@ from domain.messages import Rejected
 from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
+from server.entity_tags import matches, named
 from server.handlers_placement import owner_of
-from server.ids import parse_event_id, parse_id, uuid7
+from server.ids import parse_event_id, uuid7
 from server.keys import key_of
-from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
-from server.payloads import EventPatch, NewEvent, Nothing, PageQuery
-from server.problems import Problem, invalid, not_found, refusal
+from server.payloads import EventPatch, NewEvent, Nothing
+from server.problems import Problem, not_found, refusal
 from server.replies import Reply
 from server.terms import change_of, terms_of
 
@@ -47,14 +43,6 @@ _PATCH = Payload(EventPatch)
 _NOTHING = Payload(Nothing)
 _Switch = PauseSale | ResumeSale | PublishEvent | CloseEvent | CancelEvent
 """Commands that are all said by their path."""
-_TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s",]+)')
-
-
-class _Place(NamedTuple):
-    """Where a page of events ended. Anybody can write a cursor, and PostgreSQL counts no further."""
-
-    starts_at_ms: Annotated[int, Meta(le=2**63 - 1)]
-    id: str
 
 
 class EventHandlers:
@@ -85,19 +73,6 @@ class EventHandlers:
     async def show(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Show an event."""
         return _event(await self._visible(request, event_text))
-
-    async def list_all(self, request: web.BaseRequest) -> Reply:
-        """List events by start, then id."""
-        operator = self._parts.access.sees_all(request)
-        query = parse_query(request, PageQuery)
-        after = sort_key_of(query.cursor, _Place)
-        if after is not None and parse_id(after.id) is None:
-            raise invalid("cursor", "Not a cursor of this list.")
-        found = await self._parts.reads.events(after, query.limit + 1, operator)
-        shown = found[: query.limit]
-        last = shown[-1] if len(found) > query.limit else None
-        following = cursor_of((last.terms.starts_at_ms, last.id)) if last else None
-        return Reply(200, views.page([views.event_view(event) for event in shown], following))
 
     async def change(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Change an event, in one command: all of it or nothing."""
@@ -152,7 +127,7 @@ class EventHandlers:
             raise not_found("event")
         parts.metrics.availability_age_ms = max(0, parts.reads.now_ms() - found.at_ms)
         tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.sequence
-        if _matches(seen, found.sequence):
+        if matches(seen, str(found.sequence)):
             return Reply(304, b"", tag, content_type="")
         return Reply(200, self._render(found), tag)
 
@@ -220,10 +195,5 @@ def _event_id(event_text: str) -> str:
 
 
 def _versions(header: str) -> set[int]:
-    """The versions among a header's entity tags; weak and unquoted ones are taken for what they mean."""
-    tags = [quoted or bare for quoted, bare in _TAG.findall(header)]
-    return {int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 16}
-
-
-def _matches(header: str | None, sequence: int) -> bool:
-    return header is not None and (header.strip() == "*" or sequence in _versions(header))
+    """The versions among a header's entity tags."""
+    return {int(tag) for tag in named(header) if tag.isascii() and tag.isdigit() and len(tag) < 16}

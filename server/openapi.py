@@ -39,12 +39,19 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "The id of the last event that you had: what came later is sent, not all again.",
         {"type": "string"},
     ),
-    "If-None-Match": ("Answers 304 if the sequence is still this one.", {"type": "string"}),
+    "If-None-Match": ("Answers 304 if the ETag is still this one.", {"type": "string"}),
 }
 _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ETag": ("The version (of an event) or sequence (of an availability), quoted.", {"type": "string"}),
+    "ETag": (
+        "The version (of an event), the sequence (of an availability) or a digest (of a list), quoted.",
+        {"type": "string"},
+    ),
     "Location": ("Path of what was made.", {"type": "string"}),
-    "Cache-Control": ("A copy must be asked about before it is used.", {"type": "string"}),
+    "Content-Disposition": ("The name of the file.", {"type": "string"}),
+    "Cache-Control": (
+        "Whether a copy may be kept, and that it must be asked about before it is used.",
+        {"type": "string"},
+    ),
     "Retry-After": ("Seconds after which another try makes sense.", {"type": "integer", "minimum": 0}),
     "Allow": ("The methods there are.", {"type": "string"}),
     "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),

@@ -117,6 +117,7 @@ class NewEvent(Payload, frozen=True):
     one_per_customer: bool = False
     listed: Listed = "always"
     status: Literal["draft", "published"] = "published"
+    city: Text | None = None
 
 
 class NewPlacement(Payload, frozen=True):
@@ -142,6 +143,7 @@ class EventPatch(Payload, frozen=True):
     starts_at: Moment | UnsetType = UNSET
     ends_at: Moment | UnsetType | None = UNSET
     venue: Text | UnsetType | None = UNSET
+    city: Text | UnsetType | None = UNSET
     description: Description | UnsetType | None = UNSET
     sales_start: Moment | UnsetType | None = UNSET
     sales_end: Moment | UnsetType | None = UNSET

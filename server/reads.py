@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event_messages import EventReply, Status
-from domain.views import Availability, FoundReservation
+from domain.views import Availability, EventSales, FoundReservation, Ranking
 
 
 class Reads(Protocol):
@@ -15,11 +16,8 @@ class Reads(Protocol):
     async def event(self, event_id: str) -> EventReply | None:
         """One event with its present counts."""
 
-    async def events(self, after: tuple[int, str] | None, limit: int, operator: bool) -> list[EventReply]:
-        """Events by (starts_at_ms, id), beginning after that pair.
-
-        Operators see all; others no drafts, and what is listed `while_open` only if it can be reserved.
-        """
+    async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
+        """The wanted events in the wanted order, beginning behind that place."""
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""
@@ -31,6 +29,17 @@ class Reads(Protocol):
 
     async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
         """The ids of this customer's reservations of the event that were made in that millisecond."""
+
+    async def exported(
+        self, event_id: str, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        """`reservations` of every status, read beside all others: an export does not hold them up."""
+
+    async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
+        """What an event has sold, by ticket type, and since then by spans of that width."""
+
+    async def ranking(self, since_ms: int) -> Ranking:
+        """The first of all events; lately means since then."""
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """From this process's copy where it is young enough, else from the row. Never falls in sequence.

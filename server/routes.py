@@ -11,7 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from server import payloads as given
+from server import payloads_catalogue as wanted
 from server import views as shown
+from server import views_catalogue as sums
+from server.csv_export import CSV
+from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_events import EventHandlers
 from server.handlers_live import LiveEvents, LiveHandlers
 from server.handlers_placement import PlacementHandlers
@@ -34,6 +38,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
     """Every route there is."""
     return [
         *_event_routes(EventHandlers(parts), PlacementHandlers(parts), LiveHandlers(parts)),
+        *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_service_routes(service),
     ]
@@ -45,7 +50,6 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events", "who": Who.READER}
     placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable",)}
-    listed: Any = {**public, "query": given.PageQuery}
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
@@ -55,7 +59,6 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
     watched: Any = {**public, "request_headers": ("Last-Event-ID",), "reply_headers": ("Cache-Control",)}
     return [
         Route("POST", "/api/v1/events", events.create, event, body=given.NewEvent, **created),
-        Route("GET", "/api/v1/events", events.list_all, shown.Page[shown.EventView], **listed),
         Route("GET", _EVENT, events.show, event, reply_headers=("ETag",), **public),
         Route("PATCH", _EVENT, events.change, event, body=given.EventPatch, **matched),
         Route("POST", f"{_EVENT}/pause", events.pause, event, **action),
@@ -69,6 +72,24 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
         Route("GET", f"{_EVENT}/ticket-types/{{code}}", events.ticket_type, kind, **public),
         Route("GET", f"{_EVENT}/availability", events.availability, counts, **cached),
         Route("GET", f"{_EVENT}/availability/stream", live.stream, LiveEvents, media=EVENT_STREAM, **watched),
+    ]
+
+
+def _catalogue_routes(catalogue: CatalogueHandlers) -> list[Route]:
+    tag: Any = {"tag": "events"}
+    asked: Any = {**tag, "who": Who.OPERATOR}
+    cached: Any = {**tag, "who": Who.READER, "request_headers": ("If-None-Match",),
+                   "reply_headers": ("ETag", "Cache-Control")}
+    file: Any = {"tag": "reservations", "who": Who.OPERATOR, "media": CSV,
+                 "reply_headers": ("Content-Disposition", "Cache-Control")}
+    return [
+        Route("GET", "/api/v1/events", catalogue.events, shown.Page[shown.EventView],
+              query=wanted.EventsQuery, **cached),
+        Route("GET", "/api/v1/statistics", catalogue.ranking, sums.RankingView,
+              query=wanted.RankingQuery, **asked),
+        Route("GET", f"{_EVENT}/statistics", catalogue.statistics, sums.EventSalesView,
+              query=wanted.StatisticsQuery, **asked),
+        Route("GET", f"{_EVENT}/reservations.csv", catalogue.export, str, **file),
     ]
 
 

@@ -27,6 +27,7 @@ def terms_of(wanted: NewEvent, hold_extensions_max: int) -> Terms:
         ticket_types=tuple(_new_type(at, kind, currency) for at, kind in enumerate(wanted.ticket_types)),
         ends_at_ms=_ms_or_none("ends_at", wanted.ends_at),
         venue=wanted.venue,
+        city=wanted.city,
         description=wanted.description,
         sales_start_ms=_ms_or_none("sales_start", wanted.sales_start),
         sales_end_ms=_ms_or_none("sales_end", wanted.sales_end),

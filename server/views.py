@@ -91,6 +91,7 @@ class EventView(View, frozen=True):
     starts_at: str
     ends_at: str | None
     venue: str | None
+    city: str | None
     description: str | None
     sales_start: str | None
     sales_end: str | None
@@ -224,6 +225,7 @@ def event_view(reply: EventReply) -> EventView:
         starts_at=rfc3339(terms.starts_at_ms),
         ends_at=rfc3339_or_none(terms.ends_at_ms),
         venue=terms.venue,
+        city=terms.city,
         description=terms.description,
         sales_start=rfc3339_or_none(terms.sales_start_ms),
         sales_end=rfc3339_or_none(terms.sales_end_ms),

@@ -35,6 +35,7 @@ TERMS_COLUMNS = (
     "hold_extensions_max",
     "one_per_customer",
     "listed",
+    "city",
 )
 """What an event's row says of its terms; the capacity stands in the inventory's row."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.catalogue import ListedEvent, Wanted
 from domain.event import counts, describe
 from domain.event_messages import (
     CancelEvent,
@@ -86,12 +87,10 @@ async def test_events_are_listed_by_their_start_then_id(database_url: str) -> No
         describe(sale.state)
         for sale in sorted(sales, key=lambda one: ((one.state.terms or terms()).starts_at_ms, one.id))
     ]
-    found = []
-    after = None
-    while page := await reads.events(after, 5, operator=True):
+    found: list[ListedEvent] = []
+    while page := await reads.events(Wanted(), found[-1].place if found else None, 5):
         found += page
-        after = (page[-1].terms.starts_at_ms, page[-1].id)
-    assert found == wanted
+    assert [one.event for one in found] == wanted
     await reads.close()
     await clock.stop()
     await world.close()
@@ -220,9 +219,11 @@ async def test_lists_for_all_leave_out_drafts_and_what_is_not_open(database_url:
     await opened("full, always listed", place(1, "A"), listed="always", capacity=1)
     await opened("draft, always listed", stage=Stage.DRAFT, listed="always")
 
-    public = {one.terms.name for one in await reads.events(None, 50, operator=False)}
+    public = {one.event.terms.name for one in await reads.events(Wanted(), None, 50)}
     assert public == {"open", "half full", "closed, always listed", "full, always listed"}
-    assert {one.terms.name for one in await reads.events(None, 50, operator=True)} == set(sales)
+    assert {one.event.terms.name for one in await reads.events(Wanted(everything=True), None, 50)} == set(
+        sales
+    )
     draft = await reads.availability_row(sales["draft"].id)
     shown = await reads.availability_row(sales["cancelled"].id)
     assert draft is not None

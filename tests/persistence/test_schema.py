@@ -18,7 +18,7 @@ from persistence.append import append_statement
 from persistence.connection import Limits
 from persistence.migrate import migrate
 from persistence.postgres import LIVE
-from persistence.queries import EVENTS, MADE_AT, RESERVATIONS
+from persistence.queries import MADE_AT, RESERVATIONS
 from persistence.rows import TERMS_COLUMNS
 from persistence.schema import JOURNAL_DEFAULT_PARTITION, events, metadata
 from tests.persistence.sales import Sale, new_id, place
@@ -167,13 +167,6 @@ async def test_what_a_code_belongs_to_is_looked_up_along_its_inventorys_index(pl
     plan = await plan_of(planner, MADE_AT.sql, MADE_AT.values(given))
     assert plan.count("Index Scan on reservations_of_inventory") == 2
     assert "reservations_pkey" not in plan
-
-
-async def test_events_are_listed_along_their_index(planner: Any) -> None:
-    await filled(planner)
-    plan = await plan_of(planner, EVENTS.sql, (1, 2, 3))
-    assert "events_by_start" in plan
-    assert "Seq Scan" not in plan
 
 
 async def filled(connection: Any) -> None:

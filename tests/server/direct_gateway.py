@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.gateway import Gateway, Key
+from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event import State, decide, describe, due, evolve
 from domain.event_messages import (
     CreateEvent,
@@ -18,12 +19,13 @@ from domain.event_messages import (
     EventReply,
     PlaceHold,
     Reservation,
+    ReservationConfirmed,
     ReservationReply,
-    Stage,
     Status,
 )
 from domain.messages import Code, Rejected
-from domain.views import Availability, FoundReservation
+from domain.views import Availability, EventSales, FoundReservation, Ranked, Ranking, Sold, TypeSales
+from tests.brute_force import Known, listed
 
 START_MS = 1_795_000_000_000
 NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such event.")
@@ -37,6 +39,22 @@ class Inventory:
     state: State = field(default_factory=State)
     sequence: int = 0
     ended: dict[str, Reservation] = field(default_factory=dict)
+    created_ms: int = 0
+    confirmed_ms: dict[str, int] = field(default_factory=dict)
+
+    def sold(self, within_ms: range | None = None, code: str | None = None) -> Sold:
+        """What is confirmed, in that time, of that ticket type."""
+        lines = [
+            line
+            for one in self.state.reservations.values()
+            if one.status is Status.CONFIRMED
+            and (within_ms is None or self.confirmed_ms[one.id] in within_ms)
+            for line in one.lines
+            if code in (None, line.ticket_type)
+        ]
+        return Sold(
+            sum(line.quantity for line in lines), sum(line.quantity * line.unit_price for line in lines)
+        )
 
 
 class DirectGateway(Gateway):
@@ -65,7 +83,7 @@ class DirectGateway(Gateway):
         found = self._recorded(key)
         if found is not None:
             return found
-        inventory = Inventory()
+        inventory = Inventory(created_ms=self.now_ms)
         reply = self._decide(inventory, command, key)
         if isinstance(reply, EventReply):
             self.inventories[reply.id] = inventory
@@ -111,6 +129,9 @@ class DirectGateway(Gateway):
             evolve(state, fact)
         if facts:
             inventory.sequence += 1
+        for fact in facts:
+            if isinstance(fact, ReservationConfirmed):
+                inventory.confirmed_ms[fact.reservation_id] = fact.at_ms
         inventory.ended |= state.ended
         if isinstance(command, PlaceHold) and facts:
             state.contacts[command.reservation_id] = command.contact
@@ -135,11 +156,10 @@ class DirectReads:
         inventory = self.gateway.inventories.get(event_id)
         return None if inventory is None else describe(inventory.state)
 
-    async def events(self, after: tuple[int, str] | None, limit: int, operator: bool) -> list[EventReply]:
-        events = (describe(inventory.state) for inventory in self.gateway.inventories.values())
-        found = [event for event in events if operator or _for_all(event, self.gateway.now_ms)]
-        found.sort(key=_start_and_id)
-        return [event for event in found if after is None or _start_and_id(event) > after][:limit]
+    async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
+        self.gateway._check()
+        known = [Known(describe(one.state), one.created_ms) for one in self.gateway.inventories.values()]
+        return listed(known, wanted, after, self.gateway.now_ms)[:limit]
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         self.gateway._check()
@@ -168,6 +188,38 @@ class DirectReads:
             for one in everything.values()
             if one.customer == customer and one.id.replace("-", "").startswith(time)
         ]
+
+    async def exported(
+        self, event_id: str, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        return await self.reservations(event_id, None, after, limit, now_ms)
+
+    async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
+        inventory = self.gateway.inventories.get(event_id)
+        if inventory is None:
+            return None
+        terms = describe(inventory.state).terms
+        types = tuple(
+            TypeSales(kind.code, inventory.state.tallies[kind.code].held, inventory.sold(code=kind.code))
+            for kind in terms.ticket_types
+        )
+        spans = {
+            at_ms // width_ms * width_ms for at_ms in inventory.confirmed_ms.values() if at_ms >= since_ms
+        }
+        over_time = {span: inventory.sold(range(span, span + width_ms)) for span in sorted(spans)}
+        return EventSales(event_id, inventory.sequence, terms.currency, types, over_time)
+
+    async def ranking(self, since_ms: int) -> Ranking:
+        ranked = []
+        for event_id, inventory in self.gateway.inventories.items():
+            terms, sold = describe(inventory.state).terms, inventory.sold()
+            lately = inventory.sold(range(since_ms, self.now_ms() + 1)).tickets
+            if sold.tickets:
+                ranked.append(Ranked(event_id, terms.name, terms.currency, sold, lately))
+        by_sales = sorted(ranked, key=lambda one: -one.sold.tickets)
+        by_revenue = sorted(ranked, key=lambda one: (one.currency, -one.sold.revenue))
+        by_speed = sorted((one for one in ranked if one.lately), key=lambda one: -one.lately)
+        return Ranking(tuple(by_sales[:5]), tuple(by_revenue[:5]), tuple(by_speed[:5]))
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         self.gateway._check()
@@ -203,17 +255,6 @@ class DirectReads:
         assert state.terms is not None
         contact = state.contacts.get(reservation.id, b"")
         return FoundReservation(event_id, ReservationReply(reservation, state.terms.currency, contact))
-
-
-def _for_all(event: EventReply, now_ms: int) -> bool:
-    if event.terms.listed == "always":
-        return event.stage is not Stage.DRAFT
-    starts_later = event.terms.starts_at_ms > now_ms
-    return event.stage is Stage.PUBLISHED and starts_later and any(kind.available for kind in event.counts)
-
-
-def _start_and_id(event: EventReply) -> tuple[int, str]:
-    return event.terms.starts_at_ms, event.id
 
 
 def _shown(reservation: Reservation, now_ms: int) -> Status:

@@ -39,6 +39,9 @@ PATCH /api/v1/reservations/{reservation_id}
 POST /api/v1/reservations/{reservation_id}/extend
 POST /api/v1/reservations/{reservation_id}/confirm
 POST /api/v1/reservations/{reservation_id}/cancel
+GET /api/v1/events/{event_id}/statistics
+GET /api/v1/events/{event_id}/reservations.csv
+GET /api/v1/statistics
 GET /api/v1/owners
 GET /healthz
 GET /readyz

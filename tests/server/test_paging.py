@@ -19,7 +19,7 @@ BAD_QUERIES = [
     "cursor=" + "A" * 201,
     "cursor=%00",
     "cursor=%C3%A4",
-    "sort=name",
+    "sort=up",
     "limit=-1",
     "limit=99999999999999999999",
 ]

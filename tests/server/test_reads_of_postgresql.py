@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from domain.catalogue import Sort, Wanted
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.migrate import migrate
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.store import OutcomeUnknown, Overloaded, Unreachable
+from server.handlers_catalogue import fingerprint_of
 from server.paging import cursor_of
 from server.supervisor.processes import Child
 from tests.persistence.sales import new_id
@@ -57,11 +59,20 @@ async def api(start: Start, reads: PostgresReads) -> Api:
 
 
 async def test_a_cursor_that_postgresql_cannot_count_to_is_invalid(api: Api) -> None:
+    own = fingerprint_of(Wanted())
     for start_ms in (-(2**63), 0, 2**63 - 1):
-        path = f"/api/v1/events?cursor={cursor_of((start_ms, new_id()))}"
+        path = f"/api/v1/events?cursor={cursor_of((own, start_ms, new_id()))}"
         assert (await api.get(path)).json == {"items": [], "next": None}
-    for start_ms in (2**63, 2**64 - 1):
-        assert (await api.get(f"/api/v1/events?cursor={cursor_of((start_ms, new_id()))}")).paths == ["cursor"]
+    for start in (2**63, 2**64 - 1, "A name", None):
+        path = f"/api/v1/events?cursor={cursor_of((own, start, new_id()))}"
+        assert (await api.get(path)).paths == ["cursor"]
+
+
+async def test_a_cursor_of_a_list_by_name_with_what_postgresql_cannot_store_is_invalid(api: Api) -> None:
+    own = fingerprint_of(Wanted(sort=Sort.NAME))
+    for key, sound in (("", True), ("\U0010ffff" * 100, True), ("a\0b", False), (1, False)):
+        path = f"/api/v1/events?sort=name&cursor={cursor_of((own, key, new_id()))}"
+        assert ((await api.get(path)).status == 200) == sound
 
 
 async def test_a_frozen_postgresql_has_so_many_reads_waiting_and_not_one_more(

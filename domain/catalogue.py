@@ -1,0 +1,117 @@
+"""The list of events: what can be asked of it, and the words that an event is found by.
+
+Words are compared folded: without accents, without case, compatibility forms made one (`STRASSE` finds
+`Straße`, `zurich` finds `Zürich`). A wanted word finds each that begins with it. All wanted words have to be
+found. What counts as a word is decided here and nowhere else, so that the store, which keeps the words, and
+whoever asks for some cannot differ.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from domain.event_messages import EventReply, Stage, Terms
+
+WORD_MAX_CHARACTERS = 64
+"""What of a word counts. An index has a bound too, and would else refuse what an operator may write."""
+NAME_KEY_MAX_CHARACTERS = 100
+_WORD = re.compile(r"[^\W_]+")
+
+
+class Sort(enum.StrEnum):
+    """The order of a list; within equals by id, in the same direction."""
+
+    STARTS_AT = "starts_at"
+    STARTS_AT_DOWN = "-starts_at"
+    NAME = "name"
+    NAME_DOWN = "-name"
+    CREATED_AT = "created_at"
+    CREATED_AT_DOWN = "-created_at"
+
+    @property
+    def by(self) -> str:
+        """What it compares."""
+        return self.value.removeprefix("-")
+
+    @property
+    def down(self) -> bool:
+        return self.value.startswith("-")
+
+
+class Part(enum.Enum):
+    """Where in an event a word stands; the value is the weight that PostgreSQL keeps with it."""
+
+    NAME = "A"
+    VENUE = "B"
+    CITY = "C"
+    DESCRIPTION = "D"
+
+
+Words = tuple[str, ...]
+"""Wanted words. None wanted is not the same as no filter: a text without a word in it finds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events, in which order; what is None does not matter. `starts_until_ms` is itself outside.
+
+    `available`: at least one ticket can be sold, or none, by quotas and shared capacity. `everything`: as
+    operators see the list; others see no drafts, and what is listed `while_open` only if it can be reserved.
+    """
+
+    text: Words | None = None
+    venue: Words | None = None
+    city: Words | None = None
+    starts_from_ms: int | None = None
+    starts_until_ms: int | None = None
+    available: bool | None = None
+    stage: Stage | None = None
+    everything: bool = False
+    sort: Sort = Sort.STARTS_AT
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of a list ended: what its last event was sorted by, and that event's id."""
+
+    key: int | str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEvent:
+    """An event of a list, and its place there."""
+
+    event: EventReply
+    place: Place
+
+
+def folded(text: str) -> str:
+    """The text without case and accents. Folding case can bring an accent out, so these go last."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(character for character in plain if not unicodedata.combining(character))
+
+
+def words_of(text: str) -> Words:
+    """The text's words, folded and cut, each once."""
+    return tuple(dict.fromkeys(word[:WORD_MAX_CHARACTERS] for word in _WORD.findall(folded(text))))
+
+
+def name_key(name: str) -> str:
+    """What events are sorted by when they are sorted by name."""
+    return folded(name)[:NAME_KEY_MAX_CHARACTERS]
+
+
+def found_by(terms: Terms) -> Iterable[tuple[Part, Words]]:
+    """The words an event is found by, part by part."""
+    texts = (
+        (Part.NAME, terms.name),
+        (Part.VENUE, terms.venue),
+        (Part.CITY, terms.city),
+        (Part.DESCRIPTION, terms.description),
+    )
+    return [(part, words_of(text)) for part, text in texts if text]

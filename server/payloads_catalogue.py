@@ -1,0 +1,72 @@
+"""What clients may ask of the catalogue: the queries of lists, statistics and exports, and their bounds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from domain.catalogue import Sort
+from domain.event_messages import Stage
+from server.payloads import PAGE_DEFAULT_ITEMS, Moment, PageLimit, Payload
+
+SEARCH_MAX_CHARACTERS = 200
+CURSOR_MAX_CHARACTERS = 700
+"""A place in a list by name holds a hundred characters of it, of up to four bytes each."""
+BUCKETS_MAX = 1_440
+BUCKETS_DEFAULT = 48
+WINDOW_MIN_S = 60
+WINDOW_MAX_S = 86_400
+WINDOW_DEFAULT_S = 300
+
+Search = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=SEARCH_MAX_CHARACTERS,
+        description="Each word of it begins a word there, whatever the case and the accents.",
+    ),
+]
+From = Annotated[Moment, Meta(description="Those that start then or later.")]
+Until = Annotated[Moment, Meta(description="Those that start before then.")]
+Available = Annotated[
+    bool, Meta(description="true: at least one ticket can be had, by quotas and capacity; false: none.")
+]
+Cursor = Annotated[
+    str,
+    Meta(
+        max_length=CURSOR_MAX_CHARACTERS,
+        description="`next` of the page before; of the same filters and order only.",
+    ),
+]
+
+
+class EventsQuery(Payload, frozen=True):
+    """A page of the events that fit all that is given. `q` looks into name, venue, city and description.
+
+    Drafts, and what is listed `while_open` and is not, are there for operators only.
+    """
+
+    q: Search | UnsetType = UNSET
+    venue: Search | UnsetType = UNSET
+    city: Search | UnsetType = UNSET
+    starts_from: From | UnsetType = UNSET
+    starts_until: Until | UnsetType = UNSET
+    available: Available | UnsetType = UNSET
+    status: Stage | UnsetType = UNSET
+    sort: Sort = Sort.STARTS_AT
+    limit: PageLimit = PAGE_DEFAULT_ITEMS
+    cursor: Cursor | UnsetType = UNSET
+
+
+class StatisticsQuery(Payload, frozen=True):
+    """The last `buckets` minutes, hours or days (of UTC), the present one included."""
+
+    bucket: Literal["minute", "hour", "day"] = "hour"
+    buckets: Annotated[int, Meta(ge=1, le=BUCKETS_MAX)] = BUCKETS_DEFAULT
+
+
+class RankingQuery(Payload, frozen=True):
+    """Speed is what was sold in the last `window_s` seconds."""
+
+    window_s: Annotated[int, Meta(ge=WINDOW_MIN_S, le=WINDOW_MAX_S)] = WINDOW_DEFAULT_S
