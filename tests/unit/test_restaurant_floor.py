@@ -155,6 +155,17 @@ def test_it_stays_up_to_the_next_reservation_and_that_one_is_warned_of() -> None
     assert dining.state.reservations[following.id] == following
 
 
+def test_a_stay_that_cannot_be_prolonged_stays_as_it_was_with_the_buffer_of_its_time() -> None:
+    dining = Dining()
+    seated = dining.dine("17:00", table_id="t2")
+    following = dining.book("19:00", table_id="t2")
+    dining.change(buffer_minutes=30)
+    reply = dining.prolong(seated, 15)
+    assert isinstance(reply, TableReply)
+    assert reply.warned == (following.id,)
+    assert reply.reservation == seated == dining.state.reservations[seated.id]
+
+
 def test_or_the_next_is_moved_to_another_table_of_its_time() -> None:
     dining = Dining()
     seated = dining.dine("17:00", table_id="t2")

@@ -19,6 +19,12 @@ def test_to_another_time_the_table_is_kept_where_it_is_free() -> None:
     assert isinstance(dining.facts[-1], ReservationMoved)
 
 
+def test_a_table_that_was_asked_for_is_kept_though_another_would_fit_better() -> None:
+    dining = Dining()
+    booked = dining.book(table_id="t4b")
+    assert reservation(dining.move(booked, "20:00")).tables == ("t4b",)
+
+
 def test_to_another_day() -> None:
     dining = Dining()
     moved = reservation(dining.move(dining.book(), day=TODAY + 1))

@@ -13,6 +13,7 @@ from tests.unit.dining import (
     TODAY,
     Dining,
     at,
+    clock,
     code,
     path,
     refused,
@@ -169,6 +170,14 @@ def test_the_pace_waits_for_holds_that_may_end() -> None:
     assert refused(dining.place("19:00", party_size=4)).facts == {"retry_after_s": 15 * 60}
     assert refused(dining.place("19:00", party_size=6)).facts == {"retry_after_s": 15 * 60}
     assert code(dining.place("19:00", party_size=7)) is Code.TAKEN
+
+
+def test_a_party_at_joined_tables_counts_once() -> None:
+    dining = Dining(covers_per_slot_max=11)
+    assert dining.book("19:00", party_size=8).tables == ("t4", "t4b")
+    assert "19:00" in [clock(time) for time in dining.search(3).times]
+    assert code(dining.place("19:00", party_size=4)) is Code.TAKEN
+    dining.hold("19:00", party_size=3)
 
 
 def test_a_party_over_the_pace_by_itself_is_over_a_limit() -> None:
