@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from typing import Any
 
@@ -13,9 +14,12 @@ from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.database import Database
 from loadtest.auditor.findings import Result
 from loadtest.endpoints import find_server
+from loadtest.faults.processes import Target, target
 from tests.served import Served
 
 CLIENTS = 64
+ENDED_TIMEOUT_S = 60.0
+POLL_S = 0.1
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -52,13 +56,32 @@ class Community:
             found: dict[str, Any] = await answer.json()
             return found
 
-    async def reserve(self, email: str, confirm: bool = True) -> Answer:
+    async def reserve(self, email: str, confirm: bool = True, key: dict[str, str] | None = None) -> Answer:
         body = {
             "lines": [{"ticket_type": "place", "quantity": 1}],
             "customer": {"name": email, "email": email},
             "confirm": confirm,
         }
-        return await self.post(f"/api/v1/events/{self.event_id}/reservations", body)
+        return await self.post(f"/api/v1/events/{self.event_id}/reservations", body, key)
+
+    async def reserve_at_last(self, email: str) -> Answer:
+        """With a key, and as often as it takes to know."""
+        key = {"Idempotency-Key": f"{self.event_id} {email}".replace(" ", "-")}
+        while True:
+            try:
+                status, body = await self.reserve(email, key=key)
+            except aiohttp.ClientConnectionError:
+                continue
+            if status != 503:
+                return status, body
+            await asyncio.sleep(POLL_S)
+
+    async def owner(self, server: Served) -> Target:
+        """The process that owns the event, which has a placement of its own."""
+        async with self._http.get("/api/v1/owners", headers=self.operator) as answer:
+            owners = (await answer.json())["items"]
+        pid = next(one["pid"] for one in owners if one["name"] == f"event:{self.event_id}")
+        return target("owner", pid, server.process.pid)
 
     async def say(self, what: str, body: Any = None) -> Answer:
         return await self.post(f"/api/v1/events/{self.event_id}/{what}", body, self.operator)
@@ -118,6 +141,39 @@ async def test_one_address_has_one_place_however_often_it_asks_at_once(
     answers = await asyncio.gather(*(community.reserve(spellings[n % 3]) for n in range(CLIENTS)))
     assert codes(answers) == {"confirmed": 1, "already_reserved": CLIENTS - 1}
     assert (await community.get())["reservations"] == 1
+    await audited(running_server, community.event_id)
+
+
+@pytest.mark.parametrize("capacity", [1, 5])
+async def test_it_is_exact_though_the_owner_is_killed_meanwhile(
+    running_server: Served, community: Community, capacity: int
+) -> None:
+    await community.open(capacity, placement="dedicated")
+    first = await community.reserve_at_last("first@example.org")
+    victim = await community.owner(running_server)
+    names = (f"c{n}@example.org" for n in range(CLIENTS - 1))
+    clients = [asyncio.create_task(community.reserve_at_last(name)) for name in names]
+    await asyncio.wait(clients, return_when=asyncio.FIRST_COMPLETED)
+    assert victim.send(signal.SIGKILL)
+    answers = [first, *await asyncio.gather(*clients)]
+    assert codes(answers) == {"confirmed": capacity, "sold_out": CLIENTS - capacity}
+    assert (await community.get())["reservations"] == capacity
+    await audited(running_server, community.event_id)
+
+
+async def test_what_a_cancelled_event_had_ends_though_its_owner_is_killed(
+    running_server: Served, community: Community
+) -> None:
+    await community.open(CLIENTS, placement="dedicated")
+    await asyncio.gather(*(community.reserve(f"c{n}@example.org") for n in range(CLIENTS)))
+    victim = await community.owner(running_server)
+    assert (await community.say("cancel"))[1]["status"] == "cancelled"
+    assert victim.send(signal.SIGKILL)
+    async with asyncio.timeout(ENDED_TIMEOUT_S):
+        while (await community.get("/reservations?status=confirmed"))["items"]:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+    items = (await community.get("/reservations?limit=200"))["items"]
+    assert [item["status"] for item in items] == ["cancelled"] * CLIENTS
     await audited(running_server, community.event_id)
 
 
