@@ -8,7 +8,7 @@ from tests.server.conftest import OPERATOR, Api, hold_body
 from tests.server.direct_gateway import START_MS
 
 
-async def test_a_hold_comes_back_whole_with_its_token(api: Api) -> None:
+async def test_a_hold_comes_back_whole_with_its_token_and_code(api: Api) -> None:
     event_id = await api.new_event()
     body = hold_body(quantity=2)
     body["lines"].append({"ticket_type": "vip", "quantity": 1})
@@ -17,6 +17,7 @@ async def test_a_hold_comes_back_whole_with_its_token(api: Api) -> None:
     shown = held.json
     assert held.headers["Location"] == f"/api/v1/reservations/{shown['id']}"
     assert shown.pop("token")
+    assert shown.pop("code")
     assert list(shown) == [
         "id",
         "event_id",
@@ -38,10 +39,10 @@ async def test_a_hold_comes_back_whole_with_its_token(api: Api) -> None:
     assert shown["customer"] == body["customer"]
 
 
-async def test_a_reservation_reads_like_its_making_without_the_token(api: Api) -> None:
+async def test_a_reservation_reads_like_its_making_without_token_and_code(api: Api) -> None:
     held = await api.hold(await api.new_event())
     made = held.json
-    token = made.pop("token")
+    token, _ = made.pop("token"), made.pop("code")
     read = await api.get(held.headers["Location"], headers={"Reservation-Token": token})
     assert (read.status, read.json) == (200, made)
     assert (await api.get(held.headers["Location"], headers=OPERATOR)).json == made
