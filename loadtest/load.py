@@ -32,6 +32,7 @@ from loadtest.progress import Tail
 from loadtest.record import read_records
 from loadtest.report import write_report
 from loadtest.shapes import SHAPES
+from loadtest.statistics import record_statistics
 
 HOST = "127.0.0.1"
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -205,6 +206,8 @@ def audit_and_report(
     found = Records(read_records(records))
     sold = [sale.event for sale in found.sales.values() if not sale.witnessed]
     wait_for_holds(server.database_url, sold, options.hold_duration_s, console)
+    record_statistics(server, found.sales, records)
+    found = Records(read_records(records))
     verdict = run_audit(server.database_url, found, list(found.sales), console)
     verdict.write(folder / "verdict.json")
     write_report(folder / "report.html", found, verdict, f"{options.users:,} clients, {options.shape}")

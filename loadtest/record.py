@@ -100,7 +100,30 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag="fault", gc=Fal
     delays_ends: bool = False
 
 
-Entry = Call | Sale | Fault
+class Told(msgspec.Struct, frozen=True, omit_defaults=True, tag="told", gc=False):
+    """What the statistics of an event said at a sequence."""
+
+    event: str
+    sequence: int
+    sold: int
+    revenue: int
+    types: tuple[tuple[str, int, int, int], ...]
+    """(ticket type, sold, revenue, held), in the operator's order."""
+    since_ms: int
+    """Where the first of the minutes begins."""
+    minutes: tuple[tuple[int, int], ...]
+    """(sold, revenue)."""
+
+
+class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, tag="ranked", gc=False):
+    """What the list of the first events said of one, after all clients had stopped."""
+
+    event: str
+    sold: int
+    revenue: int
+
+
+Entry = Call | Sale | Fault | Told | Ranked
 
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()

@@ -33,8 +33,9 @@ from loadtest.auditor.rows import (
     check_types,
 )
 from loadtest.auditor.series import Series
+from loadtest.auditor.sums import SoldRow, Sums
 from loadtest.auditor.verdict import Audited, Verdict
-from loadtest.record import Call, Entry, Fault, Sale
+from loadtest.record import Call, Entry, Fault, Ranked, Sale, Told
 
 PROGRESS_EVERY_ROWS = 500
 Progress = Callable[[str, int], None]
@@ -65,6 +66,9 @@ class Source(Protocol):
     def reservations(self, inventory_id: str) -> Iterator[ReservationRow]:
         """All of them, live or ended."""
 
+    def sold(self, inventory_id: str) -> list[SoldRow]:
+        """What the rows of confirmed reservations add up to."""
+
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         """What request ids have done to it, as far as that is still kept."""
 
@@ -76,6 +80,8 @@ class Records:
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
         self.sales: dict[str, Sale] = {}
         self.faults: list[Fault] = []
+        self.told: defaultdict[str, list[Told]] = defaultdict(list)
+        self.ranked: defaultdict[str, list[Ranked]] = defaultdict(list)
         for entry in entries:
             match entry:
                 case Call():
@@ -84,6 +90,10 @@ class Records:
                     self.sales[entry.event] = entry
                 case Fault():
                     self.faults.append(entry)
+                case Told():
+                    self.told[entry.event].append(entry)
+                case Ranked():
+                    self.ranked[entry.event].append(entry)
 
 
 def silent(inventory_id: str, facts: int) -> None:
@@ -126,11 +136,16 @@ class Auditor:
         reads = Reads(calls, self._ahead_ms, self._findings)
         promises, order, series = Promises(calls, self._findings), Order(calls, self._findings), Series()
         requests = Requests(self._findings) if inventory_id in self._records.sales else None
-        watchers: list[Watcher] = [promises, ends, reads, order, series, *([requests] if requests else [])]
+        sums = Sums(self._records.told.get(inventory_id, ()), self._findings)
+        watchers: list[Watcher] = [promises, ends, reads, order, series, sums]
+        watchers += [requests] if requests else []
         book = Book(inventory_id, self._findings, watchers)
         self._fold(book)
         with self._source.snapshot():
             row = self._rows(book, calls, requests)
+            if row is not None:
+                sold = self._source.sold(inventory_id)
+                sums.ended(book, sold, self._records.ranked.get(inventory_id, ()))
         for watcher in (promises, reads, order, series):
             watcher.ended(book)
         if row is not None:

@@ -18,6 +18,7 @@ import msgspec
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
+from loadtest.auditor.sums import MINUTE_MS, SoldRow
 from loadtest.record import Lines, now_us
 
 JOURNAL_PAGE_ROWS = 200
@@ -45,6 +46,13 @@ SELECT code, name, quota, price, max_per_order, held, confirmed
 RESERVATIONS = """
 SELECT id::text, status, live, expires_ms, lines::text, customer, extensions, created_ms, contact
   FROM reservations WHERE inventory_id = $1 AND id > $2 ORDER BY id LIMIT $3"""
+SOLD = f"""
+SELECT line ->> 0 AS code, minute, sum(times * (line ->> 1)::bigint)::bigint AS tickets,
+       sum(times * (line ->> 1)::bigint * (line ->> 2)::numeric)::text AS revenue
+  FROM (SELECT updated_ms / {MINUTE_MS} AS minute, lines::text AS taken, count(*) AS times FROM reservations
+         WHERE inventory_id = $1 AND live AND status = 'confirmed' GROUP BY 1, 2) of,
+       json_array_elements(taken::json) AS line
+ GROUP BY 1, 2"""
 REQUESTS = """
 SELECT request_id, reply FROM requests WHERE scope = $1 AND request_id > $2 ORDER BY request_id LIMIT $3"""
 STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
@@ -141,6 +149,10 @@ class Database:
                 email = _contact.decode(contact).email if contact else None
                 yield ReservationRow(**columns, lines=lines, email=email)
             after = page[-1]["id"]
+
+    def sold(self, inventory_id: str) -> list[SoldRow]:
+        rows = self._fetch(SOLD, inventory_id)
+        return [SoldRow(row["code"], row["minute"], row["tickets"], int(row["revenue"])) for row in rows]
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         after = b""

@@ -28,6 +28,12 @@ class Check(enum.Enum):
     EVENT_ROW = ("event row", "I2", "the event's row has the terms, version and pause that the facts say")
     TYPE_ROWS = ("ticket type rows", "I2", "each ticket type's row, its price and its counts equal the fold")
     RESERVATION_ROWS = ("reservation rows", "I2", "each reservation's row equals the fold; none more or less")
+    SALES = (
+        "sales",
+        "I2",
+        "what was sold and for how much, by type and minute: the rows' sums are the fold's",
+    )
+    STATISTICS = ("statistics", "api", "operators were told the sums of the journal")
     ACKNOWLEDGED = ("acknowledged", "I2", "what clients were told is in the journal, as they were told")
     ASKED_FOR = ("asked for", "I7", "each fact was asked for by a client, once")
     SAME_REPLY = ("same reply", "I7", "every retry with a key got the reply of its effect")

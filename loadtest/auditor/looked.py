@@ -19,6 +19,7 @@ REQUIRED_FROM_HOLDS: dict[Check, int] = {
     Check.INVENTORY_ROW: 0,
     Check.EVENT_ROW: 0,
     Check.TYPE_ROWS: 0,
+    Check.SALES: 0,
     Check.TERMS: 1,
     Check.RESERVATION_ROWS: 1,
     Check.ACKNOWLEDGED: 1,

@@ -18,6 +18,7 @@ from loadtest.endpoints import find_server
 from loadtest.faults.kinds import BETWEEN_STRIKES_S, Kind, Struck, strike
 from loadtest.faults.stage import HOLD_DURATION_S, Stage, staged, until
 from loadtest.record import read_records
+from loadtest.statistics import record_statistics
 
 WARM_WITHIN_S = 60.0
 WARM_EFFECTS = 30
@@ -92,10 +93,13 @@ def _warm(stage: Stage) -> bool:
 def audit(data: Path, records: Path) -> Verdict:
     """When the holds that clients walked away from have had their time to end."""
     found = Records(read_records(records))
-    url = find_server(data).database_url
+    server = find_server(data)
+    url = server.database_url
     ending = [sale.event for sale in found.sales.values() if not sale.witnessed]
     limit_s = time.monotonic() + HOLDS_END_WITHIN_S
     with Database(url) as database:
         while any(database.still_held(event) for event in ending) and time.monotonic() < limit_s:
             time.sleep(POLL_S)
+        record_statistics(server, found.sales, records)
+        found = Records(read_records(records))
         return Auditor(database, found, database.clock_ahead_ms()).run(found.sales)

@@ -19,6 +19,7 @@ from loadtest.faults.clients import Clients
 from loadtest.faults.stage import until
 from loadtest.record import Recorder, Sale, read_records
 from loadtest.sale import open_sale
+from loadtest.statistics import record_statistics
 from tests.loadtest.sound_sale import failed
 from tests.served import Served
 
@@ -35,6 +36,7 @@ class Sold:
         with Recorder(folder, "operator") as recorder:
             self.sale = open_sale(find_server(server.data), recorder, "Audited", 1_000, 600)
         asyncio.run(_sell(find_server(server.data).http, self.sale, folder))
+        record_statistics(find_server(server.data), [self.sale.event], folder)
 
     def audit(self) -> Verdict:
         with Database(self.url) as database:
@@ -75,9 +77,15 @@ def test_what_the_server_has_written_is_sound(sold: Sold) -> None:
     verdict = sold.audit()
     assert verdict.sound, [result for result in verdict.results if result.failures]
     assert verdict.inventories[0].facts >= EFFECTS
+    looked_at = {result.check: result.looked_at for result in verdict.results}
+    assert looked_at[Check.SALES.title] > 1
+    assert looked_at[Check.STATISTICS.title] >= 3
 
 
 ONE_HELD = "(SELECT min(id::text)::uuid FROM reservations WHERE inventory_id = EVENT)"
+ONE_CONFIRMED = (
+    "(SELECT min(id::text)::uuid FROM reservations WHERE inventory_id = EVENT AND status = 'confirmed')"
+)
 NOWHERE = "00000000-0000-0000-0000-000000000001"
 LAST = "(SELECT max(seq) FROM journal WHERE inventory_id = EVENT)"
 
@@ -114,6 +122,11 @@ LAST = "(SELECT max(seq) FROM journal WHERE inventory_id = EVENT)"
             "UPDATE ticket_types SET price = price + 1 WHERE inventory_id = EVENT AND code = 'child'",
             "UPDATE ticket_types SET price = price - 1 WHERE inventory_id = EVENT AND code = 'child'",
             Check.TYPE_ROWS,
+        ),
+        (
+            f"UPDATE reservations SET updated_ms = updated_ms - 60000 WHERE id = {ONE_CONFIRMED}",
+            f"UPDATE reservations SET updated_ms = updated_ms + 60000 WHERE id = {ONE_CONFIRMED}",
+            Check.SALES,
         ),
         (
             f"UPDATE requests SET scope = '{NOWHERE}' WHERE scope = EVENT",

@@ -18,8 +18,9 @@ from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
+from loadtest.auditor.sums import SoldRow
 from loadtest.auditor.verdict import Verdict
-from loadtest.record import Call, Entry, Fault, Lines, Sale, View
+from loadtest.record import Call, Entry, Fault, Lines, Ranked, Sale, Told, View
 
 T0 = 1_800_000_000_000
 EVENT = "01900000-0000-7000-8000-000000000001"
@@ -178,6 +179,12 @@ ADULT, CHILD = TypeRow("A", "Adult", 3, A, 2, 1, 2), TypeRow("B", "Child", 3, B,
 SOUND_ROW = InventoryRow(EVENT, 8, 4, 2, 4, T0 + 26_250, T0 + 16_000, T0 + 20_000)
 SOLD = Sale(EVENT, "Sound sale", T0 * 1000, (("A", 3), ("B", 3)), 4, 10)
 
+ADAS_SUM = SoldRow("A", T0 // 60_000, 2, 2 * A)
+SOUNDLY_TOLD = (
+    Told(EVENT, 7, 3, 2 * A + B, (("A", 2, 2 * A, 0), ("B", 1, B, 0)), T0 - 60_000, ((0, 0), (3, 2 * A + B))),
+    Told(EVENT, 8, 2, 2 * A, (("A", 2, 2 * A, 1), ("B", 0, 0, 1)), T0 - 60_000, ((0, 0), (2, 2 * A))),
+)
+
 
 @dataclass
 class SoundSale:
@@ -192,6 +199,9 @@ class SoundSale:
     event_row: EventRow | None = SOUND_EVENT
     calls: list[Call] = field(default_factory=sound_calls)
     faults: list[Fault] = field(default_factory=list)
+    told: list[Told] = field(default_factory=lambda: [*SOUNDLY_TOLD])
+    ranked: list[Ranked] = field(default_factory=lambda: [Ranked(EVENT, 2, 2 * A)])
+    sums: list[SoldRow] = field(default_factory=lambda: [ADAS_SUM])
     sale: Sale = SOLD
 
     def inventories(self) -> Iterator[str]:
@@ -222,13 +232,16 @@ class SoundSale:
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         return iter(self.requested)
 
+    def sold(self, inventory_id: str) -> list[SoldRow]:
+        return self.sums
+
     def append(self, at_ms: int, *facts: m.EventFact) -> None:
         """One more append at the end."""
         self.appends.append((at_ms, list(facts)))
         self.sequences.append(self.sequences[-1] + 1)
 
     def audit(self) -> Verdict:
-        entries: list[Entry] = [self.sale, *self.faults, *self.calls]
+        entries: list[Entry] = [self.sale, *self.faults, *self.calls, *self.told, *self.ranked]
         return Auditor(self, Records(entries)).run()
 
 
