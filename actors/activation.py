@@ -202,6 +202,7 @@ class Activations:
             page = await self._store.live(held.inventory_id, after, limit)
             held.admit(page)
             if len(page) < limit:
+                held.loaded()
                 return
             after = page[-1].reservation.id
 

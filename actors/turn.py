@@ -38,7 +38,7 @@ class Held:
         self.seq = claimed.seq
         self.rules = KINDS[claimed.kind]
         self.state: State = self.rules.restored(
-            claimed.inventory_id, claimed.definition, claimed.last_fact_ms
+            claimed.inventory_id, claimed.definition, claimed.last_fact_ms, claimed.layout
         )
         self.used_ms = 0
 
@@ -47,6 +47,10 @@ class Held:
         for stored in page:
             self.rules.admit(self.state, stored.reservation)
             self.state.contacts[stored.reservation.id] = stored.contact
+
+    def loaded(self) -> None:
+        """All of them are in: what was done to the seats so far is stored already."""
+        self.rules.moves(self.state)
 
 
 class Turn:
@@ -124,6 +128,7 @@ class Turn:
             live=state.live,
             live_reservations=len(state.reservations) if state.live else 0,
             counts=held.rules.counts(state),
+            moves=held.rules.moves(state),
             requests=self._requests,
         )
         if self._defined:

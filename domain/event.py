@@ -14,6 +14,7 @@
 - With `one_per_customer` who has a live reservation gets no second one.
 - What costs nothing can be confirmed in the command that places it.
 - A confirmed reservation can be cancelled up to `cancel_until`; without one it is final.
+- A ticket of a type with categories is a seat of one of them: `domain.event_seats` has the rules of these.
 - Asking again for what already is (confirm, release, cancel) answers the present state and changes nothing.
 
 `decide(state, command, now)` says what follows and changes nothing; `evolve(state, fact)` is the only
@@ -31,6 +32,7 @@ import msgspec
 
 from domain.event_change import changed_terms, flaws
 from domain.event_messages import (
+    BlockSeats,
     CancelEvent,
     CancelReservation,
     ChangeEvent,
@@ -67,14 +69,20 @@ from domain.event_messages import (
     ResumeSale,
     SalePaused,
     SaleResumed,
+    SeatsBlocked,
+    SeatsUnblocked,
+    SeatWish,
     Stage,
     Status,
     Terms,
     TicketType,
     TypeCounts,
+    UnblockSeats,
     Wanted,
 )
+from domain.event_seats import Chosen, SeatMove, Seats, choose, ill_wished, seats_of
 from domain.messages import Code, Rejected
+from domain.seat_plan import Layout
 
 COMMANDS = frozenset(get_args(EventCommand))
 Decision = tuple[EventReplies, tuple[EventFact, ...]]
@@ -107,6 +115,7 @@ class State:
         "live",
         "paused",
         "reservations",
+        "seats",
         "stage",
         "tallies",
         "terms",
@@ -122,6 +131,7 @@ class State:
         self.stage = Stage.PUBLISHED
         self.types: dict[str, TicketType] = {}
         self.tallies: dict[str, Tally] = {}
+        self.seats: Seats | None = None
         self.live = 0
         self.reservations: dict[str, Reservation] = {}
         self.contacts: dict[str, bytes] = {}
@@ -147,14 +157,28 @@ def available(state: State, code: str) -> int:
     terms = state.terms
     if terms is not None and terms.capacity is not None:
         left = min(left, terms.capacity - state.live)
+    seats_left = _seats_left(state, code)
+    if seats_left is not None:
+        left = min(left, seats_left)
     return max(left, 0)
+
+
+def _seats_left(state: State, code: str) -> int | None:
+    """Free seats of a type's categories; None for standing places."""
+    categories = state.types[code].categories
+    return state.seats.left(categories) if state.seats is not None and categories else None
 
 
 def counts(state: State) -> tuple[TypeCounts, ...]:
     """The counts of every ticket type, in the operator's order."""
     return tuple(
         TypeCounts(
-            code, kind.quota, state.tallies[code].held, state.tallies[code].confirmed, available(state, code)
+            code,
+            kind.quota,
+            state.tallies[code].held,
+            state.tallies[code].confirmed,
+            available(state, code),
+            _seats_left(state, code),
         )
         for code, kind in state.types.items()
     )
@@ -177,7 +201,13 @@ def describe(state: State) -> EventReply:
 def definition(state: State) -> EventDefinition:
     """What the operator has decided, as it is stored."""
     assert state.terms is not None
-    return EventDefinition(state.terms, state.version, state.paused, state.stage)
+    blocked = state.seats.blocked_numbers() if state.seats is not None else ()
+    return EventDefinition(state.terms, state.version, state.paused, state.stage, blocked)
+
+
+def moves(state: State) -> tuple[SeatMove, ...]:
+    """What has become of its seats since this was asked last."""
+    return state.seats.moves(state.reservations) if state.seats is not None else ()
 
 
 def next_due_ms(state: State) -> int | None:
@@ -274,6 +304,10 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
             return _pause(state, isinstance(command, PauseSale), now_ms)
         case PublishEvent() | CloseEvent() | CancelEvent():
             return _move(state, command, now_ms)
+        case BlockSeats():
+            return _block(state, command, now_ms)
+        case UnblockSeats():
+            return _unblock(state, command, now_ms)
         case _:
             assert_never(command)
 
@@ -288,6 +322,7 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
     refusal = (
         _closed(state, now_ms)
         or _ill_formed(state, command.lines)
+        or ill_wished(state.seats, state.types, command.lines, command.wish)
         or _over_limits(state, command.lines, command.customer, None)
         or _not_enough(state, command.lines, None, now_ms)
     )
@@ -295,6 +330,11 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
         return refusal, ()
     types = state.types
     lines = tuple([Line(code, quantity, types[code].price) for code, quantity in command.lines])
+    if state.seats is not None:
+        chosen = choose(state.seats, types, state.reservations, command.lines, command.wish, now_ms)
+        if isinstance(chosen, Rejected):
+            return chosen, ()
+        lines = _seated(lines, chosen)
     expires_at_ms = now_ms + terms.hold_duration_s * 1000
     held = Reservation(command.reservation_id, Status.HELD, expires_at_ms, lines, command.customer, now_ms)
     fact = HoldPlaced(now_ms, held.id, held.customer, lines, expires_at_ms)
@@ -357,6 +397,7 @@ def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
     refusal = (
         (_closed(state, now_ms) if grows else None)
         or _ill_formed(state, command.lines)
+        or ill_wished(state.seats, state.types, command.lines, command.wish)
         or _over_limits(state, command.lines, found.customer, found)
         or _not_enough(state, command.lines, found, now_ms)
     )
@@ -366,6 +407,11 @@ def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
         Line(code, quantity, mine[code].unit_price if code in mine else state.types[code].price)
         for code, quantity in command.lines
     )
+    if state.seats is not None:
+        chosen = _seats_instead(state, state.seats, found, command, now_ms)
+        if isinstance(chosen, Rejected):
+            return chosen, ()
+        lines = _seated(lines, chosen)
     after = msgspec.structs.replace(found, lines=lines)
     facts = () if lines == found.lines else (HoldChanged(now_ms, found.id, lines),)
     return _reply(state, after), facts
@@ -459,6 +505,38 @@ def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms
         none = tuple(TypeCounts(kind.code, kind.quota, 0, 0, 0) for kind in before.counts)
         after = msgspec.structs.replace(after, counts=none, reservations=0)
     return after, (fact,)
+
+
+def _block(state: State, command: BlockSeats, now_ms: int) -> Decision:
+    unknown = _unknown_seats(state, command.seats)
+    if unknown is not None:
+        return unknown, ()
+    assert state.seats is not None
+    fresh = tuple([name for name in dict.fromkeys(command.seats) if name not in state.seats.blocked])
+    taken = [name for name in fresh if not state.seats.is_free(name)]
+    if taken:
+        numbers: dict[str, int | str] = {"seat": taken[0], "live": len(taken)}
+        return Rejected(Code.IN_USE, f"{len(taken)} of the seats are taken.", numbers), ()
+    if not fresh:
+        return describe(state), ()
+    state.seats.block(fresh)
+    after = _described_next(state)
+    state.seats.unblock(fresh)
+    return after, (SeatsBlocked(now_ms, fresh),)
+
+
+def _unblock(state: State, command: UnblockSeats, now_ms: int) -> Decision:
+    unknown = _unknown_seats(state, command.seats)
+    if unknown is not None:
+        return unknown, ()
+    assert state.seats is not None
+    gone = tuple([name for name in dict.fromkeys(command.seats) if name in state.seats.blocked])
+    if not gone:
+        return describe(state), ()
+    state.seats.unblock(gone)
+    after = _described_next(state)
+    state.seats.block(gone)
+    return after, (SeatsUnblocked(now_ms, gone),)
 
 
 # --- the parts of a decision ----------------------------------------------------------------------
@@ -571,6 +649,11 @@ def _not_enough(state: State, lines: Wanted, found: Reservation | None, now_ms: 
             if tally.held - mine < missing:
                 return _SOLD_OUT
             short.append(code)
+    if state.seats is not None:
+        scarce = _short_of_seats(state, state.seats, lines, kept)
+        if scarce is None:
+            return _SOLD_OUT
+        short += scarce
     if terms.capacity is not None:
         growth = sum(quantity for _, quantity in lines) - sum(kept.values())
         missing = growth - (terms.capacity - state.live)
@@ -581,6 +664,28 @@ def _not_enough(state: State, lines: Wanted, found: Reservation | None, now_ms: 
     return _held(state, short, "" if found is None else found.id, now_ms) if short else None
 
 
+def _short_of_seats(state: State, seats: Seats, lines: Wanted, kept: dict[str, int]) -> list[str] | None:
+    """The types on whose holds the wanted seats are; None where even the end of all of them would not do."""
+    wanted: dict[tuple[str, ...], list[int]] = {}
+    for code, quantity in lines:
+        group = wanted.setdefault(state.types[code].categories, [0, 0])
+        group[0] += quantity
+        group[1] += kept.get(code, 0)
+    wanted.pop((), None)
+    short: list[str] = []
+    for categories, (quantity, mine) in wanted.items():
+        missing = quantity - mine - seats.left(categories)
+        if missing <= 0 or quantity <= mine:
+            continue
+        sharing = [
+            code for code, kind in state.types.items() if not set(categories).isdisjoint(kind.categories)
+        ]
+        if sum(state.tallies[code].held for code in sharing) - mine < missing:
+            return None
+        short += sharing
+    return short
+
+
 _SOLD_OUT = Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
 
 
@@ -589,6 +694,49 @@ def _held(state: State, codes: list[str], asking: str, now_ms: int) -> Rejected:
     ends = [end for end in (_first_end_of_others(state, code, asking) for code in codes) if end is not None]
     seconds = max(1, -((now_ms - min(ends)) // 1000))
     return Rejected(Code.HELD, "What is left is on hold for others.", {"retry_after_s": seconds})
+
+
+def _seated(lines: tuple[Line, ...], chosen: Chosen) -> tuple[Line, ...]:
+    return tuple(
+        [msgspec.structs.replace(line, seats=names) for line, names in zip(lines, chosen, strict=True)]
+    )
+
+
+def _seats_instead(
+    state: State, seats: Seats, found: Reservation, command: ChangeHold, now_ms: int
+) -> Chosen | Rejected:
+    """The seats of a hold's new lines. What does not grow keeps its own; for the rest, its own are free."""
+    own = {line.ticket_type: line.seats for line in found.lines}
+    wish = command.wish or SeatWish()
+    named = wish.named or ((),) * len(command.lines)
+    kept = tuple(
+        names or (own.get(code, ())[:quantity] if quantity <= len(own.get(code, ())) else ())
+        for (code, quantity), names in zip(command.lines, named, strict=True)
+    )
+    wish = msgspec.structs.replace(wish, named=kept)
+    mine = seats_of(found.lines)
+    seats.release(mine)
+    try:
+        return choose(seats, state.types, state.reservations, command.lines, wish, now_ms)
+    finally:
+        seats.take(mine, found.id)
+
+
+def _unknown_seats(state: State, names: tuple[str, ...]) -> Rejected | None:
+    layout = state.seats.layout if state.seats is not None else None
+    errors = tuple(
+        [
+            (f"seats[{position}]", f"{name}: There is no such seat.")
+            for position, name in enumerate(names)
+            if layout is None or layout.number_of(name) is None
+        ]
+    )
+    return Rejected(Code.INVALID, "The event has no such seats.", errors=errors) if errors else None
+
+
+def _described_next(state: State) -> EventReply:
+    """As it is, but with the version that it has after a change."""
+    return msgspec.structs.replace(describe(state), version=state.version + 1)
 
 
 def _below_live(state: State, terms: Terms) -> Rejected | None:
@@ -609,6 +757,7 @@ def _described_after(state: State, fact: EventChanged) -> EventReply:
     after.stage = state.stage
     after.live = state.live
     after.tallies = {kind.code: state.tallies.get(kind.code, Tally()) for kind in fact.terms.ticket_types}
+    after.seats = state.seats
     after.terms = fact.terms
     after.types = {kind.code: kind for kind in fact.terms.ticket_types}
     now = describe(state)
@@ -660,13 +809,21 @@ def evolve(state: State, fact: EventFact) -> None:
             state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
         case EventPublished() | EventClosed() | EventCancelled():
             _enter(state, fact)
+        case SeatsBlocked():
+            _change_blocked(state, fact.seats, blocked=True)
+        case SeatsUnblocked():
+            _change_blocked(state, fact.seats, blocked=False)
         case _:
             assert_never(fact)
 
 
-def restored(event_id: str, definition: EventDefinition, last_fact_ms: int) -> State:
+def restored(
+    event_id: str, definition: EventDefinition, last_fact_ms: int, layout: Layout | None = None
+) -> State:
     """The event as it is stored, still without its live reservations: `admit` brings those."""
     state = State()
+    if layout is not None:
+        state.seats = Seats(layout, map(layout.name_of, definition.blocked))
     adopt(state, event_id, definition.terms, definition.version, definition.paused, definition.stage)
     state.last_fact_ms = last_fact_ms
     return state
@@ -685,9 +842,17 @@ def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool,
             _count_customer(state, reservation, 1)
 
 
+def _change_blocked(state: State, names: tuple[str, ...], blocked: bool) -> None:
+    assert state.seats is not None
+    (state.seats.block if blocked else state.seats.unblock)(names)
+    state.version += 1
+
+
 def admit(state: State, reservation: Reservation) -> None:
     """Add a live reservation, new or loaded, to the sums; but nothing of a cancelled event counts."""
     state.reservations[reservation.id] = reservation
+    if state.seats is not None:
+        state.seats.take(seats_of(reservation.lines), reservation.id)
     if state.stage is Stage.CANCELLED:
         return
     held = reservation.status is Status.HELD
@@ -711,6 +876,8 @@ def _become_confirmed(state: State, reservation_id: str) -> None:
         tally.held -= line.quantity
         tally.confirmed += line.quantity
         _forget_stale(state, line.ticket_type)
+    if state.seats is not None:
+        state.seats.confirm(seats_of(before.lines))
     state.reservations[reservation_id] = msgspec.structs.replace(before, status=Status.CONFIRMED)
 
 
@@ -721,6 +888,8 @@ def _end(state: State, reservation_id: str, status: Status) -> None:
 def _leave(state: State, reservation_id: str) -> Reservation:
     """Take a live reservation out of the sums."""
     before = state.reservations.pop(reservation_id)
+    if state.seats is not None:
+        state.seats.release(seats_of(before.lines))
     if state.stage is Stage.CANCELLED:
         return before
     held = before.status is Status.HELD

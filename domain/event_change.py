@@ -107,6 +107,11 @@ def flaws(terms: Terms) -> Errors:
             "ticket_types",
             "Each ticket type once.",
         ),
+        (
+            terms.seating is None and any(kind.categories for kind in terms.ticket_types),
+            "ticket_types",
+            "Only an event with seating has seats of categories.",
+        ),
     ]
     errors = [(path, message) for wrong, path, message in checks if wrong]
     for position, kind in enumerate(terms.ticket_types):
@@ -119,5 +124,6 @@ def _type_flaws(kind: TicketType) -> list[tuple[str, str]]:
         (not 0 <= kind.quota <= QUOTA_MAX, "quota", f"From 0 to {QUOTA_MAX}."),
         (not 0 <= kind.price <= PRICE_MAX, "price", f"From 0 to {PRICE_MAX}."),
         (kind.max_per_order is not None and kind.max_per_order < 1, "max_per_order", "At least 1."),
+        (len(set(kind.categories)) != len(kind.categories), "categories", "Each category once."),
     ]
     return [(field, message) for wrong, field, message in checks if wrong]

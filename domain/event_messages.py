@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.messages import Message, Rejected
+from domain.seat_map import Fallback
 
 # --- values ---------------------------------------------------------------------------------------
 
@@ -44,13 +45,26 @@ Listed = Literal["always", "while_open"]
 
 
 class TicketType(Message, frozen=True):
-    """A priced class of admission. `price` in minor units; `max_per_order` None means: its quota."""
+    """A priced class of admission. `price` in minor units; `max_per_order` None means: its quota.
+
+    `categories`: each ticket takes a seat of one of these; without any it is a standing place.
+    """
 
     code: str
     name: str
     quota: int
     price: int
     max_per_order: int | None = None
+    categories: tuple[str, ...] = ()
+
+
+class Seating(Message, frozen=True):
+    """Where an event's seats are: a venue's plan, which never changes, and the categories that this event
+    gives to single seats instead of the plan's, as (category, names of its seats) pairs."""
+
+    venue_id: str
+    plan_id: str
+    overrides: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Terms(Message, frozen=True):
@@ -76,6 +90,7 @@ class Terms(Message, frozen=True):
     one_per_customer: bool = False
     listed: Listed = "always"
     city: str | None = None
+    seating: Seating | None = None
 
     @property
     def closes_at_ms(self) -> int:
@@ -90,6 +105,8 @@ class EventDefinition(Message, frozen=True):
     version: int
     paused: bool
     stage: Stage = Stage.PUBLISHED
+    blocked: tuple[int, ...] = ()
+    """Numbers of the seats that are kept off the sale."""
 
     @property
     def capacity(self) -> int | None:
@@ -105,6 +122,7 @@ class TicketTypeChange(msgspec.Struct, frozen=True):
     quota: int | UnsetType = UNSET
     price: int | UnsetType = UNSET
     max_per_order: int | UnsetType | None = UNSET
+    categories: tuple[str, ...] | UnsetType = UNSET
 
 
 class TermsChange(msgspec.Struct, frozen=True):
@@ -131,11 +149,12 @@ class TermsChange(msgspec.Struct, frozen=True):
 
 
 class Line(Message, frozen=True):
-    """So many tickets of one type at one price each."""
+    """So many tickets of one type at one price each. `seats`: their names, none for standing places."""
 
     ticket_type: str
     quantity: int
     unit_price: int
+    seats: tuple[str, ...] = ()
 
 
 class Reservation(Message, frozen=True):
@@ -160,6 +179,17 @@ class Reservation(Message, frozen=True):
 
 Wanted = tuple[tuple[str, int], ...]
 """Asked-for lines: (ticket type's code, quantity) pairs."""
+
+
+class SeatWish(Message, frozen=True):
+    """What a customer wants of the seats. `named`: the seats of each line, in the lines' order; where a line
+    names none, the best that are left are given. `accessible`: so many of those must be accessible."""
+
+    named: tuple[tuple[str, ...], ...] = ()
+    accessible: int = 0
+    fallback: Fallback = Fallback.REFUSE
+    orphans: bool = False
+
 
 # --- commands -------------------------------------------------------------------------------------
 
@@ -199,6 +229,18 @@ class CancelEvent(Message, frozen=True):
     """For good: what is held or confirmed ends with it."""
 
 
+class BlockSeats(Message, frozen=True):
+    """Keep seats off the sale: all of those named, or none. A seat that is blocked already stays so."""
+
+    seats: tuple[str, ...]
+
+
+class UnblockSeats(Message, frozen=True):
+    """Put seats on sale again. A seat that is not blocked stays as it is."""
+
+    seats: tuple[str, ...]
+
+
 class PlaceHold(Message, frozen=True):
     """`contact` is the customer's name and e-mail, encoded; no rule looks into it, no fact holds it.
     `confirm`: at once, if nothing is to be paid."""
@@ -209,11 +251,15 @@ class PlaceHold(Message, frozen=True):
     contact: bytes
     guest: bool = True
     confirm: bool = False
+    wish: SeatWish | None = None
 
 
 class ChangeHold(Message, frozen=True):
+    """A line that does not grow and names no seats keeps its own, the first of them."""
+
     reservation_id: str
     lines: Wanted
+    wish: SeatWish | None = None
 
 
 class ExtendHold(Message, frozen=True):
@@ -243,6 +289,8 @@ EventCommand = (
     | PublishEvent
     | CloseEvent
     | CancelEvent
+    | BlockSeats
+    | UnblockSeats
     | PlaceHold
     | ChangeHold
     | ExtendHold
@@ -286,6 +334,16 @@ class EventCancelled(Message, frozen=True):
     """From here on nothing of it is live; facts that say so of each reservation follow."""
 
     at_ms: int
+
+
+class SeatsBlocked(Message, frozen=True):
+    at_ms: int
+    seats: tuple[str, ...]
+
+
+class SeatsUnblocked(Message, frozen=True):
+    at_ms: int
+    seats: tuple[str, ...]
 
 
 class HoldPlaced(Message, frozen=True):
@@ -336,6 +394,8 @@ EventFact = (
     | EventPublished
     | EventClosed
     | EventCancelled
+    | SeatsBlocked
+    | SeatsUnblocked
     | HoldPlaced
     | HoldChanged
     | HoldExtended
@@ -357,18 +417,20 @@ class ReservationReply(Message, frozen=True):
 
 
 class TypeCounts(Message, frozen=True):
-    """What is live of one ticket type, and what may still be sold of it."""
+    """What is live of one ticket type, and what may still be sold of it. `seats_left`: free seats of its
+    categories, which other types may share; None for standing places."""
 
     code: str
     quota: int
     held: int
     confirmed: int
     available: int
+    seats_left: int | None = None
 
 
 class EventReply(Message, frozen=True):
-    """The event as the command left it. `version` changes with its terms, with pausing and with its stage;
-    `reservations` is how many are live."""
+    """The event as the command left it. `version` changes with its terms, with pausing, with its stage and
+    with blocking; `reservations` is how many are live."""
 
     id: str
     terms: Terms

@@ -23,6 +23,7 @@ from domain.event_messages import (
     Reservation,
     TypeCounts,
 )
+from domain.event_seats import SeatMove
 from domain.restaurant_messages import (
     CreateRestaurant,
     HoldTable,
@@ -36,6 +37,7 @@ from domain.restaurant_messages import (
     TableReservation,
     WalkInSeated,
 )
+from domain.seat_plan import Layout
 
 Command = EventCommand | RestaurantCommand
 Creation = CreateEvent | CreateRestaurant
@@ -80,7 +82,7 @@ class Rules(Protocol):
     def COMMANDS(self) -> frozenset[type]:  # noqa: N802 - a constant
         """What can be asked of it; anything else is meant for another kind."""
 
-    def restored(self, inventory_id: str, definition: Any, last_fact_ms: int) -> Any:
+    def restored(self, inventory_id: str, definition: Any, last_fact_ms: int, layout: Layout | None) -> Any:
         """The state as it is stored, still without its live reservations: `admit` brings those."""
 
     def admit(self, state: Any, reservation: Any) -> None:
@@ -91,6 +93,9 @@ class Rules(Protocol):
 
     def counts(self, state: Any) -> tuple[TypeCounts, ...]:
         """What is stored and published with each append."""
+
+    def moves(self, state: Any) -> tuple[SeatMove, ...]:
+        """What has become of its seats since this was asked last."""
 
     def looks_up(self, state: Any, command: Any) -> str | None:
         """The reservation that the command needs and memory does not hold."""

@@ -31,6 +31,7 @@ class Code(enum.StrEnum):
     SOLD_OUT = "sold_out"
     TAKEN = "taken"
     HELD = "held"
+    NO_FITTING_SEATS = "no_fitting_seats"
     LIMIT_EXCEEDED = "limit_exceeded"
     ALREADY_RESERVED = "already_reserved"
     SALES_CLOSED = "sales_closed"

@@ -85,6 +85,7 @@ from domain.restaurant_state import (
     evolve,
     find,
     moved,
+    moves,
     next_due_ms,
     not_as_it_is,
     placed,
@@ -106,6 +107,7 @@ __all__ = [
     "due",
     "evolve",
     "looks_up",
+    "moves",
     "next_due_ms",
     "restored",
 ]

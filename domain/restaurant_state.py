@@ -19,6 +19,7 @@ from domain.event_messages import (
     Status,
     TypeCounts,
 )
+from domain.event_seats import SeatMove
 from domain.local_time import MINUTE_MS
 from domain.messages import Code, Rejected
 from domain.restaurant_hours import Hours
@@ -41,6 +42,7 @@ from domain.restaurant_messages import (
     WalkInSeated,
 )
 from domain.restaurant_tables import Diary, Option, Stay, options_of
+from domain.seat_plan import Layout
 
 Decision = tuple[RestaurantReplies, tuple[RestaurantFact, ...]]
 
@@ -278,12 +280,19 @@ def prolonged(before: TableReservation, fact: StayProlonged) -> TableReservation
     )
 
 
-def restored(restaurant_id: str, stored: RestaurantDefinition, last_fact_ms: int) -> State:
+def restored(
+    restaurant_id: str, stored: RestaurantDefinition, last_fact_ms: int, layout: Layout | None = None
+) -> State:
     """The restaurant as it is stored, still without its live reservations: `admit` brings those."""
     state = State()
     adopt(state, restaurant_id, stored.terms, stored.version, stored.paused)
     state.last_fact_ms = last_fact_ms
     return state
+
+
+def moves(state: State) -> tuple[SeatMove, ...]:
+    """A restaurant has tables, and no seats that are sold one by one."""
+    return ()
 
 
 def adopt(state: State, restaurant_id: str, terms: RestaurantTerms, version: int, paused: bool) -> None:

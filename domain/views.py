@@ -20,6 +20,18 @@ class Availability:
 
 
 @dataclass(slots=True, frozen=True)
+class SeatStates:
+    """An event's seats at a sequence: one byte a seat, by its number in the plan (see `event_seats.Look`)."""
+
+    event_id: str
+    sequence: int
+    plan_id: str
+    states: bytes
+    hidden: bool
+    """Only operators may see it."""
+
+
+@dataclass(slots=True, frozen=True)
 class FoundReservation:
     """A reservation and the event it is of."""
 

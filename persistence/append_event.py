@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from domain.catalogue import name_key
 from domain.event_messages import EventDefinition
+from domain.event_seats import SeatMove
 from persistence.append_columns import Columns, Numbered, Part, once, rows_of
-from persistence.rows import TERMS_COLUMNS
+from persistence.rows import TERMS_COLUMNS, encoded_categories, encoded_numbers, terms_column
 from persistence.words import tsvector
 
+_COUNTS = "n:bigint* code:text held:int confirmed:int seats_left:int"
 COUNTED = f"""
 counted AS (
   UPDATE ticket_types t
-     SET held = c.held, confirmed = c.confirmed
+     SET held = c.held, confirmed = c.confirmed, seats_left = c.seats_left
     FROM (SELECT f.id AS inventory_id, c.*
-            FROM fence f JOIN {rows_of("n:bigint* code:text held:int confirmed:int", "c")} ON c.n = f.n
+            FROM fence f JOIN {rows_of(_COUNTS, "c")} ON c.n = f.n
           OFFSET 0) AS c
    WHERE t.inventory_id = c.inventory_id AND t.code = c.code
-     AND (t.held <> c.held OR t.confirmed <> c.confirmed))"""
+     AND (t.held <> c.held OR t.confirmed <> c.confirmed OR t.seats_left IS DISTINCT FROM c.seats_left))"""
 
 # No driver sends a tsvector: the words, which are last, are sent as text.
 _FOUND_BY = {"name_key": "text", "words": "text"}
-_DEFINITION = {"version": "integer", "paused": "boolean", "stage": "text", **TERMS_COLUMNS, **_FOUND_BY}
+_SAID = {"version": "integer", "paused": "boolean", "stage": "text", "blocked": "json"}
+_DEFINITION = {**_SAID, **TERMS_COLUMNS, **_FOUND_BY}
 _TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
 DEFINED = f"""
 defined AS (
@@ -36,7 +39,7 @@ defined AS (
 
 _KINDS = (
     "n:bigint code:text position:int name:text quota:int price:bigint max_per_order:bigint"
-    " held:int confirmed:int"
+    " categories:json held:int confirmed:int seats_left:int"
 )
 _KIND = tuple(word.split(":")[0] for word in _KINDS.split()[1:])
 TYPED = f"""
@@ -53,6 +56,22 @@ untyped AS (
                       WHERE k.n = f.n AND k.code = t.code))"""
 
 
+_MOVE = rows_of("n:bigint* seat:int before:uuid after:uuid", "s")
+_MOVED = f"(SELECT f.id AS inventory_id, s.* FROM fence f JOIN {_MOVE} ON s.n = f.n OFFSET 0) AS s"
+SEATED = f"""
+seated AS (
+  INSERT INTO live_seats (inventory_id, seat, reservation_id)
+  SELECT s.inventory_id, s.seat, s.after FROM {_MOVED})"""
+RESEATED = f"""
+reseated AS (
+  UPDATE live_seats l SET reservation_id = s.after FROM {_MOVED}
+   WHERE l.inventory_id = s.inventory_id AND l.seat = s.seat AND l.reservation_id = s.before)"""
+UNSEATED = f"""
+unseated AS (
+  DELETE FROM live_seats l USING {_MOVED}
+   WHERE l.inventory_id = s.inventory_id AND l.seat = s.seat AND l.reservation_id = s.before)"""
+
+
 def parts(entries: Numbered) -> list[Part]:
     """Of entries that are all of events."""
     defining = [(n, entry) for n, entry in entries if entry.definition is not None]
@@ -60,6 +79,31 @@ def parts(entries: Numbered) -> list[Part]:
         (COUNTED, counted_columns(entries)),
         (DEFINED, defined_columns(defining)),
         (TYPED, type_columns(defining)),
+        *seat_parts(entries),
+    ]
+
+
+def seat_parts(entries: Numbered) -> list[Part]:
+    """Each seat is in one of them at most: the three see the snapshot from before."""
+    moves = [(n, move) for n, entry in entries for move in entry.moves if move.before != move.after]
+    taken = [(n, move) for n, move in moves if move.before is None]
+    freed = [(n, move) for n, move in moves if move.after is None]
+    passed = [(n, move) for n, move in moves if move.before is not None and move.after is not None]
+    return [
+        (SEATED, move_columns(taken)),
+        (RESEATED, move_columns(passed)),
+        (UNSEATED, move_columns(freed)),
+    ]
+
+
+def move_columns(moves: list[tuple[int, SeatMove]]) -> Columns | None:
+    if not moves:
+        return None
+    return [
+        once([n for n, _ in moves]),
+        [move.seat for _, move in moves],
+        [move.before for _, move in moves],
+        [move.after for _, move in moves],
     ]
 
 
@@ -72,6 +116,7 @@ def counted_columns(entries: Numbered) -> Columns | None:
         [count.code for _, count in counted],
         [count.held for _, count in counted],
         [count.confirmed for _, count in counted],
+        [count.seats_left for _, count in counted],
     ]
 
 
@@ -86,7 +131,8 @@ def defined_columns(defining: Numbered) -> Columns | None:
         [definition.version for _, definition in definitions],
         [definition.paused for _, definition in definitions],
         [definition.stage for _, definition in definitions],
-        *([getattr(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
+        [encoded_numbers(definition.blocked) for _, definition in definitions],
+        *([terms_column(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
         [name_key(definition.terms.name) for _, definition in definitions],
         [tsvector(definition.terms) for _, definition in definitions],
     ]
@@ -94,10 +140,10 @@ def defined_columns(defining: Numbered) -> Columns | None:
 
 def type_columns(defining: Numbered) -> Columns | None:
     kinds = [
-        (n, position, kind, held)
+        (n, position, kind, counts[kind.code])
         for n, entry in defining
         if isinstance(entry.definition, EventDefinition)
-        for held in [{count.code: (count.held, count.confirmed) for count in entry.counts}]
+        for counts in [{count.code: count for count in entry.counts}]
         for position, kind in enumerate(entry.definition.terms.ticket_types)
     ]
     if not kinds:
@@ -110,6 +156,8 @@ def type_columns(defining: Numbered) -> Columns | None:
         [kind.quota for _, _, kind, _ in kinds],
         [kind.price for _, _, kind, _ in kinds],
         [kind.max_per_order for _, _, kind, _ in kinds],
-        [held.get(kind.code, (0, 0))[0] for _, _, kind, held in kinds],
-        [held.get(kind.code, (0, 0))[1] for _, _, kind, held in kinds],
+        [encoded_categories(kind.categories) for _, _, kind, _ in kinds],
+        [count.held for _, _, _, count in kinds],
+        [count.confirmed for _, _, _, count in kinds],
+        [count.seats_left for _, _, _, count in kinds],
     ]

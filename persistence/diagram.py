@@ -16,6 +16,7 @@ LINKS = (
     ("inventories", "||--o{", "guests", "knows"),
     ("inventories", "||--o{", "reservations", "holds"),
     ("reservations", "||--o{", "table_times", "takes"),
+    ("inventories", "||--o{", "live_seats", "seats"),
     ("inventories", "||--o{", "requests", "has done"),
     ("inventories", "||--o{", "journal", "remembers"),
 )

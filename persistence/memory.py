@@ -20,8 +20,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import Literal, TypeVar
 
+from domain.event_messages import EventDefinition
+from domain.seat_plan import Layout, Plan
 from persistence.memory_rows import Inventory, Journaled, Tables
 from persistence.store import Append, Claimed, Due, Elsewhere, OutcomeUnknown, Refused, Request, Stored
 
@@ -48,6 +51,7 @@ class MemoryDatabase:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
         self.tables = Tables()
+        self.plans: dict[str, Plan] = {}
         self.poisoned: set[str] = set()
         self.late: set[asyncio.Task[None]] = set()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -74,6 +78,15 @@ class MemoryDatabase:
         }
         self.tables.requests = kept
 
+    def with_layout(self, claimed: Claimed | Elsewhere) -> Claimed | Elsewhere:
+        """What has seats comes with their layout."""
+        if isinstance(claimed, Elsewhere) or not isinstance(claimed.definition, EventDefinition):
+            return claimed
+        seating = claimed.definition.terms.seating
+        if seating is None:
+            return claimed
+        return replace(claimed, layout=Layout(self.plans[seating.plan_id], seating.overrides))
+
     async def lock(self, keys: Iterable[str], stack: AsyncExitStack) -> None:
         """Take the keys' locks in one order for all, first come first served; `stack` gives them back."""
         for key in sorted(set(keys)):
@@ -97,7 +110,8 @@ class MemoryStore:
         self, inventory_id: str, owner: str, held_epoch: int | None = None
     ) -> Claimed | Elsewhere:
         def work() -> Claimed | Elsewhere:
-            return self._database.tables.claim(inventory_id, owner, held_epoch, self._number)
+            claimed = self._database.tables.claim(inventory_id, owner, held_epoch, self._number)
+            return self._database.with_layout(claimed)
 
         return await self._write("claim", [inventory_id], work)
 

@@ -44,6 +44,7 @@ class Inventory:
     live_reservations: int = 0
     counts: tuple[TypeCounts, ...] = ()
     reservations: dict[str, Stored] = field(default_factory=dict)
+    seats: dict[int, str] = field(default_factory=dict)
     journal: list[Journaled] = field(default_factory=list)
 
 
@@ -102,6 +103,7 @@ class Tables:
             _check_sums(entry, entry.definition or row.definition)
             if entry.kind == "restaurant":
                 _check_times(row, entry)
+            _check_seats(entry, row)
         for entry in writing:
             self._write(self.inventories[entry.inventory_id], entry, entry.inventory_id)
         return {entry.inventory_id for entry in held}
@@ -148,6 +150,11 @@ class Tables:
             before = row.reservations.get(after.id)
             if before is not None:
                 row.reservations[after.id] = msgspec.structs.replace(before, reservation=after)
+        for move in entry.moves:
+            if move.before is not None and row.seats.get(move.seat) == move.before:
+                del row.seats[move.seat]
+            if move.after is not None:
+                row.seats[move.seat] = move.after
         for request in entry.requests:
             self.requests[scope, request.request_id] = request
 
@@ -184,3 +191,9 @@ def _check_times(row: Inventory, entry: Append) -> None:
     for (table_id, _, free_at_ms), (following, start_ms, _) in pairwise(times):
         if table_id == following and start_ms < free_at_ms:
             raise Refused("two reservations of one table overlap", "table_times_apart")
+
+
+def _check_seats(entry: Append, row: Inventory) -> None:
+    for move in entry.moves:
+        if move.before is None and move.after is not None and move.seat in row.seats:
+            raise Refused(f"seat {move.seat} has been taken already", "live_seats_pkey")

@@ -11,18 +11,22 @@ still see the other relations as they were before it waited.
 # ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 
-from domain.event_messages import EventDefinition, Stage
+from domain.event_messages import EventDefinition, Seating, Stage
 from domain.kinds import Definition
 from domain.restaurant_messages import RestaurantDefinition
+from domain.seat_plan import Layout
 from persistence.append import append_statement, create_statement
 from persistence.connection import Limits, Link, Row
+from persistence.plans import PLAN, laid_out
 from persistence.rows import (
     NOW,
     TERMS_COLUMNS,
     TYPES_JSON,
+    decoded_numbers,
     restaurant_terms_of,
     scope_id,
     stored_of,
@@ -39,11 +43,12 @@ RETURNING kind, epoch, seq, last_fact_ms"""
 OWNER = "SELECT owner FROM inventories WHERE id = $1"
 
 EVENT = f"""
-SELECT e.version, e.paused, e.stage, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)}, i.capacity,
-       {TYPES_JSON} AS types
+SELECT e.version, e.paused, e.stage, e.blocked, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)},
+       i.capacity, {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
 
 RESTAURANT = "SELECT version, paused, terms FROM restaurants WHERE id = $1"
+LAYOUTS_KEPT_MAX = 32
 
 _STORED = "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact"
 
@@ -68,6 +73,7 @@ class PostgresOwnerStore:
     def __init__(self, database_url: str, name: str = "owner", limits: Limits | None = None) -> None:
         limits = limits or Limits()
         self._claimant = str(uuid.uuid4())
+        self._layouts: dict[Seating, Layout] = {}
         self._link = Link(database_url, f"turnstile {name}", limits)
         self._loading = Link(database_url, f"turnstile {name} loading", limits)
 
@@ -83,7 +89,10 @@ class PostgresOwnerStore:
             return Elsewhere(inventory_id, owners[0]["owner"] if owners else None)
         row = rows[0]
         definition = await self._definition(row["kind"], inventory_id)
-        return Claimed(inventory_id, row["kind"], row["epoch"], row["seq"], row["last_fact_ms"], definition)
+        layout = await self._layout(definition)
+        return Claimed(
+            inventory_id, row["kind"], row["epoch"], row["seq"], row["last_fact_ms"], definition, layout
+        )
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
         rows = await self._loading.fetch(LIVE, inventory_id, after, limit)
@@ -127,10 +136,24 @@ class PostgresOwnerStore:
             raise Refused(f"inventory {inventory_id} has no definition")
         return definition_of(rows[0])
 
+    async def _layout(self, definition: Definition) -> Layout | None:
+        """All events of this owner that have the same seats share one."""
+        seating = definition.terms.seating if isinstance(definition, EventDefinition) else None
+        if seating is None:
+            return None
+        if seating not in self._layouts:
+            rows = await self._loading.fetch(PLAN, seating.plan_id)
+            if not rows:
+                raise Refused(f"there is no plan {seating.plan_id}")
+            if len(self._layouts) >= LAYOUTS_KEPT_MAX:
+                del self._layouts[next(iter(self._layouts))]
+            self._layouts[seating] = await asyncio.to_thread(laid_out, rows[0]["plan"], seating)
+        return self._layouts[seating]
+
 
 def _event(row: Row) -> EventDefinition:
-    terms = terms_of(row, types_of(row["types"]))
-    return EventDefinition(terms, row["version"], row["paused"], Stage(row["stage"]))
+    terms, blocked = terms_of(row, types_of(row["types"])), decoded_numbers(row["blocked"])
+    return EventDefinition(terms, row["version"], row["paused"], Stage(row["stage"]), blocked)
 
 
 def _restaurant(row: Row) -> RestaurantDefinition:

@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 
 from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
-from persistence.schema import ID, events, inventories, reservations, secrets
+from persistence.schema import ID, events, inventories, plans, reservations, secrets
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -90,6 +90,13 @@ RESERVATION = Query(
     select(*_STORED, cast(reservations.c.inventory_id, Text).label("event_id"), events.c.currency)
     .select_from(reservations.join(events, events.c.id == reservations.c.inventory_id))
     .where(reservations.c.id == bindparam("id", type_=ID))
+)
+
+PRESENT_PLAN = Query(
+    select(cast(plans.c.id, Text), plans.c.plan)
+    .where(plans.c.venue_id == bindparam("venue_id", type_=ID))
+    .order_by(plans.c.number.desc())
+    .limit(1)
 )
 
 CURRENCY = Query(select(events.c.currency).where(events.c.id == bindparam("id", type_=ID)))

@@ -22,11 +22,13 @@ from typing import Protocol
 
 from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event_messages import EventReply, Reservation, ReservationReply, Stage, Status
-from domain.views import Availability, EventSales, FoundReservation, Ranking
+from domain.seat_plan import Plan
+from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
 from persistence import queries
 from persistence.catalogue import page_of
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
+from persistence.plans import SEATS, decoded_plan, seat_states
 from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, stored_of, terms_of, types_of
 from persistence.statistics import RANKING, SALES, ranking_of, sales_of
@@ -82,6 +84,16 @@ class PostgresReads:
     async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
         rows = await self._ask(*page_of(wanted, after, limit, self._clock.now_ms()), self._lists)
         return [ListedEvent(_event_of(row), Place(row["sorted_by"], row["id"])) for row in rows]
+
+    async def present_plan(self, venue_id: str) -> tuple[str, Plan] | None:
+        for plan_id, stored in await self._fetch(queries.PRESENT_PLAN, venue_id=venue_id):
+            return plan_id, await asyncio.to_thread(decoded_plan, stored)
+        return None
+
+    async def seats(self, event_id: str) -> SeatStates | None:
+        for row in await self._ask(SEATS, event_id) if _is_id(event_id) else []:
+            return await asyncio.to_thread(seat_states, event_id, row)
+        return None
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []

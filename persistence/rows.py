@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from domain.event_messages import Line, Reservation, Stage, Status, Terms, TicketType, TypeCounts
+from domain.event_messages import Line, Reservation, Seating, Stage, Status, Terms, TicketType, TypeCounts
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import RestaurantTerms, TableReservation
 from persistence.store import Stored
@@ -21,7 +21,7 @@ from persistence.store import Stored
 LINES_CACHE_MAX_ENTRIES = 4_096
 _SCOPES = uuid.UUID("4b6f3b5e-54b1-4b0e-9d0c-6f2f0a3f7c11")
 _STATUS = {status.value: status for status in Status}
-_line_rows = msgspec.json.Decoder(list[tuple[str, int, int]])
+_numbers = msgspec.json.Decoder(tuple[int, ...])
 
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """Store time, in whole milliseconds."""
@@ -43,6 +43,7 @@ TERMS_COLUMNS = {
     "one_per_customer": "boolean",
     "listed": "text",
     "city": "text",
+    "seating": "json",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""
@@ -55,14 +56,39 @@ def scope_id(scope: str) -> str:
 
 @lru_cache(LINES_CACHE_MAX_ENTRIES)
 def encoded_lines(lines: tuple[Line, ...]) -> str:
-    """[[code, quantity, unit price], ...] as JSON."""
-    rows = [(line.ticket_type, line.quantity, line.unit_price) for line in lines]
+    """[[code, quantity, unit price], ...] as JSON; a fourth element names the seats, if there are any."""
+    rows = [
+        (line.ticket_type, line.quantity, line.unit_price, line.seats)
+        if line.seats
+        else (line.ticket_type, line.quantity, line.unit_price)
+        for line in lines
+    ]
     return msgspec.json.encode(rows).decode()
 
 
 @lru_cache(LINES_CACHE_MAX_ENTRIES)
 def decoded_lines(text: str) -> tuple[Line, ...]:
-    return tuple(Line(code, quantity, price) for code, quantity, price in _line_rows.decode(text))
+    return tuple([Line(row.code, row.quantity, row.price, row.seats) for row in _line_rows.decode(text)])
+
+
+def terms_column(terms: Terms, name: str) -> object:
+    """The value of one of `TERMS_COLUMNS`."""
+    value = getattr(terms, name)
+    if isinstance(value, Seating):
+        return msgspec.json.encode(SeatingRow(value.venue_id, value.plan_id, value.overrides)).decode()
+    return value
+
+
+def encoded_numbers(numbers: tuple[int, ...]) -> str:
+    return msgspec.json.encode(numbers).decode()
+
+
+def encoded_categories(categories: tuple[str, ...]) -> str:
+    return msgspec.json.encode(categories).decode()
+
+
+def decoded_numbers(text: str) -> tuple[int, ...]:
+    return _numbers.decode(text)
 
 
 class StayRow(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +141,29 @@ def stored_of(row: Iterable[Any]) -> Stored:
     return Stored(reservation, contact)
 
 
+class SeatingRow(msgspec.Struct, frozen=True, gc=False):
+    """The column `seating`, an object that SQL can look into."""
+
+    venue_id: str
+    plan_id: str
+    overrides: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+_seating = msgspec.json.Decoder(SeatingRow)
+
+
+class LineRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An element of the column `lines`."""
+
+    code: str
+    quantity: int
+    price: int
+    seats: tuple[str, ...] = ()
+
+
+_line_rows = msgspec.json.Decoder(list[LineRow])
+
+
 class TypeRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A row of `ticket_types`, as `TYPES_JSON` shows it."""
 
@@ -125,10 +174,13 @@ class TypeRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     max_per_order: int | None
     held: int
     confirmed: int
+    categories: tuple[str, ...]
+    seats_left: int | None
 
 
 TYPES_JSON = """
-(SELECT json_agg(json_build_array(t.code, t.name, t.quota, t.price, t.max_per_order, t.held, t.confirmed)
+(SELECT json_agg(json_build_array(t.code, t.name, t.quota, t.price, t.max_per_order, t.held, t.confirmed,
+                                  t.categories, t.seats_left)
                  ORDER BY t.position) FROM ticket_types t WHERE t.inventory_id = i.id)"""
 """An inventory's ticket types in one column, to be read by `types_of`."""
 
@@ -142,9 +194,13 @@ def types_of(text: str | None) -> tuple[TypeRow, ...]:
 def terms_of(event: Mapping[str, Any], types: tuple[TypeRow, ...]) -> Terms:
     """Of an event's row, with `capacity`, and its ticket types."""
     kinds = tuple(
-        TicketType(kind.code, kind.name, kind.quota, kind.price, kind.max_per_order) for kind in types
+        TicketType(kind.code, kind.name, kind.quota, kind.price, kind.max_per_order, kind.categories)
+        for kind in types
     )
     columns = {name: event[name] for name in TERMS_COLUMNS}
+    if columns["seating"] is not None:
+        row = _seating.decode(columns["seating"])
+        columns["seating"] = Seating(row.venue_id, row.plan_id, row.overrides)
     return Terms(**columns, capacity=event["capacity"], ticket_types=kinds)
 
 
@@ -157,9 +213,9 @@ def counts_of(
         room = 0
     found = []
     for kind in types:
-        left = kind.quota - kind.held - kind.confirmed
-        available = max(0, left if room is None else min(left, room))
-        found.append(TypeCounts(kind.code, kind.quota, kind.held, kind.confirmed, available))
+        bounds = (kind.quota - kind.held - kind.confirmed, room, kind.seats_left)
+        available = max(0, min(bound for bound in bounds if bound is not None))
+        found.append(TypeCounts(kind.code, kind.quota, kind.held, kind.confirmed, available, kind.seats_left))
     return tuple(found)
 
 

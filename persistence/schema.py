@@ -16,6 +16,7 @@
 - `events` is written when an event is made or changed, never by a sale: its indexes cost no hold anything.
   `name_key` and `words` are made of its terms, for the catalogue alone (`domain.catalogue`). The words have
   no index: a page walks along its order, and to try the words of 100,000 events costs 0.1 s.
+- `live_seats` has the seats of live reservations, by their numbers in the plan: each seat once, at most.
 - `contact` is bytes: nothing a client sends can be refused there and spoil a batch. Erasing a customer
   empties it.
 - `table_times` has a row for each table of each live reservation; no two may overlap, and
@@ -43,6 +44,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -101,6 +103,8 @@ events = Table(
     Column("city", Text),
     Column("name_key", Text(collation="C"), nullable=False),
     Column("words", TSVECTOR, nullable=False),
+    Column("seating", JSON),
+    Column("blocked", JSON, nullable=False),
 )
 Index("events_by_start", events.c.starts_at_ms, events.c.id)
 Index("events_by_name", events.c.name_key, events.c.id)
@@ -118,6 +122,8 @@ ticket_types = Table(
     Column("max_per_order", BigInteger),
     Column("held", Integer, nullable=False),
     Column("confirmed", Integer, nullable=False),
+    Column("categories", JSON, nullable=False),
+    Column("seats_left", Integer),
     CheckConstraint("held >= 0 AND confirmed >= 0 AND held + confirmed <= quota", name="ticket_types_quota"),
     postgresql_with={"fillfactor": 50},
 )
@@ -178,6 +184,28 @@ reservations = Table(
     postgresql_with={"fillfactor": 85},
 )
 Index("reservations_of_inventory", reservations.c.inventory_id, reservations.c.live, reservations.c.id)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("venue_id", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("seats", Integer, nullable=False),
+    Column("categories", JSON, nullable=False),
+    Column("plan", LargeBinary, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("venue_id", "number", name="plans_number"),
+)
+
+live_seats = Table(
+    "live_seats",
+    metadata,
+    Column("inventory_id", ID, primary_key=True),
+    Column("seat", Integer, primary_key=True),
+    Column("reservation_id", ID, nullable=False),
+    postgresql_with={"fillfactor": 85},
+)
 
 requests = Table(
     "requests",

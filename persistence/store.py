@@ -21,7 +21,9 @@ from typing import Protocol
 import msgspec
 
 from domain.event_messages import TypeCounts
+from domain.event_seats import SeatMove
 from domain.kinds import AnyReservation, Definition
+from domain.seat_plan import Layout
 
 
 class StoreError(Exception):
@@ -86,6 +88,8 @@ class Append:
     counts: tuple[TypeCounts, ...] = ()
     definition: Definition | None = None
     """Present where it changed."""
+    moves: tuple[SeatMove, ...] = ()
+    """What has become of seats."""
     placed: list[Stored] = field(default_factory=list)
     """Reservations that did not exist before this append, as it leaves them."""
     changed: list[AnyReservation] = field(default_factory=list)
@@ -103,6 +107,8 @@ class Claimed:
     seq: int
     last_fact_ms: int
     definition: Definition
+    layout: Layout | None = None
+    """Of its seats, where it has any."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -33,6 +33,7 @@ from server.parts import Parts
 from server.payloads import EventPatch, NewEvent, Nothing
 from server.problems import Problem, not_found, refusal
 from server.replies import Reply
+from server.seating import seating_of
 from server.terms import change_of, terms_of
 
 IF_MATCH = istr("If-Match")
@@ -58,7 +59,8 @@ class EventHandlers:
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
-        terms = terms_of(wanted, parts.options.hold_extensions_max)
+        seating = await seating_of(wanted.seating, parts.reads) if wanted.seating is not None else None
+        terms = terms_of(wanted, parts.options.hold_extensions_max, seating)
         event_id = uuid7(parts.reads.now_ms())
         owner = owner_of(event_id, wanted.placement == "dedicated", parts.options.pool_owners)
         answer = await parts.gateway.create(

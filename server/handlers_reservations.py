@@ -17,6 +17,7 @@ from domain.event_messages import (
     ExtendHold,
     PlaceHold,
     ReservationReply,
+    SeatWish,
     Wanted,
 )
 from domain.kinds import Command
@@ -31,6 +32,7 @@ from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads import (
+    BestAvailable,
     Cancellation,
     NewReservation,
     Nothing,
@@ -72,6 +74,7 @@ class ReservationHandlers:
             views.encode(wanted.customer),
             not operator,
             wanted.confirm,
+            _wish(wanted.lines, wanted.best),
         )
         answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator))
         parts.metrics.commanded(PlaceHold, answer)
@@ -94,8 +97,8 @@ class ReservationHandlers:
         """Change a hold's lines: all or none, and its end stays."""
         body = await read_body(request, self._parts.options.body_max_bytes)
         reservation_id, event_id, _ = await self._addressed(request, reservation_text)
-        lines = _lines(_PATCH.parse(request, body).lines)
-        command = ChangeHold(reservation_id, lines)
+        wanted = _PATCH.parse(request, body)
+        command = ChangeHold(reservation_id, _lines(wanted.lines), _wish(wanted.lines, wanted.best))
         return self._shown(event_id, command, await self._parts.gateway.ask(event_id, command))
 
     async def extend(self, request: web.BaseRequest, reservation_text: str) -> Reply:
@@ -211,3 +214,13 @@ def _lines(wanted: tuple[WantedLine, ...]) -> Wanted:
                 raise invalid(f"lines[{position}].ticket_type", "Each ticket type once.")
             seen.add(code)
     return lines
+
+
+def _wish(lines: tuple[WantedLine, ...], best: BestAvailable | None) -> SeatWish | None:
+    """What is wanted of the seats; most requests want nothing."""
+    named = any(line.seats for line in lines)
+    if best is None and not named:
+        return None
+    best = best or BestAvailable()
+    seats = tuple([line.seats for line in lines]) if named else ()
+    return SeatWish(seats, best.accessible, best.fallback, best.orphans)

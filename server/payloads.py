@@ -22,6 +22,8 @@ from domain.event_change import (
     TICKET_TYPES_MAX,
 )
 from domain.event_messages import Listed, Status
+from domain.seat_map import Fallback
+from domain.seat_plan import LABEL_MAX_CHARACTERS
 
 NAME_MAX_CHARACTERS = 200
 DESCRIPTION_MAX_CHARACTERS = 10_000
@@ -29,6 +31,11 @@ CODE_MAX_CHARACTERS = 64
 EMAIL_MAX_CHARACTERS = 254
 LINES_MAX = 100
 QUANTITY_MAX_TICKETS = 10_000
+CATEGORIES_MAX = 100
+SEAT_NAME_MAX_CHARACTERS = 3 * LABEL_MAX_CHARACTERS + 2
+LINE_MAX_SEATS = 500
+BLOCK_MAX_SEATS = 2_000
+"""Of one request; also of all seats that an event puts into categories of its own."""
 PAGE_MAX_ITEMS = 200
 PAGE_DEFAULT_ITEMS = 50
 CURSOR_MAX_CHARACTERS = 200
@@ -66,6 +73,14 @@ MaxPerCustomer = Annotated[int, Meta(ge=1, le=QUOTA_MAX)]
 HoldDuration = Annotated[int, Meta(ge=HOLD_DURATION_MIN_S, le=HOLD_DURATION_MAX_S)]
 HoldExtensions = Annotated[int, Meta(ge=0, le=HOLD_EXTENSIONS_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX_TICKETS)]
+Categories = Annotated[
+    tuple[TypeCode, ...],
+    Meta(max_length=CATEGORIES_MAX, description="Each ticket takes a seat of one of these."),
+]
+SeatName = Annotated[
+    str,
+    Meta(min_length=1, max_length=SEAT_NAME_MAX_CHARACTERS, description="section/row/seat"),
+]
 
 
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -83,16 +98,31 @@ class Money(Payload, frozen=True):
 
 
 class NewTicketType(Payload, frozen=True):
-    """A priced class of admission."""
+    """A priced class of admission. `quota` may be left out where there are `categories`: all their seats."""
 
     code: TypeCode
     name: Text
-    quota: Quota
     price: Money
+    quota: Quota | UnsetType = UNSET
     max_per_order: MaxPerOrder | None = None
+    categories: Categories = ()
 
 
 NewTicketTypes = Annotated[tuple[NewTicketType, ...], Meta(min_length=1, max_length=TICKET_TYPES_MAX)]
+
+
+class OwnCategory(Payload, frozen=True):
+    """Seats that belong to this category at this event, whatever the plan says."""
+
+    category: TypeCode
+    seats: Annotated[tuple[SeatName, ...], Meta(min_length=1, max_length=BLOCK_MAX_SEATS)]
+
+
+class NewSeating(Payload, frozen=True):
+    """The venue whose present plan the event's seats are of."""
+
+    venue_id: str
+    categories: Annotated[tuple[OwnCategory, ...], Meta(max_length=CATEGORIES_MAX)] = ()
 
 
 class NewEvent(Payload, frozen=True):
@@ -118,6 +148,7 @@ class NewEvent(Payload, frozen=True):
     listed: Listed = "always"
     status: Literal["draft", "published"] = "published"
     city: Text | None = None
+    seating: NewSeating | None = None
 
 
 class NewPlacement(Payload, frozen=True):
@@ -134,6 +165,7 @@ class TicketTypePatch(Payload, frozen=True):
     quota: Quota | UnsetType = UNSET
     price: Money | UnsetType = UNSET
     max_per_order: MaxPerOrder | UnsetType | None = UNSET
+    categories: Categories | UnsetType = UNSET
 
 
 class EventPatch(Payload, frozen=True):
@@ -163,13 +195,23 @@ class EventPatch(Payload, frozen=True):
 
 
 class WantedLine(Payload, frozen=True):
-    """So many tickets of one type; each type once."""
+    """So many tickets of one type; each type once. `seats`: these; without them the best that are left."""
 
     ticket_type: WantedCode
     quantity: Quantity
+    seats: Annotated[tuple[SeatName, ...], Meta(max_length=LINE_MAX_SEATS)] = ()
 
 
 WantedLines = Annotated[tuple[WantedLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+
+
+class BestAvailable(Payload, frozen=True):
+    """How seats are chosen where none are named: side by side in the best row. `fallback`: what else, where
+    no row has so many; `orphans`: a single seat may be left between others."""
+
+    fallback: Fallback = Fallback.REFUSE
+    accessible: Annotated[int, Meta(ge=0, le=LINE_MAX_SEATS)] = 0
+    orphans: bool = False
 
 
 class Customer(Payload, frozen=True):
@@ -185,12 +227,21 @@ class NewReservation(Payload, frozen=True):
     lines: WantedLines
     customer: Customer
     confirm: bool = False
+    best: BestAvailable | None = None
 
 
 class ReservationPatch(Payload, frozen=True):
-    """The lines of a hold as they shall be, all or none; its end stays."""
+    """The lines of a hold as they shall be, all or none; its end stays. A line that does not grow and names
+    no seats keeps its own."""
 
     lines: WantedLines
+    best: BestAvailable | None = None
+
+
+class NamedSeats(Payload, frozen=True):
+    """Seats by name, all or none."""
+
+    seats: Annotated[tuple[SeatName, ...], Meta(min_length=1, max_length=BLOCK_MAX_SEATS)]
 
 
 class Cancellation(Payload, frozen=True):
@@ -212,6 +263,12 @@ PageLimit = Annotated[int, Meta(ge=1, le=PAGE_MAX_ITEMS)]
 
 class NoQuery(Payload, frozen=True):
     """No parameters."""
+
+
+class SeatsQuery(Payload, frozen=True):
+    """`since`: a sequence that the client knows: it gets what has changed after it, if that is known here."""
+
+    since: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
 
 
 class PageQuery(Payload, frozen=True):

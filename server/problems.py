@@ -29,6 +29,8 @@ TABLE: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "The resource does not have this method"),
     "sold_out": (409, "Sold out"),
     "held": (423, "Held by others for now"),
+    "no_fitting_seats": (409, "No free seats that fit the wish"),
+    "in_use": (409, "In use"),
     "limit_exceeded": (409, "Over a limit"),
     "already_reserved": (409, "Reserved already"),
     "sales_closed": (409, "Not on sale"),
@@ -70,6 +72,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     reservation_status: str | None = None
     event_status: str | None = None
     retry_after_s: int | None = None
+    seat: str | None = None
     failing: list[str] | None = None
     reservations: list[str] | None = None
 

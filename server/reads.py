@@ -7,7 +7,8 @@ from typing import Protocol
 
 from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event_messages import EventReply, Status
-from domain.views import Availability, EventSales, FoundReservation, Ranking
+from domain.seat_plan import Plan
+from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
 
 
 class Reads(Protocol):
@@ -18,6 +19,9 @@ class Reads(Protocol):
 
     async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
         """The wanted events in the wanted order, beginning behind that place."""
+
+    async def present_plan(self, venue_id: str) -> tuple[str, Plan] | None:
+        """The id of a venue's present plan of seats, and the plan."""
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""
@@ -40,6 +44,9 @@ class Reads(Protocol):
 
     async def ranking(self, since_ms: int) -> Ranking:
         """The first of all events; lately means since then."""
+
+    async def seats(self, event_id: str) -> SeatStates | None:
+        """What the rows say of an event's seats. None too where it has no seats."""
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """From this process's copy where it is young enough, else from the row. Never falls in sequence.

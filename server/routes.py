@@ -20,6 +20,7 @@ from server.handlers_events import EventHandlers
 from server.handlers_live import LiveEvents, LiveHandlers
 from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
+from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
@@ -28,7 +29,7 @@ from server.route import Route, Who
 
 _EVENT = "/api/v1/events/{event_id}"
 _RESERVATION = "/api/v1/reservations/{reservation_id}"
-_NOT_TO_BE_HAD = ("sold_out", "held", "limit_exceeded", "sales_closed")
+_NOT_TO_BE_HAD = ("sold_out", "held", "no_fitting_seats", "limit_exceeded", "sales_closed")
 _NOT_TO_BE_PLACED = (*_NOT_TO_BE_HAD, "already_reserved", "payment_due")
 _NO_HOLD = ("hold_expired", "wrong_state")
 _HTML = "text/html; charset=utf-8"
@@ -38,6 +39,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
     """Every route there is."""
     return [
         *_event_routes(EventHandlers(parts), PlacementHandlers(parts), LiveHandlers(parts)),
+        *_seat_routes(SeatHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_service_routes(service),
@@ -72,6 +74,17 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
         Route("GET", f"{_EVENT}/ticket-types/{{code}}", events.ticket_type, kind, **public),
         Route("GET", f"{_EVENT}/availability", events.availability, counts, **cached),
         Route("GET", f"{_EVENT}/availability/stream", live.stream, LiveEvents, media=EVENT_STREAM, **watched),
+    ]
+
+
+def _seat_routes(seats: SeatHandlers) -> list[Route]:
+    shows: Any = {"tag": "events", "who": Who.READER, "reply_headers": ("ETag", "Cache-Control")}
+    named: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",),
+                  "body": given.NamedSeats, "keyed": True}
+    return [
+        Route("GET", f"{_EVENT}/seats", seats.show, shown.SeatMapView, query=given.SeatsQuery, **shows),
+        Route("POST", f"{_EVENT}/seats/block", seats.block, shown.EventView, problems=("in_use",), **named),
+        Route("POST", f"{_EVENT}/seats/unblock", seats.unblock, shown.EventView, **named),
     ]
 
 

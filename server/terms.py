@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,21 +11,26 @@ from msgspec import UNSET, UnsetType
 from domain.event_messages import Terms, TermsChange, TicketType, TicketTypeChange
 from server.payloads import EventPatch, Money, NewEvent, NewTicketType, TicketTypePatch
 from server.problems import invalid
+from server.seating import Counted
 from server.times import TIME_MAX_MS, TIME_MIN_MS, to_ms
 
 _MOMENTS = ("starts_at", "ends_at", "sales_start", "sales_end", "cancel_until")
 _OWN_SHAPE = (*_MOMENTS, "ticket_types", "removed_ticket_types")
 
 
-def terms_of(wanted: NewEvent, hold_extensions_max: int) -> Terms:
-    """All prices are of one currency: the first one's. `hold_extensions_max`: where none is given."""
+def terms_of(wanted: NewEvent, hold_extensions_max: int, seated: Counted | None = None) -> Terms:
+    """All prices are of one currency: the first one's. `hold_extensions_max`: where none is given.
+    `seated`: where its seats are, and how many of each category."""
+    seating, seats = seated or (None, {})
     currency = wanted.ticket_types[0].price.currency
     extensions = wanted.hold_extensions_max
     return Terms(
         name=wanted.name,
         starts_at_ms=_ms("starts_at", wanted.starts_at),
         currency=currency,
-        ticket_types=tuple(_new_type(at, kind, currency) for at, kind in enumerate(wanted.ticket_types)),
+        ticket_types=tuple(
+            _new_type(at, kind, currency, seats) for at, kind in enumerate(wanted.ticket_types)
+        ),
         ends_at_ms=_ms_or_none("ends_at", wanted.ends_at),
         venue=wanted.venue,
         city=wanted.city,
@@ -39,6 +45,7 @@ def terms_of(wanted: NewEvent, hold_extensions_max: int) -> Terms:
         hold_extensions_max=hold_extensions_max if extensions is None else extensions,
         one_per_customer=wanted.one_per_customer,
         listed=wanted.listed,
+        seating=seating,
     )
 
 
@@ -58,9 +65,26 @@ def _given(wanted: EventPatch | TicketTypePatch) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not UNSET}
 
 
-def _new_type(at: int, kind: NewTicketType, currency: str) -> TicketType:
+def _new_type(at: int, kind: NewTicketType, currency: str, seats: Mapping[str, int]) -> TicketType:
     price = _minor_units(at, kind.price, currency)
-    return TicketType(kind.code, kind.name, kind.quota, price, kind.max_per_order)
+    quota = _quota(at, kind, seats)
+    return TicketType(kind.code, kind.name, quota, price, kind.max_per_order, kind.categories)
+
+
+def _quota(at: int, kind: NewTicketType, seats: Mapping[str, int]) -> int:
+    """As given, or all seats of the categories, which are the most there can be."""
+    path = f"ticket_types[{at}]"
+    unknown = [category for category in kind.categories if category not in seats]
+    if unknown:
+        raise invalid(f"{path}.categories", f"The plan has no seats of category {unknown[0]}.")
+    most = sum(seats[category] for category in set(kind.categories))
+    if not isinstance(kind.quota, int):
+        if not kind.categories:
+            raise invalid(f"{path}.quota", "Needed for standing places.")
+        return most
+    if kind.categories and kind.quota > most:
+        raise invalid(f"{path}.quota", f"There are {most} seats of these categories.")
+    return kind.quota
 
 
 def _changed_type(at: int, kind: TicketTypePatch, currency: str) -> TicketTypeChange:

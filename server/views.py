@@ -19,6 +19,7 @@ from domain.event_messages import (
     Listed,
     Reservation,
     ReservationReply,
+    Seating,
     Stage,
     Status,
     TicketType,
@@ -46,11 +47,12 @@ class MoneyView(View, frozen=True):
 
 
 class LineView(View, frozen=True):
-    """So many tickets of one type at one price each."""
+    """So many tickets of one type at one price each, and the names of their seats, if they have any."""
 
     ticket_type: str
     quantity: int
     unit_price: MoneyView
+    seats: tuple[str, ...] | UnsetType = UNSET
 
 
 class ReservationView(View, frozen=True):
@@ -80,6 +82,22 @@ class TicketTypeView(View, frozen=True):
     available: int
     held: int
     confirmed: int
+    categories: tuple[str, ...]
+
+
+class OwnCategoryView(View, frozen=True):
+    """Seats that belong to this category at this event, whatever the plan says."""
+
+    category: str
+    seats: tuple[str, ...]
+
+
+class SeatingView(View, frozen=True):
+    """The venue's plan that the event's seats are of."""
+
+    venue_id: str
+    plan_id: str
+    categories: list[OwnCategoryView]
 
 
 class EventView(View, frozen=True):
@@ -103,6 +121,7 @@ class EventView(View, frozen=True):
     guests: bool
     paused: bool
     version: int
+    seating: SeatingView | None
     ticket_types: list[TicketTypeView]
     status: Stage
     one_per_customer: bool
@@ -126,6 +145,20 @@ class PlacementView(View, frozen=True):
     event_id: str
     placement: Literal["pooled", "dedicated"]
     owner: str
+
+
+class SeatMapView(View, frozen=True):
+    """An event's `seats` seats at a sequence. Either all, as `states`, in base64: seat k is two bits, in byte
+    k // 4 at bit 2 * (k % 4) counted from the lowest: 0 free, 1 held, 2 sold, 3 blocked. Or the `changes`
+    after the sequence `since`, as pairs of a seat's number and its state."""
+
+    event_id: str
+    sequence: int
+    plan_id: str
+    seats: int
+    states: str | UnsetType = UNSET
+    since: int | UnsetType = UNSET
+    changes: list[tuple[int, int]] | UnsetType = UNSET
 
 
 class AvailabilityView(View, frozen=True):
@@ -202,7 +235,8 @@ def _priced(lines: tuple[Line, ...], currency: str) -> tuple[Any, Any]:
     """The lines and their total, rendered: most orders are for one or two of the few types on sale, so
     most have been rendered before. (`Raw` takes the place of the views that it was made from.)"""
     shown = [
-        LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency)) for line in lines
+        LineView(line.ticket_type, line.quantity, MoneyView(line.unit_price, currency), line.seats or UNSET)
+        for line in lines
     ]
     total = sum(line.quantity * line.unit_price for line in lines)
     return msgspec.Raw(encode(shown)), msgspec.Raw(encode(MoneyView(total, currency)))
@@ -237,12 +271,20 @@ def event_view(reply: EventReply) -> EventView:
         guests=terms.guests,
         paused=reply.paused,
         version=reply.version,
+        seating=_seating(terms.seating),
         ticket_types=ticket_type_views(reply),
         status=reply.stage,
         one_per_customer=terms.one_per_customer,
         listed=terms.listed,
         reservations=reply.reservations,
     )
+
+
+def _seating(seating: Seating | None) -> SeatingView | None:
+    if seating is None:
+        return None
+    own = [OwnCategoryView(category, seats) for category, seats in seating.overrides]
+    return SeatingView(seating.venue_id, seating.plan_id, own)
 
 
 def ticket_type_views(reply: EventReply) -> list[TicketTypeView]:
@@ -261,6 +303,7 @@ def _ticket_type(kind: TicketType, counts: TypeCounts, currency: str) -> TicketT
         counts.available,
         counts.held,
         counts.confirmed,
+        kind.categories,
     )
 
 

@@ -18,6 +18,7 @@ class Check(enum.Enum):
     SEQUENCE = ("sequence", "I2", "each journal counts 1, 2, 3 without a gap, and its time never falls")
     QUOTA = ("quota", "I1", "live <= quota, per ticket type, after every fact")
     CAPACITY = ("capacity", "I1", "live <= capacity, after every fact")
+    SEATS = ("seats", "I3", "no seat is in two live reservations, and none is taken while it is blocked")
     LIFE = ("life", "I1", "each fact fits its reservation's life; nothing is sold of what is not on hold")
     TERMS = (
         "terms",

@@ -30,12 +30,15 @@ from domain.event_messages import (
     ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    SeatsBlocked,
+    SeatsUnblocked,
     Stage,
     Terms,
     TicketType,
 )
 from loadtest.auditor.claims import HELD, LIVE, Claim, ClaimFact, become, misfit
 from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.seats import SeatBook
 from loadtest.auditor.terms import breaches, breaches_after, unfit
 from loadtest.record import Lines
 
@@ -79,6 +82,7 @@ class Book:
         self.confirmed: dict[str, int] = {}
         self.live = 0
         self.live_claims = 0
+        self.seats = SeatBook()
         self.claims: dict[str, Claim] = {}
         self.customers: dict[bytes, int] = {}
         self._findings = findings
@@ -140,6 +144,8 @@ class Book:
                 self._paused(isinstance(fact, SalePaused))
             case EventPublished() | EventClosed() | EventCancelled():
                 self._moved(fact)
+            case SeatsBlocked() | SeatsUnblocked():
+                self._blocked(fact)
             case _:
                 self._of_reservation(fact)
         self._check_sums()
@@ -184,6 +190,16 @@ class Book:
             self.live = self.live_claims = 0
             self.customers.clear()
 
+    def _blocked(self, fact: SeatsBlocked | SeatsUnblocked) -> None:
+        if self.terms is None:
+            self._findings.fail(Check.LIFE, f"{self.where()}: seats blocked out of place")
+            return
+        self.versions.append((self.terms, self.paused, self.stage))
+        if isinstance(fact, SeatsBlocked):
+            self._check_seats(self.seats.blocks(fact.seats))
+        else:
+            self.seats.unblocks(fact.seats)
+
     def _placed(self, fact: HoldPlaced) -> None:
         if fact.reservation_id in self.claims or self.terms is None:
             self._findings.fail(Check.LIFE, f"{self.where()}: {fact.reservation_id} placed out of place")
@@ -193,6 +209,7 @@ class Book:
         self.claims[fact.reservation_id] = claim
         self._fresh.add(fact.reservation_id)
         self._count(claim, 1)
+        self._check_seats(self.seats.takes(fact.reservation_id, fact.lines))
         self._check_terms(fact.reservation_id, claim, fact.lines, (), fact.at_ms, new=True)
         self._tell(fact.reservation_id, claim, fact.at_ms)
 
@@ -210,7 +227,10 @@ class Book:
         before = claim.lines
         become(claim, fact, self._shared(fact.lines) if isinstance(fact, HoldChanged) else before)
         self._count(claim, 1)
+        if claim.status not in LIVE:
+            self.seats.leaves(fact.reservation_id)
         if isinstance(fact, HoldChanged):
+            self._check_seats(self.seats.takes(fact.reservation_id, fact.lines))
             self._check_terms(fact.reservation_id, claim, fact.lines, before, fact.at_ms, new=False)
         self._tell(fact.reservation_id, claim, fact.at_ms)
 
@@ -262,6 +282,12 @@ class Book:
         if self.live > self.terms.capacity:
             most = self.terms.capacity
             findings.fail(Check.CAPACITY, f"{self.where()}: {self.live} are live, the capacity is {most}")
+
+    def _check_seats(self, wrongs: Iterable[str]) -> None:
+        for wrong in wrongs:
+            self._findings.fail(Check.SEATS, f"{self.where()}: {wrong}")
+        if self.seats.holders:
+            self._findings.saw(Check.SEATS)
 
     def _check_terms(
         self, reservation_id: str, claim: Claim, lines: tuple[Line, ...], before: Lines, at_ms: int, new: bool

@@ -18,6 +18,7 @@ from domain.event import (
     describe,
     due,
     evolve,
+    moves,
     next_due_ms,
     restored,
 )
@@ -134,6 +135,7 @@ class Sale:
         entry.at_ms, entry.facts = self.now_ms, _encode(facts)
         entry.next_due_ms, entry.live, entry.counts = next_due_ms(state), state.live, counts(state)
         entry.live_reservations = describe(state).reservations
+        entry.moves = moves(state)
         if any(not hasattr(fact, "reservation_id") for fact in facts):
             entry.definition = definition(state)
         placed = {fact.reservation_id for fact in facts if isinstance(fact, HoldPlaced)}
@@ -190,13 +192,14 @@ async def claimed(
 async def loaded(store: OwnerStore, found: Claimed, page: int = 100) -> Sale:
     """The inventory as an owner that has just claimed it loads it."""
     sale = Sale(found.inventory_id, found.epoch, found.seq)
-    sale.state = restored(sale.id, found.definition, found.last_fact_ms)
+    sale.state = restored(sale.id, found.definition, found.last_fact_ms, found.layout)
     after = None
     while rows := await store.live(sale.id, after, page):
         for stored in rows:
             admit(sale.state, stored.reservation)
             sale.state.contacts[stored.reservation.id] = stored.contact
         after = rows[-1].reservation.id
+    moves(sale.state)
     return sale
 
 

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from domain.event_messages import Status, TypeCounts
+from domain.seat_plan import Layout, Plan
 from persistence.connection import Limits
 from persistence.directory import PostgresDirectory
 from persistence.memory import CommitsLate, MemoryDatabase, Stage
+from persistence.plans import encoded_plan
 from persistence.postgres import PostgresOwnerStore
 from persistence.rows import encoded_what, types_of
 from persistence.store import Append, Directory, OutcomeUnknown, OwnerStore
@@ -43,6 +45,8 @@ class Rows:
     counts: tuple[TypeCounts, ...]
     reservations: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     """(status, live, expires_ms, lines, customer, created_ms, extensions, contact) by id."""
+    seats: dict[int, str] = field(default_factory=dict)
+    """Reservation by seat."""
     journal: list[tuple[int, int, bytes]] = field(default_factory=list)
     """(seq, at_ms, facts)."""
 
@@ -79,6 +83,9 @@ class World(Protocol):
 
     async def rows(self, inventory_id: str) -> Rows: ...
 
+    async def keep_plan(self, plan_id: str, plan: Plan) -> None:
+        """Events may have its seats."""
+
 
 # --- memory ---------------------------------------------------------------------------------------
 
@@ -114,7 +121,9 @@ class MemoryWorld:
     async def rows(self, inventory_id: str) -> Rows:
         row = self.database.inventory(inventory_id)
         assert row is not None
-        counts = tuple(TypeCounts(one.code, one.quota, one.held, one.confirmed, 0) for one in row.counts)
+        counts = tuple(
+            TypeCounts(one.code, one.quota, one.held, one.confirmed, 0, one.seats_left) for one in row.counts
+        )
         capacity = row.definition.capacity
         rows = Rows(
             row.owner,
@@ -139,8 +148,12 @@ class MemoryWorld:
                 found.extensions,
                 stored.contact,
             )
+        rows.seats = dict(row.seats)
         rows.journal = [(one.seq, one.at_ms, one.facts) for one in row.journal]
         return rows
+
+    async def keep_plan(self, plan_id: str, plan: Plan) -> None:
+        self.database.plans[plan_id] = plan
 
 
 class MemoryBadLine:
@@ -221,12 +234,13 @@ class PostgresWorld:
         connection = await self.connection()
         row = await connection.fetchrow("SELECT * FROM inventories WHERE id = $1", inventory_id)
         types = await connection.fetch(
-            "SELECT json_agg(json_build_array(code, name, quota, price, max_per_order, held, confirmed)"
-            " ORDER BY position) FROM ticket_types WHERE inventory_id = $1",
+            "SELECT json_agg(json_build_array(code, name, quota, price, max_per_order, held, confirmed,"
+            " categories, seats_left) ORDER BY position) FROM ticket_types WHERE inventory_id = $1",
             inventory_id,
         )
         counts = tuple(
-            TypeCounts(one.code, one.quota, one.held, one.confirmed, 0) for one in types_of(types[0][0])
+            TypeCounts(one.code, one.quota, one.held, one.confirmed, 0, one.seats_left)
+            for one in types_of(types[0][0])
         )
         names = {field.name for field in fields(Rows)} & {*row.keys()}
         rows = Rows(**{name: row[name] for name in names}, counts=counts)
@@ -243,6 +257,8 @@ class PostgresWorld:
                 lines,
                 *others,
             )
+        seats = "SELECT seat, reservation_id::text FROM live_seats WHERE inventory_id = $1"
+        rows.seats = dict(await connection.fetch(seats, inventory_id))
         rows.journal = [
             tuple(one)
             for one in await connection.fetch(
@@ -250,6 +266,16 @@ class PostgresWorld:
             )
         ]
         return rows
+
+    async def keep_plan(self, plan_id: str, plan: Plan) -> None:
+        connection = await self.connection()
+        await connection.execute(
+            "INSERT INTO plans (id, venue_id, number, seats, categories, plan, created_ms)"
+            " VALUES ($1, $1, 1, $2, '{}', $3, 0)",
+            plan_id,
+            Layout(plan).size,
+            encoded_plan(plan),
+        )
 
     async def connection(self) -> Any:
         """To look, and to be in the way."""

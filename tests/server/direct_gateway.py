@@ -23,8 +23,19 @@ from domain.event_messages import (
     ReservationReply,
     Status,
 )
+from domain.event_seats import Seats
 from domain.messages import Code, Rejected
-from domain.views import Availability, EventSales, FoundReservation, Ranked, Ranking, Sold, TypeSales
+from domain.seat_plan import Layout, Plan
+from domain.views import (
+    Availability,
+    EventSales,
+    FoundReservation,
+    Ranked,
+    Ranking,
+    SeatStates,
+    Sold,
+    TypeSales,
+)
 from tests.brute_force import Known, listed
 
 START_MS = 1_795_000_000_000
@@ -65,6 +76,8 @@ class DirectGateway(Gateway):
         self.inventories: dict[str, Inventory] = {}
         self.recorded: dict[bytes, tuple[bytes, EventReplies]] = {}
         self.placements: dict[str, str] = {}
+        self.plans: dict[str, Plan] = {}
+        """By venue."""
         self.answer_with: EventReplies | None = None
         self.failing: Exception | None = None
         self.on_change: list[Callable[[], None]] = []
@@ -87,6 +100,9 @@ class DirectGateway(Gateway):
         reply = self._decide(inventory, command, key)
         if isinstance(reply, EventReply):
             self.inventories[reply.id] = inventory
+            seating = reply.terms.seating
+            if seating is not None:
+                inventory.state.seats = Seats(Layout(self.plans[seating.venue_id], seating.overrides))
             self.placements[reply.id] = owner
         return reply
 
@@ -234,6 +250,19 @@ class DirectReads:
 
         self.gateway.on_change.append(told)
         return lambda: self.gateway.on_change.remove(told)
+
+    async def present_plan(self, venue_id: str) -> tuple[str, Plan] | None:
+        plan = self.gateway.plans.get(venue_id)
+        return plan and (venue_id, plan)
+
+    async def seats(self, event_id: str) -> SeatStates | None:
+        inventory = self.gateway.inventories.get(event_id)
+        if inventory is None or inventory.state.seats is None or inventory.state.terms is None:
+            return None
+        state, seats = inventory.state, inventory.state.seats
+        names = map(seats.layout.name_of, range(seats.layout.size))
+        looks = bytes(seats.look(name, state.reservations) for name in names)
+        return SeatStates(event_id, inventory.sequence, "plan", looks, state.hidden)
 
     async def secret(self, name: str) -> bytes:
         return name.encode().ljust(32, b"-")

@@ -22,6 +22,7 @@ async def test_a_new_event_is_shown_with_its_defaults(api: Api) -> None:
         "available": 10,
         "held": 0,
         "confirmed": 0,
+        "categories": [],
     }
     assert (await api.get(made.headers["Location"])).json == shown
 

@@ -31,6 +31,9 @@ PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
 GET /api/v1/events/{event_id}/availability
 GET /api/v1/events/{event_id}/availability/stream
+GET /api/v1/events/{event_id}/seats
+POST /api/v1/events/{event_id}/seats/block
+POST /api/v1/events/{event_id}/seats/unblock
 POST /api/v1/events/{event_id}/reservations
 POST /api/v1/events/{event_id}/reservations/cancel
 GET /api/v1/events/{event_id}/reservations
@@ -51,7 +54,7 @@ GET /docs
 GET /docs/{file}
 """
 REFUSALS = {
-    "POST /api/v1/events/{event_id}/reservations": "sold_out held payment_due already_reserved",
+    "POST /api/v1/events/{event_id}/reservations": "sold_out held no_fitting_seats payment_due",
     "PATCH /api/v1/reservations/{reservation_id}": "sold_out held hold_expired wrong_state limit_exceeded",
     "POST /api/v1/reservations/{reservation_id}/confirm": "hold_expired wrong_state not_found unauthorized",
     "POST /api/v1/reservations/{reservation_id}/cancel": "too_late",

@@ -27,11 +27,26 @@ from domain.event_messages import (
     ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    SeatsBlocked,
+    SeatsUnblocked,
     Stage,
     Terms,
 )
+from domain.seat_plan import Layout, Plan, Row, Seat, Section
 from persistence.memory_rows import Inventory, Journaled
 
+HALL = Plan(
+    (
+        Section(
+            "S",
+            tuple(
+                Row(label, tuple(Seat(str(number), label) for number in range(1, 6))) for label in ("A", "B")
+            ),
+        ),
+    )
+)
+"""Two rows of five; each is a category of its own."""
+LAYOUT = Layout(HALL)
 _facts = msgspec.msgpack.Decoder(list[EventFact])
 LIVE = ("held", "confirmed")
 DUE_GRID_MS = 250
@@ -67,6 +82,7 @@ class Fold:
     """The sequence of the append in which the event was cancelled."""
     last_ended_seq: int = 0
     """The last one in which a reservation ended with it."""
+    blocked: set[str] = field(default_factory=set)
     last_ms: int = 0
     reservations: dict[str, Folded] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -93,6 +109,16 @@ class Fold:
                 self._check_due(row)
         return self
 
+    def seats(self) -> list[tuple[str, str]]:
+        """The seats of live reservations, each with its reservation."""
+        return [
+            (name, reservation_id)
+            for reservation_id, found in self.reservations.items()
+            if found.status in LIVE
+            for line in found.lines
+            for name in line.seats
+        ]
+
     def sold(self, code: str, *statuses: str) -> int:
         """Tickets that are live; of a cancelled event none."""
         return sum(
@@ -118,6 +144,12 @@ class Fold:
                 self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
             case EventPublished() | EventClosed() | EventCancelled():
                 self._move(seq, fact)
+            case SeatsBlocked() | SeatsUnblocked():
+                self.version += 1
+                change = (
+                    self.blocked.update if isinstance(fact, SeatsBlocked) else self.blocked.difference_update
+                )
+                change(fact.seats)
             case HoldPlaced():
                 self._place(seq, fact)
                 self.ends.append((fact.reservation_id, fact.expires_at_ms, seq, position))
@@ -203,6 +235,11 @@ class Fold:
             total += sold
             if sold > kind.quota:
                 self._is_wrong(seq, f"{sold} of {kind.code} are live, its quota is {kind.quota}")
+        seats = self.seats()
+        if len({name for name, _ in seats}) < len(seats):
+            self._is_wrong(seq, "I3: a seat is in two live reservations")
+        if self.blocked & {name for name, _ in seats}:
+            self._is_wrong(seq, "a blocked seat is taken")
         if self.terms.capacity is not None and total > self.terms.capacity:
             self._is_wrong(seq, f"{total} are live, the capacity is {self.terms.capacity}")
 
@@ -252,6 +289,11 @@ class Fold:
             "live": (row.live, sum(self.sold(kind.code) for kind in self.terms.ticket_types)),
             "counts": ([(c.code, c.quota, c.held, c.confirmed) for c in row.counts], counts),
             "reservations": (stored, self.reservations),
+            "seats": (
+                sorted(row.seats.items()),
+                sorted((number_of(name), holder) for name, holder in self.seats()),
+            ),
+            "blocked": (row.definition.blocked, tuple(sorted(map(number_of, self.blocked)))),
             "last fact": (row.last_fact_ms, self.last_ms),
             "sequence": (row.seq, len(row.journal)),
         }
@@ -260,3 +302,10 @@ class Fold:
             for what, (stored, told) in pairs.items()
             if stored != told
         ]
+
+
+def number_of(name: str) -> int:
+    """Of a seat of the hall."""
+    number = LAYOUT.number_of(name)
+    assert number is not None, name
+    return number
