@@ -61,6 +61,21 @@ def test_what_a_cancelled_event_had_is_ended_by_the_timer_in_slices() -> None:
     played(course, expiries_max_per_append=SLICE)
 
 
+def test_what_is_asked_in_the_same_batch_behind_a_cancellation_finds_all_ended() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event()
+        placed = await stage.ask(event_id, stage.one())
+        assert isinstance(placed, ReservationReply)
+        cancelled = stage.begin(event_id, CancelEvent())
+        confirmed = stage.begin(event_id, ConfirmReservation(placed.reservation.id))
+        assert answered(await cancelled)
+        assert refusal(await confirmed) is Code.WRONG_STATE
+        assert len(_facts.decode(stage.database.journal(event_id)[2].facts)) == 1
+        assert live_rows(stage, event_id) == 1
+
+    played(course)
+
+
 def test_who_asks_of_a_cancelled_event_finds_all_ended_and_its_mates_go_on() -> None:
     async def course(stage: Stage) -> None:
         event_id, mate = await sold(stage), await stage.event()
