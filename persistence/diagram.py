@@ -17,6 +17,7 @@ LINKS = (
     ("inventories", "||--o{", "reservations", "holds"),
     ("reservations", "||--o{", "table_times", "takes"),
     ("inventories", "||--o{", "live_seats", "seats"),
+    ("venues", "||--o{", "plans", "is laid out by"),
     ("inventories", "||--o{", "requests", "has done"),
     ("inventories", "||--o{", "journal", "remembers"),
 )

@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 
 from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
-from persistence.schema import ID, events, inventories, plans, reservations, secrets
+from persistence.schema import ID, events, inventories, plans, reservations, secrets, venues
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -94,7 +94,8 @@ RESERVATION = Query(
 
 PRESENT_PLAN = Query(
     select(cast(plans.c.id, Text), plans.c.plan)
-    .where(plans.c.venue_id == bindparam("venue_id", type_=ID))
+    .join(venues, venues.c.id == plans.c.venue_id)
+    .where(venues.c.id == bindparam("venue_id", type_=ID), venues.c.removed_ms.is_(None))
     .order_by(plans.c.number.desc())
     .limit(1)
 )

@@ -185,6 +185,18 @@ reservations = Table(
 )
 Index("reservations_of_inventory", reservations.c.inventory_id, reservations.c.live, reservations.c.id)
 
+venues = Table(
+    "venues",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("removed_ms", BigInteger),
+    Column("name", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("address", Text),
+)
+
 plans = Table(
     "plans",
     metadata,

@@ -29,10 +29,11 @@ async def create_app(settings: Settings) -> web.Application:
     logs.configure(settings.log_level)
     stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
     try:
-        gateway, reads = await stack.enter_async_context(opened(settings, meter))
+        gateway, reads, venues = await stack.enter_async_context(opened(settings, meter))
         access = Access(_admin_token(settings), await reads.secret("reservation_token"))
         customers = CustomerKeys(await reads.secret("customer_key"))
-        app = build_app(gateway, reads, access, customers, options_of(settings), metrics, STORE_OUTAGES)
+        options = options_of(settings)
+        app = build_app(gateway, reads, venues, access, customers, options, metrics, STORE_OUTAGES)
     except BaseException:
         await stack.aclose()
         raise

@@ -21,6 +21,7 @@ from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
 from persistence.reads import PostgresReads, ReadBounds
+from persistence.venues import PostgresVenues
 from server.settings import Settings
 
 DATABASE_ID = "database_id"
@@ -29,8 +30,10 @@ FLOOR_FILE = "sequences"
 
 
 @asynccontextmanager
-async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gateway, PostgresReads]]:
-    """The gateway and the read side, connected. Their actors live on when this process ends."""
+async def opened(
+    settings: Settings, meter: Meter
+) -> AsyncIterator[tuple[Gateway, PostgresReads, PostgresVenues]]:
+    """The gateway, the read side and the venues, connected. Their actors live on when this process ends."""
     database_url = settings.database_url
     redis_url = settings.redis_url
     assert database_url is not None
@@ -46,6 +49,10 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         )
         reads = PostgresReads(database_url.get_secret_value(), clock, bounds)
         stack.push_async_callback(reads.close)
+        venues = PostgresVenues(
+            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
+        )
+        stack.push_async_callback(venues.close)
         floor = Floor(settings.data / FLOOR_FILE)
         stack.callback(floor.close)
         reads.copies = copies = Copies(
@@ -62,7 +69,8 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[tuple[Gatewa
         stack.callback(disconnect)
         deploy(deployment)
         settle()
-        yield Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter), reads
+        gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
+        yield gateway, reads, venues
 
 
 def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployment:
@@ -91,6 +99,11 @@ def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployme
             outbox_max_commands=settings.outbox_max_commands,
             outbox_max_calls=settings.outbox_max_calls,
             batch_max_commands=min(settings.batch_max_commands, GatewayLimits.batch_max_commands),
-            key_retention_s=settings.requests_retention_h * 3600 + 3600,
+            key_retention_s=key_retention_s(settings),
         ),
     )
+
+
+def key_retention_s(settings: Settings) -> int:
+    """How long what an Idempotency-Key did is kept, with a margin."""
+    return settings.requests_retention_h * 3600 + 3600

@@ -26,6 +26,7 @@ _UUID = {"type": "string", "format": "uuid"}
 _PLACES: dict[str, dict[str, Any]] = {
     "event_id": _UUID,
     "reservation_id": _UUID,
+    "venue_id": _UUID,
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
 }
@@ -34,7 +35,7 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Makes a retry safe: the same key, path and body get the same answer again, for 24 h at least.",
         {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS, "pattern": "^[!-~]+$"},
     ),
-    "If-Match": ("Only if the event still has this version.", {"type": "string"}),
+    "If-Match": ("Only if it still has this version.", {"type": "string"}),
     "Last-Event-ID": (
         "The id of the last event that you had: what came later is sent, not all again.",
         {"type": "string"},
@@ -43,7 +44,7 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ETag": (
-        "The version (of an event), the sequence (of an availability) or a digest (of a list), quoted.",
+        "A version (event, venue), sequence (availability), number (plan) or digest (list), quoted.",
         {"type": "string"},
     ),
     "Location": ("Path of what was made.", {"type": "string"}),
@@ -92,7 +93,7 @@ def document(routes: Iterable[Route], version: str) -> bytes:
 
 def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
     """For each type that is used a schema, and the named ones that these refer to."""
-    kinds = {route.answer for route in routes} | {route.body for route in routes if route.body}
+    kinds = {kind for route in routes for kind in (route.answer, route.body) if kind is not None}
     ordered = sorted(kinds, key=str)
     named = (ProblemBody, CustomerView, AvailabilityDelta)
     made, components = msgspec.json.schema_components([*ordered, *named], ref_template=REF)
@@ -146,7 +147,8 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 
 def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "As asked.", "headers": _reply_headers(route.reply_headers)}
-    success["content"] = {route.media: {"schema": schemas[route.answer]}}
+    if route.answer is not None:
+        success["content"] = {route.media: {"schema": schemas[route.answer]}}
     responses = {str(route.status): success}
     if "If-None-Match" in route.request_headers:
         responses["304"] = {"description": "Unchanged.", "headers": _reply_headers(route.reply_headers)}
@@ -173,7 +175,7 @@ def problems_of(route: Route) -> list[str]:
         codes += ["key_reused", "invalid"]
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
-    if route.tag in ("events", "reservations"):
+    if route.tag in ("events", "reservations", "venues"):
         codes += ["overloaded", "unavailable"]
     return sorted(set(codes))
 

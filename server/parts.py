@@ -11,6 +11,7 @@ from server.customers import CustomerKeys
 from server.live import Live
 from server.metrics import Metrics
 from server.reads import Reads
+from server.venues import Venues
 
 
 @dataclass(slots=True, frozen=True)
@@ -45,6 +46,7 @@ class Parts:
 
     gateway: Gateway
     reads: Reads
+    venues: Venues
     access: Access
     customers: CustomerKeys
     options: Options

@@ -29,7 +29,7 @@ class Route:
     path: str
     handler: Handler
     answer: Any
-    """The type of the body of success."""
+    """The type of the body of success; None: it has none."""
     status: int = 200
     who: Who = Who.ANYONE
     body: Any = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from server import payloads as given
 from server import payloads_catalogue as wanted
+from server import payloads_venues, views_venues
 from server import views as shown
 from server import views_catalogue as sums
 from server.csv_export import CSV
@@ -22,6 +23,7 @@ from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers
+from server.handlers_venues import VenueHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
@@ -29,6 +31,7 @@ from server.route import Route, Who
 
 _EVENT = "/api/v1/events/{event_id}"
 _RESERVATION = "/api/v1/reservations/{reservation_id}"
+_VENUE = "/api/v1/venues/{venue_id}"
 _NOT_TO_BE_HAD = ("sold_out", "held", "no_fitting_seats", "limit_exceeded", "sales_closed")
 _NOT_TO_BE_PLACED = (*_NOT_TO_BE_HAD, "already_reserved", "payment_due")
 _NO_HOLD = ("hold_expired", "wrong_state")
@@ -42,6 +45,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_seat_routes(SeatHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
+        *_venue_routes(VenueHandlers(parts)),
         *_service_routes(service),
     ]
 
@@ -127,6 +131,26 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
               problems=("limit_exceeded", *_NO_HOLD), **action),
         Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, view, problems=_NO_HOLD, **action),
         Route("POST", f"{_RESERVATION}/cancel", reservations.cancel, view, problems=("too_late",), **action),
+    ]
+
+
+def _venue_routes(venues: VenueHandlers) -> list[Route]:
+    venue = views_venues.VenueView
+    public: Any = {"tag": "venues"}
+    listed: Any = {**public, "query": given.PageQuery}
+    cached: Any = {**public, "request_headers": ("If-None-Match",),
+                   "reply_headers": ("ETag", "Cache-Control")}
+    changed: Any = {**public, "who": Who.OPERATOR, "request_headers": ("If-Match",)}
+    created: Any = {**public, "who": Who.OPERATOR, "status": 201, "reply_headers": ("ETag", "Location"),
+                    "keyed": True}
+    return [
+        Route("POST", "/api/v1/venues", venues.create, venue, body=payloads_venues.NewVenue, **created),
+        Route("GET", "/api/v1/venues", venues.list_all, shown.Page[views_venues.VenueView], **listed),
+        Route("GET", _VENUE, venues.show, venue, reply_headers=("ETag",), **public),
+        Route("GET", f"{_VENUE}/plan", venues.plan, views_venues.PlanView, **cached),
+        Route("PATCH", _VENUE, venues.change, venue, body=payloads_venues.VenuePatch,
+              reply_headers=("ETag",), problems=("stale",), **changed),
+        Route("DELETE", _VENUE, venues.remove, None, status=204, problems=("stale", "in_use"), **changed),
     ]
 
 

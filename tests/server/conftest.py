@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from persistence.reads import PostgresReads
+from persistence.venues import PostgresVenues
 from server.access import Access
 from server.app import STORE_OUTAGES
 from server.customers import CustomerKeys
@@ -22,6 +23,7 @@ from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_venues import DirectVenues
 
 ADMIN_TOKEN = "operator-token-0123"
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
@@ -135,6 +137,7 @@ async def starting() -> AsyncIterator[Start]:
             options: Options | None = None,
             runner_type: Any = FrontEndRunner,
             reads: PostgresReads | None = None,
+            venues: PostgresVenues | None = None,
             **bounds: Any,
         ) -> Api:
             gateway = DirectGateway()
@@ -142,7 +145,13 @@ async def starting() -> AsyncIterator[Start]:
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."))
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
             app = build_app(
-                gateway, reads or direct, access, customers, options or Options(), outages=STORE_OUTAGES
+                gateway,
+                reads or direct,
+                venues or DirectVenues(),
+                access,
+                customers,
+                options or Options(),
+                outages=STORE_OUTAGES,
             )
             runner = runner_type(app, access_log=None, shutdown_timeout=1.0, **bounds)
             await runner.setup()

@@ -45,6 +45,12 @@ POST /api/v1/reservations/{reservation_id}/cancel
 GET /api/v1/events/{event_id}/statistics
 GET /api/v1/events/{event_id}/reservations.csv
 GET /api/v1/statistics
+POST /api/v1/venues
+GET /api/v1/venues
+GET /api/v1/venues/{venue_id}
+GET /api/v1/venues/{venue_id}/plan
+PATCH /api/v1/venues/{venue_id}
+DELETE /api/v1/venues/{venue_id}
 GET /api/v1/owners
 GET /healthz
 GET /readyz
@@ -60,6 +66,7 @@ REFUSALS = {
     "POST /api/v1/reservations/{reservation_id}/cancel": "too_late",
     "POST /api/v1/reservations/{reservation_id}/extend": "limit_exceeded hold_expired",
     "POST /api/v1/events/{event_id}/publish": "wrong_state",
+    "DELETE /api/v1/venues/{venue_id}": "in_use stale unavailable",
     "PATCH /api/v1/events/{event_id}": "quota_below_live stale too_large malformed",
 }
 

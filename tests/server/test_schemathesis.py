@@ -27,6 +27,7 @@ from server.routes import all_routes
 from server.runner import FrontEndRunner
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_venues import DirectVenues
 
 EXAMPLES_MAX = 8
 CHECKS = [
@@ -44,6 +45,7 @@ class Served:
 
     url: str
     event_id: str
+    venue_id: str
     reservation_id: str
     token: str
 
@@ -77,13 +79,19 @@ def _filled(url: str) -> Served:
     event = requests.post(f"{url}/api/v1/events", json=event_body(), headers=OPERATOR, timeout=5).json()
     path = f"{url}/api/v1/events/{event['id']}/reservations"
     held = requests.post(path, json=hold_body(), timeout=5).json()
-    return Served(url, event["id"], held["id"], held["token"])
+    hall = {
+        "name": "Hall",
+        "city": "Vienna",
+        "plan": {"block": {"section": "S", "rows": 2, "seats_per_row": 2}},
+    }
+    venue = requests.post(f"{url}/api/v1/venues", json=hall, headers=OPERATOR, timeout=5).json()
+    return Served(url, event["id"], venue["id"], held["id"], held["token"])
 
 
 # The document is made of the routes alone, so that there is a test for each operation before any server runs.
 gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
-app = build_app(gateway, DirectReads(gateway), access, customers, Options())
+app = build_app(gateway, DirectReads(gateway), DirectVenues(), access, customers, Options())
 parts = app[PARTS]
 schema = schemathesis.openapi.from_dict(
     msgspec.json.decode(document(all_routes(parts, ServiceHandlers(parts)), "0"))
@@ -108,7 +116,12 @@ def _order_what_there_is(body: Any) -> None:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_a_documented_one(case: Any, served: Served) -> None:
-    known = {"event_id": served.event_id, "reservation_id": served.reservation_id, "code": "ga"}
+    known = {
+        "event_id": served.event_id,
+        "reservation_id": served.reservation_id,
+        "venue_id": served.venue_id,
+        "code": "ga",
+    }
     headers = dict(case.headers or {})
     # First as generated, by nobody; then at what is there to be found, by those who may.
     case.call_and_validate(base_url=served.url, checks=CHECKS, timeout=5)

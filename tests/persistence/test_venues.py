@@ -1,0 +1,170 @@
+"""Venues and plans as rows: made once for a key, changed by one at a time, removed only when nobody comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from domain.event_messages import CancelEvent, Seating, Terms, TicketType
+from domain.messages import Code, Rejected
+from domain.seat_generators import block
+from domain.venue import NumberedPlan, Venue, VenueChange, numbered
+from persistence.clock import StoreClock
+from persistence.reads import PostgresReads
+from persistence.venues import PostgresVenues
+from tests.persistence.sales import NOW_MS, Sale, new_id
+from tests.persistence.worlds import PostgresWorld
+
+OTHER_BODY, BODY = b"other", b"body"
+
+
+@pytest.fixture
+async def venues(postgres_url: str) -> AsyncIterator[PostgresVenues]:
+    made = PostgresVenues(postgres_url)
+    yield made
+    await made.close()
+
+
+def a_plan(rows: int = 2) -> NumberedPlan:
+    return numbered(block("Stalls", rows, 3, (("front", 1), ("back", rows))), new_id())
+
+
+def a_venue(plan: NumberedPlan | None = None, name: str = "The Hall") -> Venue:
+    return Venue(new_id(), 1, NOW_MS, name, "Vienna", None, None if plan is None else plan.said)
+
+
+def code_of(answer: object) -> Code:
+    assert isinstance(answer, Rejected)
+    return answer.code
+
+
+async def test_a_venue_is_read_as_it_was_made_with_its_plan_or_without(venues: PostgresVenues) -> None:
+    plan = a_plan()
+    bare, seated = a_venue(), a_venue(plan)
+    assert await venues.create(bare, None, None) == bare
+    assert await venues.create(seated, plan, None) == seated
+    assert await venues.venue(bare.id) == bare
+    assert await venues.venue(seated.id) == seated
+    assert await venues.plan(plan.said.id) == plan.plan
+    assert await venues.venue(new_id()) is None
+    assert await venues.plan(new_id()) is None
+
+
+async def test_a_key_makes_one_venue_however_often_and_at_once(venues: PostgresVenues) -> None:
+    key = new_id().encode()[:16]
+    wanted = [a_venue(a_plan()) for _ in range(6)]
+    plans = [NumberedPlan(one.plan, a_plan().plan) for one in wanted if one.plan is not None]
+    made = await asyncio.gather(
+        *(venues.create(one, plan, (key, BODY)) for one, plan in zip(wanted, plans, strict=True))
+    )
+    assert len({one.id for one in made if isinstance(one, Venue)}) == 1
+    there = [await venues.venue(one.id) for one in wanted]
+    assert [one for one in there if one is not None] == made[:1]
+    assert code_of(await venues.create(a_venue(), None, (key, OTHER_BODY))) is Code.KEY_REUSED
+
+
+async def test_venues_are_listed_by_id_in_pages(database_url: str) -> None:
+    venues = PostgresVenues(database_url)
+    plan = a_plan()
+    wanted = [a_venue(plan if number == 3 else None, f"Hall {number}") for number in range(7)]
+    for venue in wanted:
+        await venues.create(venue, plan if venue.plan else None, None)
+    wanted.sort(key=lambda venue: venue.id)
+    found: list[Venue] = []
+    while page := await venues.venues(found[-1].id if found else None, 3):
+        found += page
+    assert found == wanted
+    await venues.close()
+
+
+async def test_a_change_raises_the_version_and_a_plan_gets_the_next_number(venues: PostgresVenues) -> None:
+    first, second = a_plan(), a_plan(5)
+    venue = a_venue(first)
+    await venues.create(venue, first, None)
+    renamed = await venues.change(venue.id, VenueChange(name="Arena", address="Ring 1"), 1, NOW_MS)
+    assert isinstance(renamed, Venue)
+    assert (renamed.version, renamed.name, renamed.address, renamed.plan) == (
+        2,
+        "Arena",
+        "Ring 1",
+        first.said,
+    )
+    planned = await venues.change(venue.id, VenueChange(plan=second), None, NOW_MS)
+    assert isinstance(planned, Venue)
+    assert planned.plan is not None
+    assert (planned.version, planned.plan.number, planned.plan.seats) == (3, 2, 15)
+    assert await venues.venue(venue.id) == planned
+    assert await venues.plan(first.said.id) == first.plan, "events were made with it"
+    assert await venues.change(venue.id, VenueChange(name="Arena"), 3, NOW_MS) == planned
+
+
+async def test_of_two_who_change_the_same_version_one_is_stale(venues: PostgresVenues) -> None:
+    venue = a_venue()
+    await venues.create(venue, None, None)
+    names = [f"Hall {number}" for number in range(8)]
+    answers = await asyncio.gather(
+        *(venues.change(venue.id, VenueChange(name=name), 1, NOW_MS) for name in names)
+    )
+    done = [answer for answer in answers if isinstance(answer, Venue)]
+    assert len(done) == 1
+    assert {code_of(answer) for answer in answers if isinstance(answer, Rejected)} == {Code.STALE}
+    assert await venues.venue(venue.id) == done[0]
+    assert code_of(await venues.remove(venue.id, 1, NOW_MS)) is Code.STALE
+
+
+async def test_who_names_no_version_changes_what_stands(venues: PostgresVenues) -> None:
+    venue = a_venue()
+    await venues.create(venue, None, None)
+    await asyncio.gather(
+        venues.change(venue.id, VenueChange(name="Arena"), None, NOW_MS),
+        venues.change(venue.id, VenueChange(city="Graz"), None, NOW_MS),
+    )
+    found = await venues.venue(venue.id)
+    assert found is not None
+    assert (found.name, found.city, found.version) == ("Arena", "Graz", 3)
+
+
+async def test_what_is_removed_is_gone_but_its_plan_can_be_read(
+    venues: PostgresVenues, postgres_url: str
+) -> None:
+    plan = a_plan()
+    venue = a_venue(plan)
+    await venues.create(venue, plan, None)
+    reads = PostgresReads(postgres_url, StoreClock(_no_clock, 500))
+    assert await reads.present_plan(venue.id) == (plan.said.id, plan.plan)
+    assert await venues.remove(venue.id, None, NOW_MS) is None
+    assert await reads.present_plan(venue.id) is None
+    assert await venues.venue(venue.id) is None
+    assert venue.id not in {one.id for one in await venues.venues(None, 1_000)}
+    assert code_of(await venues.remove(venue.id, None, NOW_MS)) is Code.NOT_FOUND
+    assert code_of(await venues.change(venue.id, VenueChange(name="A"), None, NOW_MS)) is Code.NOT_FOUND
+    assert await venues.plan(plan.said.id) == plan.plan
+    await reads.close()
+
+
+async def test_a_venue_is_kept_for_its_coming_events_and_not_for_past_or_cancelled_ones(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    plan = a_plan()
+    venue = a_venue(plan)
+    await venues.create(venue, plan, None)
+    types = (TicketType("A", "Front", 3, 100, categories=("front",)),)
+    starts_at_ms = NOW_MS + 1_000_000
+    store = postgres.store()
+    for ends_at_ms in (None, starts_at_ms + 500):
+        seating = Seating(venue.id, plan.said.id)
+        match = Terms("Match", starts_at_ms, "EUR", types, ends_at_ms=ends_at_ms, seating=seating)
+        await Sale.opened(store, match)
+    cancelled = await Sale.opened(store, msgspec.structs.replace(match, ends_at_ms=starts_at_ms + 9_000))
+    assert code_of(await venues.remove(venue.id, None, NOW_MS)) is Code.IN_USE
+    assert await cancelled.append(store, cancelled.decided(CancelEvent()))
+    assert code_of(await venues.remove(venue.id, None, starts_at_ms + 499)) is Code.IN_USE
+    assert await venues.venue(venue.id) == venue
+    assert await venues.remove(venue.id, None, starts_at_ms + 500) is None
+
+
+async def _no_clock() -> int:
+    raise AssertionError("not asked")
