@@ -74,6 +74,9 @@ class State:
         "version",
     )
 
+    hidden = False
+    """A restaurant has no drafts."""
+
     def __init__(self) -> None:
         self.id = ""
         self.terms: RestaurantTerms | None = None

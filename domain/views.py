@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.event_messages import ReservationReply, TypeCounts
+from domain.restaurant_messages import TableReply
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,10 +34,10 @@ class SeatStates:
 
 @dataclass(slots=True, frozen=True)
 class FoundReservation:
-    """A reservation and the event it is of."""
+    """A reservation and the inventory it is of."""
 
-    event_id: str
-    reply: ReservationReply
+    inventory_id: str
+    reply: ReservationReply | TableReply
 
 
 @dataclass(slots=True, frozen=True)

@@ -33,7 +33,17 @@ from sqlalchemy.dialects.postgresql import asyncpg
 
 from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
-from persistence.schema import ID, events, inventories, plans, reservations, secrets, venues
+from persistence.schema import (
+    ID,
+    events,
+    guests,
+    inventories,
+    plans,
+    reservations,
+    restaurants,
+    secrets,
+    venues,
+)
 
 LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
@@ -87,8 +97,8 @@ _STORED = (
 )
 
 RESERVATION = Query(
-    select(*_STORED, cast(reservations.c.inventory_id, Text).label("event_id"), events.c.currency)
-    .select_from(reservations.join(events, events.c.id == reservations.c.inventory_id))
+    select(*_STORED, cast(reservations.c.inventory_id, Text).label("inventory_id"), events.c.currency)
+    .select_from(reservations.outerjoin(events, events.c.id == reservations.c.inventory_id))
     .where(reservations.c.id == bindparam("id", type_=ID))
 )
 
@@ -98,6 +108,28 @@ PRESENT_PLAN = Query(
     .where(venues.c.id == bindparam("venue_id", type_=ID), venues.c.removed_ms.is_(None))
     .order_by(plans.c.number.desc())
     .limit(1)
+)
+
+_restaurant = select(
+    cast(restaurants.c.id, Text).label("id"), restaurants.c.version, restaurants.c.paused, restaurants.c.terms
+)
+
+RESTAURANT = Query(_restaurant.where(restaurants.c.id == bindparam("id", type_=ID)))
+
+RESTAURANTS = Query(
+    _restaurant.where(
+        tuple_(restaurants.c.name, restaurants.c.id)
+        > tuple_(bindparam("after_name", type_=Text), bindparam("after_id", type_=ID))
+    )
+    .order_by(restaurants.c.name, restaurants.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+
+GUEST = Query(
+    select(guests.c.visits, guests.c.cancellations, guests.c.no_shows).where(
+        guests.c.inventory_id == bindparam("id", type_=ID),
+        guests.c.customer == bindparam("customer", type_=LargeBinary),
+    )
 )
 
 CURRENCY = Query(select(events.c.currency).where(events.c.id == bindparam("id", type_=ID)))

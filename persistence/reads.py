@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.catalogue import ListedEvent, Place, Wanted
-from domain.event_messages import EventReply, Reservation, ReservationReply, Stage, Status
+from domain.event_messages import EventReply, ReservationReply, Stage, Status
+from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Plan
 from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
 from persistence import queries
@@ -30,7 +31,7 @@ from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.plans import SEATS, decoded_plan, seat_states
 from persistence.queries import FIRST_ID, LAST_ID, Query
-from persistence.rows import counts_of, stored_of, terms_of, types_of
+from persistence.rows import counts_of, restaurant_terms_of, stored_of, terms_of, types_of
 from persistence.statistics import RANKING, SALES, ranking_of, sales_of
 from persistence.store import OutcomeUnknown
 
@@ -97,7 +98,7 @@ class PostgresReads:
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
-        return _found_of(rows[0][:8], rows[0]["event_id"], rows[0]["currency"]) if rows else None
+        return _found_of(rows[0][:8], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
 
     async def reservations(
         self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
@@ -126,6 +127,27 @@ class PostgresReads:
         bounds = {"first": time + FIRST_ID[len(time) :], "last": time + LAST_ID[len(time) :]}
         rows = await self._fetch(queries.MADE_AT, event_id=event_id, customer=customer, **bounds)
         return [row["id"] for row in rows]
+
+    async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
+        rows = await self._fetch(queries.RESTAURANT, id=restaurant_id) if _is_id(restaurant_id) else []
+        return _restaurant_of(rows[0]) if rows else None
+
+    async def restaurants(self, after: tuple[str, str] | None, limit: int) -> list[RestaurantReply]:
+        name, id_ = after or ("", FIRST_ID)
+        rows = await self._fetch(queries.RESTAURANTS, after_name=name, after_id=id_, limit=limit)
+        return [_restaurant_of(row) for row in rows]
+
+    async def table_reservations(
+        self, restaurant_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        rows = await self._rows(self._links, restaurant_id, status, after, limit, now_ms)
+        return [_found_of(row, restaurant_id, None) for row in rows]
+
+    async def history(self, restaurant_id: str, customer: bytes) -> History:
+        """What the customer has done there; nothing, of whoever is not known."""
+        for row in await self._fetch(queries.GUEST, id=restaurant_id, customer=customer):
+            return History(*row)
+        return History()
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """`at_least`: a sequence the client is known to have seen."""
@@ -174,10 +196,21 @@ class PostgresReads:
         events = await self._ask(currency.sql, (event_id,), links) if _is_id(event_id) else []
         if not events:
             return []
-        query = queries.RESERVATIONS[status]
-        given = {"event_id": event_id, "after": after or FIRST_ID, "limit": limit, "now_ms": now_ms}
-        rows = await self._ask(query.sql, query.values(given), links)
+        rows = await self._rows(links, event_id, status, after, limit, now_ms)
         return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
+
+    async def _rows(
+        self,
+        links: Links,
+        inventory_id: str,
+        status: Status | None,
+        after: str | None,
+        limit: int,
+        now_ms: int,
+    ) -> list[Row]:
+        query = queries.RESERVATIONS[status]
+        given = {"event_id": inventory_id, "after": after or FIRST_ID, "limit": limit, "now_ms": now_ms}
+        return await self._ask(query.sql, query.values(given), links)
 
     async def _fetch(self, query: Query, **given: object) -> list[Row]:
         return await self._ask(query.sql, query.values(given))
@@ -205,10 +238,17 @@ def _event_of(row: Row) -> EventReply:
     )
 
 
-def _found_of(row: Row, event_id: str, currency: str) -> FoundReservation:
+def _restaurant_of(row: Row) -> RestaurantReply:
+    return RestaurantReply(row["id"], restaurant_terms_of(row["terms"]), row["version"], row["paused"])
+
+
+def _found_of(row: Row, inventory_id: str, currency: str | None) -> FoundReservation:
+    """`currency`: an event's."""
     stored = stored_of(row)
-    assert isinstance(stored.reservation, Reservation)
-    return FoundReservation(event_id, ReservationReply(stored.reservation, currency, stored.contact))
+    if isinstance(stored.reservation, TableReservation):
+        return FoundReservation(inventory_id, TableReply(stored.reservation, stored.contact))
+    assert currency is not None
+    return FoundReservation(inventory_id, ReservationReply(stored.reservation, currency, stored.contact))
 
 
 def _is_id(text: str) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from domain.event_messages import ReservationReply
 from domain.views import FoundReservation
 from server import views
 from server.reads import Reads
@@ -68,6 +69,7 @@ async def reservations_csv(reads: Reads, event_id: str) -> AsyncIterator[bytes]:
 
 
 def _cells(found: FoundReservation, now_ms: int) -> list[Cells]:
+    assert isinstance(found.reply, ReservationReply)
     reply = views.as_read(found.reply, now_ms)
     claim = reply.reservation
     contact = _contact.decode(reply.contact) if reply.contact else _Contact()

@@ -9,12 +9,11 @@ from typing import Annotated, NamedTuple
 
 from aiohttp import web
 from msgspec import Meta, UnsetType
-from multidict import istr
 
 from domain.catalogue import Place, Wanted, Words, words_of
 from server import views, views_catalogue
 from server.csv_export import CSV, reservations_csv
-from server.entity_tags import matches, tag_of
+from server.entity_tags import IF_NONE_MATCH, matches, tag_of
 from server.ids import parse_event_id, parse_id
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
@@ -24,7 +23,6 @@ from server.replies import Reply
 from server.streaming import begun
 from server.times import to_ms
 
-IF_NONE_MATCH = istr("If-None-Match")
 EXPORTS_MAX = 8
 """Exports that a front end sends at once."""
 _FINGERPRINT_BYTES = 8

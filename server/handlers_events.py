@@ -6,7 +6,6 @@ Drafts are there for operators only; to everybody else there is no such event.
 from __future__ import annotations
 
 from aiohttp import web
-from multidict import istr
 
 from domain.event_messages import (
     CancelEvent,
@@ -25,19 +24,17 @@ from domain.messages import Rejected
 from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
-from server.entity_tags import matches, named
+from server.entity_tags import IF_NONE_MATCH, matches, version_of, versions, wanted_versions
 from server.handlers_placement import owner_of
 from server.ids import parse_event_id, uuid7
 from server.keys import key_of
 from server.parts import Parts
 from server.payloads import EventPatch, NewEvent, Nothing
-from server.problems import Problem, not_found, refusal
+from server.problems import not_found, refusal
 from server.replies import Reply
 from server.seating import seating_of
 from server.terms import change_of, terms_of
 
-IF_MATCH = istr("If-Match")
-IF_NONE_MATCH = istr("If-None-Match")
 AVAILABILITIES_KEPT_MAX = 1024
 _NEW = Payload(NewEvent)
 _PATCH = Payload(EventPatch)
@@ -123,7 +120,7 @@ class EventHandlers:
         parts = self._parts
         event_id = parse_event_id(event_text)
         seen = request.headers.get(IF_NONE_MATCH)
-        at_least = max(_versions(seen), default=0) if seen else 0
+        at_least = max(versions(seen), default=0) if seen else 0
         found = await parts.reads.availability(event_id, at_least) if event_id else None
         if found is None or (found.draft and not parts.access.sees_all(request)):
             raise not_found("event")
@@ -167,15 +164,9 @@ class EventHandlers:
 
     async def _if_version(self, request: web.BaseRequest, event_text: str) -> int | None:
         """The version that If-Match names; of several, the present one if it is among them."""
-        given = request.headers.get(IF_MATCH)
-        if given is None or given.strip() == "*":
-            return None
-        versions = _versions(given)
-        if len(versions) > 1:
-            versions &= {(await self._found(event_text)).version}
-        if not versions:
-            raise Problem("stale", "If-Match names no version that the event has.")
-        return versions.pop()
+        wanted = wanted_versions(request)
+        several = wanted is not None and len(wanted) > 1
+        return version_of(wanted, (await self._found(event_text)).version if several else 0)
 
     def _shown(self, command: Command, answer: Answer) -> Reply:
         self._parts.metrics.commanded(type(command), answer)
@@ -194,8 +185,3 @@ def _event_id(event_text: str) -> str:
     if event_id is None:
         raise not_found("event")
     return event_id
-
-
-def _versions(header: str) -> set[int]:
-    """The versions among a header's entity tags."""
-    return {int(tag) for tag in named(header) if tag.isascii() and tag.isdigit() and len(tag) < 16}

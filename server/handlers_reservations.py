@@ -21,10 +21,9 @@ from domain.event_messages import (
     Wanted,
 )
 from domain.kinds import Command
-from domain.kinds import Reply as Answer
 from domain.messages import Rejected
-from domain.views import FoundReservation
 from server import views
+from server.addressed import acted, addressed, asked, body_of, found_by_holder, view_of
 from server.bodies import Payload, read_body
 from server.cancel_codes import as_spelled, made_ms
 from server.ids import parse_event_id, parse_id, uuid7
@@ -89,17 +88,19 @@ class ReservationHandlers:
 
     async def show(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Show a reservation."""
-        found = await self._found(request, reservation_text)
+        found = await found_by_holder(self._parts, request, reservation_text)
         current = views.as_read(found.reply, self._parts.reads.now_ms())
-        return Reply(200, views.reservation(found.event_id, current))
+        return Reply(200, body_of(found.inventory_id, current))
 
     async def change(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Change a hold's lines: all or none, and its end stays."""
-        body = await read_body(request, self._parts.options.body_max_bytes)
-        reservation_id, event_id, _ = await self._addressed(request, reservation_text)
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        place = await addressed(parts, request, reservation_text)
         wanted = _PATCH.parse(request, body)
-        command = ChangeHold(reservation_id, _lines(wanted.lines), _wish(wanted.lines, wanted.best))
-        return self._shown(event_id, command, await self._parts.gateway.ask(event_id, command))
+        wish = _wish(wanted.lines, wanted.best)
+        command = ChangeHold(place.reservation_id, _lines(wanted.lines), wish)
+        return await asked(parts, place.inventory_id, command)
 
     async def extend(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Give a hold a later end, a bounded number of times."""
@@ -126,8 +127,7 @@ class ReservationHandlers:
         if event_id is None or reservation_id is None:
             raise not_found("reservation")
         command = CancelReservation(reservation_id, if_live=True)
-        answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator=False))
-        return self._shown(event_id, command, answer)
+        return await asked(parts, event_id, command, key_of(request, body, operator=False))
 
     async def _coded(self, event_id: str, wanted: Cancellation) -> str | None:
         """The reservation of that code, among those of that customer in that event."""
@@ -154,9 +154,7 @@ class ReservationHandlers:
         now_ms = parts.reads.now_ms()
         status = query.status or None
         found = await parts.reads.reservations(event_id, status, after, query.limit + 1, now_ms)
-        items = [
-            views.reservation_view(event_id, views.as_read(one.reply, now_ms)) for one in found[: query.limit]
-        ]
+        items = [view_of(event_id, views.as_read(one.reply, now_ms)) for one in found[: query.limit]]
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
         return Reply(200, views.page(items, following))
 
@@ -164,44 +162,12 @@ class ReservationHandlers:
         self, request: web.BaseRequest, reservation_text: str, make: Callable[[str], Command]
     ) -> Reply:
         """A command that is all said by its path."""
-        body = await read_body(request, self._parts.options.body_max_bytes)
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
         if body:
             _NOTHING.parse(request, body)
-        reservation_id, event_id, operator = await self._addressed(request, reservation_text)
-        command = make(reservation_id)
-        answer = await self._parts.gateway.ask(event_id, command, key_of(request, body, operator))
-        return self._shown(event_id, command, answer)
-
-    async def _addressed(self, request: web.BaseRequest, reservation_text: str) -> tuple[str, str, bool]:
-        """Reservation, event, and whether an operator asks: once the caller is found to be entitled."""
-        reservation_id = parse_id(reservation_text)
-        if reservation_id is None:
-            raise not_found("reservation")
-        access = self._parts.access
-        if not access.is_operator(request):
-            return reservation_id, access.event_of(request, reservation_id), False
-        found = await self._parts.reads.reservation(reservation_id)
-        if found is None:
-            raise not_found("reservation")
-        return reservation_id, found.event_id, True
-
-    async def _found(self, request: web.BaseRequest, reservation_text: str) -> FoundReservation:
-        reservation_id = parse_id(reservation_text)
-        if reservation_id is None:
-            raise not_found("reservation")
-        access = self._parts.access
-        event_id = None if access.is_operator(request) else access.event_of(request, reservation_id)
-        found = await self._parts.reads.reservation(reservation_id)
-        if found is None or event_id not in (None, found.event_id):
-            raise not_found("reservation")
-        return found
-
-    def _shown(self, event_id: str, command: Command, answer: Answer) -> Reply:
-        self._parts.metrics.commanded(type(command), answer)
-        if isinstance(answer, Rejected):
-            return refusal(answer)
-        assert isinstance(answer, ReservationReply)
-        return Reply(200, views.reservation(event_id, answer))
+        place = await addressed(parts, request, reservation_text)
+        return await acted(parts, request, body, place, make(place.reservation_id))
 
 
 def _lines(wanted: tuple[WantedLine, ...]) -> Wanted:

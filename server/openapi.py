@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 from apispec import APISpec
@@ -19,6 +20,7 @@ from server.problems import TABLE, ProblemBody
 from server.replies import PROBLEM
 from server.route import Route, Who
 from server.views import AvailabilityDelta, CustomerView
+from server.views_restaurants import DinerView
 
 REF = "#/components/schemas/{name}"
 _PLACE = re.compile(r"{(\w+)}")
@@ -27,6 +29,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     "event_id": _UUID,
     "reservation_id": _UUID,
     "venue_id": _UUID,
+    "restaurant_id": _UUID,
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
 }
@@ -93,17 +96,33 @@ def document(routes: Iterable[Route], version: str) -> bytes:
 
 def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
     """For each type that is used a schema, and the named ones that these refer to."""
-    kinds = {kind for route in routes for kind in (route.answer, route.body) if kind is not None}
+    kinds = {kind for route in routes for kind in _kinds_of(route.answer)}
+    kinds |= {route.body for route in routes if route.body}
     ordered = sorted(kinds, key=str)
-    named = (ProblemBody, CustomerView, AvailabilityDelta)
+    named = (ProblemBody, CustomerView, DinerView, AvailabilityDelta)
     made, components = msgspec.json.schema_components([*ordered, *named], ref_template=REF)
     # A stored contact is embedded as it is, which a type cannot say.
-    reservation = components["ReservationView"]["properties"]
-    reservation["customer"] = {"anyOf": [{"$ref": REF.format(name="CustomerView")}, {"type": "null"}]}
-    for name in ("expires_at", "created_at"):
-        reservation[name] = {"type": "string", "format": "date-time"}
+    for view, customer in (("ReservationView", "CustomerView"), ("TableReservationView", "DinerView")):
+        properties = components[view]["properties"]
+        properties["customer"] = {"anyOf": [{"$ref": REF.format(name=customer)}, {"type": "null"}]}
+        for name in ("expires_at", "created_at", "starts_at", "ends_at"):
+            _say_moment(properties, name)
     components["OwnerView"]["additionalProperties"] = True
     return dict(zip([*ordered, ProblemBody], made, strict=False)), components
+
+
+def _kinds_of(answer: Any) -> tuple[Any, ...]:
+    """The types of an answer: none, one, or one for each kind of what is reserved."""
+    if answer is None:
+        return ()
+    return get_args(answer) if isinstance(answer, UnionType) else (answer,)
+
+
+def _say_moment(properties: dict[str, Any], name: str) -> None:
+    """A moment is text to the type that renders it."""
+    for schema in (properties.get(name, {}), *properties.get(name, {}).get("anyOf", ())):
+        if schema.get("type") == "string":
+            schema["format"] = "date-time"
 
 
 def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
@@ -138,17 +157,20 @@ def _header(name: str) -> dict[str, Any]:
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
     _, components = msgspec.json.schema_components([route.query], ref_template=REF)
     parameters = []
-    for name, schema in components[route.query.__name__]["properties"].items():
+    query = components[route.query.__name__]
+    for name, schema in query["properties"].items():
+        required = name in query.get("required", ())
         plain = dict(components[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema)
         described = {"description": plain.pop("description", "")}
-        parameters.append({"name": name, "in": "query", "required": False, "schema": plain} | described)
+        parameters.append({"name": name, "in": "query", "required": required, "schema": plain} | described)
     return parameters
 
 
 def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "As asked.", "headers": _reply_headers(route.reply_headers)}
-    if route.answer is not None:
-        success["content"] = {route.media: {"schema": schemas[route.answer]}}
+    shown = [schemas[kind] for kind in _kinds_of(route.answer)]
+    if shown:
+        success["content"] = {route.media: {"schema": shown[0] if len(shown) == 1 else {"anyOf": shown}}}
     responses = {str(route.status): success}
     if "If-None-Match" in route.request_headers:
         responses["304"] = {"description": "Unchanged.", "headers": _reply_headers(route.reply_headers)}
@@ -175,7 +197,7 @@ def problems_of(route: Route) -> list[str]:
         codes += ["key_reused", "invalid"]
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
-    if route.tag in ("events", "reservations", "venues"):
+    if route.tag in ("events", "reservations", "restaurants", "venues"):
         codes += ["overloaded", "unavailable"]
     return sorted(set(codes))
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event_messages import EventReply, Status
+from domain.restaurant_messages import History, RestaurantReply
 from domain.seat_plan import Plan
 from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
 
@@ -47,6 +48,20 @@ class Reads(Protocol):
 
     async def seats(self, event_id: str) -> SeatStates | None:
         """What the rows say of an event's seats. None too where it has no seats."""
+
+    async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
+        """One restaurant."""
+
+    async def restaurants(self, after: tuple[str, str] | None, limit: int) -> list[RestaurantReply]:
+        """Restaurants by (name, id), beginning after that pair."""
+
+    async def table_reservations(
+        self, restaurant_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        """A restaurant's reservations by id, as `reservations` has those of an event."""
+
+    async def history(self, restaurant_id: str, customer: bytes) -> History:
+        """How often the customer came, cancelled or did not come."""
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """From this process's copy where it is young enough, else from the row. Never falls in sequence.

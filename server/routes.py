@@ -21,13 +21,17 @@ from server.handlers_events import EventHandlers
 from server.handlers_live import LiveEvents, LiveHandlers
 from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
+from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers
+from server.handlers_tables import TableHandlers
 from server.handlers_venues import VenueHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
 from server.route import Route, Who
+from server.routes_restaurants import restaurant_routes
+from server.views_restaurants import TableReservationView
 
 _EVENT = "/api/v1/events/{event_id}"
 _RESERVATION = "/api/v1/reservations/{reservation_id}"
@@ -46,6 +50,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
+        *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts)),
         *_service_routes(service),
     ]
 
@@ -111,7 +116,7 @@ def _catalogue_routes(catalogue: CatalogueHandlers) -> list[Route]:
 
 
 def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
-    view = shown.ReservationView
+    view, any_kind = shown.ReservationView, shown.ReservationView | TableReservationView
     tag: Any = {"tag": "reservations"}
     placed: Any = {**tag, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
     listed: Any = {**tag, "who": Who.OPERATOR, "query": given.ReservationsQuery}
@@ -125,12 +130,13 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
               body=given.Cancellation, keyed=True, asks_owner=True, problems=("too_late",), **tag),
         Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
               **listed),
-        Route("GET", _RESERVATION, reservations.show, view, **held),
+        Route("GET", _RESERVATION, reservations.show, any_kind, **held),
         Route("PATCH", _RESERVATION, reservations.change, view, body=given.ReservationPatch, **changed),
-        Route("POST", f"{_RESERVATION}/extend", reservations.extend, view,
+        Route("POST", f"{_RESERVATION}/extend", reservations.extend, any_kind,
               problems=("limit_exceeded", *_NO_HOLD), **action),
-        Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, view, problems=_NO_HOLD, **action),
-        Route("POST", f"{_RESERVATION}/cancel", reservations.cancel, view, problems=("too_late",), **action),
+        Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, any_kind, problems=_NO_HOLD, **action),
+        Route("POST", f"{_RESERVATION}/cancel", reservations.cancel, any_kind,
+              problems=("too_late", "wrong_state"), **action),
     ]
 
 

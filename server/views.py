@@ -17,7 +17,6 @@ from domain.event_messages import (
     EventReply,
     Line,
     Listed,
-    Reservation,
     ReservationReply,
     Seating,
     Stage,
@@ -25,11 +24,13 @@ from domain.event_messages import (
     TicketType,
     TypeCounts,
 )
+from domain.restaurant_messages import TableReply
 from domain.views import Availability
 from server.payloads import Customer
 from server.times import rfc3339, rfc3339_or_none
 
 T = TypeVar("T")
+OfAnyKind = TypeVar("OfAnyKind", bound=ReservationReply | TableReply)
 encode = msgspec.json.Encoder().encode
 PRICED_LINES_KEPT_MAX = 4096
 _NO_CONTACT = msgspec.Raw(b"null")
@@ -242,9 +243,9 @@ def _priced(lines: tuple[Line, ...], currency: str) -> tuple[Any, Any]:
     return msgspec.Raw(encode(shown)), msgspec.Raw(encode(MoneyView(total, currency)))
 
 
-def as_read(reply: ReservationReply, now_ms: int) -> ReservationReply:
+def as_read(reply: OfAnyKind, now_ms: int) -> OfAnyKind:
     """The reservation as it stands at `now_ms`."""
-    claim: Reservation = reply.reservation
+    claim = reply.reservation
     if claim.status is not Status.HELD or now_ms < claim.expires_at_ms:
         return reply
     expired = msgspec.structs.replace(claim, status=Status.EXPIRED)

@@ -70,7 +70,7 @@ async def test_a_reservation_is_read_with_its_event_and_contact(
     assert await sale.append(store, sale.decided(command))
     found = await reads.reservation(command.reservation_id)
     assert found is not None
-    assert found.event_id == sale.id
+    assert found.inventory_id == sale.id
     assert found.reply.reservation == sale.state.reservations[command.reservation_id]
     assert (found.reply.currency, found.reply.contact) == ("EUR", command.contact)
 
@@ -138,7 +138,7 @@ async def pages(
     ids: list[str] = []
     while page := await reads.reservations(sale.id, status, ids[-1] if ids else None, limit, now_ms):
         assert len(page) <= limit
-        assert {one.event_id for one in page} == {sale.id}
+        assert {one.inventory_id for one in page} == {sale.id}
         ids += [one.reply.reservation.id for one in page]
     return ids
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from actors.gateway import Gateway, Key
+from domain import restaurant
 from domain.catalogue import ListedEvent, Place, Wanted
-from domain.event import State, decide, describe, due, evolve
+from domain.event import describe
 from domain.event_messages import (
-    CreateEvent,
-    EventCommand,
-    EventReplies,
     EventReply,
-    PlaceHold,
-    Reservation,
     ReservationConfirmed,
     ReservationReply,
     Status,
 )
 from domain.event_seats import Seats
+from domain.kinds import CREATES, DESCRIBED, KINDS, PLACING, AnyReservation, Command, Creation, Reply
 from domain.messages import Code, Rejected
+from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Layout, Plan
 from domain.views import (
     Availability,
@@ -45,11 +44,12 @@ KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
 @dataclass
 class Inventory:
-    """An event's state, what its keys have done, and how often it changed."""
+    """An inventory's state, the reservations that ended, and how often it changed."""
 
-    state: State = field(default_factory=State)
+    kind: str
+    state: Any
     sequence: int = 0
-    ended: dict[str, Reservation] = field(default_factory=dict)
+    ended: dict[str, AnyReservation] = field(default_factory=dict)
     created_ms: int = 0
     confirmed_ms: dict[str, int] = field(default_factory=dict)
 
@@ -74,15 +74,15 @@ class DirectGateway(Gateway):
     def __init__(self) -> None:
         self.now_ms = START_MS
         self.inventories: dict[str, Inventory] = {}
-        self.recorded: dict[bytes, tuple[bytes, EventReplies]] = {}
+        self.recorded: dict[bytes, tuple[bytes, Reply]] = {}
         self.placements: dict[str, str] = {}
         self.plans: dict[str, Plan] = {}
         """By venue."""
-        self.answer_with: EventReplies | None = None
+        self.answer_with: Reply | None = None
         self.failing: Exception | None = None
         self.on_change: list[Callable[[], None]] = []
 
-    async def ask(self, inventory_id: str, command: EventCommand, key: Key | None = None) -> EventReplies:
+    async def ask(self, inventory_id: str, command: Command, key: Key | None = None) -> Reply:
         self._check()
         inventory = self.inventories.get(inventory_id)
         if self.answer_with is not None:
@@ -91,16 +91,17 @@ class DirectGateway(Gateway):
             return NOT_FOUND
         return self._recorded(key) or self._decide(inventory, command, key)
 
-    async def create(self, command: CreateEvent, owner: str, key: Key | None = None) -> EventReplies:
+    async def create(self, command: Creation, owner: str, key: Key | None = None) -> Reply:
         self._check()
         found = self._recorded(key)
         if found is not None:
             return found
-        inventory = Inventory(created_ms=self.now_ms)
+        kind = CREATES[type(command)]
+        inventory = Inventory(kind, KINDS[kind].State(), created_ms=self.now_ms)
         reply = self._decide(inventory, command, key)
-        if isinstance(reply, EventReply):
+        if isinstance(reply, DESCRIBED):
             self.inventories[reply.id] = inventory
-            seating = reply.terms.seating
+            seating = reply.terms.seating if isinstance(reply, EventReply) else None
             if seating is not None:
                 inventory.state.seats = Seats(Layout(self.plans[seating.venue_id], seating.overrides))
             self.placements[reply.id] = owner
@@ -128,28 +129,30 @@ class DirectGateway(Gateway):
         if self.failing is not None:
             raise self.failing
 
-    def _recorded(self, key: Key | None) -> EventReplies | None:
+    def _recorded(self, key: Key | None) -> Reply | None:
         if key is None or key.request_id not in self.recorded:
             return None
         fingerprint, reply = self.recorded[key.request_id]
         return reply if fingerprint == key.fingerprint else KEY_REUSED
 
-    def _decide(self, inventory: Inventory, command: EventCommand, key: Key | None) -> EventReplies:
-        state = inventory.state
-        for expired in due(state, self.now_ms, limit=1_000_000):
-            evolve(state, expired)
+    def _decide(self, inventory: Inventory, command: Command, key: Key | None) -> Reply:
+        state, rules = inventory.state, KINDS[inventory.kind]
+        if type(command) not in rules.COMMANDS:
+            return NOT_FOUND
+        for expired in rules.due(state, self.now_ms, limit=1_000_000):
+            rules.evolve(state, expired)
         inventory.ended |= state.ended
         state.ended = dict(inventory.ended)
-        reply, facts = decide(state, command, self.now_ms)
+        reply, facts = rules.decide(state, command, self.now_ms)
         for fact in facts:
-            evolve(state, fact)
+            rules.evolve(state, fact)
         if facts:
             inventory.sequence += 1
         for fact in facts:
             if isinstance(fact, ReservationConfirmed):
                 inventory.confirmed_ms[fact.reservation_id] = fact.at_ms
         inventory.ended |= state.ended
-        if isinstance(command, PlaceHold) and facts:
+        if isinstance(command, PLACING) and facts:
             state.contacts[command.reservation_id] = command.contact
         if key is not None and facts:
             self.recorded[key.request_id] = (key.fingerprint, reply)
@@ -169,12 +172,12 @@ class DirectReads:
 
     async def event(self, event_id: str) -> EventReply | None:
         self.gateway._check()
-        inventory = self.gateway.inventories.get(event_id)
+        inventory = self._of_kind("event").get(event_id)
         return None if inventory is None else describe(inventory.state)
 
     async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
         self.gateway._check()
-        known = [Known(describe(one.state), one.created_ms) for one in self.gateway.inventories.values()]
+        known = [Known(describe(one.state), one.created_ms) for one in self._of_kind("event").values()]
         return listed(known, wanted, after, self.gateway.now_ms)[:limit]
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
@@ -211,7 +214,7 @@ class DirectReads:
         return await self.reservations(event_id, None, after, limit, now_ms)
 
     async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
-        inventory = self.gateway.inventories.get(event_id)
+        inventory = self._of_kind("event").get(event_id)
         if inventory is None:
             return None
         terms = describe(inventory.state).terms
@@ -227,7 +230,7 @@ class DirectReads:
 
     async def ranking(self, since_ms: int) -> Ranking:
         ranked = []
-        for event_id, inventory in self.gateway.inventories.items():
+        for event_id, inventory in self._of_kind("event").items():
             terms, sold = describe(inventory.state).terms, inventory.sold()
             lately = inventory.sold(range(since_ms, self.now_ms() + 1)).tickets
             if sold.tickets:
@@ -242,7 +245,7 @@ class DirectReads:
         copy = self.old_copies.get(event_id)
         if copy is not None and copy.sequence >= at_least:
             return copy
-        return self._availability(event_id) if event_id in self.gateway.inventories else None
+        return self._availability(event_id) if event_id in self._of_kind("event") else None
 
     def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
         def told() -> None:
@@ -256,13 +259,36 @@ class DirectReads:
         return plan and (venue_id, plan)
 
     async def seats(self, event_id: str) -> SeatStates | None:
-        inventory = self.gateway.inventories.get(event_id)
+        inventory = self._of_kind("event").get(event_id)
         if inventory is None or inventory.state.seats is None or inventory.state.terms is None:
             return None
         state, seats = inventory.state, inventory.state.seats
         names = map(seats.layout.name_of, range(seats.layout.size))
         looks = bytes(seats.look(name, state.reservations) for name in names)
         return SeatStates(event_id, inventory.sequence, "plan", looks, state.hidden)
+
+    async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
+        self.gateway._check()
+        inventory = self._of_kind("restaurant").get(restaurant_id)
+        return None if inventory is None else restaurant.describe(inventory.state)
+
+    async def restaurants(self, after: tuple[str, str] | None, limit: int) -> list[RestaurantReply]:
+        found = [restaurant.describe(inventory.state) for inventory in self._of_kind("restaurant").values()]
+        found.sort(key=_name_and_id)
+        return [one for one in found if after is None or _name_and_id(one) > after][:limit]
+
+    async def table_reservations(
+        self, restaurant_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+    ) -> list[FoundReservation]:
+        return await self.reservations(restaurant_id, status, after, limit, now_ms)
+
+    async def history(self, restaurant_id: str, customer: bytes) -> History:
+        inventory = self.gateway.inventories.get(restaurant_id)
+        ended = (
+            [one.status for one in inventory.ended.values() if one.customer == customer] if inventory else []
+        )
+        counted = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
+        return History(*(ended.count(status) for status in counted))
 
     async def secret(self, name: str) -> bytes:
         return name.encode().ljust(32, b"-")
@@ -279,13 +305,21 @@ class DirectReads:
         counts = describe(state).counts
         return Availability(event_id, inventory.sequence, self.gateway.now_ms, counts, state.hidden)
 
-    def _found(self, event_id: str, reservation: Reservation) -> FoundReservation:
-        state = self.gateway.inventories[event_id].state
-        assert state.terms is not None
+    def _of_kind(self, kind: str) -> dict[str, Inventory]:
+        return {id_: found for id_, found in self.gateway.inventories.items() if found.kind == kind}
+
+    def _found(self, inventory_id: str, reservation: AnyReservation) -> FoundReservation:
+        state = self.gateway.inventories[inventory_id].state
         contact = state.contacts.get(reservation.id, b"")
-        return FoundReservation(event_id, ReservationReply(reservation, state.terms.currency, contact))
+        if isinstance(reservation, TableReservation):
+            return FoundReservation(inventory_id, TableReply(reservation, contact))
+        return FoundReservation(inventory_id, ReservationReply(reservation, state.terms.currency, contact))
 
 
-def _shown(reservation: Reservation, now_ms: int) -> Status:
+def _name_and_id(restaurant: RestaurantReply) -> tuple[str, str]:
+    return restaurant.terms.name, restaurant.id
+
+
+def _shown(reservation: AnyReservation, now_ms: int) -> Status:
     over = reservation.status is Status.HELD and now_ms >= reservation.expires_at_ms
     return Status.EXPIRED if over else reservation.status

@@ -51,6 +51,21 @@ GET /api/v1/venues/{venue_id}
 GET /api/v1/venues/{venue_id}/plan
 PATCH /api/v1/venues/{venue_id}
 DELETE /api/v1/venues/{venue_id}
+POST /api/v1/restaurants
+GET /api/v1/restaurants
+GET /api/v1/restaurants/{restaurant_id}
+PATCH /api/v1/restaurants/{restaurant_id}
+POST /api/v1/restaurants/{restaurant_id}/pause
+POST /api/v1/restaurants/{restaurant_id}/resume
+GET /api/v1/restaurants/{restaurant_id}/search
+POST /api/v1/restaurants/{restaurant_id}/reservations
+POST /api/v1/restaurants/{restaurant_id}/walk-ins
+GET /api/v1/restaurants/{restaurant_id}/reservations
+POST /api/v1/reservations/{reservation_id}/move
+POST /api/v1/reservations/{reservation_id}/seat
+POST /api/v1/reservations/{reservation_id}/complete
+POST /api/v1/reservations/{reservation_id}/no-show
+POST /api/v1/reservations/{reservation_id}/prolong
 GET /api/v1/owners
 GET /healthz
 GET /readyz
@@ -67,6 +82,8 @@ REFUSALS = {
     "POST /api/v1/reservations/{reservation_id}/extend": "limit_exceeded hold_expired",
     "POST /api/v1/events/{event_id}/publish": "wrong_state",
     "DELETE /api/v1/venues/{venue_id}": "in_use stale unavailable",
+    "POST /api/v1/restaurants/{restaurant_id}/reservations": "taken held sales_closed score_too_low",
+    "PATCH /api/v1/restaurants/{restaurant_id}": "in_use stale",
     "PATCH /api/v1/events/{event_id}": "quota_below_live stale too_large malformed",
 }
 

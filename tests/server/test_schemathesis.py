@@ -28,6 +28,7 @@ from server.runner import FrontEndRunner
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_venues import DirectVenues
+from tests.server.test_restaurants import house_body
 
 EXAMPLES_MAX = 8
 CHECKS = [
@@ -46,6 +47,7 @@ class Served:
     url: str
     event_id: str
     venue_id: str
+    restaurant_id: str
     reservation_id: str
     token: str
 
@@ -85,7 +87,8 @@ def _filled(url: str) -> Served:
         "plan": {"block": {"section": "S", "rows": 2, "seats_per_row": 2}},
     }
     venue = requests.post(f"{url}/api/v1/venues", json=hall, headers=OPERATOR, timeout=5).json()
-    return Served(url, event["id"], venue["id"], held["id"], held["token"])
+    house = requests.post(f"{url}/api/v1/restaurants", json=house_body(), headers=OPERATOR, timeout=5).json()
+    return Served(url, event["id"], venue["id"], house["id"], held["id"], held["token"])
 
 
 # The document is made of the routes alone, so that there is a test for each operation before any server runs.
@@ -120,6 +123,7 @@ def test_every_answer_is_a_documented_one(case: Any, served: Served) -> None:
         "event_id": served.event_id,
         "reservation_id": served.reservation_id,
         "venue_id": served.venue_id,
+        "restaurant_id": served.restaurant_id,
         "code": "ga",
     }
     headers = dict(case.headers or {})

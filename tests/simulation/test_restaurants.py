@@ -75,6 +75,7 @@ def test_a_hold_that_runs_out_is_ended_by_the_timer_and_its_time_is_free_again()
         found = stage.database.tables.find(house.id, [held.reservation_id])
         assert [one.reservation.status for one in found] == [Status.EXPIRED]
         assert NINETEEN in await house.free()
+        assert stage.owner().owner.last_error == ""
 
     played(course)
 

@@ -1,0 +1,182 @@
+"""Reservations of tables: place, list, and what is done with them at the door.
+
+Showing, confirming, extending and cancelling are the same for all kinds: `server/handlers_reservations.py`.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from domain.kinds import Command
+from domain.messages import Rejected
+from domain.restaurant_messages import (
+    CompleteStay,
+    HoldTable,
+    MarkNoShow,
+    MoveReservation,
+    ProlongStay,
+    SeatParty,
+    SeatWalkIn,
+    TableReply,
+)
+from server import views_restaurants as views
+from server.addressed import acted, addressed, view_of
+from server.bodies import Payload, read_body
+from server.handlers_restaurants import found_restaurant, restaurant_id_of
+from server.ids import parse_id, uuid7
+from server.keys import key_of
+from server.paging import cursor_of, parse_query, sort_key_of
+from server.parts import Parts
+from server.payloads import ReservationsQuery
+from server.payloads_restaurants import Diner, NewTableReservation, NewWalkIn, Prolonging, TableMove
+from server.problems import invalid, refusal
+from server.replies import Reply
+from server.views import as_read, encode, page
+
+_NEW = Payload(NewTableReservation)
+_WALK_IN = Payload(NewWalkIn)
+_MOVE = Payload(TableMove)
+_PROLONG = Payload(Prolonging)
+
+
+class TableHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def place(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Hold a table: the one that is named, or the best fit."""
+        parts = self._parts
+        restaurant_id = restaurant_id_of(restaurant_text)
+        operator = parts.access.is_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _NEW.parse(request, body)
+        customer = parts.customers.key(wanted.customer.email)
+        command = HoldTable(
+            uuid7(parts.reads.now_ms()),
+            views.day_of(wanted.date),
+            views.minute_of(wanted.time),
+            wanted.party_size,
+            customer,
+            _contact(wanted.customer, wanted.note),
+            table_id_of(wanted.table_id),
+            wanted.traits,
+            await parts.reads.history(restaurant_id, customer),
+            not operator,
+        )
+        return await self._placed(request, body, restaurant_id, command, operator)
+
+    async def walk_in(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Seat a party that stands at the door."""
+        parts = self._parts
+        parts.access.require_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _WALK_IN.parse(request, body)
+        customer = wanted.customer
+        command = SeatWalkIn(
+            uuid7(parts.reads.now_ms()),
+            wanted.party_size,
+            parts.customers.key(customer.email) if customer else b"",
+            _contact(customer, wanted.note),
+            table_id_of(wanted.table_id),
+            wanted.traits,
+            wanted.stay_minutes,
+        )
+        return await self._placed(request, body, restaurant_id_of(restaurant_text), command, operator=True)
+
+    async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """List a restaurant's reservations by id."""
+        parts = self._parts
+        parts.access.require_operator(request)
+        query = parse_query(request, ReservationsQuery)
+        after = sort_key_of(query.cursor, str)
+        if after is not None and parse_id(after) is None:
+            raise invalid("cursor", "Not a cursor of this list.")
+        restaurant_id = (await found_restaurant(parts, restaurant_text)).id
+        now_ms = parts.reads.now_ms()
+        status = query.status or None
+        found = await parts.reads.table_reservations(restaurant_id, status, after, query.limit + 1, now_ms)
+        items = [view_of(restaurant_id, as_read(one.reply, now_ms)) for one in found[: query.limit]]
+        following = cursor_of(items[-1].id) if len(found) > query.limit else None
+        return Reply(200, page(items, following))
+
+    async def move(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Move a reservation to another time, table or size; the old place is kept until the new is had."""
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _MOVE.parse(request, body)
+        place = await addressed(parts, request, reservation_text)
+        command = MoveReservation(
+            place.reservation_id,
+            views.day_of(wanted.date) if wanted.date else None,
+            views.minute_of(wanted.time) if wanted.time else None,
+            wanted.party_size,
+            table_id_of(wanted.table_id),
+            wanted.traits,
+        )
+        return await acted(parts, request, body, place, command)
+
+    async def seat(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Seat a party that has arrived."""
+        return await self._at_the_door(request, reservation_text, SeatParty)
+
+    async def complete(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Complete a stay: the rest of its time is free."""
+        return await self._at_the_door(request, reservation_text, CompleteStay)
+
+    async def no_show(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Note that nobody came."""
+        return await self._at_the_door(request, reservation_text, MarkNoShow)
+
+    async def prolong(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Let a seated party stay longer; who is in its way is warned of it, or moved."""
+        parts = self._parts
+        parts.access.require_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _PROLONG.parse(request, body)
+        place = await addressed(parts, request, reservation_text)
+        command = ProlongStay(place.reservation_id, wanted.by_minutes, wanted.move_next)
+        return await acted(parts, request, body, place, command)
+
+    async def _at_the_door(
+        self,
+        request: web.BaseRequest,
+        reservation_text: str,
+        make: type[SeatParty | CompleteStay | MarkNoShow],
+    ) -> Reply:
+        parts = self._parts
+        parts.access.require_operator(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        place = await addressed(parts, request, reservation_text)
+        return await acted(parts, request, body, place, make(place.reservation_id))
+
+    async def _placed(
+        self, request: web.BaseRequest, body: bytes, restaurant_id: str, command: Command, operator: bool
+    ) -> Reply:
+        parts = self._parts
+        answer = await parts.gateway.ask(restaurant_id, command, key_of(request, body, operator))
+        parts.metrics.commanded(type(command), answer)
+        if isinstance(answer, Rejected):
+            return refusal(answer)
+        assert isinstance(answer, TableReply)
+        # A replay brings the reservation that the key made first, so its id is the one to go by.
+        reservation_id = answer.reservation.id
+        token, _ = parts.access.papers(restaurant_id, reservation_id)
+        location = f"Location: /api/v1/reservations/{reservation_id}\r\n"
+        shown = views.table_reservation_view(restaurant_id, answer, token)
+        return Reply(201, encode(shown), location.encode())
+
+
+def _contact(customer: Diner | None, note: str | None) -> bytes:
+    """What is stored of the party: see `views_restaurants.Contact`."""
+    return encode({"customer": customer, "note": note})
+
+
+def table_id_of(text: str | None) -> str | None:
+    if text is None:
+        return None
+    found = parse_id(text)
+    if found is None:
+        raise invalid("table_id", "Not an id.")
+    return found

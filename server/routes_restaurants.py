@@ -1,0 +1,60 @@
+"""The routes of restaurants and their tables; see `server/routes.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server import payloads_restaurants as given
+from server import views_restaurants as shown
+from server.handlers_restaurants import RestaurantHandlers
+from server.handlers_tables import TableHandlers
+from server.payloads import Nothing, PageQuery, ReservationsQuery
+from server.route import Route, Who
+from server.views import Page
+
+_RESTAURANT = "/api/v1/restaurants/{restaurant_id}"
+_RESERVATION = "/api/v1/reservations/{reservation_id}"
+_NOT_TO_BE_HAD = ("taken", "held", "limit_exceeded", "sales_closed")
+_NO_HOLD = ("hold_expired", "wrong_state")
+
+
+# One route is easier to find among its like than among its arguments.
+# fmt: off
+def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) -> list[Route]:
+    """Every route of restaurants."""
+    restaurant, view = shown.RestaurantView, shown.TableReservationView
+    public: Any = {"tag": "restaurants"}
+    command: Any = {**public, "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
+    action: Any = {**command, "body": Nothing, "body_optional": True, "keyed": True}
+    created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
+    matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("in_use", "stale")}
+    placed: Any = {**public, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
+    staff: Any = {"tag": "reservations", "who": Who.OPERATOR, "asks_owner": True, "keyed": True}
+    door: Any = {**staff, "body": Nothing, "body_optional": True}
+    return [
+        Route("POST", "/api/v1/restaurants", restaurants.create, restaurant, body=given.NewRestaurant,
+              **created),
+        Route("GET", "/api/v1/restaurants", restaurants.list_all, Page[shown.RestaurantView], query=PageQuery,
+              **public),
+        Route("GET", _RESTAURANT, restaurants.show, restaurant, reply_headers=("ETag",), **public),
+        Route("PATCH", _RESTAURANT, restaurants.change, restaurant, body=given.RestaurantPatch, **matched),
+        Route("POST", f"{_RESTAURANT}/pause", restaurants.pause, restaurant, **action),
+        Route("POST", f"{_RESTAURANT}/resume", restaurants.resume, restaurant, **action),
+        Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
+              asks_owner=True, **public),
+        Route("POST", f"{_RESTAURANT}/reservations", tables.place, view, who=Who.GUEST,
+              body=given.NewTableReservation, problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
+        Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.OPERATOR,
+              body=given.NewWalkIn, problems=("taken", "held"), **placed),
+        Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
+              Page[shown.TableReservationView], who=Who.OPERATOR, query=ReservationsQuery, **public),
+        Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, body=given.TableMove,
+              problems=(*_NOT_TO_BE_HAD, *_NO_HOLD, "too_late"), tag="reservations", keyed=True,
+              asks_owner=True),
+        Route("POST", f"{_RESERVATION}/seat", tables.seat, view, **door,
+              problems=("taken", "held", "too_late", *_NO_HOLD)),
+        Route("POST", f"{_RESERVATION}/complete", tables.complete, view, problems=_NO_HOLD, **door),
+        Route("POST", f"{_RESERVATION}/no-show", tables.no_show, view, problems=_NO_HOLD, **door),
+        Route("POST", f"{_RESERVATION}/prolong", tables.prolong, view, body=given.Prolonging,
+              problems=_NO_HOLD, **staff),
+    ]

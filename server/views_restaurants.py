@@ -1,0 +1,270 @@
+"""What clients get of restaurants: the types of the replies, and how the domain's values become them.
+
+Moments are UTC like everywhere; what the house decides (hours, the times of a search) is local to it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from domain.event_messages import Status
+from domain.restaurant_messages import (
+    FreeTime,
+    FreeTimes,
+    RestaurantReply,
+    RestaurantTerms,
+    TableReply,
+)
+from server.payloads_restaurants import Diner
+from server.times import rfc3339
+from server.views import View
+
+_EPOCH = dt.date(1970, 1, 1)
+_NOBODY = msgspec.Raw(b"null")
+
+
+class TableView(View, frozen=True):
+    """A table. `active` false: retired."""
+
+    id: str
+    number: str
+    smallest: int
+    largest: int
+    area: str
+    traits: tuple[str, ...]
+    active: bool
+
+
+class JoinView(View, frozen=True):
+    """Tables, by their numbers, that are joined for parties of these sizes."""
+
+    tables: list[str]
+    smallest: int
+    largest: int
+
+
+class ServiceView(View, frozen=True):
+    """Open on each such weekday (0 is Monday); closing at or before opening means the next day."""
+
+    weekday: int
+    opens: str
+    closes: str
+
+
+class HoursView(View, frozen=True):
+    """From opening to closing."""
+
+    opens: str
+    closes: str
+
+
+class SpecialDayView(View, frozen=True):
+    """Other hours on one date; none: closed."""
+
+    date: str
+    services: list[HoursView]
+    reason: str
+
+
+class StayView(View, frozen=True):
+    """Parties of up to `party_largest` stay so long."""
+
+    party_largest: int
+    stay_minutes: int
+
+
+class RestaurantView(View, frozen=True):
+    """`version`, the ETag, changes with the terms and with pausing."""
+
+    id: str
+    name: str
+    time_zone: str
+    address: str | None
+    city: str | None
+    phone: str | None
+    email: str | None
+    description: str | None
+    services: list[ServiceView]
+    special_days: list[SpecialDayView]
+    tables: list[TableView]
+    joins: list[JoinView]
+    slot_grid_minutes: int
+    party_smallest: int
+    party_largest: int
+    days_ahead_max: int
+    notice_same_day_minutes: int
+    notice_minutes: int
+    stay_minutes: int
+    stays: list[StayView]
+    buffer_minutes: int
+    cancel_until_minutes: int
+    hold_duration_s: int
+    hold_extensions_max: int
+    covers_per_slot_max: int | None
+    no_show_grace_minutes: int
+    score_start: int
+    score_no_show: int
+    score_visit: int
+    min_score: int
+    guests: bool
+    paused: bool
+    version: int
+
+
+class TableReservationView(View, frozen=True):
+    """One party's claim of tables. `token` comes with its making only; `customer` is null once erased, or
+    where nobody gave a name. `moved` and `warned`: ids of other reservations that the change touched."""
+
+    id: str
+    restaurant_id: str
+    status: Status
+    expires_at: str | None
+    tables: tuple[str, ...]
+    starts_at: str
+    ends_at: str
+    party_size: int
+    customer: msgspec.Raw
+    note: str | None
+    created_at: str
+    token: str | UnsetType = UNSET
+    moved: list[str] | UnsetType = UNSET
+    warned: list[str] | UnsetType = UNSET
+
+
+class FreeTimeView(View, frozen=True):
+    """A time that can be had, and the tables that fit best then, with what all of these are like."""
+
+    date: str
+    time: str
+    starts_at: str
+    tables: tuple[str, ...]
+    largest: int
+    area: str
+    traits: tuple[str, ...]
+
+
+class SearchView(View, frozen=True):
+    """Times in order; where the wished one cannot be had, the nearest `alternatives`, the nearest first."""
+
+    restaurant_id: str
+    times: list[FreeTimeView]
+    alternatives: list[FreeTimeView]
+
+
+class DinerView(Diner, frozen=True):
+    """Who the reservation is for, as given."""
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """What is stored of a party that no rule looks into: erased as one."""
+
+    customer: msgspec.Raw = _NOBODY
+    note: str | None = None
+
+
+_contact = msgspec.json.Decoder(Contact)
+
+
+# --- making them ----------------------------------------------------------------------------------
+
+
+def restaurant_view(reply: RestaurantReply) -> RestaurantView:
+    terms = reply.terms
+    numbers = {table.id: table.number for table in terms.tables}
+    shown = {name: getattr(terms, name) for name in _PLAIN}
+    return RestaurantView(
+        id=reply.id,
+        paused=reply.paused,
+        version=reply.version,
+        services=[
+            ServiceView(one.weekday, clock(one.opens_minute), clock(one.closes_minute))
+            for one in terms.services
+        ],
+        special_days=[
+            SpecialDayView(
+                date_of(one.day), [HoursView(clock(a), clock(b)) for a, b in one.services], one.reason
+            )
+            for one in terms.special_days
+        ],
+        tables=[
+            TableView(one.id, one.number, one.smallest, one.largest, one.area, one.traits, one.active)
+            for one in terms.tables
+        ],
+        joins=[
+            JoinView([numbers[id_] for id_ in one.tables], one.smallest, one.largest) for one in terms.joins
+        ],
+        stays=[StayView(one.party_largest, one.stay_minutes) for one in terms.stays],
+        **shown,
+    )
+
+
+_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays")
+_PLAIN = tuple(
+    name
+    for name in RestaurantView.__struct_fields__
+    if name in RestaurantTerms.__struct_fields__ and name not in _OWN_SHAPE
+)
+"""The fields that are shown as the rules have them."""
+
+
+def table_reservation_view(
+    restaurant_id: str, reply: TableReply, token: str | UnsetType = UNSET
+) -> TableReservationView:
+    claim = reply.reservation
+    contact = _contact.decode(reply.contact) if reply.contact else Contact()
+    return TableReservationView(
+        claim.id,
+        restaurant_id,
+        claim.status,
+        rfc3339(claim.expires_at_ms) if claim.status is Status.HELD else None,
+        claim.tables,
+        rfc3339(claim.start_ms),
+        rfc3339(claim.end_ms),
+        claim.party_size,
+        contact.customer,
+        contact.note,
+        rfc3339(claim.created_at_ms),
+        token,
+        [other.id for other in reply.moved] or UNSET,
+        list(reply.warned) or UNSET,
+    )
+
+
+def search_view(restaurant_id: str, found: FreeTimes) -> SearchView:
+    return SearchView(restaurant_id, _times(found.times), _times(found.alternatives))
+
+
+def _times(times: tuple[FreeTime, ...]) -> list[FreeTimeView]:
+    return [
+        FreeTimeView(
+            date_of(one.day),
+            clock(one.minute),
+            rfc3339(one.start_ms),
+            one.tables,
+            one.largest,
+            one.area,
+            one.traits,
+        )
+        for one in times
+    ]
+
+
+def date_of(day: int) -> str:
+    """Of a day counted since 1970-01-01."""
+    return (_EPOCH + dt.timedelta(days=day)).isoformat()
+
+
+def day_of(date: dt.date) -> int:
+    return (date - _EPOCH).days
+
+
+def clock(minute: int) -> str:
+    """Of a minute of the day; what is past midnight is shown as the next day's."""
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"
+
+
+def minute_of(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])

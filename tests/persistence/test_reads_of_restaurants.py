@@ -1,0 +1,102 @@
+"""What front ends read of restaurants: their rows, their reservations in pages, what a customer has done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
+from domain.restaurant import describe
+from domain.restaurant_messages import CompleteStay, History, SeatWalkIn, TableReply
+from persistence.clock import StoreClock
+from persistence.reads import PostgresReads
+from tests.persistence.restaurants import DAY, NINETEEN, House, terms
+from tests.persistence.sales import NOW_MS, new_id
+from tests.persistence.worlds import PostgresWorld
+
+
+@pytest.fixture
+async def reads(postgres: PostgresWorld) -> AsyncIterator[PostgresReads]:
+    clock = StoreClock(postgres.store().now_ms, 500)
+    await clock.start()
+    made = PostgresReads(postgres.url, clock)
+    yield made
+    await made.close()
+    await clock.stop()
+
+
+async def test_a_restaurant_is_read_as_it_stands(reads: PostgresReads, postgres: PostgresWorld) -> None:
+    store = postgres.store()
+    house = await House.opened(store)
+    await house.does(store, PauseSale())
+    assert await reads.restaurant(house.id) == describe(house.state)
+    assert await reads.event(house.id) is None
+    assert await reads.availability(house.id) is None
+    for nowhere in (new_id(), "nonsense"):
+        assert await reads.restaurant(nowhere) is None
+
+
+async def test_restaurants_are_listed_by_name_then_id_in_pages(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    names = [f"Page {new_id()[-12:]} {letter}" for letter in "BAAC"]
+    houses = [await House.opened(store, replace(terms(), name=name)) for name in names]
+    expected = sorted((house.state.terms.name, house.id) for house in houses if house.state.terms)
+    after, found = (expected[0][0], "00000000-0000-0000-0000-000000000000"), []
+    while page := await reads.restaurants(after, 1):
+        after = page[0].terms.name, page[0].id
+        found.append(after)
+    assert [one for one in found if one in expected] == expected == sorted(expected)
+
+
+async def test_a_reservation_of_tables_is_read_with_its_restaurant_and_contact(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    house = await House.opened(store)
+    held = house.hold(party=8)
+    await house.does(store, held)
+    found = await reads.reservation(held.reservation_id)
+    assert found is not None
+    assert found.inventory_id == house.id
+    assert found.reply == TableReply(house.state.reservations[held.reservation_id], held.contact)
+
+
+async def test_reservations_of_a_restaurant_are_listed_by_status(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    house = await House.opened(store, terms(4, 4, 4))
+    holds = [house.hold() for _ in range(3)]
+    await house.does(store, *holds, SeatWalkIn(new_id(), 2))
+    await house.does(store, CancelReservation(holds[0].reservation_id))
+    await house.does(store, ConfirmReservation(holds[1].reservation_id))
+
+    async def listed(status: Status | None, after: str | None = None, limit: int = 9) -> list[Status]:
+        found = await reads.table_reservations(house.id, status, after, limit, NOW_MS)
+        return [one.reply.reservation.status for one in found]
+
+    assert sorted(await listed(None)) == ["confirmed", "held", "released", "seated"]
+    for status in (Status.HELD, Status.CONFIRMED, Status.RELEASED, Status.SEATED):
+        assert await listed(status) == [status]
+    assert await listed(Status.NO_SHOW) == []
+    assert await listed(None, holds[2].reservation_id) == [Status.SEATED]
+    assert len(await listed(None, limit=2)) == 2
+
+
+async def test_a_customers_history_is_what_was_appended(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    house = await House.opened(store)
+    came, cancelled = house.hold(), house.hold(NINETEEN - 120)
+    await house.does(store, came, cancelled)
+    await house.does(store, *(ConfirmReservation(one.reservation_id) for one in (came, cancelled)))
+    await house.does(store, CancelReservation(cancelled.reservation_id))
+    house.now_ms = (DAY * 24 + 20) * 3_600_000
+    await house.does(store, CompleteStay(came.reservation_id))
+    assert await reads.history(house.id, b"customer") == History(1, 1, 0)
+    assert await reads.history(house.id, b"somebody else") == History()
