@@ -7,5 +7,8 @@
     results     what was measured           goals     the ratios to reach, and whether they were
     report      the Markdown page           plots     the pictures
 
+    live        what live streams cost, and how soon a change is with whom it concerns
+    live_readers  their clients
+
 `activation`, `memory` and `failover` are figures of their own that need no peers.
 """

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.bench import further, plan, plots, report, targets, wrk
+from loadtest.bench import further, live, live_page, plan, plots, report, targets, wrk
 from loadtest.bench.activation import NotMeasured
 from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
@@ -96,6 +96,23 @@ def further_only(
     results = msgspec.json.decode(earlier.read_bytes(), type=Results) if earlier.exists() else Results({}, {})
     measure_further(results, chosen(figure, further.NAMES, "figure"), live, kills)
     write(results, out)
+
+
+@app.command("live")
+def live_only(
+    seconds: Annotated[int, typer.Option(min=2, max=120, help="Length of each measurement.")] = 10,
+    readers: Annotated[str, typer.Option(help="Numbers of streams.")] = "2000,5000,10000",
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Of reads beside echo.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder for live.md.")] = OUT,
+) -> None:
+    """Live streams while an event sells at half its peak; reads of availability beside echo. Needs wrk."""
+    wrk.executable()
+    numbers = tuple(int(number) for number in readers.split(","))
+    found = live.measure_all(numbers, seconds, rounds, print_line)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "live.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    (out / "live.md").write_text(live_page.markdown(found))
+    print_line(f"written to {out}/live.md, live.json")
 
 
 def measure_further(results: Results, names: tuple[str, ...], live: int, kills: int) -> None:

@@ -43,7 +43,7 @@ def test_the_load_script_is_valid_lua_for_every_mode() -> None:
     """wrk runs `init` before it connects, so a port where nobody listens is enough to load the script."""
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed")
-    for mode in ("hold", "keyed", "purchase"):
+    for mode in ("hold", "keyed", "purchase", "read"):
         command = wrk.command("http://127.0.0.1:9", "/x", mode, "ga", 1, 1, 1)
         ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         assert "lua" not in (ended.stdout + ended.stderr).lower()

