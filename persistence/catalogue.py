@@ -42,8 +42,13 @@ _KEYS: dict[str, ColumnElement[Any]] = {
 }
 _WORDS = {"text": None, "venue": Part.VENUE, "city": Part.CITY}
 _left = ticket_types.c.quota - ticket_types.c.held - ticket_types.c.confirmed
+_seats_left = ticket_types.c.seats_left
 _available = (
-    exists().where(ticket_types.c.inventory_id == inventory.c.id, _left > 0)
+    exists().where(
+        ticket_types.c.inventory_id == inventory.c.id,
+        _left > 0,
+        or_(_seats_left.is_(None), _seats_left > 0),
+    )
     & (events.c.stage != Stage.CANCELLED.value)
     & or_(inventory.c.capacity.is_(None), inventory.c.live < inventory.c.capacity)
 )

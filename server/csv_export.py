@@ -36,9 +36,10 @@ COLUMNS = (
     "unit_price",
     "amount",
     "currency",
+    "seats",
 )
-"""Prices and amounts in minor units; `amount` is quantity times price.
-An erased customer's cells are empty."""
+"""Prices and amounts in minor units; `amount` is quantity times price. `seats` has a line for each seat, none
+for standing places. An erased customer's cells are empty."""
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
 Cells = tuple[object, ...]
 
@@ -84,6 +85,7 @@ def _cells(found: FoundReservation, now_ms: int) -> list[Cells]:
             line.unit_price,
             line.quantity * line.unit_price,
             reply.currency,
+            "\n".join(line.seats),
         )
         for line in claim.lines
     ]

@@ -20,7 +20,7 @@ from persistence.catalogue import page_of
 from persistence.clock import StoreClock
 from persistence.migrate import migrate
 from persistence.reads import READ_LIMITS, PostgresReads
-from persistence.rows import TERMS_COLUMNS
+from persistence.rows import TERMS_COLUMNS, terms_column
 from persistence.words import tsvector
 from tests.brute_force import Known, listed
 from tests.persistence.sales import NOW_MS, Sale, new_id, terms
@@ -81,7 +81,9 @@ def _some_event(dice: random.Random) -> Known:
         left = quota - live if capacity is None else min(quota - live, capacity - sum(sold))
         held = dice.randint(0, live)
         kinds.append(TicketType(code, f"Type {code}", quota, 100))
-        counts.append(TypeCounts(code, quota, held, live - held, max(0, left)))
+        seats_left = dice.choice([None, None, 0, 3])
+        bounds = (left, left if seats_left is None else seats_left)
+        counts.append(TypeCounts(code, quota, held, live - held, max(0, min(bounds)), seats_left))
     described = Terms(
         f"{dice.choice(NAMES)} {dice.choice(['', 'I', 'II', '２'])}".strip(),
         TODAY_MS + dice.randint(-30, 30) * DAY_MS,
@@ -128,13 +130,19 @@ def _rows(known: list[Known]) -> dict[str, list[dict[str, object]]]:
         owned = {"id": event.id, "kind": "event", "owner": "pool:0", "epoch": 1, "seq": 1}
         sums = {"live": live, "live_reservations": event.reservations, "capacity": of.capacity}
         found["inventories"].append({**owned, **sums, "last_fact_ms": one.created_ms})
-        columns = {name: getattr(of, name) for name in TERMS_COLUMNS}
-        made = {"version": 1, "paused": False, "stage": event.stage, "created_ms": one.created_ms}
+        columns = {name: terms_column(of, name) for name in TERMS_COLUMNS}
+        made = {
+            "version": 1,
+            "paused": False,
+            "stage": event.stage,
+            "blocked": "[]",
+            "created_ms": one.created_ms,
+        }
         words = {"name_key": name_key(of.name), "words": tsvector(of)}
         found["new_events"].append({"id": event.id, **made, **columns, **words})
         for position, (kind, count) in enumerate(zip(of.ticket_types, event.counts, strict=True)):
-            plain = msgspec.structs.asdict(kind)
-            counts = {"held": count.held, "confirmed": count.confirmed}
+            plain = {**msgspec.structs.asdict(kind), "categories": "[]"}
+            counts = {"held": count.held, "confirmed": count.confirmed, "seats_left": count.seats_left}
             found["ticket_types"].append({"inventory_id": event.id, "position": position, **plain, **counts})
     return found
 

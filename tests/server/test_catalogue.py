@@ -13,6 +13,7 @@ from domain.event_messages import PlaceHold
 from server.handlers_catalogue import EXPORTS_MAX
 from tests.server.conftest import OPERATOR, Api, Start
 from tests.server.direct_gateway import START_MS
+from tests.server.test_seats import event_in_the_hall, line, reserve
 
 EVENTS = "/api/v1/events"
 DAY_MS = 86_400_000
@@ -247,10 +248,18 @@ async def test_a_reservation_is_exported_line_by_line(api: Api) -> None:
         "unit_price": "4500",
         "amount": "9000",
         "currency": "EUR",
+        "seats": "",
     }
     assert [(row["ticket_type"], row["amount"]) for row in rows] == [("ga", "9000"), ("vip", "9000")]
     api.gateway.now_ms += DAY_MS
     assert {row["status"] for row in await exported(api, event_id)} == {"expired"}
+
+
+async def test_the_seats_of_a_line_are_exported_with_it(api: Api) -> None:
+    event_id = await event_in_the_hall(api)
+    held = await reserve(api, event_id, line("front", 2, "S/A/1", "S/A/2"), line("stand", 1))
+    assert held.status == 201
+    assert [row["seats"] for row in await exported(api, event_id)] == ["S/A/1\nS/A/2", ""]
 
 
 @pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
@@ -278,7 +287,7 @@ async def test_an_export_is_of_all_pages_each_reservation_once(api: Api) -> None
 async def test_an_event_without_reservations_is_exported_as_its_header(api: Api) -> None:
     path = f"{EVENTS}/{await api.new_event()}/reservations.csv"
     answer = await api.get(path, headers=OPERATOR)
-    assert answer.raw.endswith(b"amount,currency\r\n")
+    assert answer.raw.endswith(b"currency,seats\r\n")
     head = await api.ask("HEAD", path, headers=OPERATOR)
     assert (head.status, head.raw) == (200, b"")
 
