@@ -5,6 +5,7 @@
 - An event is a draft, published, closed or cancelled. Only a published one takes holds; a draft is shown to
   operators only. Closing keeps what is live, and can be undone by publishing; cancelling is for good: from
   then on nothing of the event is live, and `due` says of each reservation how it ended, a slice at a time.
+- An event without live reservations can be deleted: cancelled, and from then on there is no such event.
 - Live is what is held or confirmed. A hold whose time has run out is not live: `due` says which those
   are, and a batch turns them into facts before it decides anything, so none of them refuses a sale.
 - Sales are open in [sales_start, sales_end) and while not paused. A hold that exists may be confirmed,
@@ -40,12 +41,14 @@ from domain.event_messages import (
     CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    DeleteEvent,
     EventCancelled,
     EventChanged,
     EventClosed,
     EventCommand,
     EventCreated,
     EventDefinition,
+    EventDeleted,
     EventFact,
     EventPublished,
     EventReplies,
@@ -109,6 +112,7 @@ class State:
     __slots__ = (
         "contacts",
         "customers",
+        "deleted",
         "ended",
         "id",
         "last_fact_ms",
@@ -129,6 +133,7 @@ class State:
         self.version = 0
         self.paused = False
         self.stage = Stage.PUBLISHED
+        self.deleted = False
         self.types: dict[str, TicketType] = {}
         self.tallies: dict[str, Tally] = {}
         self.seats: Seats | None = None
@@ -141,8 +146,8 @@ class State:
 
     @property
     def hidden(self) -> bool:
-        """Is it for operators only?"""
-        return self.stage is Stage.DRAFT
+        """Is it for operators only, or for nobody any more?"""
+        return self.stage is Stage.DRAFT or self.deleted
 
 
 # --- reading a state ------------------------------------------------------------------------------
@@ -202,7 +207,7 @@ def definition(state: State) -> EventDefinition:
     """What the operator has decided, as it is stored."""
     assert state.terms is not None
     blocked = state.seats.blocked_numbers() if state.seats is not None else ()
-    return EventDefinition(state.terms, state.version, state.paused, state.stage, blocked)
+    return EventDefinition(state.terms, state.version, state.paused, state.stage, blocked, state.deleted)
 
 
 def moves(state: State) -> tuple[SeatMove, ...]:
@@ -281,7 +286,7 @@ def _first_end_of_others(state: State, code: str, asking: str) -> int | None:
 
 def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
     """What follows from `command` at `now_ms`: a reply and facts, or a `Rejected` and none."""
-    if state.terms is None and not isinstance(command, CreateEvent):
+    if (state.terms is None or state.deleted) and not isinstance(command, CreateEvent):
         return _NO_EVENT, ()
     match command:
         case PlaceHold():
@@ -304,6 +309,8 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
             return _pause(state, isinstance(command, PauseSale), now_ms)
         case PublishEvent() | CloseEvent() | CancelEvent():
             return _move(state, command, now_ms)
+        case DeleteEvent():
+            return _delete(state, command, now_ms)
         case BlockSeats():
             return _block(state, command, now_ms)
         case UnblockSeats():
@@ -453,7 +460,7 @@ def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
 def _change_event(state: State, command: ChangeEvent, now_ms: int) -> Decision:
     assert state.terms is not None
     if command.if_version is not None and command.if_version != state.version:
-        return Rejected(Code.STALE, "The event has changed meanwhile.", {"version": state.version}), ()
+        return _stale(state), ()
     terms = changed_terms(state.terms, command.change)
     if isinstance(terms, Rejected):
         return terms, ()
@@ -500,11 +507,17 @@ def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms
     if to not in _LEADS_TO[state.stage]:
         numbers: dict[str, int | str] = {"event_status": state.stage.value}
         return Rejected(Code.WRONG_STATE, f"The event is {state.stage.value}.", numbers), ()
-    after = msgspec.structs.replace(before, version=state.version + 1, stage=to)
     if to is Stage.CANCELLED:
-        none = tuple(TypeCounts(kind.code, kind.quota, 0, 0, 0) for kind in before.counts)
-        after = msgspec.structs.replace(after, counts=none, reservations=0)
-    return after, (fact,)
+        return _cancelled(before), (fact,)
+    return msgspec.structs.replace(before, version=state.version + 1, stage=to), (fact,)
+
+
+def _cancelled(before: EventReply) -> EventReply:
+    """The event as it is from its cancellation on."""
+    replace = msgspec.structs.replace
+    none = tuple(replace(kind, held=0, confirmed=0, available=0) for kind in before.counts)
+    version = before.version + 1
+    return replace(before, version=version, stage=Stage.CANCELLED, counts=none, reservations=0)
 
 
 def _block(state: State, command: BlockSeats, now_ms: int) -> Decision:
@@ -539,7 +552,20 @@ def _unblock(state: State, command: UnblockSeats, now_ms: int) -> Decision:
     return after, (SeatsUnblocked(now_ms, gone),)
 
 
+def _delete(state: State, command: DeleteEvent, now_ms: int) -> Decision:
+    if command.if_version is not None and command.if_version != state.version:
+        return _stale(state), ()
+    if state.reservations:
+        numbers: dict[str, int | str] = {"live": len(state.reservations)}
+        return Rejected(Code.IN_USE, "The event has live reservations.", numbers), ()
+    return _cancelled(describe(state)), (EventDeleted(now_ms),)
+
+
 # --- the parts of a decision ----------------------------------------------------------------------
+
+
+def _stale(state: State) -> Rejected:
+    return Rejected(Code.STALE, "The event has changed meanwhile.", {"version": state.version})
 
 
 _NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
@@ -809,6 +835,8 @@ def evolve(state: State, fact: EventFact) -> None:
             state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
         case EventPublished() | EventClosed() | EventCancelled():
             _enter(state, fact)
+        case EventDeleted():
+            state.deleted, state.stage, state.version = True, Stage.CANCELLED, state.version + 1
         case SeatsBlocked():
             _change_blocked(state, fact.seats, blocked=True)
         case SeatsUnblocked():
@@ -825,6 +853,7 @@ def restored(
     if layout is not None:
         state.seats = Seats(layout, map(layout.name_of, definition.blocked))
     adopt(state, event_id, definition.terms, definition.version, definition.paused, definition.stage)
+    state.deleted = definition.deleted
     state.last_fact_ms = last_fact_ms
     return state
 

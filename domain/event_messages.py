@@ -107,6 +107,8 @@ class EventDefinition(Message, frozen=True):
     stage: Stage = Stage.PUBLISHED
     blocked: tuple[int, ...] = ()
     """Numbers of the seats that are kept off the sale."""
+    deleted: bool = False
+    """Then there is no such event, for whoever asks."""
 
     @property
     def capacity(self) -> int | None:
@@ -241,6 +243,12 @@ class UnblockSeats(Message, frozen=True):
     seats: tuple[str, ...]
 
 
+class DeleteEvent(Message, frozen=True):
+    """As if it had never been, but for the journal. `if_version` None deletes whatever stands."""
+
+    if_version: int | None = None
+
+
 class PlaceHold(Message, frozen=True):
     """`contact` is the customer's name and e-mail, encoded; no rule looks into it, no fact holds it.
     `confirm`: at once, if nothing is to be paid."""
@@ -289,6 +297,7 @@ EventCommand = (
     | PublishEvent
     | CloseEvent
     | CancelEvent
+    | DeleteEvent
     | BlockSeats
     | UnblockSeats
     | PlaceHold
@@ -346,6 +355,10 @@ class SeatsUnblocked(Message, frozen=True):
     seats: tuple[str, ...]
 
 
+class EventDeleted(Message, frozen=True):
+    at_ms: int
+
+
 class HoldPlaced(Message, frozen=True):
     at_ms: int
     reservation_id: str
@@ -394,6 +407,7 @@ EventFact = (
     | EventPublished
     | EventClosed
     | EventCancelled
+    | EventDeleted
     | SeatsBlocked
     | SeatsUnblocked
     | HoldPlaced

@@ -27,7 +27,7 @@ counted AS (
 
 # No driver sends a tsvector: the words, which are last, are sent as text.
 _FOUND_BY = {"name_key": "text", "words": "text"}
-_SAID = {"version": "integer", "paused": "boolean", "stage": "text", "blocked": "json"}
+_SAID = {"version": "integer", "paused": "boolean", "stage": "text", "blocked": "json", "deleted": "boolean"}
 _DEFINITION = {**_SAID, **TERMS_COLUMNS, **_FOUND_BY}
 _TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
 DEFINED = f"""
@@ -132,6 +132,7 @@ def defined_columns(defining: Numbered) -> Columns | None:
         [definition.paused for _, definition in definitions],
         [definition.stage for _, definition in definitions],
         [encoded_numbers(definition.blocked) for _, definition in definitions],
+        [definition.deleted for _, definition in definitions],
         *([terms_column(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
         [name_key(definition.terms.name) for _, definition in definitions],
         [tsvector(definition.terms) for _, definition in definitions],

@@ -25,7 +25,7 @@ SELECT i.seq, e.stage, e.blocked, p.id::text AS plan_id, p.seats,
        (SELECT array_agg(l.seat) FROM live_seats l JOIN reservations r ON r.id = l.reservation_id
          WHERE l.inventory_id = i.id AND r.status <> 'held') AS sold
   FROM inventories i JOIN events e ON e.id = i.id JOIN plans p ON p.id = (e.seating ->> 'plan_id')::uuid
- WHERE i.id = $1"""
+ WHERE i.id = $1 AND NOT e.deleted"""
 """One statement, so that the seats are those of the sequence."""
 
 _encoder = msgspec.msgpack.Encoder()

@@ -43,7 +43,7 @@ RETURNING kind, epoch, seq, last_fact_ms"""
 OWNER = "SELECT owner FROM inventories WHERE id = $1"
 
 EVENT = f"""
-SELECT e.version, e.paused, e.stage, e.blocked, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)},
+SELECT e.version, e.paused, e.stage, e.blocked, e.deleted, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)},
        i.capacity, {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
 
@@ -153,7 +153,8 @@ class PostgresOwnerStore:
 
 def _event(row: Row) -> EventDefinition:
     terms, blocked = terms_of(row, types_of(row["types"])), decoded_numbers(row["blocked"])
-    return EventDefinition(terms, row["version"], row["paused"], Stage(row["stage"]), blocked)
+    stage = Stage(row["stage"])
+    return EventDefinition(terms, row["version"], row["paused"], stage, blocked, row["deleted"])
 
 
 def _restaurant(row: Row) -> RestaurantDefinition:

@@ -75,13 +75,13 @@ event_rows = select(
     inventory.c.live,
     inventory.c.live_reservations,
     _types,
-).select_from(inventory.join(events, events.c.id == inventory.c.id))
+).select_from(inventory.join(events, (events.c.id == inventory.c.id) & ~events.c.deleted))
 
 EVENT = Query(event_rows.where(inventory.c.id == bindparam("id", type_=ID)))
 
 AVAILABILITY = Query(
     select(inventory.c.seq, inventory.c.live, inventory.c.capacity, events.c.stage, _types)
-    .select_from(inventory.join(events, events.c.id == inventory.c.id))
+    .select_from(inventory.join(events, (events.c.id == inventory.c.id) & ~events.c.deleted))
     .where(inventory.c.id == bindparam("id", type_=ID))
 )
 

@@ -84,6 +84,7 @@ events = Table(
     Column("version", Integer, nullable=False),
     Column("paused", Boolean, nullable=False),
     Column("stage", Text, nullable=False),
+    Column("deleted", Boolean, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("starts_at_ms", BigInteger, nullable=False),

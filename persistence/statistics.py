@@ -33,7 +33,7 @@ SELECT e.currency, i.seq, {TYPES_JSON} AS types,
                          GROUP BY 1, 2) g,
                        json_array_elements(g.lines::json) AS l(line)
                  GROUP BY GROUPING SETS ((g.span), (l.line ->> 0))) s) AS sums
-  FROM inventories i JOIN events e ON e.id = i.id WHERE i.id = $1"""
+  FROM inventories i JOIN events e ON e.id = i.id WHERE i.id = $1 AND NOT e.deleted"""
 """$2: where the spans begin, in ms; $3: how long each is. What was confirmed before is in no span."""
 
 RANKING = f"""

@@ -12,6 +12,7 @@ from domain.event_messages import (
     ChangeEvent,
     CloseEvent,
     CreateEvent,
+    DeleteEvent,
     EventReply,
     PauseSale,
     PublishEvent,
@@ -84,6 +85,18 @@ class EventHandlers:
         currency = (await self._found(event_text)).terms.currency if priced else ""
         command = ChangeEvent(change_of(wanted, currency), await self._if_version(request, event_text))
         return self._shown(command, await parts.gateway.ask(event_id, command))
+
+    async def remove(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """Delete an event that has no live reservations.
+
+        Those that have ended can still be read by who holds them.
+        """
+        self._parts.access.require_operator(request)
+        event_id = _event_id(event_text)
+        command = DeleteEvent(await self._if_version(request, event_text))
+        answer = await self._parts.gateway.ask(event_id, command)
+        shown = self._shown(command, answer)
+        return shown if isinstance(answer, Rejected) else Reply(204, content_type="")
 
     async def pause(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Take no new holds from here on; those that are, are kept."""

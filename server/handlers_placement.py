@@ -46,8 +46,10 @@ class PlacementHandlers:
 
     async def _found(self, event_text: str) -> tuple[str, str]:
         event_id = parse_event_id(event_text)
-        owner = await self._parts.gateway.owner_of(event_id) if event_id else None
-        if event_id is None or owner is None:
+        if event_id is None or await self._parts.reads.event(event_id) is None:
+            raise not_found("event")
+        owner = await self._parts.gateway.owner_of(event_id)
+        if owner is None:
             raise not_found("event")
         return event_id, owner
 

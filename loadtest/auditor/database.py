@@ -39,7 +39,9 @@ JOURNAL = "SELECT seq, at_ms, facts FROM journal WHERE inventory_id = $1 AND seq
 INVENTORY = f"""
 SELECT id::text, seq, live, live_reservations, capacity, next_due_ms, last_fact_ms, {NOW_MS} AS at_ms
   FROM inventories WHERE id = $1"""
-EVENT = f"SELECT version, paused, stage, created_ms, {', '.join(TERMS_COLUMNS)} FROM events WHERE id = $1"
+EVENT = f"""
+SELECT version, paused, stage, deleted, created_ms, {", ".join(TERMS_COLUMNS)}
+  FROM events WHERE id = $1"""
 TYPES = """
 SELECT code, name, quota, price, max_per_order, held, confirmed
   FROM ticket_types WHERE inventory_id = $1 ORDER BY position"""

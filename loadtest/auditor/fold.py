@@ -19,6 +19,7 @@ from domain.event_messages import (
     EventChanged,
     EventClosed,
     EventCreated,
+    EventDeleted,
     EventFact,
     EventPublished,
     HoldChanged,
@@ -74,6 +75,7 @@ class Book:
         self.terms: Terms | None = None
         self.paused = False
         self.stage = Stage.PUBLISHED
+        self.deleted = False
         self.cancelled_ms = 0
         self.versions: list[tuple[Terms, bool, Stage]] = []
         """The event as each of its versions had it: its terms, whether its sale was paused, its stage."""
@@ -135,6 +137,9 @@ class Book:
             watcher.row_ended(self, row.at_ms)
 
     def _apply(self, fact: EventFact) -> None:
+        if self.deleted:
+            late = f"{type(fact).__name__} after the event was deleted"
+            self._findings.fail(Check.LIFE, f"{self.where()}: {late}")
         match fact:
             case HoldPlaced():
                 self._placed(fact)
@@ -144,6 +149,8 @@ class Book:
                 self._paused(isinstance(fact, SalePaused))
             case EventPublished() | EventClosed() | EventCancelled():
                 self._moved(fact)
+            case EventDeleted():
+                self._deleted()
             case SeatsBlocked() | SeatsUnblocked():
                 self._blocked(fact)
             case _:
@@ -199,6 +206,15 @@ class Book:
             self._check_seats(self.seats.blocks(fact.seats))
         else:
             self.seats.unblocks(fact.seats)
+
+    def _deleted(self) -> None:
+        """It counts as cancelled too."""
+        live = [claim for claim in self.claims.values() if claim.status in LIVE]
+        if self.terms is None or self.deleted or live:
+            self._findings.fail(Check.LIFE, f"{self.where()}: deleted with {len(live)} live")
+            return
+        self.deleted, self.stage = True, Stage.CANCELLED
+        self.versions.append((self.terms, self.paused, self.stage))
 
     def _placed(self, fact: HoldPlaced) -> None:
         if fact.reservation_id in self.claims or self.terms is None:

@@ -61,6 +61,7 @@ class EventRow:
     version: int
     paused: bool
     stage: str
+    deleted: bool
     created_ms: int
     terms: Mapping[str, object]
 
@@ -142,6 +143,7 @@ def _event_pairs(book: Book, row: EventRow) -> dict[str, tuple[Any, Any]]:
         "version": (row.version, book.version),
         "paused": (row.paused, book.paused),
         "stage": (row.stage, book.stage),
+        "deleted": (row.deleted, book.deleted),
         "created_ms": (row.created_ms, book.created_ms),
     }
     for name in TERMS_COLUMNS:

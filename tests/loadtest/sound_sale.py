@@ -174,7 +174,9 @@ def sound_records() -> list[RequestRow]:
     return [record(f"request {number}", reply) for number, reply in enumerate(replies)]
 
 
-SOUND_EVENT = EventRow(1, False, "published", T0, {name: getattr(TERMS, name) for name in TERMS_COLUMNS})
+SOUND_EVENT = EventRow(
+    1, False, "published", False, T0, {name: getattr(TERMS, name) for name in TERMS_COLUMNS}
+)
 ADULT, CHILD = TypeRow("A", "Adult", 3, A, 2, 1, 2), TypeRow("B", "Child", 3, B, None, 1, 0)
 SOUND_ROW = InventoryRow(EVENT, 8, 4, 2, 4, T0 + 26_250, T0 + 16_000, T0 + 20_000)
 SOLD = Sale(EVENT, "Sound sale", T0 * 1000, (("A", 3), ("B", 3)), 4, 10)

@@ -97,6 +97,7 @@ def test_what_a_cancelled_event_still_has_must_be_due() -> None:
         (CANCELLED, m.ReservationConfirmed(T0 + 17_000, EVE)),
         (CANCELLED, m.HoldReleased(T0 + 17_000, DAN)),
         (m.EventPublished(T0 + 17_000),),
+        (m.EventDeleted(T0 + 17_000),),
     ],
 )
 def test_facts_that_do_not_fit_the_events_life_are_found(facts: tuple[m.EventFact, ...]) -> None:
@@ -116,6 +117,18 @@ def test_a_hold_placed_in_a_draft_is_found() -> None:
     sale = SoundSale()
     sale.appends[0] = (0, [m.EventCreated(T0, EVENT, TERMS, m.Stage.DRAFT)])
     assert Check.TERMS.title in failed(sale.audit())
+
+
+def test_a_deleted_event_is_sound_until_something_more_happens_to_it() -> None:
+    sale = cancelled_sale(*ENDS)
+    sale.append(18_000, m.EventDeleted(T0 + 18_000))
+    with_rows(sale, m.Stage.CANCELLED, 2)
+    assert sale.event_row is not None
+    assert failed(sale.audit()) == titles(Check.EVENT_ROW)
+    sale.event_row = replace(sale.event_row, deleted=True)
+    assert sale.audit().sound
+    sale.append(18_500, m.SalePaused(T0 + 18_500))
+    assert Check.LIFE.title in failed(sale.audit())
 
 
 def test_an_event_that_was_closed_and_published_again_is_sound() -> None:

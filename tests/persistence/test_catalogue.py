@@ -136,6 +136,7 @@ def _rows(known: list[Known]) -> dict[str, list[dict[str, object]]]:
             "paused": False,
             "stage": event.stage,
             "blocked": "[]",
+            "deleted": False,
             "created_ms": one.created_ms,
         }
         words = {"name_key": name_key(of.name), "words": tsvector(of)}

@@ -14,6 +14,7 @@ from domain.event_messages import (
     CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    DeleteEvent,
     PublishEvent,
     Stage,
     Status,
@@ -293,6 +294,15 @@ async def test_a_cancelled_event_is_due_until_all_of_it_has_ended(world: World) 
     statuses = {one: row[:2] for one, row in rows.reservations.items()}
     assert statuses.pop(places[0].reservation_id) == (Status.CANCELLED, False)
     assert set(statuses.values()) == {(Status.RELEASED, False)}
+
+
+async def test_a_deleted_event_stays_deleted_for_who_claims_it(world: World) -> None:
+    store = world.store()
+    sale = await Sale.opened(store, terms(5))
+    assert await sale.append(store, sale.decided(DeleteEvent()))
+    successor = await loaded(store, await claimed(store, sale.id))
+    assert successor.state.deleted
+    assert not successor.decided(PublishEvent(), place()).facts
 
 
 @pytest.mark.parametrize("stage", [Stage.DRAFT, Stage.PUBLISHED])

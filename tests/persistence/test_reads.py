@@ -16,6 +16,7 @@ from domain.event_messages import (
     CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    DeleteEvent,
     EventCommand,
     PauseSale,
     PlaceHold,
@@ -208,6 +209,10 @@ async def test_lists_for_all_leave_out_drafts_and_what_is_not_open(database_url:
         assert not commands or await sale.append(store, sale.decided(*commands))
 
     await opened("open")
+    await opened("deleted", DeleteEvent(), listed="always")
+    gone = sales.pop("deleted").id
+    assert await reads.event(gone) is None
+    assert await reads.availability_row(gone) is None
     await opened("half full", place(2, "A"))
     await opened("all types full", place(2, "A"), place(1, "B"))
     await opened("full by its capacity", place(1, "A"), capacity=1)

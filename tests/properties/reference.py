@@ -18,6 +18,7 @@ from domain.event_messages import (
     CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    DeleteEvent,
     EventCommand,
     EventReplies,
     EventReply,
@@ -65,6 +66,7 @@ class Reference:
         self.version = 0
         self.paused = False
         self.stage = Stage.PUBLISHED
+        self.deleted = False
         self.reservations: tuple[Reservation, ...] = ()
 
     def copy(self) -> Reference:
@@ -138,7 +140,7 @@ class Reference:
     def ask(self, command: EventCommand, now_ms: int) -> EventReplies:
         if isinstance(command, CreateEvent):
             return self._create(command)
-        if self.terms is None:
+        if self.terms is None or self.deleted:
             return no(Code.NOT_FOUND)
         match command:
             case PlaceHold():
@@ -149,6 +151,8 @@ class Reference:
                 return self._pause(isinstance(command, PauseSale))
             case PublishEvent() | CloseEvent() | CancelEvent():
                 return self._move(command)
+            case DeleteEvent():
+                return self._delete(command)
             case ChangeEvent():
                 return self._change(self.terms, command)
         return self._of_one(self.terms, command, now_ms)
@@ -320,6 +324,14 @@ class Reference:
     def _pause(self, paused: bool) -> EventReplies:
         if self.paused != paused:
             self.paused, self.version = paused, self.version + 1
+        return self.describe()
+
+    def _delete(self, command: DeleteEvent) -> EventReplies:
+        if command.if_version not in (None, self.version):
+            return no(Code.STALE, version=self.version)
+        if self.live():
+            return no(Code.IN_USE, live=len(self.live()))
+        self.deleted, self.stage, self.version = True, Stage.CANCELLED, self.version + 1
         return self.describe()
 
     def _move(self, command: PublishEvent | CloseEvent | CancelEvent) -> EventReplies:

@@ -20,6 +20,7 @@ from domain.event_messages import (
     CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    DeleteEvent,
     EventCommand,
     EventFact,
     EventReplies,
@@ -174,6 +175,11 @@ class EventMachine(RuleBasedStateMachine):
     @rule()
     def cancel_the_event(self) -> None:
         self.ask(CancelEvent())
+
+    @precondition(lambda self: self.placed > 6)
+    @rule(if_version=st.none() | st.integers(1, 9))
+    def delete_the_event(self, if_version: int | None) -> None:
+        self.ask(DeleteEvent(if_version))
 
     @rule(seed=st.integers(0, 2**32))
     def a_busy_minute(self, seed: int) -> None:

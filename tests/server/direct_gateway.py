@@ -15,6 +15,7 @@ from domain import restaurant
 from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event import describe
 from domain.event_messages import (
+    DeleteEvent,
     EventReply,
     ReservationConfirmed,
     ReservationReply,
@@ -74,6 +75,7 @@ class DirectGateway(Gateway):
     def __init__(self) -> None:
         self.now_ms = START_MS
         self.inventories: dict[str, Inventory] = {}
+        self.deleted: dict[str, Inventory] = {}
         self.recorded: dict[bytes, tuple[bytes, Reply]] = {}
         self.placements: dict[str, str] = {}
         self.plans: dict[str, Plan] = {}
@@ -89,7 +91,10 @@ class DirectGateway(Gateway):
             return self.answer_with
         if inventory is None:
             return NOT_FOUND
-        return self._recorded(key) or self._decide(inventory, command, key)
+        reply = self._recorded(key) or self._decide(inventory, command, key)
+        if isinstance(command, DeleteEvent) and inventory.state.deleted:
+            self.deleted[inventory_id] = self.inventories.pop(inventory_id)
+        return reply
 
     async def create(self, command: Creation, owner: str, key: Key | None = None) -> Reply:
         self._check()
@@ -182,7 +187,7 @@ class DirectReads:
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         self.gateway._check()
-        for event_id, inventory in self.gateway.inventories.items():
+        for event_id, inventory in (self.gateway.inventories | self.gateway.deleted).items():
             found = inventory.state.reservations.get(reservation_id) or inventory.ended.get(reservation_id)
             if found is not None:
                 return self._found(event_id, found)
@@ -309,7 +314,7 @@ class DirectReads:
         return {id_: found for id_, found in self.gateway.inventories.items() if found.kind == kind}
 
     def _found(self, inventory_id: str, reservation: AnyReservation) -> FoundReservation:
-        state = self.gateway.inventories[inventory_id].state
+        state = (self.gateway.inventories | self.gateway.deleted)[inventory_id].state
         contact = state.contacts.get(reservation.id, b"")
         if isinstance(reservation, TableReservation):
             return FoundReservation(inventory_id, TableReply(reservation, contact))

@@ -21,6 +21,7 @@ POST /api/v1/events
 GET /api/v1/events
 GET /api/v1/events/{event_id}
 PATCH /api/v1/events/{event_id}
+DELETE /api/v1/events/{event_id}
 POST /api/v1/events/{event_id}/pause
 POST /api/v1/events/{event_id}/resume
 POST /api/v1/events/{event_id}/publish
@@ -81,6 +82,7 @@ REFUSALS = {
     "POST /api/v1/reservations/{reservation_id}/cancel": "too_late",
     "POST /api/v1/reservations/{reservation_id}/extend": "limit_exceeded hold_expired",
     "POST /api/v1/events/{event_id}/publish": "wrong_state",
+    "DELETE /api/v1/events/{event_id}": "in_use stale not_found unauthorized",
     "DELETE /api/v1/venues/{venue_id}": "in_use stale unavailable",
     "POST /api/v1/restaurants/{restaurant_id}/reservations": "taken held sales_closed score_too_low",
     "PATCH /api/v1/restaurants/{restaurant_id}": "in_use stale",

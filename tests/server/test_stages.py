@@ -116,6 +116,26 @@ async def test_moving_an_event_is_the_operators_and_can_be_repeated(api: Api, wh
     assert (await say(api, "01890000-0000-7000-8000-000000000001", what)).code == "not_found"
 
 
+async def test_an_event_that_nobody_has_reserved_is_deleted_and_its_past_stays_readable(api: Api) -> None:
+    event_id = await api.new_event()
+    path, token = await api.new_hold(event_id)
+    url = f"/api/v1/events/{event_id}"
+    used = await api.ask("DELETE", url, headers=OPERATOR)
+    assert (used.status, used.code, used.json["live"]) == (409, "in_use", 1)
+    await api.post(f"{path}/cancel", headers=token)
+    assert (await api.ask("DELETE", url)).status == 401
+    assert (await api.ask("DELETE", url, headers=OPERATOR | {"If-Match": '"2"'})).code == "stale"
+    deleted = await api.ask("DELETE", url, headers=OPERATOR | {"If-Match": '"1"'})
+    assert (deleted.status, deleted.raw) == (204, b"")
+    for wanted in ("", "/availability", "/ticket-types/ga", "/reservations", "/placement"):
+        assert (await api.get(url + wanted, headers=OPERATOR)).status == 404
+    assert await listed(api, **OPERATOR) == []
+    assert (await reserve(api, event_id)).code == "not_found"
+    assert (await say(api, event_id, "publish")).code == "not_found"
+    assert (await api.ask("DELETE", url, headers=OPERATOR)).code == "not_found"
+    assert (await api.get(path, headers=token)).json["status"] == "released"
+
+
 # --- a community's sessions ---------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from domain.event_messages import (
     CloseEvent,
     ConfirmReservation,
     CreateEvent,
+    DeleteEvent,
     EventCommand,
     EventReplies,
     ExtendHold,
@@ -153,6 +154,8 @@ class Operator(Client):
                 await self.ask(event_id, PublishEvent, keyed=True)
             elif self.rng.random() < 0.1:
                 await self.ask(event_id, CancelEvent)
+            elif self.rng.random() < 0.05:
+                await self.ask(event_id, DeleteEvent)
             else:
                 change = self._change()
                 await self.ask(event_id, lambda change=change: ChangeEvent(change))

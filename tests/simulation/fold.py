@@ -15,6 +15,7 @@ from domain.event_messages import (
     EventChanged,
     EventClosed,
     EventCreated,
+    EventDeleted,
     EventFact,
     EventPublished,
     HoldChanged,
@@ -78,6 +79,7 @@ class Fold:
     version: int = 0
     paused: bool = False
     stage: Stage = Stage.PUBLISHED
+    deleted: bool = False
     cancelled_seq: int = 0
     """The sequence of the append in which the event was cancelled."""
     last_ended_seq: int = 0
@@ -135,6 +137,8 @@ class Fold:
         if fact.at_ms < self.last_ms:
             self._is_wrong(seq, f"{fact} is earlier than what came before it")
         self.last_ms = max(self.last_ms, fact.at_ms)
+        if self.deleted:
+            self._is_wrong(seq, f"{fact} of an event that was deleted")
         self.effects += not (self._is_due(seq, fact) or self._is_at_once(seq, fact))
         match fact:
             case EventCreated() | EventChanged():
@@ -144,6 +148,8 @@ class Fold:
                 self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
             case EventPublished() | EventClosed() | EventCancelled():
                 self._move(seq, fact)
+            case EventDeleted():
+                self._delete(seq)
             case SeatsBlocked() | SeatsUnblocked():
                 self.version += 1
                 change = (
@@ -164,6 +170,11 @@ class Fold:
         self.stage, self.version = to, self.version + 1
         if to is Stage.CANCELLED:
             self.cancelled_seq = self.last_ended_seq = seq
+
+    def _delete(self, seq: int) -> None:
+        if any(found.status in LIVE for found in self.reservations.values()):
+            self._is_wrong(seq, "deleted with live reservations")
+        self.deleted, self.stage, self.version = True, Stage.CANCELLED, self.version + 1
 
     def _is_due(self, seq: int, fact: EventFact) -> bool:
         """Nobody asked for it: a hold ran out, or it ends with its event."""
@@ -284,6 +295,7 @@ class Fold:
             "version": (row.definition.version, self.version),
             "paused": (row.definition.paused, self.paused),
             "stage": (row.definition.stage, self.stage),
+            "deleted": (row.definition.deleted, self.deleted),
             "live reservations": (row.live_reservations, 0 if self.stage is Stage.CANCELLED else len(live)),
             "next due": (row.next_due_ms, due),
             "live": (row.live, sum(self.sold(kind.code) for kind in self.terms.ticket_types)),

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from domain.event import State, admit, adopt, counts, decide, describe, due, evolve, next_due_ms
+from domain.event import (
+    State,
+    admit,
+    adopt,
+    counts,
+    decide,
+    definition,
+    describe,
+    due,
+    evolve,
+    next_due_ms,
+    restored,
+)
 from domain.event_messages import (
     CancelEvent,
+    CancelReservation,
     CloseEvent,
     CreateEvent,
+    DeleteEvent,
     EventCommand,
     HoldReleased,
     PauseSale,
@@ -227,6 +241,50 @@ def test_a_paused_event_can_be_cancelled_and_a_cancelled_one_changed() -> None:
     assert (changed.paused, changed.stage, changed.counts[0].quota) == (True, CANCELLED, 0)
     assert event(sale.change(max_per_customer=1)) == describe(sale.state)
     assert sale.state.customers == {}
+
+
+# --- deleting -----------------------------------------------------------------------------------------
+
+
+def test_an_event_without_live_reservations_is_deleted_and_then_not_there() -> None:
+    sale = Sale()
+    sale.cancel(sale.hold().id)
+    deleted = event(sale.ask(DeleteEvent()))
+    assert (deleted.version, deleted.stage) == (2, CANCELLED)
+    assert deleted == describe(sale.state)
+    assert sale.state.hidden
+    for command in (DeleteEvent(), PublishEvent(), PauseSale(), CancelReservation("r1")):
+        assert code(sale.ask(command)) is Code.NOT_FOUND
+    assert code(sale.place(guest=False)) is Code.NOT_FOUND
+    assert sale.state.terms is not None
+    loaded = restored("e1", definition(sale.state), START_MS)
+    assert (loaded.deleted, describe(loaded)) == (True, describe(sale.state))
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_what_is_live_keeps_an_event_from_being_deleted(confirmed: bool) -> None:
+    sale = Sale()
+    held = sale.hold()
+    if confirmed:
+        sale.confirm(held.id)
+    refusal = refused(sale.ask(DeleteEvent()))
+    assert (refusal.code, refusal.facts) == (Code.IN_USE, {"live": 1})
+
+
+def test_a_cancelled_event_can_be_deleted_when_all_of_it_has_ended() -> None:
+    sale, _ = busy_sale()
+    sale.ask(CancelEvent())
+    reply, _ = decide(sale.state, DeleteEvent(), sale.now_ms)
+    assert code(reply) is Code.IN_USE
+    assert event(sale.ask(DeleteEvent()))
+
+
+def test_only_the_version_that_is_meant_is_deleted() -> None:
+    sale = Sale(DRAFT)
+    sale.change(name="Another")
+    refusal = refused(sale.ask(DeleteEvent(1)))
+    assert (refusal.code, refusal.facts) == (Code.STALE, {"version": 2})
+    assert event(sale.ask(DeleteEvent(2)))
 
 
 # --- one for each customer ----------------------------------------------------------------------------
