@@ -59,6 +59,7 @@ async def sold_out_of_order(
         price = TicketTypeChange("A", price=dice.randint(0, 500))
         commands = [place(dice.randint(1, 5), dice.choice("AB")) for _ in range(dice.randint(1, 6))]
         await sale.append(store, sale.decided(*commands, ChangeEvent(TermsChange(ticket_types=(price,)))))
+        sale.now_ms += dice.randint(0, MINUTE_MS)
         chosen = dice.sample(commands, len(commands) // 2 + 1)
         await sale.append(store, sale.decided(*(ConfirmReservation(one.reservation_id) for one in chosen)))
         confirmed_ms |= {one.reservation_id: sale.now_ms for one in chosen}

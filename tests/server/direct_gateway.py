@@ -174,6 +174,7 @@ class DirectReads:
         self.gateway = gateway
         self.old_copies: dict[str, Availability] = {}
         """Given out to who has not seen something newer."""
+        self.pages_exported = 0
 
     async def event(self, event_id: str) -> EventReply | None:
         self.gateway._check()
@@ -216,6 +217,7 @@ class DirectReads:
     async def exported(
         self, event_id: str, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
+        self.pages_exported += 1
         return await self.reservations(event_id, None, after, limit, now_ms)
 
     async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
