@@ -53,7 +53,7 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """The sale with so many readers. CPU: per cent of one core. Memory: of the front end, for one reader."""
+    """The sale with so many readers. CPU: per cent of one core."""
 
     readers: int
     wanted_per_s: float
@@ -66,7 +66,6 @@ class Watched(msgspec.Struct, frozen=True):
     strangers_share: float
     messages_per_s: float = 0.0
     interval_ms: float = 0.0
-    reader_kb: float = 0.0
     lost: int = 0
     reach: Reach | None = None
 
@@ -83,6 +82,8 @@ class LiveResults(msgspec.Struct, frozen=True):
     machine: dict[str, str]
     load_average: list[float]
     seconds: int
+    reader_kb: float
+    """Resident memory of the front end for one reader, of as many as there ever are."""
     peak_per_s: float
     watched: list[Watched]
     reads: list[Read]
@@ -95,13 +96,15 @@ def measure_all(numbers: Sequence[int], seconds: int, rounds: int, show: Show) -
     show("starting the server")
     with stack.temporary_folder() as logs, stack.started(1, settings) as server:
         sale = Sale(server, show)
+        reader_kb = sale.reader_kb(max(numbers))
+        show(f"a reader: {reader_kb:.1f} kB")
         peak = sale.peak(seconds)
         show(f"peak: {peak:.0f} holds/s")
         rate = peak * PEAK_SHARE
         watched = [sale.watched(readers, rate, seconds) for readers in (0, *numbers, 0)]
         reads = list(reads_beside_echo(server, logs, seconds, rounds, show))
         described = machine.describe(server.database_url)
-    return LiveResults(described, load_average, seconds, peak, watched, reads)
+    return LiveResults(described, load_average, seconds, reader_kb, peak, watched, reads)
 
 
 class Sale:
@@ -114,6 +117,16 @@ class Sale:
         found = msgspec.json.decode(server.endpoints_file.read_bytes())
         self._front_end = psutil.Process(found["pids"]["worker-1"])
 
+    def reader_kb(self, readers: int) -> float:
+        """Before there was any load: what that leaves free would hide what readers take."""
+        event = self._event()
+        before = self._front_end.memory_info().rss
+        with readers_of(self._server, event, readers) as ended:
+            time.sleep(SETTLE_S)
+            after = self._front_end.memory_info().rss
+            ended()
+        return (after - before) / readers / 1e3
+
     def peak(self, seconds: int) -> float:
         path = reservations_of(self._event())
         wrk.run(self._server.http, path, "hold", wire.TICKET_TYPE, CONNECTIONS, WARMUP_S)
@@ -124,10 +137,8 @@ class Sale:
         """Readers first, then a sale of some seconds before the one that is measured."""
         event = self._event()
         path = reservations_of(event)
-        before = self._front_end.memory_info().rss
         with readers_of(self._server, event, readers) as ended:
             time.sleep(SETTLE_S)
-            reader_bytes = (self._front_end.memory_info().rss - before) / max(readers, 1)
             measure.run_open_loop(self._server.http, path, rate_per_s, WARMUP_S, CONNECTIONS)
             with Meter(self._roots) as meter:
                 begun_s = time.time()
@@ -152,7 +163,7 @@ class Sale:
         )
         if heard is not None:
             commits = asyncio.run(journal_of(self._server.database_url, event, begun_s, begun_s + seconds))
-            found = with_readers(found, heard, commits, reader_bytes / 1e3, begun_s, begun_s + seconds)
+            found = with_readers(found, heard, commits, begun_s, begun_s + seconds)
         self._show(str(found))
         return found
 
@@ -166,7 +177,6 @@ def with_readers(
     found: Watched,
     heard: ReadersResult,
     commits: Sequence[tuple[int, float]],
-    reader_kb: float,
     from_s: float,
     until_s: float,
 ) -> Watched:
@@ -177,7 +187,6 @@ def with_readers(
         found,
         messages_per_s=per_s,
         interval_ms=1e3 * heard.readers / per_s if per_s else 0.0,
-        reader_kb=reader_kb,
         lost=heard.lost,
         reach=reach_of(heard, commits),
     )

@@ -21,9 +21,6 @@ READING = """\
 - *Told every*: the owner publishes at most every 100 ms. The front end tells at most every 100 ms, and less
   often beyond 1,000 streams, so that it makes 10,000 writes a second at most: with 2,000 readers every 200 ms
   and what the writing takes, with 10,000 every second.
-- *kB a reader*: growth of the front end's resident memory; what the kernel keeps for a socket is not in it.
-  The front end has been busy before, so the first readers find memory that is free already: the largest
-  number of readers says most.
 - *Lost*: streams that the server ended. A client that does not keep up is cut off.
 - *Other programs*: what neither Turnstile nor the generators used of the machine. Where it is high, read the
   ratios.
@@ -64,14 +61,18 @@ def _sale(found: LiveResults) -> list[str]:
         "a change with 99 % of readers after (ms): median, p99, last",
         "told every (ms)",
         "front end, all of Turnstile, generators (% of a core)",
-        "kB a reader",
         "lost",
         "other programs",
     )
     alone = alone_per_s(found)
+    most = max(one.readers for one in found.watched)
+    memory = (
+        f"A reader takes {found.reader_kb:.0f} kB of the front end's memory (resident, of {most:,} at once,"
+        " before any load); what the kernel keeps for its socket comes on top."
+    )
     peak = f"Peak at {CONNECTIONS} connections: {found.peak_per_s:,.0f} holds/s"
     return [
-        f"{peak}; the sale is at {found.peak_per_s * PEAK_SHARE:,.0f}.",
+        *_wrapped(f"{peak}; the sale is at {found.peak_per_s * PEAK_SHARE:,.0f}. {memory}"),
         "",
         f"| {' | '.join(columns)} |",
         "|---" * len(columns) + "|",
@@ -99,7 +100,6 @@ def _row(one: Watched, alone: float) -> str:
         reach,
         told,
         f"{one.front_end_percent:.0f}, {one.all_percent:.0f}, {one.generator_percent:.0f}",
-        f"{one.reader_kb:.0f}" if one.readers else "",
         f"{one.lost}" if one.readers else "",
         f"{one.strangers_share:.0%}",
     ]
