@@ -171,6 +171,8 @@ def available(state: State, code: str) -> int:
 def _seats_left(state: State, code: str) -> int | None:
     """Free seats of a type's categories; None for standing places."""
     categories = state.types[code].categories
+    if state.stage is Stage.CANCELLED:
+        return 0 if categories else None
     return state.seats.left(categories) if state.seats is not None and categories else None
 
 
@@ -515,15 +517,18 @@ def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms
 def _cancelled(before: EventReply) -> EventReply:
     """The event as it is from its cancellation on."""
     replace = msgspec.structs.replace
-    none = tuple(replace(kind, held=0, confirmed=0, available=0) for kind in before.counts)
+    none = tuple(
+        TypeCounts(kind.code, kind.quota, 0, 0, 0, None if kind.seats_left is None else 0)
+        for kind in before.counts
+    )
     version = before.version + 1
     return replace(before, version=version, stage=Stage.CANCELLED, counts=none, reservations=0)
 
 
 def _block(state: State, command: BlockSeats, now_ms: int) -> Decision:
-    unknown = _unknown_seats(state, command.seats)
-    if unknown is not None:
-        return unknown, ()
+    refusal = _unknown_seats(state, command.seats) or _over(state)
+    if refusal is not None:
+        return refusal, ()
     assert state.seats is not None
     fresh = tuple([name for name in dict.fromkeys(command.seats) if name not in state.seats.blocked])
     taken = [name for name in fresh if not state.seats.is_free(name)]
@@ -539,9 +544,9 @@ def _block(state: State, command: BlockSeats, now_ms: int) -> Decision:
 
 
 def _unblock(state: State, command: UnblockSeats, now_ms: int) -> Decision:
-    unknown = _unknown_seats(state, command.seats)
-    if unknown is not None:
-        return unknown, ()
+    refusal = _unknown_seats(state, command.seats) or _over(state)
+    if refusal is not None:
+        return refusal, ()
     assert state.seats is not None
     gone = tuple([name for name in dict.fromkeys(command.seats) if name in state.seats.blocked])
     if not gone:
@@ -758,6 +763,12 @@ def _unknown_seats(state: State, names: tuple[str, ...]) -> Rejected | None:
         ]
     )
     return Rejected(Code.INVALID, "The event has no such seats.", errors=errors) if errors else None
+
+
+def _over(state: State) -> Rejected | None:
+    if state.stage is not Stage.CANCELLED:
+        return None
+    return Rejected(Code.WRONG_STATE, "The event is cancelled.", {"event_status": state.stage.value})
 
 
 def _described_next(state: State) -> EventReply:

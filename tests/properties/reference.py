@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from domain.event_change import flaws
 from domain.event_messages import (
+    BlockSeats,
     CancelEvent,
     CancelReservation,
     ChangeEvent,
@@ -32,15 +33,19 @@ from domain.event_messages import (
     Reservation,
     ReservationReply,
     ResumeSale,
+    SeatWish,
     Stage,
     Status,
     Terms,
     TermsChange,
     TicketType,
     TypeCounts,
+    UnblockSeats,
     Wanted,
 )
 from domain.messages import Code, Rejected
+from domain.seat_plan import Plan
+from tests.properties.reference_seats import Hall, Named, kept_by
 
 OfOne = ConfirmReservation | CancelReservation | ChangeHold | ExtendHold
 ENDED = (Status.RELEASED, Status.EXPIRED, Status.CANCELLED)
@@ -60,7 +65,9 @@ def bare(reply: EventReplies) -> EventReplies:
 class Reference:
     """One event. `ask` answers and changes; `expire` ends what is due, which comes before every command."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
+        self.hall = Hall(plan) if plan is not None else None
+        self.blocked: frozenset[str] = frozenset()
         self.id = ""
         self.terms: Terms | None = None
         self.version = 0
@@ -76,7 +83,8 @@ class Reference:
 
     def key(self) -> tuple[object, ...]:
         """Equal for equal states."""
-        return self.terms, self.version, self.paused, self.stage, frozenset(self.reservations)
+        reservations = frozenset(self.reservations)
+        return self.terms, self.version, self.paused, self.stage, self.blocked, reservations
 
     # --- sums ---------------------------------------------------------------------------------------
 
@@ -108,10 +116,18 @@ class Reference:
             left = kind.quota - held - confirmed
             if self.terms.capacity is not None:
                 left = min(left, self.terms.capacity - self.total())
+            seats = None
+            if self.hall is not None and kind.categories:
+                seats = self.hall.left(kind, self.free())
+                left = min(left, seats)
             if self.stage is Stage.CANCELLED:
-                left = 0
-            found.append(TypeCounts(kind.code, kind.quota, held, confirmed, max(left, 0)))
+                left, seats = 0, None if seats is None else 0
+            found.append(TypeCounts(kind.code, kind.quota, held, confirmed, max(left, 0), seats))
         return tuple(found)
+
+    def free(self, but: str = "") -> set[str]:
+        assert self.hall is not None
+        return self.hall.free(self.live(), self.blocked, but)
 
     def next_end_ms(self) -> int | None:
         return min((held.expires_at_ms for held in self.live() if held.status is Status.HELD), default=None)
@@ -155,6 +171,8 @@ class Reference:
                 return self._delete(command)
             case ChangeEvent():
                 return self._change(self.terms, command)
+            case BlockSeats() | UnblockSeats():
+                return self._block(command)
         return self._of_one(self.terms, command, now_ms)
 
     def _of_one(self, terms: Terms, command: OfOne, now_ms: int) -> EventReplies:
@@ -179,7 +197,7 @@ class Reference:
             case ExtendHold():
                 return self._extend(terms, found, now_ms)
             case ChangeHold():
-                return self._change_hold(terms, found, command.lines, now_ms)
+                return self._change_hold(terms, found, command, now_ms)
         raise AssertionError(command)
 
     # --- holds --------------------------------------------------------------------------------------
@@ -189,11 +207,13 @@ class Reference:
             return no(Code.NOT_FOUND)
         if command.guest and not terms.guests:
             return no(Code.UNAUTHORIZED)
-        refusal = self._refusal(terms, command.lines, command.customer, None, now_ms, opens=True)
+        refusal = self._refusal(terms, command, command.customer, None, now_ms, opens=True)
         if refusal is not None:
             return refusal
         prices = {kind.code: kind.price for kind in terms.ticket_types}
-        lines = tuple(Line(code, quantity, prices[code]) for code, quantity in command.lines)
+        lines = self._seated(terms, command, None, prices, now_ms)
+        if isinstance(lines, Rejected):
+            return lines
         end_ms = now_ms + terms.hold_duration_s * 1000
         total = sum(line.quantity * line.unit_price for line in lines)
         if command.confirm and total > 0:
@@ -203,15 +223,64 @@ class Reference:
         self.reservations += (placed,)
         return self._show(placed)
 
-    def _change_hold(self, terms: Terms, found: Reservation, wanted: Wanted, now_ms: int) -> EventReplies:
+    def _change_hold(
+        self, terms: Terms, found: Reservation, command: ChangeHold, now_ms: int
+    ) -> EventReplies:
+        wanted = command.lines
         mine = {line.ticket_type: line for line in found.lines}
         grows = any(code not in mine or quantity > mine[code].quantity for code, quantity in wanted)
-        refusal = self._refusal(terms, wanted, found.customer, found, now_ms, opens=grows)
+        refusal = self._refusal(terms, command, found.customer, found, now_ms, opens=grows)
         if refusal is not None:
             return refusal
         prices = {kind.code: kind.price for kind in terms.ticket_types}
         prices |= {code: line.unit_price for code, line in mine.items()}
-        return self._set(found.id, lines=tuple(Line(code, number, prices[code]) for code, number in wanted))
+        lines = self._seated(terms, command, found, prices, now_ms)
+        return lines if isinstance(lines, Rejected) else self._set(found.id, lines=lines)
+
+    def _seated(
+        self,
+        terms: Terms,
+        command: PlaceHold | ChangeHold,
+        mine: Reservation | None,
+        prices: dict[str, int],
+        now_ms: int,
+    ) -> tuple[Line, ...] | Rejected:
+        """The lines with their seats, if the event has any."""
+        wanted, wish = command.lines, command.wish or SeatWish()
+        seats: Named | Rejected = ((),) * len(wanted)
+        if self.hall is not None:
+            me = mine.id if mine is not None else ""
+            free, others = self.free(but=me), [found for found in self.live() if found.id != me]
+            named = kept_by(wanted, wish, mine)
+            names = [name for line in named for name in line]
+            kinds = {kind.code: kind for kind in terms.ticket_types}
+            seats = self.hall.not_free(names, free, others, now_ms) or self.hall.chosen(
+                kinds, wanted, named, wish, free
+            )
+        if isinstance(seats, Rejected):
+            return seats
+        return tuple(
+            Line(code, quantity, prices[code], names)
+            for (code, quantity), names in zip(wanted, seats, strict=True)
+        )
+
+    def _block(self, command: BlockSeats | UnblockSeats) -> EventReplies:
+        named = frozenset(command.seats)
+        if self.hall is None or not named <= self.hall.category.keys():
+            return no(Code.INVALID)
+        if self.stage is Stage.CANCELLED:
+            return no(Code.WRONG_STATE, event_status="cancelled")
+        if isinstance(command, BlockSeats):
+            fresh = [name for name in dict.fromkeys(command.seats) if name not in self.blocked]
+            taken = [name for name in fresh if name not in self.free()]
+            if taken:
+                return no(Code.IN_USE, seat=taken[0], live=len(taken))
+            after = self.blocked | named
+        else:
+            after = self.blocked - named
+        if after != self.blocked:
+            self.blocked, self.version = after, self.version + 1
+        return self.describe()
 
     def _extend(self, terms: Terms, found: Reservation, now_ms: int) -> EventReplies:
         if found.extensions >= terms.hold_extensions_max:
@@ -231,12 +300,13 @@ class Reference:
     def _refusal(
         self,
         terms: Terms,
-        wanted: Wanted,
+        command: PlaceHold | ChangeHold,
         customer: bytes,
         mine: Reservation | None,
         now_ms: int,
         opens: bool,
     ) -> Rejected | None:
+        wanted = command.lines
         end_ms = terms.starts_at_ms if terms.sales_end_ms is None else terms.sales_end_ms
         if opens and self.stage is not Stage.PUBLISHED:
             return no(Code.SALES_CLOSED)
@@ -246,6 +316,8 @@ class Reference:
         codes = [code for code, _ in wanted]
         numbers = [quantity for _, quantity in wanted]
         if not wanted or not {*codes} <= {*kinds} or len({*codes}) < len(codes) or min(numbers) < 1:
+            return no(Code.INVALID)
+        if command.wish is not None and (self.hall is None or self.hall.is_ill(kinds, wanted, command.wish)):
             return no(Code.INVALID)
         for code, quantity in wanted:
             most = kinds[code].max_per_order
@@ -282,6 +354,10 @@ class Reference:
             in_the_way = {*kinds}
             if self.total(me, Status.CONFIRMED) + total > terms.capacity:
                 return no(Code.SOLD_OUT)
+        scarce = self._scarce(kinds, wanted, had, me)
+        if scarce is None:
+            return no(Code.SOLD_OUT)
+        in_the_way |= scarce
         if any(self.sold(code, Status.CONFIRMED, me) + number > kinds[code].quota for code, number in grown):
             return no(Code.SOLD_OUT)
         if not in_the_way:
@@ -294,6 +370,24 @@ class Reference:
             and in_the_way & {line.ticket_type for line in found.lines}
         )
         return no(Code.HELD, retry_after_s=max(1, -(-(end_ms - now_ms) // 1000)))
+
+    def _scarce(
+        self, kinds: dict[str, TicketType], wanted: Wanted, had: dict[str, Line], me: str
+    ) -> set[str] | None:
+        """The types on whose holds the wanted seats are; None where even the end of all would not do."""
+        in_the_way: set[str] = set()
+        for categories in {kinds[code].categories for code, _ in wanted} - {()}:
+            lines = [(code, quantity) for code, quantity in wanted if kinds[code].categories == categories]
+            size, own = sum(quantity for _, quantity in lines), sum(_quantity(had, code) for code, _ in lines)
+            assert self.hall is not None
+            left = self.hall.left(kinds[lines[0][0]], self.free())
+            if size <= own + left or size <= own:
+                continue
+            sharing = {code for code, kind in kinds.items() if {*kind.categories} & {*categories}}
+            if sum(self.sold(code, Status.HELD) for code in sharing) - own < size - own - left:
+                return None
+            in_the_way |= sharing
+        return in_the_way
 
     # --- the event ----------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""The rules of seats in every state that random customers and an operator bring about, against plain sets."""
+"""The rules of seats in every state that random customers and an operator bring about: against the reference
+model, command by command, and against plain sets."""
 
 from __future__ import annotations
 
@@ -13,14 +14,19 @@ from domain.event_messages import (
     BlockSeats,
     CancelReservation,
     ChangeHold,
+    CloseEvent,
     ConfirmReservation,
     CreateEvent,
     EventCommand,
     EventFact,
     EventReplies,
+    PauseSale,
     PlaceHold,
+    PublishEvent,
     ReservationReply,
+    ResumeSale,
     SeatWish,
+    Stage,
     Status,
     UnblockSeats,
     Wanted,
@@ -29,6 +35,7 @@ from domain.event_seats import Seats
 from domain.messages import Code, Rejected
 from domain.seat_map import Fallback
 from domain.seat_plan import Layout
+from tests.properties.reference import Reference, bare
 from tests.unit.sale import START_MS, event_terms
 from tests.unit.seated import HALL, SEATING, TYPES
 
@@ -53,6 +60,7 @@ class SeatsMachine(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.state = State()
+        self.reference = Reference(HALL)
         self.facts: list[EventFact] = []
         self.now_ms = START_MS
         self.placed = 0
@@ -74,7 +82,9 @@ class SeatsMachine(RuleBasedStateMachine):
         named = tuple(tuple(names) for names in groups.values())
         expected = self.fate_of(seats)
         reply = self.place(lines, SeatWish(named))
-        if expected is None:
+        if self.state.paused or self.state.stage is not Stage.PUBLISHED:
+            assert isinstance(reply, Rejected)
+        elif expected is None:
             assert isinstance(reply, ReservationReply), reply
             assert tuple(line.seats for line in reply.reservation.lines) == named
         else:
@@ -119,6 +129,10 @@ class SeatsMachine(RuleBasedStateMachine):
         refused = isinstance(reply, Rejected) and reply.code is Code.IN_USE
         assert refused == (kind is BlockSeats and bool(taken))
 
+    @rule(command=st.sampled_from((PauseSale(), ResumeSale(), ResumeSale(), CloseEvent(), PublishEvent())))
+    def say(self, command: EventCommand) -> None:
+        self.ask(command)
+
     @rule(by_ms=st.sampled_from((1, 3_000, 9_999, 10_000)))
     def wait(self, by_ms: int) -> None:
         self.now_ms += by_ms
@@ -159,10 +173,15 @@ class SeatsMachine(RuleBasedStateMachine):
 
     def ask(self, command: EventCommand) -> EventReplies:
         self.happen(due(self.state, self.now_ms, 1_000))
+        self.reference.expire(self.now_ms)
         before = self.picture()
         reply, facts = decide(self.state, command, self.now_ms)
         assert self.picture() == before
         self.happen(list(facts))
+        if isinstance(command, CreateEvent):
+            self.reference.ask(command, self.now_ms)  # no owner counts seats before it has loaded the plan
+        else:
+            assert bare(reply) == bare(self.reference.ask(command, self.now_ms)), command
         return reply
 
     def happen(self, facts: list[EventFact]) -> None:
@@ -218,4 +237,4 @@ class SeatsMachine(RuleBasedStateMachine):
 
 
 TestSeats = SeatsMachine.TestCase
-TestSeats.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSeats.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

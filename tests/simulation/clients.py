@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from actors.gateway import Key
 from domain.event_messages import (
+    BlockSeats,
     CancelEvent,
     CancelReservation,
     ChangeEvent,
@@ -28,19 +30,24 @@ from domain.event_messages import (
     Reservation,
     ReservationReply,
     ResumeSale,
+    SeatWish,
     Stage,
     Status,
     TermsChange,
     TicketTypeChange,
+    UnblockSeats,
     Wanted,
 )
 from domain.messages import Code, Rejected
+from domain.seat_map import Fallback
 from tests.simulation.loop import Process
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 UNCLEAR = (Code.UNAVAILABLE, Code.OVERLOADED)
+FRONT_ROW = [f"S/A/{number}" for number in range(1, 6)]
+SEATED = (("seat",), ("seat",), ("seat", "child"), ("seat", "vip"))
 CUSTOMERS = (b"ada", b"bob", b"cyd")
 
 
@@ -89,24 +96,24 @@ class Buyer(Client):
         for _ in range(self.rng.randint(3, 6)):
             await asyncio.sleep(self.rng.uniform(0.0, 2.0))
             event_id = self.rng.choice(self.world.event_ids)
-            lines, customer = self._lines(), self.rng.choice(CUSTOMERS)
+            (lines, wish), customer = self._wanted(), self.rng.choice(CUSTOMERS)
             at_once = self.rng.random() < 0.15
-            reply = await self.ask(event_id, partial(self._order, lines, customer, at_once))
+            reply = await self.ask(event_id, partial(self._order, lines, wish, customer, at_once))
             if isinstance(reply, ReservationReply):
                 mine.append((event_id, reply.reservation))
                 await self._after(event_id, reply.reservation)
             elif mine and self.rng.random() < 0.4:
                 await self._after(*self.rng.choice(mine))
 
-    def _order(self, lines: Wanted, customer: bytes, at_once: bool) -> EventCommand:
-        return PlaceHold(self.world.new_id(), lines, customer, b"{}", confirm=at_once)
+    def _order(self, lines: Wanted, wish: SeatWish | None, customer: bytes, at_once: bool) -> EventCommand:
+        return PlaceHold(self.world.new_id(), lines, customer, b"{}", confirm=at_once, wish=wish)
 
     async def _after(self, event_id: str, held: Reservation) -> None:
         for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
             await asyncio.sleep(
                 self.rng.choice((0.0, self.rng.uniform(0.0, 1.0), self.rng.uniform(0.0, 12.0)))
             )
-            lines = self._lines()
+            lines, wish = self._wanted()
             command = self.rng.choice(
                 (
                     ConfirmReservation(held.id),
@@ -114,12 +121,23 @@ class Buyer(Client):
                     ConfirmReservation(held.id),
                     CancelReservation(held.id, self.rng.random() < 0.3),
                     ExtendHold(held.id),
-                    ChangeHold(held.id, lines),
+                    ChangeHold(held.id, lines, wish),
                 )
             )
             reply = await self.ask(event_id, lambda command=command: command)
             if isinstance(reply, ReservationReply) and reply.reservation.status is not Status.HELD:
                 continue
+
+    def _wanted(self) -> tuple[Wanted, SeatWish | None]:
+        """Standing places; or seats, named or the best that are left."""
+        if self.rng.random() < 0.6:
+            return self._lines(), None
+        lines = tuple((code, self.rng.choice((1, 1, 2))) for code in self.rng.choice(SEATED))
+        if self.rng.random() < 0.4:
+            return lines, SeatWish(fallback=self.rng.choice(tuple(Fallback)))
+        names = iter(self.rng.sample(FRONT_ROW, sum(quantity for _, quantity in lines)))
+        named = tuple(tuple(islice(names, quantity if code != "vip" else 0)) for code, quantity in lines)
+        return lines, SeatWish(named)
 
     def _lines(self) -> Wanted:
         kinds = self.rng.choice((("std",), ("std",), ("vip",), ("std", "vip"), ("std", "gone")))
@@ -156,6 +174,10 @@ class Operator(Client):
                 await self.ask(event_id, CancelEvent)
             elif self.rng.random() < 0.05:
                 await self.ask(event_id, DeleteEvent)
+            elif self.rng.random() < 0.3:
+                seats = tuple(self.rng.sample(FRONT_ROW, 2))
+                kind = self.rng.choice((BlockSeats, UnblockSeats))
+                await self.ask(event_id, partial(kind, seats))
             else:
                 change = self._change()
                 await self.ask(event_id, lambda change=change: ChangeEvent(change))

@@ -18,7 +18,7 @@ from domain.event_messages import (
 )
 from domain.messages import Code
 from tests.properties.reference import Reference
-from tests.simulation.fold import Fold
+from tests.simulation.fold import HALL, Fold
 from tests.simulation.history import Attempt
 from tests.simulation.linearizability import UNACKNOWLEDGED_S, Operation, Search
 from tests.simulation.wording import brief
@@ -37,7 +37,7 @@ def not_linearizable(
     """What is wrong with the event's history; nothing if there is an order that explains it."""
     created = _facts.decode(world.database.journal(fold.event_id)[0].facts)[0]
     assert isinstance(created, EventCreated)
-    start = Reference()
+    start = Reference(HALL)
     start.ask(CreateEvent(fold.event_id, created.terms, created.stage), created.at_ms)
     search = Search(operations(world, fold, replies))
     if not search.fits(start):

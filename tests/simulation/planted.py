@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,8 @@ from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
 from actors.turn import Held, Turn
 from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
-from domain.event_messages import ExpireDue
+from domain.event_messages import ExpireDue, Reservation
+from domain.event_seats import SeatMove, Seats
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import Tables
 from persistence.store import Append, OwnerStore, Request
@@ -126,6 +127,13 @@ class _ExpiryNotStored(Turn):
         return more
 
 
+_moves = Seats.moves
+
+
+def _moves_without_ends(seats: Seats, reservations: Mapping[str, Reservation]) -> tuple[SeatMove, ...]:
+    return tuple(move for move in _moves(seats, reservations) if move.before is None or move.after)
+
+
 @dataclass(frozen=True)
 class Plant:
     """A bug and how to plant it: with other parts, or by putting something in the place of what is there."""
@@ -149,6 +157,7 @@ PLANTS = {
     "expiry not in the append": Plant(replaced=(owner_module, "Turn", _ExpiryNotStored)),
     "clock believed though it is off": Plant(Parts(owner=ClockBelieved)),
     "deadline looked at before the recorded reply": Plant(replaced=(owner_module, "Turn", _DeadlineFirst)),
+    "a seat that came free stays taken in the rows": Plant(replaced=(Seats, "moves", _moves_without_ends)),
     "a timer that has died does not come back": Plant(replaced=(World, "timer_is_back", lambda world: None)),
     "a timer looks too seldom": Plant(replaced=(ExpiryTimer, "POLL_S", 4.0)),
 }

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from actors.gateway import GatewayLimits, Key
 from actors.meter import Meter
 from actors.owner import InventoryOwner, OwnerLimits
-from domain.event_messages import EventReplies, Terms, TicketType
+from domain.event_messages import EventReplies, Seating, Terms, TicketType
 from persistence import clock
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import part_of
@@ -21,6 +21,7 @@ from persistence.store import Append, OwnerStore
 from tests.simulation.clients import Buyer, Operator, Retrier
 from tests.simulation.clocks import Clocks, SimClock
 from tests.simulation.cluster import Cluster, Incarnation
+from tests.simulation.fold import HALL
 from tests.simulation.fronts import Front, Quiet, SimTimer, timer_name
 from tests.simulation.history import Answered, Attempt, Claim, Commit, History
 from tests.simulation.loop import Process, VirtualLoop
@@ -31,6 +32,7 @@ from tests.simulation.weather import KINDS, Weather
 from tests.simulation.wording import brief
 
 EPOCH_MS = 1_700_000_000_000
+PLAN_ID = "plan"
 COURSE_MAX_S = 60.0
 
 
@@ -58,6 +60,7 @@ class World:
         self.far_end = Process("database", self.loop)
         self.clocks = Clocks(self)
         self.database = self.parts.database(self.clocks.store_ms)
+        self.database.plans[PLAN_ID] = HALL
         self._ids = self.rng("ids")
         self._draw_limits(rng)
         self._sessions: dict[SimStore, int] = {}
@@ -150,7 +153,10 @@ class World:
                     "std", "Standard", rng.choice((2, 4, 10)), rng.choice((0, 10, 10)), rng.choice((None, 2))
                 ),
                 TicketType("vip", "Premium", rng.choice((1, 2)), 30),
+                TicketType("seat", "Seat", rng.choice((3, 5)), 20, categories=("A",)),
+                TicketType("child", "Seat, child", 5, 5, categories=("A",)),
             ),
+            seating=Seating("venue", PLAN_ID),
             sales_end_ms=rng.choice((None, None, EPOCH_MS + 8_000)),
             capacity=rng.choice((None, None, 4)),
             hold_duration_s=rng.choice((10, 10, 13)),
