@@ -14,10 +14,12 @@ from domain.event import (
     describe,
     due,
     evolve,
+    moves,
     next_due_ms,
     restored,
 )
 from domain.event_messages import (
+    BlockSeats,
     CancelEvent,
     CancelReservation,
     CloseEvent,
@@ -35,6 +37,7 @@ from domain.event_messages import (
 )
 from domain.messages import Code
 from tests.unit.sale import ADA, BOB, START_MS, Sale, code, event, event_terms, refused, reservation
+from tests.unit.seated import Hall
 
 DRAFT, PUBLISHED, CLOSED, CANCELLED = Stage
 MOVES: dict[Stage, EventCommand] = {
@@ -363,3 +366,23 @@ def test_what_costs_something_is_not_confirmed_at_once(guest: bool) -> None:
     assert (refusal.code, refusal.facts) == (Code.PAYMENT_DUE, {"total": 2, "currency": "EUR"})
     assert sale.state.reservations == {}
     assert reservation(sale.place((("vip", 2),))).status is Status.HELD
+
+
+# --- with seats ---------------------------------------------------------------------------------------
+
+
+def test_the_seats_of_a_cancelled_event_are_free_when_all_of_it_has_ended() -> None:
+    hall = Hall()
+    hall.buy((("front", 2), ("stand", 1)))
+    hall.hold((("back", 3),), BOB)
+    hall.ask(BlockSeats(("S-C-6",)))
+    moves(hall.state)
+    cancelled = event(hall.ask(CancelEvent()))
+    assert cancelled == describe(hall.state)
+    assert {kind.available for kind in cancelled.counts} == {0}
+    assert moves(hall.state) == ()
+    hall.expire()
+    assert {(move.after, move.before is None) for move in moves(hall.state)} == {(None, False)}
+    left = {kind.code: kind.seats_left for kind in counts(hall.state)}
+    assert left == {"front": 0, "back": 0, "child": 0, "stand": None}
+    assert {kind.available for kind in counts(hall.state)} == {0}
