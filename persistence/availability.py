@@ -43,7 +43,7 @@ WATCHED_LOADS_MAX = 200
 QUIET_MAX_S = 5.0
 """After so long without a message Redis is asked whether it still lives."""
 CANCEL_AGAIN_S = 0.5
-Tell = Callable[[Availability], None]
+Tell = Callable[[Availability | None], None]
 _decoder = msgspec.msgpack.Decoder(list[Heard])
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,8 @@ class Copies:
 
     def watch(self, event_id: str, tell: Tell) -> Callable[[], None]:
         """`tell` of each copy of it from now on (one it has been told of too), until what this returns is
-        called. Of what is committed it hears `max_age_ms` later at the latest.
+        called; of None, when there is no such event any more. Of what is committed it hears `max_age_ms`
+        later at the latest.
         """
         self._begin_to_listen()
         self._watched.setdefault(event_id, []).append(tell)
@@ -133,13 +134,13 @@ class Copies:
 
     # --- for those who watch ----------------------------------------------------------------------
 
-    def _tell(self, copy: Availability) -> None:
+    def _tell(self, event_id: str, copy: Availability | None) -> None:
         """What is told is given out."""
-        watchers = self._watched.get(copy.event_id)
-        if watchers:
-            self._floor.raise_to(copy.event_id, copy.sequence)
-            for tell in tuple(watchers):
-                tell(copy)
+        watchers = tuple(self._watched.get(event_id, ()))
+        if watchers and copy is not None:
+            self._floor.raise_to(event_id, copy.sequence)
+        for tell in watchers:
+            tell(copy)
 
     async def _look_after_watched(self) -> None:
         """While anything is watched. Nobody waits here for a row: it is told when it has come."""
@@ -182,10 +183,8 @@ class Copies:
     async def _load_once(self, event_id: str) -> Availability | None:
         try:
             found = await self._load(event_id)
-            if found is None:
-                return None
-            kept = self._keep(found)
-            self._tell(kept)
+            kept = self._keep(found) if found is not None else None
+            self._tell(event_id, kept)
             return kept
         finally:
             asyncio.get_running_loop().call_later(LOAD_PAUSE_MS / 1000, self._forget_load, event_id)
@@ -244,7 +243,7 @@ class Copies:
             # An owner's clock that is ahead must not make its copy live longer.
             kept = self._keep(Availability(event_id, sequence, min(at_ms, now_ms), ticket_types))
             if kept.sequence >= self._floor.of(event_id):
-                self._tell(kept)
+                self._tell(event_id, kept)
 
 
 @dataclass

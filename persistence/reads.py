@@ -55,7 +55,7 @@ class Copies(Protocol):
     async def get(self, event_id: str, at_least: int = 0) -> Availability | None:
         """See `persistence.availability`."""
 
-    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
+    def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
         """See `persistence.availability`."""
 
 
@@ -155,7 +155,7 @@ class PostgresReads:
             return await self.availability_row(event_id)
         return await self.copies.get(event_id, at_least)
 
-    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
+    def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
         """Only copies are watched: without them there is nobody who hears of changes."""
         assert self.copies is not None
         return self.copies.watch(event_id, tell)

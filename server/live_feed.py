@@ -78,9 +78,11 @@ class Feed:
         self._task = asyncio.get_running_loop().create_task(self._tell_all())
         self._task.add_done_callback(self._broken_off)
 
-    def hear(self, copy: Availability) -> None:
-        """Perhaps something newer. Neither waits nor fails."""
-        if self._counts.take(copy):
+    def hear(self, copy: Availability | None) -> None:
+        """Perhaps something newer; None: the event is gone, and with it its streams. Never waits or fails."""
+        if copy is None:
+            self._end_all()
+        elif self._counts.take(copy):
             self._news.set()
 
     def join(self, reader: Reader) -> None:
@@ -145,8 +147,11 @@ class Feed:
         """Nobody may wait for news that nobody tells: a client whose stream ends comes back."""
         if not task.cancelled():
             _log.error("an event's streams broke off", exc_info=task.exception())
-            for reader in self.readers:
-                reader.end()
+            self._end_all()
+
+    def _end_all(self) -> None:
+        for reader in self.readers:
+            reader.end()
 
 
 def _dismiss(reader: Reader) -> None:

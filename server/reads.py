@@ -69,8 +69,9 @@ class Reads(Protocol):
         `at_least`: a sequence the client says it has seen, perhaps from a front end on another machine.
         """
 
-    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
-        """Tell of the event's availability as it changes, until what this returns is called."""
+    def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
+        """Tell of the event's availability as it changes, until what this returns is called. None: there is
+        no such event any more."""
 
     async def secret(self, name: str) -> bytes:
         """The database's own key of that name (32 bytes, made by the migration)."""

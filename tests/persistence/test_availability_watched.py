@@ -22,7 +22,14 @@ class Watcher:
     def __init__(self, front: Front, copies: availability.Copies, event_id: str = EVENT) -> None:
         self.front = front
         self.told: list[Availability] = []
-        self.stop = copies.watch(event_id, self.told.append)
+        self.gone = 0
+        self.stop = copies.watch(event_id, self._hear)
+
+    def _hear(self, copy: Availability | None) -> None:
+        if copy is None:
+            self.gone += 1
+        else:
+            self.told.append(copy)
 
     @property
     def sequence(self) -> int:
@@ -119,6 +126,14 @@ async def test_an_event_that_shares_its_mark_with_a_higher_one_is_told_of_all_th
     watcher = Watcher(front, copies)
     sequence = front.commit()
     await until(lambda: watcher.sequence == sequence)
+
+
+async def test_a_watcher_is_told_that_the_event_is_gone(front: Front) -> None:
+    copies = front.copies()
+    await front.listening(copies)
+    watcher = Watcher(front, copies)
+    del front.journal.sequences[EVENT]
+    await until(lambda: watcher.gone > 0)
 
 
 async def test_rows_that_cannot_be_read_are_asked_for_again(front: Front) -> None:

@@ -254,9 +254,11 @@ class DirectReads:
             return copy
         return self._availability(event_id) if event_id in self._of_kind("event") else None
 
-    def watch(self, event_id: str, tell: Callable[[Availability], None]) -> Callable[[], None]:
+    def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
         def told() -> None:
-            tell(self._availability(event_id))
+            inventory = self.gateway.inventories.get(event_id)
+            gone = inventory is None or inventory.state.deleted
+            tell(None if gone else self._availability(event_id))
 
         self.gateway.on_change.append(told)
         return lambda: self.gateway.on_change.remove(told)

@@ -280,6 +280,16 @@ async def test_a_client_that_has_gone_is_forgotten_at_once_and_with_the_last_the
     assert api.app[PARTS].live._feeds == {}
 
 
+async def test_with_an_event_that_is_deleted_its_streams_end(api: Api) -> None:
+    event_id = await api.new_event()
+    async with _watching(api, event_id) as stream:
+        await stream.next()
+        deleted = await api.ask("DELETE", f"/api/v1/events/{event_id}", headers=OPERATOR)
+        assert deleted.status < 300
+        await stream.rest()
+        assert (await api.get(f"/api/v1/events/{event_id}/availability/stream")).code == "not_found"
+
+
 async def test_at_a_stop_streams_end_with_a_time_to_come_back_and_none_begin(api: Api) -> None:
     event_id = await api.new_event()
     async with _watching(api, event_id) as one, _watching(api, event_id) as two:
