@@ -10,7 +10,8 @@ from domain.catalogue import Sort
 from domain.event_messages import Stage
 from server.payloads import PAGE_DEFAULT_ITEMS, Moment, PageLimit, Payload
 
-SEARCH_MAX_CHARACTERS = 200
+SEARCH_MAX_CHARACTERS = 100
+"""Escaped for a URL one may become twelve, and all of a request's first line has to fit into 8,190."""
 CURSOR_MAX_CHARACTERS = 700
 """A place in a list by name holds a hundred characters of it, of up to four bytes each."""
 BUCKETS_MAX = 1_440
@@ -36,6 +37,7 @@ Cursor = Annotated[
     str,
     Meta(
         max_length=CURSOR_MAX_CHARACTERS,
+        pattern=r"^[A-Za-z0-9_-]+$",
         description="`next` of the page before; of the same filters and order only.",
     ),
 ]

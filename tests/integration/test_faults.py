@@ -66,5 +66,5 @@ def test_after_all_of_it_the_auditor_finds_nothing_lost_doubled_or_oversold(outc
 
 def test_the_auditor_has_looked_at_everything(outcome: Outcome) -> None:
     looked_at = {result.check: result.looked_at for result in outcome.verdict.results}
-    assert all(looked_at.values()), looked_at
+    assert {check for check, times in looked_at.items() if not times} == {Check.SEATS.title}  # none is sold
     assert looked_at[Check.ACKNOWLEDGED.title] == outcome.acknowledged
