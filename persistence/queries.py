@@ -157,19 +157,19 @@ def _both(first: Select[Any], second: Select[Any]) -> CompoundSelect[Any]:
     return merged.order_by(literal_column("id")).limit(bindparam("limit", type_=Integer))
 
 
-def _of_status(status: Status | None) -> Query:
-    """A hold past its end counts as expired, whatever its row still says."""
+def _of_status(status: Status | None, *others: ColumnElement[bool]) -> Query:
+    """A hold past its end counts as expired, whatever its row still says. `others`: further conditions."""
     over = reservations.c.expires_ms <= bindparam("now_ms", type_=BigInteger)
     held, same = reservations.c.status == Status.HELD.value, reservations.c.status == (status or "")
     match status:
         case None:
-            return Query(_both(_range(True), _range(False)))
+            return Query(_both(_range(True, *others), _range(False, *others)))
         case Status.EXPIRED:
-            return Query(_both(_range(True, held, over), _range(False, same)))
+            return Query(_both(_range(True, held, over, *others), _range(False, same, *others)))
         case Status.HELD:
-            return Query(_range(True, held, ~over))
+            return Query(_range(True, held, ~over, *others))
         case _:
-            return Query(_range(status.live, same))
+            return Query(_range(status.live, same, *others))
 
 
 def _made_at(live: bool) -> Select[Any]:
@@ -186,3 +186,9 @@ MADE_AT = Query(union_all(_made_at(True), _made_at(False)))
 """Of one customer: those whose ids lie between two."""
 
 RESERVATIONS = {status: _of_status(status) for status in (None, *Status)}
+
+_start_ms = cast(reservations.c.lines["start_ms"].as_string(), BigInteger)
+_since = _start_ms >= bindparam("since_ms", type_=BigInteger)
+_until = _start_ms < bindparam("until_ms", type_=BigInteger)
+STAYS = {status: _of_status(status, _since, _until) for status in (None, *Status)}
+"""Of a restaurant: those whose stay begins within a time."""

@@ -138,9 +138,24 @@ class PostgresReads:
         return [_restaurant_of(row) for row in rows]
 
     async def table_reservations(
-        self, restaurant_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+        self,
+        restaurant_id: str,
+        status: Status | None,
+        within_ms: tuple[int, int],
+        after: str | None,
+        limit: int,
+        now_ms: int,
     ) -> list[FoundReservation]:
-        rows = await self._rows(self._links, restaurant_id, status, after, limit, now_ms)
+        since_ms, until_ms = within_ms
+        rows = await self._fetch(
+            queries.STAYS[status],
+            event_id=restaurant_id,
+            after=after or FIRST_ID,
+            limit=limit,
+            now_ms=now_ms,
+            since_ms=since_ms,
+            until_ms=until_ms,
+        )
         return [_found_of(row, restaurant_id, None) for row in rows]
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
@@ -196,21 +211,10 @@ class PostgresReads:
         events = await self._ask(currency.sql, (event_id,), links) if _is_id(event_id) else []
         if not events:
             return []
-        rows = await self._rows(links, event_id, status, after, limit, now_ms)
-        return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
-
-    async def _rows(
-        self,
-        links: Links,
-        inventory_id: str,
-        status: Status | None,
-        after: str | None,
-        limit: int,
-        now_ms: int,
-    ) -> list[Row]:
         query = queries.RESERVATIONS[status]
-        given = {"event_id": inventory_id, "after": after or FIRST_ID, "limit": limit, "now_ms": now_ms}
-        return await self._ask(query.sql, query.values(given), links)
+        given = {"event_id": event_id, "after": after or FIRST_ID, "limit": limit, "now_ms": now_ms}
+        rows = await self._ask(query.sql, query.values(given), links)
+        return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
 
     async def _fetch(self, query: Query, **given: object) -> list[Row]:
         return await self._ask(query.sql, query.values(given))

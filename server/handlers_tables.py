@@ -5,9 +5,12 @@ Showing, confirming, extending and cancelling are the same for all kinds: `serve
 
 from __future__ import annotations
 
+import datetime as dt
+
 from aiohttp import web
 
 from domain.kinds import Command
+from domain.local_time import bound_ms
 from domain.messages import Rejected
 from domain.restaurant_messages import (
     CompleteStay,
@@ -27,8 +30,14 @@ from server.ids import parse_id, uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
-from server.payloads import ReservationsQuery
-from server.payloads_restaurants import Diner, NewTableReservation, NewWalkIn, Prolonging, TableMove
+from server.payloads_restaurants import (
+    Diner,
+    NewTableReservation,
+    NewWalkIn,
+    Prolonging,
+    StaysQuery,
+    TableMove,
+)
 from server.problems import invalid, refusal
 from server.replies import Reply
 from server.views import as_read, encode, page
@@ -37,6 +46,7 @@ _NEW = Payload(NewTableReservation)
 _WALK_IN = Payload(NewWalkIn)
 _MOVE = Payload(TableMove)
 _PROLONG = Payload(Prolonging)
+ALWAYS_MS = (0, 2**63 - 1)
 
 
 class TableHandlers:
@@ -86,17 +96,20 @@ class TableHandlers:
         return await self._placed(request, body, restaurant_id_of(restaurant_text), command, operator=True)
 
     async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
-        """List a restaurant's reservations by id."""
+        """List a restaurant's reservations by id, of one day or of all."""
         parts = self._parts
         parts.access.require_operator(request)
-        query = parse_query(request, ReservationsQuery)
+        query = parse_query(request, StaysQuery)
         after = sort_key_of(query.cursor, str)
         if after is not None and parse_id(after) is None:
             raise invalid("cursor", "Not a cursor of this list.")
-        restaurant_id = (await found_restaurant(parts, restaurant_text)).id
-        now_ms = parts.reads.now_ms()
+        restaurant = await found_restaurant(parts, restaurant_text)
+        restaurant_id, now_ms = restaurant.id, parts.reads.now_ms()
+        within_ms = _day_ms(restaurant.terms.time_zone, query.date) if query.date else ALWAYS_MS
         status = query.status or None
-        found = await parts.reads.table_reservations(restaurant_id, status, after, query.limit + 1, now_ms)
+        found = await parts.reads.table_reservations(
+            restaurant_id, status, within_ms, after, query.limit + 1, now_ms
+        )
         items = [view_of(restaurant_id, as_read(one.reply, now_ms)) for one in found[: query.limit]]
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
         return Reply(200, page(items, following))
@@ -166,6 +179,15 @@ class TableHandlers:
         location = f"Location: /api/v1/reservations/{reservation_id}\r\n"
         shown = views.table_reservation_view(restaurant_id, answer, token)
         return Reply(201, encode(shown), location.encode())
+
+
+def _day_ms(zone: str, date: dt.date) -> tuple[int, int]:
+    """A local day, from its midnight to the next."""
+    day = views.day_of(date)
+    since_ms, until_ms = bound_ms(zone, day, 0), bound_ms(zone, day + 1, 0)
+    if since_ms is None or until_ms is None:
+        raise invalid("date", "From 1970-01-02 to 9998-12-29.")
+    return since_ms, until_ms
 
 
 def _contact(customer: Diner | None, note: str | None) -> bytes:

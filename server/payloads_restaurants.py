@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.event_messages import Status
 from domain.restaurant_floor import STAY_MAX_MINUTES
 from domain.restaurant_terms import (
     BOUNDS,
@@ -23,7 +24,16 @@ from domain.restaurant_terms import (
     STAYS_MAX,
     TABLES_MAX,
 )
-from server.payloads import Customer, Description, Email, Payload, Text
+from server.payloads import (
+    PAGE_DEFAULT_ITEMS,
+    Cursor,
+    Customer,
+    Description,
+    Email,
+    PageLimit,
+    Payload,
+    Text,
+)
 
 NUMBER_MAX_CHARACTERS = 20
 TRAIT_MAX_CHARACTERS = 40
@@ -213,6 +223,15 @@ class RestaurantPatch(Payload, frozen=True):
     tables: Annotated[tuple[TablePatch, ...], Meta(max_length=TABLES_MAX)] = ()
     removed_tables: Annotated[tuple[TableId, ...], Meta(max_length=TABLES_MAX)] = ()
     move: bool = False
+
+
+class StaysQuery(Payload, frozen=True):
+    """A page of a restaurant's reservations: of one status or of all, of one date or of all."""
+
+    date: dt.date | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    limit: PageLimit = PAGE_DEFAULT_ITEMS
+    cursor: Cursor | UnsetType = UNSET
 
 
 class SearchQuery(Payload, frozen=True):

@@ -56,9 +56,15 @@ class Reads(Protocol):
         """Restaurants by (name, id), beginning after that pair."""
 
     async def table_reservations(
-        self, restaurant_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+        self,
+        restaurant_id: str,
+        status: Status | None,
+        within_ms: tuple[int, int],
+        after: str | None,
+        limit: int,
+        now_ms: int,
     ) -> list[FoundReservation]:
-        """A restaurant's reservations by id, as `reservations` has those of an event."""
+        """A restaurant's reservations by id whose stay begins within [since, until)."""
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         """How often the customer came, cancelled or did not come."""

@@ -8,7 +8,7 @@ from server import payloads_restaurants as given
 from server import views_restaurants as shown
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_tables import TableHandlers
-from server.payloads import Nothing, PageQuery, ReservationsQuery
+from server.payloads import Nothing, PageQuery
 from server.route import Route, Who
 from server.views import Page
 
@@ -47,7 +47,7 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
         Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.OPERATOR,
               body=given.NewWalkIn, problems=("taken", "held"), **placed),
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
-              Page[shown.TableReservationView], who=Who.OPERATOR, query=ReservationsQuery, **public),
+              Page[shown.TableReservationView], who=Who.OPERATOR, query=given.StaysQuery, **public),
         Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, body=given.TableMove,
               problems=(*_NOT_TO_BE_HAD, *_NO_HOLD, "too_late"), tag="reservations", keyed=True,
               asks_owner=True),

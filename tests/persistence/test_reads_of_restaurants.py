@@ -75,8 +75,13 @@ async def test_reservations_of_a_restaurant_are_listed_by_status(
     await house.does(store, CancelReservation(holds[0].reservation_id))
     await house.does(store, ConfirmReservation(holds[1].reservation_id))
 
-    async def listed(status: Status | None, after: str | None = None, limit: int = 9) -> list[Status]:
-        found = await reads.table_reservations(house.id, status, after, limit, NOW_MS)
+    async def listed(
+        status: Status | None,
+        after: str | None = None,
+        limit: int = 9,
+        within_ms: tuple[int, int] = (0, 2**63 - 1),
+    ) -> list[Status]:
+        found = await reads.table_reservations(house.id, status, within_ms, after, limit, NOW_MS)
         return [one.reply.reservation.status for one in found]
 
     assert sorted(await listed(None)) == ["confirmed", "held", "released", "seated"]
@@ -85,6 +90,10 @@ async def test_reservations_of_a_restaurant_are_listed_by_status(
     assert await listed(Status.NO_SHOW) == []
     assert await listed(None, holds[2].reservation_id) == [Status.SEATED]
     assert len(await listed(None, limit=2)) == 2
+    start_ms = (DAY * 24 + 19) * 3_600_000
+    for within_ms, found in (((start_ms, start_ms + 1), 3), ((start_ms + 1, 2**62), 0), ((0, start_ms), 1)):
+        assert len(await listed(None, within_ms=within_ms)) == found
+    assert await listed(Status.HELD, within_ms=(0, start_ms)) == []
 
 
 async def test_a_customers_history_is_what_was_appended(

@@ -287,9 +287,16 @@ class DirectReads:
         return [one for one in found if after is None or _name_and_id(one) > after][:limit]
 
     async def table_reservations(
-        self, restaurant_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
+        self,
+        restaurant_id: str,
+        status: Status | None,
+        within_ms: tuple[int, int],
+        after: str | None,
+        limit: int,
+        now_ms: int,
     ) -> list[FoundReservation]:
-        return await self.reservations(restaurant_id, status, after, limit, now_ms)
+        found = await self.reservations(restaurant_id, status, after, 1_000_000, now_ms)
+        return [one for one in found if one.reply.reservation.start_ms in range(*within_ms)][:limit]
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         inventory = self.gateway.inventories.get(restaurant_id)

@@ -365,6 +365,21 @@ async def test_staff_list_reservations_by_status(house: House) -> None:
     assert (await house.api.get(f"{house.path}/reservations")).code == "unauthorized"
 
 
+async def test_staff_list_a_day_as_the_restaurants_clocks_have_it(house: House) -> None:
+    await house.hold(time="22:00", date="2026-11-20")
+    await house.hold()
+    for date, starts in (
+        ("2026-11-19", ["2026-11-19T19:00:00.000Z"]),
+        ("2026-11-20", ["2026-11-20T21:00:00.000Z"]),
+        ("2026-11-21", []),
+    ):
+        shown = await house.api.get(f"{house.path}/reservations?date={date}", headers=OPERATOR)
+        assert [one["starts_at"] for one in shown.json["items"]] == starts
+    for date in ("0001-01-01", "9999-12-31", "2026-02-30"):
+        shown = await house.api.get(f"{house.path}/reservations?date={date}", headers=OPERATOR)
+        assert shown.paths == ["date"]
+
+
 async def test_while_paused_nothing_new_is_taken_and_what_is_held_can_be_confirmed(house: House) -> None:
     path, token = await house.held()
     assert (await house.staff(f"{house.path}/pause")).json["paused"] is True
