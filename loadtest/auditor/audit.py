@@ -12,6 +12,18 @@ from itertools import chain
 from typing import Protocol
 
 from loadtest.auditor.answers import check_answers
+from loadtest.auditor.dining import House
+from loadtest.auditor.dining_rows import (
+    GuestRow,
+    RestaurantRow,
+    StayRow,
+    TimeRow,
+    check_guests,
+    check_house,
+    check_restaurant,
+    check_stays,
+    check_times,
+)
 from loadtest.auditor.ends import Ends, Outages, check_reads
 from loadtest.auditor.findings import Findings
 from loadtest.auditor.fold import Book, JournalRow, Watcher
@@ -48,6 +60,9 @@ class Source(Protocol):
     def inventories(self) -> Iterator[str]:
         """All ids."""
 
+    def kind(self, inventory_id: str) -> str:
+        """What it is: `event`, `restaurant`."""
+
     def journal(self, inventory_id: str, after_seq: int) -> Iterator[JournalRow]:
         """Rows by sequence."""
 
@@ -71,6 +86,18 @@ class Source(Protocol):
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         """What request ids have done to it, as far as that is still kept."""
+
+    def restaurant(self, inventory_id: str) -> RestaurantRow | None:
+        """Its row as a restaurant."""
+
+    def stays(self, inventory_id: str) -> Iterator[StayRow]:
+        """All reservations of its tables, live or ended."""
+
+    def table_times(self, inventory_id: str) -> Iterator[TimeRow]:
+        """When which of its tables are taken."""
+
+    def guests(self, inventory_id: str) -> Iterator[GuestRow]:
+        """What is remembered of its guests."""
 
 
 class Records:
@@ -113,12 +140,19 @@ class Auditor:
         self._outages = Outages(records.faults, ahead_ms)
         self._findings = Findings()
         self._audited: list[Audited] = []
+        self._dined = self._sold = 0
+        """How many restaurants and how many events were looked at."""
         self._outcomes: Counter[str] = Counter()
 
     def run(self, inventory_ids: Iterable[str] | None = None) -> Verdict:
         """All inventories, or those given."""
         for inventory_id in self._source.inventories() if inventory_ids is None else inventory_ids:
-            self._inventory(inventory_id)
+            if self._source.kind(inventory_id) == "restaurant":
+                self._restaurant(inventory_id)
+                self._dined += 1
+            else:
+                self._inventory(inventory_id)
+                self._sold += 1
         for calls in self._records.calls.values():
             check_replies(calls, self._findings)
             check_reads(calls, self._ahead_ms, self._findings)
@@ -126,8 +160,9 @@ class Auditor:
         for sale in self._records.sales.values():
             if sale.witnessed:
                 check_sale(sale, self._records.calls[sale.event], self._findings)
-        all_calls = chain.from_iterable(self._records.calls.values())
-        check_looked(self._records.sales.values(), all_calls, self._findings)
+        if self._sold or not self._dined:
+            all_calls = chain.from_iterable(self._records.calls.values())
+            check_looked(self._records.sales.values(), all_calls, self._findings)
         return Verdict.of(self._findings, self._audited, self._outcomes)
 
     def _inventory(self, inventory_id: str) -> None:
@@ -154,7 +189,23 @@ class Auditor:
         name = named.name if named else (book.terms.name if book.terms else "")
         self._audited.append(Audited.of(book, name, ends.latest_ms, reads.oldest_ms, series.points))
 
-    def _fold(self, book: Book) -> None:
+    def _restaurant(self, inventory_id: str) -> None:
+        source, findings = self._source, self._findings
+        house = House(inventory_id, findings, self._outages)
+        self._fold(house)
+        with source.snapshot():
+            self._fold(house)
+            row = source.inventory(inventory_id)
+            check_house(house, row, findings)
+            check_restaurant(house, source.restaurant(inventory_id), findings)
+            check_stays(house, source.stays(inventory_id), findings)
+            check_times(house, source.table_times(inventory_id), findings)
+            check_guests(house, source.guests(inventory_id), findings)
+        if row is not None:
+            house.still_held(row.at_ms)
+        self._audited.append(Audited.of_restaurant(house))
+
+    def _fold(self, book: Book | House) -> None:
         for row in self._source.journal(book.inventory_id, book.seq):
             book.add(row)
             if row.seq % PROGRESS_EVERY_ROWS == 0:

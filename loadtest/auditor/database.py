@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import asyncpg
 import msgspec
 
+from domain.restaurant_messages import RestaurantTerms
+from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
@@ -35,6 +37,7 @@ FIRST_ID = "00000000-0000-0000-0000-000000000000"
 NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 INVENTORIES = "SELECT id::text FROM inventories WHERE id > $1 ORDER BY id LIMIT $2"
+KIND = "SELECT kind FROM inventories WHERE id = $1"
 JOURNAL = "SELECT seq, at_ms, facts FROM journal WHERE inventory_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"
 INVENTORY = f"""
 SELECT id::text, seq, live, live_reservations, capacity, next_due_ms, last_fact_ms, {NOW_MS} AS at_ms
@@ -55,12 +58,21 @@ SELECT line ->> 0 AS code, minute, sum(times * (line ->> 1)::bigint)::bigint AS 
          WHERE inventory_id = $1 AND live AND status = 'confirmed' GROUP BY 1, 2) of,
        json_array_elements(taken::json) AS line
  GROUP BY 1, 2"""
+RESTAURANT = "SELECT version, paused, created_ms, name, city, terms::text FROM restaurants WHERE id = $1"
+TABLE_TIMES = """
+SELECT t.reservation_id::text, t.table_id, lower(t.during) AS since, upper(t.during) AS until
+  FROM table_times t JOIN reservations r ON r.id = t.reservation_id WHERE r.inventory_id = $1"""
+GUESTS = "SELECT customer, visits, cancellations, no_shows FROM guests WHERE inventory_id = $1"
 REQUESTS = """
 SELECT request_id, reply FROM requests WHERE scope = $1 AND request_id > $2 ORDER BY request_id LIMIT $3"""
 STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
 
 Result = TypeVar("Result")
+TABLE_SHIFT_BITS = 48
+"""A table's time is one number: the table's id, so many bits to the left, plus milliseconds."""
 _lines = msgspec.json.Decoder(Lines)
+_terms = msgspec.json.Decoder(RestaurantTerms)
+_what = msgspec.json.Decoder(dict[str, Any])
 
 
 class _Contact(msgspec.Struct):
@@ -110,6 +122,10 @@ class Database:
                 yield row["id"]
             after = page[-1]["id"]
 
+    def kind(self, inventory_id: str) -> str:
+        rows = self._fetch(KIND, inventory_id)
+        return rows[0]["kind"] if rows else "event"
+
     def journal(self, inventory_id: str, after_seq: int) -> Iterator[JournalRow]:
         while page := self._fetch(JOURNAL, inventory_id, after_seq, JOURNAL_PAGE_ROWS):
             for row in page:
@@ -155,6 +171,32 @@ class Database:
     def sold(self, inventory_id: str) -> list[SoldRow]:
         rows = self._fetch(SOLD, inventory_id)
         return [SoldRow(row["code"], row["minute"], row["tickets"], int(row["revenue"])) for row in rows]
+
+    def restaurant(self, inventory_id: str) -> RestaurantRow | None:
+        rows = self._fetch(RESTAURANT, inventory_id)
+        if not rows:
+            return None
+        columns = dict(rows[0])
+        return RestaurantRow(**columns | {"terms": _terms.decode(columns["terms"])})
+
+    def stays(self, inventory_id: str) -> Iterator[StayRow]:
+        after = FIRST_ID
+        while page := self._fetch(RESERVATIONS, inventory_id, after, RESERVATIONS_PAGE_ROWS):
+            for row in page:
+                columns = dict(row)
+                del columns["contact"]
+                yield StayRow(**columns, what=_what.decode(columns.pop("lines")))
+            after = page[-1]["id"]
+
+    def table_times(self, inventory_id: str) -> Iterator[TimeRow]:
+        for row in self._fetch(TABLE_TIMES, inventory_id):
+            base = row["table_id"].int << TABLE_SHIFT_BITS
+            since, until = int(row["since"]) - base, int(row["until"]) - base
+            yield TimeRow(row["reservation_id"], str(row["table_id"]), since, until)
+
+    def guests(self, inventory_id: str) -> Iterator[GuestRow]:
+        for row in self._fetch(GUESTS, inventory_id):
+            yield GuestRow(**row)
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         after = b""

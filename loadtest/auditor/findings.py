@@ -25,6 +25,7 @@ class Check(enum.Enum):
         "I1",
         "each fact keeps the event's terms: window, prices, limits, extensions, ends",
     )
+    TABLES = ("tables", "I3", "no table is two live reservations' at one time, in any committed state")
     INVENTORY_ROW = ("inventory row", "I2", "the inventory's row equals the fold of its facts")
     EVENT_ROW = ("event row", "I2", "the event's row has the terms, version and pause that the facts say")
     TYPE_ROWS = ("ticket type rows", "I2", "each ticket type's row, its price and its counts equal the fold")
@@ -35,6 +36,9 @@ class Check(enum.Enum):
         "what was sold and for how much, by type and minute: the rows' sums are the fold's",
     )
     STATISTICS = ("statistics", "api", "operators were told the sums of the journal")
+    RESTAURANT_ROW = ("restaurant row", "I2", "the restaurant's row has the terms that the facts say")
+    TABLE_TIMES = ("table times", "I3", "the rows that keep a table's times apart are those of what is live")
+    GUESTS = ("guests", "I2", "each guest's visits, cancellations and no-shows equal the fold")
     ACKNOWLEDGED = ("acknowledged", "I2", "what clients were told is in the journal, as they were told")
     ASKED_FOR = ("asked for", "I7", "each fact was asked for by a client, once")
     SAME_REPLY = ("same reply", "I7", "every retry with a key got the reply of its effect")

@@ -33,6 +33,9 @@ REQUIRED_FROM_HOLDS: dict[Check, int] = {
     Check.KEY_REUSED: 600,
 }
 
+OF_RESTAURANTS = frozenset({Check.TABLES, Check.RESTAURANT_ROW, Check.TABLE_TIMES, Check.GUESTS})
+"""What is only looked at where there are restaurants, in which no load run dines yet."""
+
 
 def check_looked(sales: Iterable[Sale], calls: Iterable[Call], findings: Findings) -> None:
     """After all other checks; sales and calls as the run recorded them, none for an audit without records."""

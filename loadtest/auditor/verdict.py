@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from loadtest.auditor.claims import CONFIRMED, HELD
+from loadtest.auditor.dining import House
 from loadtest.auditor.findings import Findings, Result
 from loadtest.auditor.fold import Book
 
@@ -49,6 +52,25 @@ class Audited(msgspec.Struct):
             late_ms,
             behind_ms,
             points,
+        )
+
+    @classmethod
+    def of_restaurant(cls, house: House) -> Audited:
+        """`quota`: its tables."""
+        statuses = Counter(stay.status for stay in house.stays.values())
+        return cls(
+            house.inventory_id,
+            house.terms.name if house.terms else "",
+            house.seq,
+            house.facts,
+            len(house.stays),
+            statuses[HELD],
+            statuses[CONFIRMED],
+            len(house.terms.tables) if house.terms else 0,
+            None,
+            house.latest_ms,
+            0,
+            [],
         )
 
 

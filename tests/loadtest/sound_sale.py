@@ -209,6 +209,9 @@ class SoundSale:
     def inventories(self) -> Iterator[str]:
         yield EVENT
 
+    def kind(self, inventory_id: str) -> str:
+        return "event"
+
     def journal(self, inventory_id: str, after_seq: int) -> Iterator[JournalRow]:
         encode = msgspec.msgpack.encode
         for seq, (at_ms, facts) in zip(self.sequences, self.appends, strict=True):

@@ -1,0 +1,291 @@
+"""The auditor's own fold of a restaurant's facts: who had which table when, and nobody twice the same (I3).
+
+Written from the rules' prose, not from the code that keeps them: times of tables are kept in plain
+dictionaries and, where an append has touched them, sorted and compared. That is done for every committed
+state; within an append parties may change places.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import msgspec
+
+from domain.event_messages import (
+    HoldExpired,
+    HoldExtended,
+    HoldReleased,
+    ReservationCancelled,
+    ReservationConfirmed,
+    SalePaused,
+    SaleResumed,
+)
+from domain.restaurant_messages import (
+    NoShowMarked,
+    PartySeated,
+    ReservationMoved,
+    RestaurantChanged,
+    RestaurantCreated,
+    RestaurantFact,
+    RestaurantTerms,
+    StayCompleted,
+    StayProlonged,
+    TableHeld,
+    WalkInSeated,
+)
+from loadtest.auditor.claims import CANCELLED, CONFIRMED, EXPIRED, HELD, RELEASED
+from loadtest.auditor.ends import LATE_MAX_MS, Outages
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.fold import JournalRow
+
+SEATED, COMPLETED, NO_SHOW = "seated", "completed", "no_show"
+LIVE = (HELD, CONFIRMED, SEATED)
+COUNTED = (COMPLETED, CANCELLED, NO_SHOW)
+"""What a guest's history is made of."""
+MINUTE_MS = 60_000
+LOOKED_AT_AFTER_MS = 12 * 60 * MINUTE_MS
+EARLY_MAX_MS = 60 * MINUTE_MS
+
+Placed = TableHeld | WalkInSeated
+OfOne = (
+    HoldExpired
+    | HoldExtended
+    | HoldReleased
+    | NoShowMarked
+    | PartySeated
+    | ReservationCancelled
+    | ReservationConfirmed
+    | ReservationMoved
+    | StayCompleted
+    | StayProlonged
+)
+_decoder = msgspec.msgpack.Decoder(list[RestaurantFact])
+
+ENDS = {
+    HoldExpired: EXPIRED,
+    HoldReleased: RELEASED,
+    ReservationCancelled: CANCELLED,
+    StayCompleted: COMPLETED,
+    NoShowMarked: NO_SHOW,
+}
+NEEDS = {
+    HoldExpired: (HELD,),
+    HoldExtended: (HELD,),
+    HoldReleased: (HELD,),
+    ReservationConfirmed: (HELD,),
+    ReservationCancelled: (CONFIRMED,),
+    ReservationMoved: LIVE,
+    PartySeated: (CONFIRMED,),
+    NoShowMarked: (CONFIRMED,),
+    StayCompleted: (CONFIRMED, SEATED),
+    StayProlonged: (SEATED,),
+}
+"""What a reservation has to be for each fact."""
+
+
+class Stay:
+    """A reservation of tables as the facts so far left it."""
+
+    __slots__ = (
+        "created_ms",
+        "customer",
+        "end_ms",
+        "expires_ms",
+        "extensions",
+        "free_at_ms",
+        "overstays",
+        "party_size",
+        "start_ms",
+        "status",
+        "tables",
+    )
+
+    def __init__(self, fact: Placed) -> None:
+        self.status = HELD if isinstance(fact, TableHeld) else SEATED
+        self.expires_ms = fact.expires_at_ms if isinstance(fact, TableHeld) else fact.end_ms
+        self.tables = fact.tables
+        self.start_ms, self.end_ms, self.free_at_ms = fact.start_ms, fact.end_ms, fact.free_at_ms
+        self.party_size = fact.party_size
+        self.customer = fact.customer
+        self.created_ms = fact.at_ms
+        self.extensions = self.overstays = 0
+
+    def become(self, fact: OfOne) -> None:
+        """Make the fact true."""
+        match fact:
+            case HoldExtended():
+                self.expires_ms, self.extensions = fact.expires_at_ms, self.extensions + 1
+            case ReservationConfirmed():
+                self.status, self.expires_ms = CONFIRMED, self.end_ms + LOOKED_AT_AFTER_MS
+            case PartySeated():
+                self.status, self.start_ms, self.expires_ms = SEATED, fact.start_ms, self.end_ms
+            case ReservationMoved():
+                self._move(fact)
+            case StayProlonged():
+                self.end_ms, self.free_at_ms = fact.end_ms, fact.free_at_ms
+                self.expires_ms, self.overstays = fact.looks_at_ms, fact.overstays
+            case _:
+                self.status = ENDS[type(fact)]
+
+    def _move(self, fact: ReservationMoved) -> None:
+        self.tables, self.party_size = fact.tables, fact.party_size
+        self.start_ms, self.end_ms, self.free_at_ms = fact.start_ms, fact.end_ms, fact.free_at_ms
+        if self.status == CONFIRMED:
+            self.expires_ms = fact.end_ms + LOOKED_AT_AFTER_MS
+
+
+class House:
+    """One restaurant's facts, added up."""
+
+    def __init__(self, inventory_id: str, findings: Findings, outages: Outages) -> None:
+        self.inventory_id = inventory_id
+        self.seq = self.at_ms = self.facts = 0
+        self.created_ms = self.version = 0
+        self.paused = False
+        self.terms: RestaurantTerms | None = None
+        self.stays: dict[str, Stay] = {}
+        self.times: dict[str, dict[str, tuple[int, int]]] = {}
+        """Of each table: from when until when each live reservation has it."""
+        self.guests: Counter[tuple[bytes, str]] = Counter()
+        self.latest_ms = 0
+        """How late the latest hold ended."""
+        self._findings = findings
+        self._outages = outages
+        self._touched: set[str] = set()
+
+    def where(self) -> str:
+        return f"{self.inventory_id} sequence {self.seq}"
+
+    def live(self) -> int:
+        return sum(stay.status in LIVE for stay in self.stays.values())
+
+    def add(self, row: JournalRow) -> None:
+        """One append, in the journal's order."""
+        follows = row.seq == self.seq + 1 and row.at_ms >= self.at_ms
+        said = f"{self.inventory_id}: {row.seq} of {row.at_ms} follows {self.seq} of {self.at_ms}"
+        self._findings.expect(Check.SEQUENCE, follows, said)
+        self.seq = row.seq
+        for fact in _decoder.decode(row.facts):
+            if not self.at_ms <= fact.at_ms <= row.at_ms:
+                detail = f"{self.where()}: fact of {fact.at_ms} in a row of {row.at_ms}"
+                self._findings.fail(Check.SEQUENCE, detail)
+            self._apply(fact)
+            self.facts += 1
+        self.at_ms = row.at_ms
+        self._nobody_sits_on_another()
+
+    def _apply(self, fact: RestaurantFact) -> None:
+        match fact:
+            case RestaurantCreated() | RestaurantChanged():
+                self.created_ms = self.created_ms or fact.at_ms
+                self.terms, self.version = fact.terms, self.version + 1
+            case SalePaused() | SaleResumed():
+                self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
+            case TableHeld() | WalkInSeated():
+                self._placed(fact)
+            case _:
+                self._changed(fact)
+
+    def _placed(self, fact: Placed) -> None:
+        wrong = "it is there already" if fact.reservation_id in self.stays else self._breach(fact)
+        self._lived(fact, wrong)
+        self.stays[fact.reservation_id] = Stay(fact)
+        self._take(fact.reservation_id)
+
+    def _changed(self, fact: OfOne) -> None:
+        stay = self.stays.get(fact.reservation_id)
+        self._lived(fact, "nothing has placed it" if stay is None else misfit(stay, fact, self.terms))
+        if stay is None:
+            return
+        if isinstance(fact, HoldExpired):
+            self._ended(fact, stay)
+        self._give_back(fact.reservation_id)
+        stay.become(fact)
+        self._take(fact.reservation_id)
+        if stay.status in COUNTED and stay.customer:
+            self.guests[stay.customer, stay.status] += 1
+
+    def _lived(self, fact: Placed | OfOne, wrong: str) -> None:
+        said = f"{self.where()}: {type(fact).__name__} of {fact.reservation_id}: {wrong}"
+        self._findings.expect(Check.LIFE, not wrong, said)
+
+    def _breach(self, fact: Placed) -> str:
+        """Which of the terms a new reservation breaks."""
+        if self.terms is None:
+            return "there is no restaurant"
+        active = {table.id for table in self.terms.tables if table.active}
+        if not fact.tables or not active.issuperset(fact.tables):
+            return f"{fact.tables} are not its tables"
+        if fact.free_at_ms != fact.end_ms + self.terms.buffer_minutes * MINUTE_MS:
+            return "its buffer is another"
+        if isinstance(fact, WalkInSeated):
+            return "" if fact.start_ms == fact.at_ms < fact.end_ms else "it does not begin now"
+        if fact.start_ms <= fact.at_ms or fact.end_ms <= fact.start_ms:
+            return "it does not lie ahead"
+        if fact.expires_at_ms != fact.at_ms + self.terms.hold_duration_s * 1000:
+            return "it is held for another time"
+        return ""
+
+    def _ended(self, fact: HoldExpired, stay: Stay) -> None:
+        late_ms = fact.at_ms - stay.expires_ms
+        self.latest_ms = max(self.latest_ms, late_ms)
+        self._in_time(f"{self.where()}: {fact.reservation_id} ended", stay, fact.at_ms)
+
+    def still_held(self, now_ms: int) -> None:
+        """What is on hold when the rows are read: none of it past its end for long."""
+        for reservation_id, stay in self.stays.items():
+            if stay.status == HELD:
+                self._in_time(f"{self.inventory_id}: {reservation_id} is still held", stay, now_ms)
+
+    def _in_time(self, what: str, stay: Stay, at_ms: int) -> None:
+        late_ms = at_ms - stay.expires_ms
+        sound = late_ms <= LATE_MAX_MS or at_ms <= self._outages.deadline_ms(stay.expires_ms)
+        self._findings.expect(Check.HOLDS_END, sound, f"{what}, {late_ms} ms past its end")
+
+    # --- who has which table ------------------------------------------------------------------------
+
+    def _take(self, reservation_id: str) -> None:
+        stay = self.stays[reservation_id]
+        for table_id in stay.tables if stay.status in LIVE else ():
+            self.times.setdefault(table_id, {})[reservation_id] = (stay.start_ms, stay.free_at_ms)
+            self._touched.add(table_id)
+
+    def _give_back(self, reservation_id: str) -> None:
+        for table_id in self.stays[reservation_id].tables:
+            self.times.get(table_id, {}).pop(reservation_id, None)
+
+    def _nobody_sits_on_another(self) -> None:
+        for table_id in self._touched:
+            times = sorted(self.times[table_id].values())
+            shared = [both for both in pairwise(times) if both[0][1] > both[1][0]]
+            self._findings.expect(
+                Check.TABLES, not shared, f"{self.where()}: {table_id} is had by {shared[:1]}"
+            )
+        self._touched.clear()
+
+
+def misfit(stay: Stay, fact: OfOne, terms: RestaurantTerms | None) -> str:
+    """Why the fact cannot happen to the reservation as it stands; empty if it can."""
+    if stay.status not in NEEDS[type(fact)]:
+        return f"it is {stay.status}"
+    if stay.status == HELD and (fact.at_ms >= stay.expires_ms) is not isinstance(fact, HoldExpired):
+        return f"its end is {stay.expires_ms - fact.at_ms} ms ahead"
+    assert terms is not None
+    at_ms = fact.at_ms
+    match fact:
+        case ReservationCancelled():
+            fits = at_ms <= stay.start_ms - terms.cancel_until_minutes * MINUTE_MS
+        case NoShowMarked():
+            fits = at_ms >= stay.start_ms + terms.no_show_grace_minutes * MINUTE_MS
+        case PartySeated():
+            fits = stay.start_ms - EARLY_MAX_MS <= at_ms < stay.end_ms and fact.start_ms <= stay.start_ms
+        case StayCompleted():
+            fits = stay.status == SEATED or at_ms >= stay.start_ms
+        case StayProlonged():
+            fits = stay.end_ms <= fact.end_ms <= fact.free_at_ms
+        case ReservationMoved():
+            fits = fact.start_ms < fact.end_ms <= fact.free_at_ms and bool(fact.tables)
+        case _:
+            fits = True
+    return "" if fits else "its time is another"
