@@ -184,8 +184,9 @@ class Database:
         while page := self._fetch(RESERVATIONS, inventory_id, after, RESERVATIONS_PAGE_ROWS):
             for row in page:
                 columns = dict(row)
+                what = _what.decode(columns.pop("lines"))
                 del columns["contact"]
-                yield StayRow(**columns, what=_what.decode(columns.pop("lines")))
+                yield StayRow(**columns, what=what)
             after = page[-1]["id"]
 
     def table_times(self, inventory_id: str) -> Iterator[TimeRow]:
