@@ -1,4 +1,4 @@
-"""What restaurants have done through the real server, under many clients and a kill -9: the auditor agrees."""
+"""What restaurants did on the real server, under many clients and a kill -9: the auditor agrees."""
 
 from __future__ import annotations
 
