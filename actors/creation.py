@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from actors.mailbox import Letter
+from actors.refusals import ANSWERS
 from actors.wire import KEY_REUSED, pack_reply
 from domain.kinds import CREATES, KINDS
-from persistence.store import Append, OwnerStore, Request
+from persistence.store import Append, OwnerStore, Refused, Request
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -26,7 +27,14 @@ async def create(letter: Letter, store: OwnerStore, now_ms: int) -> None:
         entry = Append(ask.inventory_id, kind, epoch=0, seq=0, at_ms=now_ms, facts=_encoder.encode(facts))
         entry.counts, entry.definition = rules.counts(state), rules.definition(state)
         entry.requests.append(Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms))
-        if not await store.create(entry, ask.placement, ask.scope):
+        try:
+            made = await store.create(entry, ask.placement, ask.scope)
+        except Refused as error:
+            if error.constraint not in ANSWERS:
+                raise
+            letter.answer(ANSWERS[error.constraint])
+            return
+        if not made:
             recorded = (await store.recorded([letter.place]))[letter.place]
             same = recorded.fingerprint == ask.fingerprint
             letter.reply = recorded.reply if same else pack_reply(KEY_REUSED)

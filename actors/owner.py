@@ -25,6 +25,7 @@ from actors.activation import Activations
 from actors.creation import create
 from actors.mailbox import Call, Door, Letter, Mailbox
 from actors.meter import Clock, Meter
+from actors.refusals import ANSWERS
 from actors.turn import Held, Turn
 from actors.wire import KEY_REUSED, MOVED, OVERLOADED, UNAVAILABLE, pack_answers, pack_reply, unpack_batch
 from domain.event_messages import TypeCounts
@@ -262,14 +263,17 @@ class InventoryOwner:
 
     def _refused(self, turns: list[Turn], error: Refused) -> None:
         """The database found fault with a batch: nothing of it was done, memory is ahead, try smaller."""
-        self._note("append refused", error)
+        answer = ANSWERS.get(error.constraint)
+        if answer is None:
+            self._note("append refused", error)
         # A first refusal may be a request's that is recorded already; alone it is looked up before.
         culprit = len(turns) == 1 and all(letter.alone for letter in turns[0].letters)
         for turn in turns:
             if culprit:
-                self._activations.fault(turn.held.inventory_id)
+                if answer is None:
+                    self._activations.fault(turn.held.inventory_id)
                 for letter in turn.letters:
-                    letter.answer(UNAVAILABLE)
+                    letter.answer(answer or UNAVAILABLE)
                 self._activations.drop(turn.held, [])
                 continue
             for letter in turn.letters:

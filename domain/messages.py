@@ -32,6 +32,7 @@ class Code(enum.StrEnum):
     TAKEN = "taken"
     HELD = "held"
     NO_FITTING_SEATS = "no_fitting_seats"
+    VENUE_TAKEN = "venue_taken"
     LIMIT_EXCEEDED = "limit_exceeded"
     ALREADY_RESERVED = "already_reserved"
     SALES_CLOSED = "sales_closed"

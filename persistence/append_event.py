@@ -10,7 +10,8 @@ from __future__ import annotations
 from domain.catalogue import name_key
 from domain.event_messages import EventDefinition
 from domain.event_seats import SeatMove
-from persistence.append_columns import Columns, Numbered, Part, once, rows_of
+from domain.venue_time import venue_time
+from persistence.append_columns import Columns, Numbered, Part, once, range_of, rows_of
 from persistence.rows import TERMS_COLUMNS, encoded_categories, encoded_numbers, terms_column
 from persistence.words import tsvector
 
@@ -25,15 +26,16 @@ counted AS (
    WHERE t.inventory_id = c.inventory_id AND t.code = c.code
      AND (t.held <> c.held OR t.confirmed <> c.confirmed OR t.seats_left IS DISTINCT FROM c.seats_left))"""
 
-# No driver sends a tsvector: the words, which are last, are sent as text.
-_FOUND_BY = {"name_key": "text", "words": "text"}
+# No driver sends these: they are sent as text.
+_CASTS = {"words": "::tsvector", "during": "::numrange"}
+_FOUND_BY = {"name_key": "text", "words": "text", "during": "text"}
 _SAID = {"version": "integer", "paused": "boolean", "stage": "text", "blocked": "json", "deleted": "boolean"}
 _DEFINITION = {**_SAID, **TERMS_COLUMNS, **_FOUND_BY}
 _TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _DEFINITION.items())
 DEFINED = f"""
 defined AS (
   INSERT INTO events (id, created_ms, {", ".join(_DEFINITION)})
-  SELECT f.id, f.at_ms, {", ".join(f"d.{name}" for name in _DEFINITION)}::tsvector
+  SELECT f.id, f.at_ms, {", ".join(f"d.{name}{_CASTS.get(name, '')}" for name in _DEFINITION)}
     FROM fence f JOIN {rows_of("n:bigint " + _TYPED, "d")} ON d.n = f.n
   ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _DEFINITION)})"""
 
@@ -136,7 +138,13 @@ def defined_columns(defining: Numbered) -> Columns | None:
         *([terms_column(definition.terms, name) for _, definition in definitions] for name in TERMS_COLUMNS),
         [name_key(definition.terms.name) for _, definition in definitions],
         [tsvector(definition.terms) for _, definition in definitions],
+        [_during(definition) for _, definition in definitions],
     ]
+
+
+def _during(definition: EventDefinition) -> str | None:
+    time = venue_time(definition)
+    return None if time is None else range_of(*time)
 
 
 def type_columns(defining: Numbered) -> Columns | None:

@@ -2,8 +2,8 @@
 
 `table_times` is the second line behind the rules: no two rows may overlap in time at one table. Without
 extensions PostgreSQL can exclude ranges that overlap, but not "at the same table", so table and time are one
-number: the table's id, 48 bits to the left, plus milliseconds. Looked at when the statement is done, because
-what changes places in one batch overlaps in between.
+number (`range_of`). Looked at when the statement is done, because what changes places in one batch overlaps
+in between.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package only
@@ -11,18 +11,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from uuid import UUID
 
 import msgspec
 
 from domain.event_messages import Status
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import RestaurantDefinition, TableReservation
-from persistence.append_columns import Columns, Numbered, Part, once, rows_of
+from persistence.append_columns import Columns, Numbered, Part, once, range_of, rows_of
 from persistence.store import Append
-
-TIME_BITS = 48
-"""For milliseconds since 1970: enough for eight thousand years."""
 
 _DEFINITION = "n:bigint version:int paused:boolean name:text city:text terms:json"
 _COLUMNS = tuple(word.split(":")[0] for word in _DEFINITION.split()[1:])
@@ -70,12 +66,6 @@ def parts(entries: Numbered) -> list[Part]:
         (TAKEN, _taken(entries)),
         (COUNTED, _counted(entries)),
     ]
-
-
-def range_of(table_id: str, start_ms: int, free_at_ms: int) -> str:
-    """A table's time as a `numrange`."""
-    table = UUID(table_id).int << TIME_BITS
-    return f"[{table + start_ms},{table + free_at_ms})"
 
 
 def _defined(entries: Numbered) -> Columns | None:

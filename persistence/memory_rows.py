@@ -15,6 +15,7 @@ import msgspec
 from domain.event_messages import EventDefinition, TypeCounts
 from domain.kinds import Definition
 from domain.restaurant_messages import TableReservation
+from domain.venue_time import VenueTime, venue_time
 from persistence.store import Append, Claimed, Due, Elsewhere, Refused, Request, Stored
 
 
@@ -104,6 +105,7 @@ class Tables:
             if entry.kind == "restaurant":
                 _check_times(row, entry)
             _check_seats(entry, row)
+        self._check_venues(writing)
         for entry in writing:
             self._write(self.inventories[entry.inventory_id], entry, entry.inventory_id)
         return {entry.inventory_id for entry in held}
@@ -116,6 +118,7 @@ class Tables:
         if entry.definition is None:
             raise Refused("a new inventory needs its definition", None)
         _check_sums(entry, entry.definition)
+        self._check_venues([entry])
         row = Inventory(entry.inventory_id, entry.kind, owner, 1, 0, entry.definition)
         self.inventories[row.id] = row
         self._write(row, entry, scope)
@@ -135,6 +138,17 @@ class Tables:
         ]
         if len(set(requests)) < len(requests) or any(key in self.requests for key in requests):
             raise Refused("a request is recorded already", "requests_pkey")
+
+    def _check_venues(self, writing: list[Append]) -> None:
+        """No two events of one venue overlap in time."""
+        after = {entry.inventory_id: entry.definition for entry in writing if entry.definition is not None}
+        if not any(_time_of(definition) for definition in after.values()):
+            return
+        definitions = {row.id: row.definition for row in self.inventories.values()} | after
+        times = sorted(time for definition in definitions.values() if (time := _time_of(definition)))
+        for earlier, later in pairwise(times):
+            if earlier.venue_id == later.venue_id and later.start_ms < earlier.end_ms:
+                raise Refused("two events of one venue overlap", "events_apart")
 
     def _write(self, row: Inventory, entry: Append, scope: str) -> None:
         row.seq += 1
@@ -162,6 +176,10 @@ class Tables:
 def part_of(inventory_id: str, parts: int) -> int:
     """The part an inventory belongs to: by its id's last 32 bits, which are random in a UUIDv7."""
     return int(inventory_id.replace("-", "")[-8:], 16) % parts
+
+
+def _time_of(definition: Definition) -> VenueTime | None:
+    return venue_time(definition) if isinstance(definition, EventDefinition) else None
 
 
 def _check_sums(entry: Append, definition: Definition) -> None:

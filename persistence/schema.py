@@ -106,6 +106,8 @@ events = Table(
     Column("words", TSVECTOR, nullable=False),
     Column("seating", JSON),
     Column("blocked", JSON, nullable=False),
+    Column("during", NUMRANGE),
+    ExcludeConstraint(("during", "&&"), using="gist", name="events_apart"),
 )
 Index("events_by_start", events.c.starts_at_ms, events.c.id)
 Index("events_by_name", events.c.name_key, events.c.id)

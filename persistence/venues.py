@@ -79,7 +79,7 @@ UPDATE venues SET removed_ms = $3, version = version + 1
 
 COMING = """
 SELECT e.id::text FROM events e
- WHERE e.seating ->> 'venue_id' = $1::text AND e.stage <> 'cancelled'
+ WHERE e.seating ->> 'venue_id' = $1::text AND e.stage <> 'cancelled' AND NOT e.deleted
    AND coalesce(e.ends_at_ms, e.starts_at_ms) > $2
  LIMIT 1"""
 """An event that still needs the venue. Goes through all events: a venue is not removed every day."""

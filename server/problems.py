@@ -31,6 +31,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "taken": (409, "Taken"),
     "held": (423, "Held by others for now"),
     "no_fitting_seats": (409, "No free seats that fit the wish"),
+    "venue_taken": (409, "Another event has the venue at that time"),
     "in_use": (409, "In use"),
     "limit_exceeded": (409, "Over a limit"),
     "already_reserved": (409, "Reserved already"),

@@ -64,14 +64,16 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
-    matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("quota_below_live", "stale")}
+    matched: Any = {**command, "request_headers": ("If-Match",),
+                    "problems": ("quota_below_live", "venue_taken", "stale")}
     deleted: Any = {**command, "reply_headers": (), "request_headers": ("If-Match",),
                     "problems": ("in_use", "stale")}
     cached: Any = {**public, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
     watched: Any = {**public, "request_headers": ("Last-Event-ID",), "reply_headers": ("Cache-Control",)}
     return [
-        Route("POST", "/api/v1/events", events.create, event, body=given.NewEvent, **created),
+        Route("POST", "/api/v1/events", events.create, event, body=given.NewEvent,
+              problems=("venue_taken",), **created),
         Route("GET", _EVENT, events.show, event, reply_headers=("ETag",), **public),
         Route("PATCH", _EVENT, events.change, event, body=given.EventPatch, **matched),
         Route("DELETE", _EVENT, events.remove, None, status=204, **deleted),

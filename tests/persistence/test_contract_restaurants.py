@@ -16,7 +16,7 @@ from domain.restaurant_messages import (
     SeatWalkIn,
     TableReservation,
 )
-from persistence.append_restaurant import range_of
+from persistence.append_columns import range_of
 from persistence.store import Append, Refused, Stored
 from tests.persistence.restaurants import DAY, NINETEEN, House, loaded, terms
 from tests.persistence.sales import NOW_MS, Sale, new_id

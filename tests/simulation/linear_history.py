@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 _facts = msgspec.msgpack.Decoder(list[EventFact])
-NO_WORD = (Code.OVERLOADED, Code.UNAVAILABLE, Code.KEY_REUSED)
+NO_WORD = (Code.OVERLOADED, Code.UNAVAILABLE, Code.KEY_REUSED, Code.VENUE_TAKEN)
+"""Answers that say nothing of the event's own state; the last is about another event's."""
 ROUNDING_S = 0.002
 
 

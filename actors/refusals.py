@@ -1,0 +1,12 @@
+"""Constraints whose refusal is no bug but an answer: rules over several inventories, which no owner of one of
+them can decide alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain.messages import Rejected
+from domain.venue_time import VENUE_TAKEN
+
+ANSWERS: Mapping[str | None, Rejected] = {"events_apart": VENUE_TAKEN}
+"""By the constraint's name."""
