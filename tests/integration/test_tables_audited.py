@@ -124,6 +124,25 @@ async def audited(server: Served, restaurant_id: str) -> None:
 
 
 @pytest.mark.parametrize("tables", [1, 5])
+async def test_64_clients_get_as_many_tables_as_there_are(
+    running_server: Served, house: House, tables: int
+) -> None:
+    await house.open(tables)
+    wishes = (house.reserve(f"c{n}", time=OVERLAPPING[n % len(OVERLAPPING)]) for n in range(CLIENTS))
+    answers = await asyncio.gather(*wishes)
+    assert len(won(answers)) == tables
+    assert codes([one for one in answers if one[0] >= 400]) == {"held": CLIENTS - tables}
+
+    confirmed = await asyncio.gather(*(house.say(one, "confirm") for one in won(answers)))
+    assert codes(confirmed) == {"confirmed": tables}
+    assert codes([await house.reserve("late")]) == {"taken": 1}
+    again = [house.say(one, "cancel") for one in won(answers) for _ in range(3)]
+    assert codes(await asyncio.gather(*again)) == {"cancelled": 3 * tables}
+    assert codes([await house.reserve("later")]) == {"held": 1}
+    await audited(running_server, house.id)
+
+
+@pytest.mark.parametrize("tables", [1, 5])
 async def test_it_is_exact_though_the_owner_is_killed_meanwhile(
     running_server: Served, house: House, tables: int
 ) -> None:
