@@ -92,7 +92,7 @@ class PostgresReads:
         return None
 
     async def seats(self, event_id: str) -> SeatStates | None:
-        for row in await self._ask(SEATS, event_id) if _is_id(event_id) else []:
+        for row in await self._ask(SEATS, [event_id]) if _is_id(event_id) else []:
             return await asyncio.to_thread(seat_states, event_id, row)
         return None
 

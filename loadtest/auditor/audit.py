@@ -41,6 +41,7 @@ from loadtest.auditor.rows import (
     TypeRow,
     check_event,
     check_inventory,
+    check_live_seats,
     check_reservations,
     check_types,
 )
@@ -83,6 +84,9 @@ class Source(Protocol):
 
     def sold(self, inventory_id: str) -> list[SoldRow]:
         """What the rows of confirmed reservations add up to."""
+
+    def live_seats(self, inventory_id: str) -> dict[str, int]:
+        """How many seats each reservation has that stands in the relation of live seats."""
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         """What request ids have done to it, as far as that is still kept."""
@@ -227,6 +231,7 @@ class Auditor:
         emails: dict[str, str] = {}
         rows = self._source.reservations(book.inventory_id)
         check_reservations(book, _noting(rows, emails) if requests else rows, self._findings)
+        check_live_seats(book, self._source.live_seats(book.inventory_id), self._findings)
         if requests:
             check_asked_for(book, calls, emails, self._findings)
             requests.ended(book, self._source.requests(book.inventory_id), calls, row.at_ms)

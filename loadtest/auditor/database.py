@@ -65,14 +65,24 @@ SELECT t.reservation_id::text, t.table_id, lower(t.during) AS since, upper(t.dur
 GUESTS = "SELECT customer, visits, cancellations, no_shows FROM guests WHERE inventory_id = $1"
 REQUESTS = """
 SELECT request_id, reply FROM requests WHERE scope = $1 AND request_id > $2 ORDER BY request_id LIMIT $3"""
+LIVE_SEATS = "SELECT reservation_id::text, count(*) FROM live_seats WHERE inventory_id = $1 GROUP BY 1"
 STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
 
 Result = TypeVar("Result")
 TABLE_SHIFT_BITS = 48
 """A table's time is one number: the table's id, so many bits to the left, plus milliseconds."""
-_lines = msgspec.json.Decoder(Lines)
 _terms = msgspec.json.Decoder(RestaurantTerms)
 _what = msgspec.json.Decoder(dict[str, Any])
+
+
+class _Line(msgspec.Struct, array_like=True, frozen=True):
+    code: str
+    quantity: int
+    unit_price: int
+    seats: tuple[str, ...] = ()
+
+
+_lines = msgspec.json.Decoder(list[_Line])
 
 
 class _Contact(msgspec.Struct):
@@ -87,7 +97,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._shared: dict[str, Lines] = {}
+        self._shared: dict[Lines, Lines] = {}
         try:
             self._connection: asyncpg.Connection[asyncpg.Record] = self._run(_connect(url))
         except BaseException:
@@ -163,9 +173,11 @@ class Database:
             for row in page:
                 columns = dict(row)
                 contact = columns.pop("contact")
-                lines = self._lines_of(columns.pop("lines"))
+                wanted = _lines.decode(columns.pop("lines"))
+                lines = self._shared_lines(wanted)
+                seats = tuple(name for line in wanted for name in line.seats)
                 email = _contact.decode(contact).email if contact else None
-                yield ReservationRow(**columns, lines=lines, email=email)
+                yield ReservationRow(**columns, lines=lines, email=email, seats=seats)
             after = page[-1]["id"]
 
     def sold(self, inventory_id: str) -> list[SoldRow]:
@@ -209,11 +221,12 @@ class Database:
     def still_held(self, inventory_id: str) -> int:
         return int(self._fetch(STILL_HELD, inventory_id)[0]["count"])
 
-    def _lines_of(self, text: str) -> Lines:
-        found = self._shared.get(text)
-        if found is None:
-            found = self._shared[text] = _lines.decode(text)
-        return found
+    def live_seats(self, inventory_id: str) -> dict[str, int]:
+        return dict(self._fetch(LIVE_SEATS, inventory_id))
+
+    def _shared_lines(self, wanted: list[_Line]) -> Lines:
+        lines = tuple((line.code, line.quantity, line.unit_price) for line in wanted)
+        return self._shared.setdefault(lines, lines)
 
     def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         return self._run(self._connection.fetch(sql, *arguments))

@@ -5,6 +5,7 @@ The rows of one inventory have to be of one snapshot, and the fold has to stop a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -92,6 +93,7 @@ class ReservationRow:
     extensions: int
     created_ms: int
     email: str | None
+    seats: tuple[str, ...] = ()
 
 
 def check_inventory(book: Book, row: InventoryRow | None, findings: Findings) -> None:
@@ -176,6 +178,9 @@ def check_reservations(book: Book, rows: Iterable[ReservationRow], findings: Fin
     for row in rows:
         claim = book.claims.get(row.id)
         wrong = ["no fact has placed it"] if claim is None else _differences(claim, row)
+        told = book.seats.of.get(row.id, ())
+        if row.seats != told:
+            wrong.append(f"its seats are {row.seats}, the facts say {told}")
         seen += claim is not None
         findings.saw(Check.RESERVATION_ROWS)
         if wrong:
@@ -183,6 +188,14 @@ def check_reservations(book: Book, rows: Iterable[ReservationRow], findings: Fin
     if seen != len(book.claims):
         missing = f"{len(book.claims) - seen} of {len(book.claims)} reservations have no row"
         findings.fail(Check.RESERVATION_ROWS, f"{book.inventory_id}: {missing}")
+
+
+def check_live_seats(book: Book, rows: dict[str, int], findings: Findings) -> None:
+    """The relation that lets a seat be taken once: as many seats of each reservation as it has."""
+    told = Counter(book.seats.holders.values())
+    if rows or told:
+        detail = f"{book.inventory_id}: {sum(rows.values())} seats are stored as taken, not {told.total()}"
+        findings.expect(Check.SEATS, rows == told, detail)
 
 
 def _differences(claim: Claim, row: ReservationRow) -> list[str]:

@@ -13,7 +13,8 @@ class SeatBook:
     def __init__(self) -> None:
         self.holders: dict[str, str] = {}
         self.blocked: set[str] = set()
-        self._of: dict[str, tuple[str, ...]] = {}
+        self.of: dict[str, tuple[str, ...]] = {}
+        """The seats that each reservation has, or had when it ended."""
 
     def takes(self, reservation_id: str, lines: tuple[Line, ...]) -> Iterator[str]:
         """The reservation has these lines instead of those it had; says what is wrong with that."""
@@ -28,12 +29,12 @@ class SeatBook:
             if name in self.holders:
                 yield f"seat {name} is that of {self.holders[name]} already"
             self.holders[name] = reservation_id
-        if names:
-            self._of[reservation_id] = names
+        if names or reservation_id in self.of:
+            self.of[reservation_id] = names
 
     def leaves(self, reservation_id: str) -> None:
         """The reservation is no longer live."""
-        for name in self._of.pop(reservation_id, ()):
+        for name in self.of.get(reservation_id, ()):
             if self.holders.get(name) == reservation_id:
                 del self.holders[name]
 

@@ -228,6 +228,9 @@ class SoundSale:
     def event(self, inventory_id: str) -> EventRow | None:
         return self.event_row
 
+    def live_seats(self, inventory_id: str) -> dict[str, int]:
+        return {}
+
     def ticket_types(self, inventory_id: str) -> list[TypeRow]:
         return self.types
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from domain.event_messages import Line
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.fold import Book
+from loadtest.auditor.rows import check_live_seats
 from loadtest.auditor.seats import SeatBook
 
 
@@ -38,3 +41,12 @@ def test_a_blocked_seat_is_nobodys() -> None:
 def test_a_line_with_seats_has_as_many_as_tickets() -> None:
     assert list(SeatBook().takes("r1", line("S/A/1", quantity=2))) == ["1 seats for 2 of A"]
     assert list(SeatBook().takes("r1", line(quantity=2))) == []
+
+
+def test_seats_that_stand_as_taken_are_those_of_live_reservations() -> None:
+    for stored, sound in [({"r1": 2}, True), ({"r1": 1}, False), ({"r1": 2, "r2": 1}, False), ({}, False)]:
+        findings = Findings()
+        book = Book("e1", findings)
+        list(book.seats.takes("r1", line("S/A/1", "S/A/2")))
+        check_live_seats(book, stored, findings)
+        assert bool(findings.results[Check.SEATS].failures) != sound, stored
