@@ -94,11 +94,11 @@ class RestaurantMachine(RuleBasedStateMachine):
 
     @initialize(
         zone=st.sampled_from(ZONES),
-        buffer=st.sampled_from((0, 0, 20)),
+        buffer=st.sampled_from((0, 20)),
         pace=st.sampled_from((None, None, 6)),
         extensions=st.integers(0, 2),
         until=st.sampled_from((0, 60)),
-        notices=st.sampled_from(((0, 0), (120, 30))),
+        notices=st.sampled_from(((0, 0), (0, 0), (120, 30))),
     )
     def open(
         self, zone: Any, buffer: int, pace: int | None, extensions: int, until: int, notices: tuple[int, int]
@@ -322,6 +322,24 @@ class RestaurantMachine(RuleBasedStateMachine):
                     self.stay_longer(back, rng.choice((15, 60)), rng.random() < 0.5)
             self.the_live_reservations_are_those_of_the_reference()
             self.no_two_live_reservations_of_a_table_overlap()
+
+    @rule(size=st.integers(1, 4), minute=st.sampled_from((30, 180, 1260)))
+    def everybody_wants_one_time(self, size: int, minute: int) -> None:
+        """Until all that could take such a party is on hold, each hold with an end of its own."""
+        for _ in range(5):
+            self.place(self.today + 1, minute, size)
+            self.now_ms += 1_500
+
+    @rule(minutes=st.sampled_from((15, 60, 200)), move_next=st.booleans())
+    def a_party_stays_into_the_time_of_the_next(self, minutes: int, move_next: bool) -> None:
+        """At the smallest table, which both fit best."""
+        walked_in = self.placed
+        self.walk_in(1, "a", 20)
+        now = shown(self.terms, self.now_ms)
+        minute = (now.hour * 4 + now.minute // 15 + 4) * 15
+        if self.placed > walked_in and minute < 1_440:
+            self.place(now.toordinal() - EPOCH_DAY, minute, 1, "a")
+            self.stay_longer(self.placed - walked_in, minutes, move_next)
 
     @rule(by_ms=st.sampled_from((1, 60_000, 899_999, 900_000, 5_400_000, 7_200_000, 30_000_000)))
     def wait(self, by_ms: int) -> None:
