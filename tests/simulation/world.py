@@ -156,7 +156,7 @@ class World:
                 TicketType("seat", "Seat", rng.choice((3, 5)), 20, categories=("A",)),
                 TicketType("child", "Seat, child", 5, 5, categories=("A",)),
             ),
-            seating=Seating("venue", PLAN_ID),
+            seating=Seating(self.new_id(), PLAN_ID),  # a venue each: they may be at one time
             sales_end_ms=rng.choice((None, None, EPOCH_MS + 8_000)),
             capacity=rng.choice((None, None, 4)),
             hold_duration_s=rng.choice((10, 10, 13)),
