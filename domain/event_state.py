@@ -1,0 +1,409 @@
+"""One event in memory: its state, what can be read of it, and how facts change it.
+
+`evolve` is the only thing that changes a state; folding an event's facts from the first gives its state.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+from typing import assert_never
+
+import msgspec
+
+from domain.event_messages import (
+    EventCancelled,
+    EventChanged,
+    EventClosed,
+    EventCreated,
+    EventDefinition,
+    EventDeleted,
+    EventFact,
+    EventPublished,
+    EventReply,
+    HoldChanged,
+    HoldExpired,
+    HoldExtended,
+    HoldPlaced,
+    HoldReleased,
+    Reservation,
+    ReservationCancelled,
+    ReservationConfirmed,
+    SalePaused,
+    SaleResumed,
+    SeatsBlocked,
+    SeatsUnblocked,
+    Stage,
+    Status,
+    Terms,
+    TicketType,
+    TypeCounts,
+)
+from domain.event_seats import SeatMove, Seats, seats_of
+from domain.seat_plan import Layout
+
+
+class Tally:
+    """What is live of one ticket type, in tickets, and when its holds end (a heap, stale entries kept)."""
+
+    __slots__ = ("confirmed", "due", "held")
+
+    def __init__(self, held: int = 0, confirmed: int = 0) -> None:
+        self.held = held
+        self.confirmed = confirmed
+        self.due: list[tuple[int, str]] = []
+
+
+class State:
+    """One event in memory: its terms, its live reservations, and their sums.
+
+    `ended` keeps the reservations that ended in the present batch, or that were looked up for it; whoever
+    owns the state empties it when the batch is stored. `contacts` are personal data that facts never hold.
+    """
+
+    __slots__ = (
+        "contacts",
+        "customers",
+        "deleted",
+        "ended",
+        "id",
+        "last_fact_ms",
+        "live",
+        "paused",
+        "reservations",
+        "seats",
+        "stage",
+        "tallies",
+        "terms",
+        "types",
+        "version",
+    )
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.terms: Terms | None = None
+        self.version = 0
+        self.paused = False
+        self.stage = Stage.PUBLISHED
+        self.deleted = False
+        self.types: dict[str, TicketType] = {}
+        self.tallies: dict[str, Tally] = {}
+        self.seats: Seats | None = None
+        self.live = 0
+        self.reservations: dict[str, Reservation] = {}
+        self.contacts: dict[str, bytes] = {}
+        self.customers: dict[bytes, int] | None = None
+        self.ended: dict[str, Reservation] = {}
+        self.last_fact_ms = 0
+
+    @property
+    def hidden(self) -> bool:
+        """Is it for operators only, or for nobody any more?"""
+        return self.stage is Stage.DRAFT or self.deleted
+
+
+def available(state: State, code: str) -> int:
+    """Tickets of a type that can be sold now; never below 0."""
+    if state.stage is Stage.CANCELLED:
+        return 0
+    tally = state.tallies[code]
+    left = state.types[code].quota - tally.held - tally.confirmed
+    terms = state.terms
+    if terms is not None and terms.capacity is not None:
+        left = min(left, terms.capacity - state.live)
+    seats_left = _seats_left(state, code)
+    if seats_left is not None:
+        left = min(left, seats_left)
+    return max(left, 0)
+
+
+def _seats_left(state: State, code: str) -> int | None:
+    """Free seats of a type's categories; None for standing places."""
+    categories = state.types[code].categories
+    if state.stage is Stage.CANCELLED:
+        return 0 if categories else None
+    return state.seats.left(categories) if state.seats is not None and categories else None
+
+
+def counts(state: State) -> tuple[TypeCounts, ...]:
+    """The counts of every ticket type, in the operator's order."""
+    return tuple(
+        TypeCounts(
+            code,
+            kind.quota,
+            state.tallies[code].held,
+            state.tallies[code].confirmed,
+            available(state, code),
+            _seats_left(state, code),
+        )
+        for code, kind in state.types.items()
+    )
+
+
+def describe(state: State) -> EventReply:
+    """The whole event as an operator sees it."""
+    assert state.terms is not None
+    return EventReply(
+        state.id,
+        state.terms,
+        state.version,
+        state.paused,
+        counts(state),
+        state.stage,
+        len(state.reservations) if state.live else 0,
+    )
+
+
+def definition(state: State) -> EventDefinition:
+    """What the operator has decided, as it is stored."""
+    assert state.terms is not None
+    blocked = state.seats.blocked_numbers() if state.seats is not None else ()
+    return EventDefinition(state.terms, state.version, state.paused, state.stage, blocked, state.deleted)
+
+
+def moves(state: State) -> tuple[SeatMove, ...]:
+    """What has become of its seats since this was asked last."""
+    return state.seats.moves(state.reservations) if state.seats is not None else ()
+
+
+def next_due_ms(state: State) -> int | None:
+    """When the first hold ends; at once, while a cancelled event still has reservations; else None."""
+    if state.stage is Stage.CANCELLED:
+        return state.last_fact_ms if state.reservations else None
+    ends = [end for end in (_first_end(state, code) for code in state.tallies) if end is not None]
+    return min(ends, default=None)
+
+
+def due(state: State, now_ms: int, limit: int) -> list[EventFact]:
+    """At most `limit` ends, as facts: of holds whose time has run out (a hold's end itself is already too
+    late), and of all that a cancelled event still has."""
+    if state.stage is Stage.CANCELLED:
+        return [_cancelled_with_event(one, now_ms) for one in islice(state.reservations.values(), limit)]
+    facts: dict[str, EventFact] = {}
+    for code, tally in state.tallies.items():
+        for reservation_id in _ended_by(state, code, tally, now_ms):
+            if len(facts) >= limit:
+                heapq.heappush(tally.due, (state.reservations[reservation_id].expires_at_ms, reservation_id))
+                return list(facts.values())
+            facts[reservation_id] = HoldExpired(now_ms, reservation_id)
+    return list(facts.values())
+
+
+def _cancelled_with_event(reservation: Reservation, now_ms: int) -> EventFact:
+    """Whatever `cancel_until` says, and whatever a hold's end is by now."""
+    if reservation.status is Status.HELD:
+        return HoldReleased(now_ms, reservation.id)
+    return ReservationCancelled(now_ms, reservation.id)
+
+
+def _ended_by(state: State, code: str, tally: Tally, now_ms: int) -> Iterator[str]:
+    while (end := _first_end(state, code)) is not None and end <= now_ms:
+        yield heapq.heappop(tally.due)[1]
+
+
+def _first_end(state: State, code: str) -> int | None:
+    """The end of the type's first hold; what no longer holds is dropped from the heap on the way."""
+    heap = state.tallies[code].due
+    while heap:
+        if _still_held(state, code, heap[0]):
+            return heap[0][0]
+        heapq.heappop(heap)
+    return None
+
+
+def first_end_of_others(state: State, code: str, asking: str) -> int | None:
+    """The same without the hold that asks; the heap keeps one entry of it."""
+    heap = state.tallies[code].due
+    own = None
+    while (end := _first_end(state, code)) is not None and heap[0][1] == asking:
+        own = heapq.heappop(heap)
+    if own is not None:
+        heapq.heappush(heap, own)
+    return end
+
+
+BECOMES: dict[type, Stage] = {
+    EventPublished: Stage.PUBLISHED,
+    EventClosed: Stage.CLOSED,
+    EventCancelled: Stage.CANCELLED,
+}
+ENDS_WITH_EVENT = {Status.HELD: Status.RELEASED, Status.CONFIRMED: Status.CANCELLED}
+
+
+def evolve(state: State, fact: EventFact) -> None:
+    """Make `fact` true of `state`. Facts are never refused: what happened, happened."""
+    state.last_fact_ms = max(state.last_fact_ms, fact.at_ms)
+    match fact:
+        case HoldPlaced():
+            admit(
+                state,
+                Reservation(
+                    fact.reservation_id,
+                    Status.HELD,
+                    fact.expires_at_ms,
+                    fact.lines,
+                    fact.customer,
+                    fact.at_ms,
+                ),
+            )
+        case ReservationConfirmed():
+            _become_confirmed(state, fact.reservation_id)
+        case HoldExpired():
+            _end(state, fact.reservation_id, Status.EXPIRED)
+        case HoldReleased():
+            _end(state, fact.reservation_id, Status.RELEASED)
+        case ReservationCancelled():
+            _end(state, fact.reservation_id, Status.CANCELLED)
+        case HoldChanged():
+            before = _leave(state, fact.reservation_id)
+            admit(state, msgspec.structs.replace(before, lines=fact.lines))
+        case HoldExtended():
+            before = _leave(state, fact.reservation_id)
+            extensions = before.extensions + 1
+            admit(
+                state,
+                msgspec.structs.replace(before, expires_at_ms=fact.expires_at_ms, extensions=extensions),
+            )
+        case EventCreated():
+            adopt(state, fact.id, fact.terms, 1, False, fact.stage)
+        case EventChanged():
+            adopt(state, state.id, fact.terms, state.version + 1, state.paused, state.stage)
+        case SalePaused() | SaleResumed():
+            state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
+        case EventPublished() | EventClosed() | EventCancelled():
+            _enter(state, fact)
+        case EventDeleted():
+            state.deleted, state.stage, state.version = True, Stage.CANCELLED, state.version + 1
+        case SeatsBlocked():
+            _change_blocked(state, fact.seats, blocked=True)
+        case SeatsUnblocked():
+            _change_blocked(state, fact.seats, blocked=False)
+        case _:
+            assert_never(fact)
+
+
+def restored(
+    event_id: str, definition: EventDefinition, last_fact_ms: int, layout: Layout | None = None
+) -> State:
+    """The event as it is stored, still without its live reservations: `admit` brings those."""
+    state = State()
+    if layout is not None:
+        state.seats = Seats(layout, map(layout.name_of, definition.blocked))
+    adopt(state, event_id, definition.terms, definition.version, definition.paused, definition.stage)
+    state.deleted = definition.deleted
+    state.last_fact_ms = last_fact_ms
+    return state
+
+
+def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool, stage: Stage) -> None:
+    """Take on terms, new or loaded; sums of types that stay are kept."""
+    state.id, state.terms, state.version, state.paused, state.stage = event_id, terms, version, paused, stage
+    state.types = {kind.code: kind for kind in terms.ticket_types}
+    state.tallies = {code: state.tallies.get(code) or Tally() for code in state.types}
+    if terms.max_per_customer is None and not terms.one_per_customer:
+        state.customers = None
+    elif state.customers is None:
+        state.customers = {}
+        for reservation in () if stage is Stage.CANCELLED else state.reservations.values():
+            _count_customer(state, reservation, 1)
+
+
+def _change_blocked(state: State, names: tuple[str, ...], blocked: bool) -> None:
+    assert state.seats is not None
+    (state.seats.block if blocked else state.seats.unblock)(names)
+    state.version += 1
+
+
+def admit(state: State, reservation: Reservation) -> None:
+    """Add a live reservation, new or loaded, to the sums; but nothing of a cancelled event counts."""
+    state.reservations[reservation.id] = reservation
+    if state.seats is not None:
+        state.seats.take(seats_of(reservation.lines), reservation.id)
+    if state.stage is Stage.CANCELLED:
+        return
+    held = reservation.status is Status.HELD
+    for line in reservation.lines:
+        tally = state.tallies[line.ticket_type]
+        if held:
+            tally.held += line.quantity
+            heapq.heappush(tally.due, (reservation.expires_at_ms, reservation.id))
+        else:
+            tally.confirmed += line.quantity
+        state.live += line.quantity
+    if state.customers is not None:
+        _count_customer(state, reservation, 1)
+
+
+def _become_confirmed(state: State, reservation_id: str) -> None:
+    """The common way out of a hold: nothing leaves the sums but the word for it."""
+    before = state.reservations[reservation_id]
+    for line in before.lines:
+        tally = state.tallies[line.ticket_type]
+        tally.held -= line.quantity
+        tally.confirmed += line.quantity
+        _forget_stale(state, line.ticket_type)
+    if state.seats is not None:
+        state.seats.confirm(seats_of(before.lines))
+    state.reservations[reservation_id] = msgspec.structs.replace(before, status=Status.CONFIRMED)
+
+
+def _end(state: State, reservation_id: str, status: Status) -> None:
+    state.ended[reservation_id] = msgspec.structs.replace(_leave(state, reservation_id), status=status)
+
+
+def _leave(state: State, reservation_id: str) -> Reservation:
+    """Take a live reservation out of the sums."""
+    before = state.reservations.pop(reservation_id)
+    if state.seats is not None:
+        state.seats.release(seats_of(before.lines))
+    if state.stage is Stage.CANCELLED:
+        return before
+    held = before.status is Status.HELD
+    for line in before.lines:
+        tally = state.tallies[line.ticket_type]
+        if held:
+            tally.held -= line.quantity
+            _forget_stale(state, line.ticket_type)
+        else:
+            tally.confirmed -= line.quantity
+        state.live -= line.quantity
+    if state.customers is not None:
+        _count_customer(state, before, -1)
+    return before
+
+
+def _enter(state: State, fact: EventPublished | EventClosed | EventCancelled) -> None:
+    """Nothing of a cancelled event is live. Its reservations stay, until facts have said how each ended."""
+    state.stage, state.version = BECOMES[type(fact)], state.version + 1
+    if state.stage is Stage.CANCELLED:
+        state.live = 0
+        state.tallies = {code: Tally() for code in state.types}
+        state.customers = None if state.customers is None else {}
+
+
+def _forget_stale(state: State, code: str) -> None:
+    """Rebuild a heap that is mostly stale, so that memory follows what is held, not what ever was."""
+    tally = state.tallies[code]
+    heap = tally.due
+    if len(heap) < 64 or len(heap) < 4 * max(tally.held, 1):
+        return
+    tally.due = list({entry for entry in heap if _still_held(state, code, entry)})
+    heapq.heapify(tally.due)
+
+
+def _still_held(state: State, code: str, entry: tuple[int, str]) -> bool:
+    """An entry says: this reservation holds some of the type, and ends then. It may have changed since."""
+    found = state.reservations.get(entry[1])
+    if found is None or found.status is not Status.HELD or found.expires_at_ms != entry[0]:
+        return False
+    return any(line.ticket_type == code for line in found.lines)
+
+
+def _count_customer(state: State, reservation: Reservation, sign: int) -> None:
+    assert state.customers is not None
+    total = state.customers.get(reservation.customer, 0) + sign * reservation.quantity
+    if total:
+        state.customers[reservation.customer] = total
+    else:
+        state.customers.pop(reservation.customer, None)
