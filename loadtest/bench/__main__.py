@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.bench import further, live, live_page, plan, plots, report, targets, wrk
+from loadtest.bench import further, live, live_page, plan, plots, report, seated, targets, wrk
 from loadtest.bench.activation import NotMeasured
 from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
@@ -113,6 +113,16 @@ def live_only(
     (out / "live.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     (out / "live.md").write_text(live_page.markdown(found))
     print_line(f"written to {out}/live.md, live.json")
+
+
+@app.command("seats")
+def seats_only(
+    seconds: Annotated[int, typer.Option(min=1, max=8, help="Length of each measurement.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Pairs for each number of connections.")] = 3,
+) -> None:
+    """Holds of named seats beside holds of a ticket type. Needs wrk."""
+    wrk.executable()
+    seated.measure(seconds, rounds, print_line)
 
 
 def measure_further(results: Results, names: tuple[str, ...], live: int, kills: int) -> None:

@@ -20,6 +20,8 @@ from tests.served import Served
 CLIENTS = 64
 ENDED_TIMEOUT_S = 60.0
 POLL_S = 0.1
+COPY_TIMEOUT_S = 10.0
+"""Availability is a copy, up to 2 s old; a busy machine is given more."""
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -197,6 +199,7 @@ async def test_clients_of_an_event_that_is_cancelled_meanwhile_all_end_up_withou
         "released": CLIENTS // 4,
         "cancelled": CLIENTS // 4 + codes(answers)["confirmed"],
     }
-    shown = (await community.get("/availability"))["ticket_types"][0]
-    assert shown["available"] == 0
+    async with asyncio.timeout(COPY_TIMEOUT_S):
+        while (await community.get("/availability"))["ticket_types"][0]["available"]:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
     await audited(running_server, community.event_id)

@@ -1,9 +1,10 @@
--- Load for wrk. Arguments: mode ("hold", "keyed", "purchase", "read"), path (of the reservations; of what is read),
--- ticket type, seed.
+-- Load for wrk. Arguments: mode ("hold", "seat", "keyed", "purchase", "read"), path (of the reservations; of what is
+-- read), ticket type, seed. "seat" names one seat after the other, of section S with rows of ROW_SEATS.
 -- Requests are made before the run wherever they can be, so that the generator costs as little as possible; only
 -- "purchase" looks at the replies, because only it needs them. Prints one line, RESULT {json}, for wrk.py.
 
 local CUSTOMERS = 5000
+local SEATS, ROW_SEATS = 60000, 300
 local threads = {}
 
 function setup(thread)
@@ -21,8 +22,14 @@ local function body_of(n, ticket_type)
     ticket_type, n)
 end
 
+local function seat_body(n, ticket_type)
+  local row, place = math.floor((n - 1) / ROW_SEATS) + 1, (n - 1) % ROW_SEATS + 1
+  local seats = string.format('"quantity":1,"seats":["S/%d/%d"]', row, place)
+  return (body_of(n, ticket_type):gsub('"quantity":1', seats))
+end
+
 local function prepared()
-  next_one = next_one % CUSTOMERS + 1
+  next_one = next_one % #ready + 1
   return ready[next_one]
 end
 
@@ -59,7 +66,7 @@ function init(args)
   local mode, path, ticket_type = args[1], args[2], args[3]
   math.randomseed(tonumber(args[4]) + thread_number)
   created, confirmed = 0, 0
-  for n = 1, CUSTOMERS do
+  for n = 1, mode == "seat" and SEATS or CUSTOMERS do
     local text
     if mode == "read" then
       ready[n] = wrk.format("GET", path)
@@ -69,7 +76,7 @@ function init(args)
       local from, to = text:find("@@", 1, true)
       ready[n] = { text:sub(1, from - 1), text:sub(to + 1) }
     else
-      ready[n] = wrk.format("POST", path, headers, body_of(n, ticket_type))
+      ready[n] = wrk.format("POST", path, headers, (mode == "seat" and seat_body or body_of)(n, ticket_type))
     end
   end
   request = (mode == "keyed" and keyed) or (mode == "purchase" and confirm_or_hold) or prepared

@@ -1,0 +1,76 @@
+"""Holds of one named seat beside holds of one ticket of a type: the same server, the same generator, in turn.
+
+A venue of 60,000 seats; each round makes two new events, one seated and one not, so that both begin empty.
+"""
+
+import statistics
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from loadtest.bench import api, stack, wrk
+from loadtest.bench.stack import Stack
+from loadtest.peers import wire
+
+ROWS, ROW_SEATS = 200, 300
+CONNECTIONS = (64, 256)
+WARMUP_S = 1
+
+Show = Callable[[str], None]
+
+
+def measure(seconds: int, rounds: int, show: Show) -> None:
+    """Shows each round, and the medians of the ratios."""
+    show("starting the server")
+    with stack.started(1, {}) as server:
+        venue_id = venue(server)
+        ratios: dict[int, list[float]] = {count: [] for count in CONNECTIONS}
+        for number in range(rounds * len(CONNECTIONS)):
+            connections = CONNECTIONS[number % len(CONNECTIONS)]
+            seated = rate(server, event(server, venue_id, number), "seat", connections, seconds)
+            standing = rate(server, api.create_event(server, ROWS * ROW_SEATS), "hold", connections, seconds)
+            ratios[connections].append(seated / standing)
+            show(f"{connections} connections: {seated:,.0f} seats/s, {standing:,.0f} holds/s of a type")
+    for connections, found in ratios.items():
+        show(f"{connections} connections: {statistics.median(found):.2f} x")
+
+
+def venue(server: Stack) -> str:
+    block = {
+        "section": "S",
+        "rows": ROWS,
+        "seats_per_row": ROW_SEATS,
+        "categories": [{"category": wire.TICKET_TYPE, "last_row": ROWS}],
+    }
+    body = {"name": "Benchmark", "city": "Benchmark", "plan": {"block": block}}
+    return str(api.request(server, "/venues", body, operator(server))["id"])
+
+
+def event(server: Stack, venue_id: str, number: int) -> str:
+    """Each on a day of its own: a venue has one event at a time."""
+    price = {"amount": wire.PRICE_MINOR_UNITS, "currency": wire.CURRENCY}
+    seat = {"code": wire.TICKET_TYPE, "name": "Seat", "price": price, "categories": [wire.TICKET_TYPE]}
+    body = {
+        "name": "Benchmark",
+        "starts_at": (datetime.now(UTC) + timedelta(days=30 + number)).isoformat(),
+        "placement": "dedicated",
+        "seating": {"venue_id": venue_id},
+        "ticket_types": [seat],
+    }
+    return str(api.request(server, "/events", body, operator(server))["id"])
+
+
+def operator(server: Stack) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.admin_token}"}
+
+
+def rate(server: Stack, event_id: str, mode: wrk.Mode, connections: int, seconds: int) -> float:
+    """Holds per second. All must be made: a seat is named once."""
+    path = f"/api/v1/events/{event_id}/reservations"
+    if mode == "hold":
+        wrk.run(server.http, path, mode, wire.TICKET_TYPE, connections, WARMUP_S)
+    else:
+        api.request(server, f"/events/{event_id}/availability")
+    found = wrk.run(server.http, path, mode, wire.TICKET_TYPE, connections, seconds)
+    if found.refused or found.failed:
+        raise wrk.WrkFailed(f"{found.refused} refused, {found.failed} without a reply")
+    return found.requests / found.seconds
