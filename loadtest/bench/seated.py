@@ -4,6 +4,7 @@ A venue of 60,000 seats; each round makes two new events, one seated and one not
 """
 
 import statistics
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,8 @@ from loadtest.peers import wire
 
 ROWS, ROW_SEATS = 200, 300
 CONNECTIONS = (64, 256)
-WARMUP_S = 1
+SETTLE_S = 1.0
+"""What an owner does after its start beside its work is done by then."""
 
 Show = Callable[[str], None]
 
@@ -64,12 +66,12 @@ def operator(server: Stack) -> dict[str, str]:
 
 
 def rate(server: Stack, event_id: str, mode: wrk.Mode, connections: int, seconds: int) -> float:
-    """Holds per second. All must be made: a seat is named once."""
+    """Holds per second. All must be made: a seat is named once. Begins when the owner's process is there and
+    has the event in memory."""
     path = f"/api/v1/events/{event_id}/reservations"
-    if mode == "hold":
-        wrk.run(server.http, path, mode, wire.TICKET_TYPE, connections, WARMUP_S)
-    else:
-        api.request(server, f"/events/{event_id}/availability")
+    for command in ("pause", "resume"):
+        api.request(server, f"/events/{event_id}/{command}", {}, operator(server))
+    time.sleep(SETTLE_S)
     found = wrk.run(server.http, path, mode, wire.TICKET_TYPE, connections, seconds)
     if found.refused or found.failed:
         raise wrk.WrkFailed(f"{found.refused} refused, {found.failed} without a reply")

@@ -9,6 +9,7 @@ goes into docs/benchmarks/seats.md.
 from __future__ import annotations
 
 import gc
+import os
 import random
 import statistics
 import time
@@ -62,7 +63,7 @@ def batch(held: Held, commands: list[EventCommand]) -> float:
     """The CPU microseconds of one batch of these."""
     call = OneCall()
     letters = [
-        Letter(Ask("event", bytes(16), NOW_MS + 10_000, command), call, 0)  # type: ignore[arg-type]
+        Letter(Ask("event", os.urandom(16), NOW_MS + 10_000, command), call, 0)  # type: ignore[arg-type]
         for command in commands
     ]
     started_ns = time.process_time_ns()
