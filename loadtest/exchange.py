@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import msgspec
 
-from loadtest.record import NO_REPLY, Call, Operation, View, Wanted, digest
+from loadtest.record import NO_REPLY, Call, Kind, Operation, Sitting, View, Wanted, Wish, digest
 
 API = "/api/v1"
 RETRY_AFTER_MAX_S = 10.0
+SAY_NOTHING = ("event", "list", "search")
+"""Replies of which nothing is recorded."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,6 +34,16 @@ class Request:
     key: str = ""
     email: str = ""
     wanted: Wanted = ()
+    kind: Kind = "tickets"
+    named: tuple[str, ...] = ()
+    wish: Wish | None = None
+    staff: bool = False
+    """Sent with the operator's token, which the driver has."""
+
+    @property
+    def label(self) -> str:
+        """What it is called where requests are counted."""
+        return self.op if self.kind == "tickets" else f"{self.kind}: {self.op}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -54,6 +67,7 @@ class Line(msgspec.Struct):
     ticket_type: str
     quantity: int
     unit_price: Money
+    seats: tuple[str, ...] = ()
 
 
 class Reservation(msgspec.Struct):
@@ -72,6 +86,30 @@ class Reservation(msgspec.Struct):
         lines = tuple((line.ticket_type, line.quantity, line.unit_price.amount) for line in self.lines)
         return View(self.status, ms_of(self.expires_at), lines, self.total.amount, ms_of(self.created_at))
 
+    @property
+    def seats(self) -> tuple[str, ...]:
+        return tuple(name for line in self.lines for name in line.seats)
+
+
+class Stay(msgspec.Struct):
+    """What a reply says of a reservation of tables."""
+
+    id: str
+    status: str
+    expires_at: str | None
+    tables: tuple[str, ...]
+    starts_at: str
+    ends_at: str
+    party_size: int
+    created_at: str
+    token: str = ""
+
+    @property
+    def sitting(self) -> Sitting:
+        expires_ms = ms_of(self.expires_at) if self.expires_at else 0
+        times = ms_of(self.starts_at), ms_of(self.ends_at)
+        return Sitting(self.status, expires_ms, self.tables, *times, self.party_size, ms_of(self.created_at))
+
 
 class Counts(msgspec.Struct):
     """A ticket type's counts."""
@@ -89,11 +127,36 @@ class Availability(msgspec.Struct):
     ticket_types: list[Counts]
 
 
+class SeatMap(msgspec.Struct):
+    """An event's seats: all of them, or what has changed of them."""
+
+    sequence: int
+    states: str = ""
+
+
+class FreeTime(msgspec.Struct):
+    """A time that can be had at a restaurant, as its clocks show it."""
+
+    date: str
+    time: str
+    tables: tuple[str, ...]
+
+
+class Search(msgspec.Struct):
+    """What a reply says of a restaurant's free times."""
+
+    times: list[FreeTime]
+    alternatives: list[FreeTime]
+
+
 class _Problem(msgspec.Struct):
     code: str
 
 
 _reservation = msgspec.json.Decoder(Reservation)
+_stay = msgspec.json.Decoder(Stay)
+_map = msgspec.json.Decoder(SeatMap)
+_search = msgspec.json.Decoder(Search)
 _availability = msgspec.json.Decoder(Availability)
 _problem = msgspec.json.Decoder(_Problem)
 
@@ -137,6 +200,18 @@ class Reply:
         return _reservation.decode(self.body)
 
     @cached_property
+    def stay(self) -> Stay:
+        return _stay.decode(self.body)
+
+    @cached_property
+    def seat_map(self) -> SeatMap:
+        return _map.decode(self.body)
+
+    @cached_property
+    def search(self) -> Search:
+        return _search.decode(self.body)
+
+    @cached_property
     def availability(self) -> Availability:
         return _availability.decode(self.body)
 
@@ -149,16 +224,7 @@ def ms_of(moment: str) -> int:
 
 def call_of(client: str, request: Request, reply: Reply) -> Call:
     """The record of it."""
-    reservation, view, sequence = request.reservation, None, -1
-    counts: tuple[tuple[str, int, int, int], ...] = ()
-    if reply.done and request.op == "availability":
-        sequence = reply.availability.sequence
-        counts = tuple(
-            (one.code, one.available, one.held, one.confirmed) for one in reply.availability.ticket_types
-        )
-    elif reply.done and request.op != "event":
-        reservation, view = reply.reservation.id, reply.reservation.view
-    return Call(
+    call = Call(
         client,
         request.op,
         request.event,
@@ -166,13 +232,31 @@ def call_of(client: str, request: Request, reply: Reply) -> Call:
         reply.got_us,
         reply.status,
         reply.code,
-        reservation,
+        request.reservation,
         request.key,
         digest(request.body) if request.key or request.body else "",
         digest(reply.body) if request.key else "",
         request.email,
         request.wanted,
-        view,
-        sequence,
-        counts,
+        kind=request.kind,
+        named=request.named,
+        wish=request.wish,
     )
+    return msgspec.structs.replace(call, **_told(request, reply)) if reply.done else call
+
+
+def _told(request: Request, reply: Reply) -> dict[str, Any]:
+    """What a reply says, by the fields of a record."""
+    if request.op == "availability":
+        counts = [
+            (one.code, one.available, one.held, one.confirmed) for one in reply.availability.ticket_types
+        ]
+        return {"sequence": reply.availability.sequence, "counts": tuple(counts)}
+    if request.op == "map":
+        return {"sequence": reply.seat_map.sequence}
+    if request.op in SAY_NOTHING:
+        return {}
+    if request.kind == "tables":
+        return {"reservation": reply.stay.id, "sitting": reply.stay.sitting}
+    said = reply.reservation
+    return {"reservation": said.id, "view": said.view, "seats": said.seats}

@@ -20,7 +20,28 @@ import msgspec
 Lines = tuple[tuple[str, int, int], ...]
 """(ticket type, quantity, unit price) of each line, in the reply's order."""
 Wanted = tuple[tuple[str, int], ...]
-Operation = Literal["hold", "confirm", "cancel", "extend", "change", "read", "availability", "event"]
+Kind = Literal["tickets", "seats", "tables", "sessions", "browse"]
+"""What a client was there for."""
+Operation = Literal[
+    "hold",
+    "confirm",
+    "cancel",
+    "extend",
+    "change",
+    "read",
+    "availability",
+    "event",
+    "map",
+    "list",
+    "search",
+    "move",
+    "seat",
+    "complete",
+    "no-show",
+    "prolong",
+    "walk-in",
+]
+"""Those from `search` on are asked of restaurants only; `map` is an event's seats, `list` anything listed."""
 
 NO_REPLY = 0
 INTERRUPTED = "interrupted"
@@ -39,8 +60,33 @@ class View(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_ms: int = 0
 
 
+class Wish(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was asked of a restaurant: so many persons, from when on (0: as it is, or now), at which table
+    (its id; empty: any), for or by how many minutes (0: as the house has it)."""
+
+    start_ms: int
+    party_size: int
+    table: str = ""
+    minutes: int = 0
+
+
+class Sitting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a reply said of a reservation of tables. `expires_ms` is 0 unless it is held."""
+
+    status: str
+    expires_ms: int
+    tables: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+    party_size: int
+    created_ms: int
+
+
 class Call(msgspec.Struct, frozen=True, omit_defaults=True, tag="call", gc=False):
-    """One request and its end. `status` 0: no reply came. `sent`, `got`: digests of the two bodies."""
+    """One request and its end. `status` 0: no reply came. `sent`, `got`: digests of the two bodies.
+
+    `event` is the inventory: an event, or a restaurant where `kind` is tables; empty for lists of several.
+    """
 
     client: str
     op: Operation
@@ -60,6 +106,13 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True, tag="call", gc=False
     sequence: int = -1
     counts: tuple[tuple[str, int, int, int], ...] = ()
     """(ticket type, available, held, confirmed) of an availability."""
+    kind: Kind = "tickets"
+    named: tuple[str, ...] = ()
+    """Seats that were asked for by their names; without any, the best were."""
+    seats: tuple[str, ...] = ()
+    """Seats that the reply gave, in the order of its lines."""
+    wish: Wish | None = None
+    sitting: Sitting | None = None
 
     @property
     def done(self) -> bool:
@@ -83,6 +136,24 @@ class Sale(msgspec.Struct, frozen=True, omit_defaults=True, tag="sale", gc=False
     hold_duration_s: int = 0
     witnessed: bool = False
     """Sold to a few clients only, so that their histories can be checked for linearizability."""
+    kind: Kind = "tickets"
+    seats: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(ticket type, the names of all its seats) where it has seats and they are few."""
+
+
+class Dining(msgspec.Struct, frozen=True, omit_defaults=True, tag="dining", gc=False):
+    """A restaurant that this run created, in UTC and open day and night."""
+
+    restaurant: str
+    name: str
+    tables: tuple[tuple[str, int, int], ...]
+    """(id, smallest, largest party)."""
+    stay_minutes: int
+    buffer_minutes: int
+    hold_duration_s: int
+    opens_us: int
+    witnessed: bool = False
+    """As of a sale."""
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag="fault", gc=False):
@@ -123,7 +194,7 @@ class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, tag="ranked", gc=F
     revenue: int
 
 
-Entry = Call | Sale | Fault | Told | Ranked
+Entry = Call | Sale | Dining | Fault | Told | Ranked
 
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()

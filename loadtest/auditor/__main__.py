@@ -39,7 +39,8 @@ def audit(
         console.print(f"auditor: {problem}", style="red", markup=False)
         sys.exit(2)
     found = Records(read_records(records) if records else ())
-    wanted = None if everything or not records else list(dict.fromkeys([*found.sales, *found.calls]))
+    named = dict.fromkeys([*found.sales, *found.dinings, *found.calls])
+    wanted = None if everything or not records else [one for one in named if one]
     verdict = run_audit(url, found, wanted, console)
     verdict.show(console)
     if out:

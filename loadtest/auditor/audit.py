@@ -48,7 +48,7 @@ from loadtest.auditor.rows import (
 from loadtest.auditor.series import Series
 from loadtest.auditor.sums import SoldRow, Sums
 from loadtest.auditor.verdict import Audited, Verdict
-from loadtest.record import Call, Entry, Fault, Ranked, Sale, Told
+from loadtest.record import Call, Dining, Entry, Fault, Ranked, Sale, Told
 
 PROGRESS_EVERY_ROWS = 500
 Progress = Callable[[str, int], None]
@@ -110,6 +110,7 @@ class Records:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
         self.sales: dict[str, Sale] = {}
+        self.dinings: dict[str, Dining] = {}
         self.faults: list[Fault] = []
         self.told: defaultdict[str, list[Told]] = defaultdict(list)
         self.ranked: defaultdict[str, list[Ranked]] = defaultdict(list)
@@ -119,6 +120,8 @@ class Records:
                     self.calls[entry.event].append(entry)
                 case Sale():
                     self.sales[entry.event] = entry
+                case Dining():
+                    self.dinings[entry.restaurant] = entry
                 case Fault():
                     self.faults.append(entry)
                 case Told():

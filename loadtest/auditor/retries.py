@@ -15,6 +15,8 @@ from loadtest.auditor.fold import Book
 from loadtest.record import Call
 
 Place = tuple[str, str, str, str]
+PLACING = ("hold", "walk-in")
+"""Requests of which the path names no reservation: each success makes one."""
 _MAY_COME_FIRST = ("overloaded", "rate_limited")
 """Refusals by parts that cannot know what was recorded."""
 
@@ -24,7 +26,7 @@ def check_replies(calls: Iterable[Call], findings: Findings) -> None:
     groups: defaultdict[Place, list[Call]] = defaultdict(list)
     for call in calls:
         if call.key:
-            path = "" if call.op == "hold" else call.reservation
+            path = "" if call.op in PLACING else call.reservation
             groups[call.op, call.event, path, call.key].append(call)
     for group in groups.values():
         if len(group) > 1:
