@@ -158,14 +158,17 @@ class InventoryOwner:
         self._leave_process()
 
     def tidy(self) -> None:
-        """Let go of inventories unused for a while that hold nothing; leave if dedicated. While a batch is
-        under way its states are in use: then it is done right after."""
+        """Let go of inventories that nobody uses and in which nothing is due for a while; leave if dedicated.
+
+        What is due later wakes them: the store knows when. While a batch is under way its states are in
+        use: then it is done right after."""
         self._tidy_soon = self._working
         if self._working:
             return
-        idle_before_ms = self._clock.now_ms() - int(self.limits.passivate_after_s * 1000)
+        now_ms, a_while_ms = self._clock.now_ms(), int(self.limits.passivate_after_s * 1000)
         for held in list(self._held.values()):
-            if held.used_ms < idle_before_ms and held.rules.next_due_ms(held.state) is None:
+            due_ms = held.rules.next_due_ms(held.state)
+            if held.used_ms < now_ms - a_while_ms and (due_ms is None or due_ms > now_ms + a_while_ms):
                 del self._held[held.inventory_id]
         idle = self._clock.now_ms() / 1000 - self._used_s > self.limits.passivate_after_s
         if idle and self.name.startswith("event:") and not self._held and not len(self._mailbox):

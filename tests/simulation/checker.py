@@ -1,23 +1,25 @@
 """Goes through the evidence of a scenario and says what is wrong with it: the invariants I1 to I9.
 
 Looks at the journal, the rows, the recorded requests, what clients were told and what owners answered; asks
-neither `domain.event` nor an owner.
+neither the rules in `domain` nor an owner.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
 
 import msgspec
 
 from actors.gateway import CREATIONS
 from actors.wire import Ask, Later, Moved, unpack_answers, unpack_batch
-from domain.event_messages import EventReply, ReservationReply
-from domain.kinds import Reply
+from domain.event_messages import ExtendHold, ReservationReply
+from domain.kinds import CREATES, DESCRIBED, PLACING, Reply
 from domain.messages import Code, Rejected
+from domain.restaurant_messages import ProlongStay, TableReply
 from persistence.store import Request
+from tests.simulation.dining_fold import DiningFold
 from tests.simulation.fold import LIVE, Fold
 from tests.simulation.history import Answered, Attempt
 from tests.simulation.linear_history import may_have_had, not_linearizable
@@ -27,14 +29,21 @@ from tests.simulation.world import World
 
 _reply = msgspec.msgpack.Decoder(Reply)
 UNCLEAR = (Code.OVERLOADED, Code.UNAVAILABLE)
+TELLING = (ReservationReply, TableReply, *DESCRIBED)
+"""Replies that say what has been done."""
+ALWAYS_EFFECTS = (*PLACING, *CREATES, ExtendHold, ProlongStay)
+"""Commands that do something whenever they are not refused."""
+Folds = Mapping[str, Fold | DiningFold]
 
 
 def violations(world: World) -> list[str]:
     """Everything that is wrong; empty for a good run."""
-    folds = {event_id: Fold(event_id).read(world.database.journal(event_id)) for event_id in world.event_ids}
+    folds: dict[str, Fold | DiningFold] = {one: Fold(one) for one in world.event_ids}
+    folds |= {one: DiningFold(one) for one in world.houses}
     found = list(world.wrong)
-    for fold in folds.values():
-        found += fold.wrong or fold.compare(world.database.tables.inventories[fold.event_id])
+    for inventory_id, fold in folds.items():
+        fold.read(world.database.journal(inventory_id))
+        found += fold.wrong or fold.compare(world.database.tables.inventories[inventory_id])
     if found:
         return found
     found += _effects(world, folds)
@@ -59,16 +68,16 @@ def recorded_replies(world: World) -> dict[tuple[str, bytes], Reply]:
 # --- one effect for each request, one request for each effect (I7) ------------------------------------
 
 
-def _effects(world: World, folds: dict[str, Fold]) -> Iterator[str]:
+def _effects(world: World, folds: Folds) -> Iterator[str]:
     recorded: dict[str, int] = defaultdict(int)
-    for scope, _ in world.database.tables.requests:
-        recorded[scope] += 1
-    for event_id, fold in folds.items():
-        if fold.effects - 1 != recorded[event_id]:
-            yield f"I7 {event_id}: {fold.effects - 1} effects, {recorded[event_id]} requests recorded"
+    for (scope, _), reply in recorded_replies(world).items():
+        recorded[scope] += 1 + len(getattr(reply, "moved", ()))  # others whom it gave another table
+    for inventory_id, fold in folds.items():
+        if fold.effects - 1 != recorded[inventory_id]:
+            yield f"I7 {inventory_id}: {fold.effects - 1} effects, {recorded[inventory_id]} are on record"
     made = len(world.database.tables.inventories)
     if made != recorded[CREATIONS]:
-        yield f"I7 {made} events made by {recorded[CREATIONS]} requests"
+        yield f"I7 {made} inventories made by {recorded[CREATIONS]} requests"
 
 
 # --- what clients were told (I2, I7) ------------------------------------------------------------------
@@ -85,7 +94,7 @@ def _told(world: World) -> Iterator[str]:
             if effect is not None and request is not None:
                 yield from _refused_though_recorded(attempt, request, effect.at_s)
         elif effect is None or effect.at_s > attempt.answered_s:
-            if isinstance(attempt.reply, ReservationReply | EventReply) and _must_be_recorded(attempt):
+            if isinstance(attempt.reply, TELLING) and _must_be_recorded(attempt):
                 yield f"I2 {_said(attempt)} before it was stored"
         elif attempt.reply != replies[attempt.place] and (
             effect.at_s < attempt.invoked_s or _must_be_recorded(attempt)
@@ -104,8 +113,8 @@ def _refused_though_recorded(attempt: Attempt, request: Request, effect_s: float
 
 
 def _must_be_recorded(attempt: Attempt) -> bool:
-    """A reservation as a hold, or an event, can only be told of as an effect of this very request."""
-    return type(attempt.command).__name__ in ("PlaceHold", "CreateEvent", "ExtendHold")
+    """What it says can only be told of as an effect of this very request."""
+    return isinstance(attempt.command, ALWAYS_EFFECTS)
 
 
 def _retries(world: World) -> Iterator[str]:
@@ -148,32 +157,35 @@ def _unanswered(world: World) -> Iterator[str]:
 # --- holds end in time (I5) ---------------------------------------------------------------------------
 
 
-def _expiries(world: World, folds: dict[str, Fold]) -> Iterator[str]:
-    for event_id, fold in folds.items():
+def _expiries(world: World, folds: Folds) -> Iterator[str]:
+    for inventory_id, fold in folds.items():
         for reservation_id, found in fold.reservations.items():
             end_s = world.true_s(found.expires_at_ms)
-            due_s = world.expiry_due_s(event_id, end_s)
+            due_s = world.expiry_due_s(inventory_id, end_s)
             if found.status == "held" and due_s < world.loop.now_s:
-                yield f"I5 {event_id}: {reservation_id} is held for ever"
+                yield f"I5 {inventory_id}: {reservation_id} is held for ever"
             if found.status == "expired":
-                ended_s = world.history.commits[event_id, fold.expired[reservation_id]].at_s
+                ended_s = world.history.commits[inventory_id, fold.expired[reservation_id]].at_s
                 if ended_s > due_s:
-                    yield f"I5 {event_id}: {reservation_id} ended {ended_s - end_s} s late, due by {due_s}"
-        yield from _ends_with_event(world, fold)
+                    late_s = ended_s - end_s
+                    yield f"I5 {inventory_id}: {reservation_id} ended {late_s} s late, due by {due_s}"
+        if isinstance(fold, Fold):
+            yield from _ends_with_event(world, fold)
 
 
 def _ends_with_event(world: World, fold: Fold) -> Iterator[str]:
     """What a cancelled event has ends as soon as a hold whose time has run out."""
+    event_id = fold.inventory_id
     if not fold.cancelled_seq:
         return
     cancelled_s, ended_s = (
-        world.history.commits[fold.event_id, seq].at_s for seq in (fold.cancelled_seq, fold.last_ended_seq)
+        world.history.commits[event_id, seq].at_s for seq in (fold.cancelled_seq, fold.last_ended_seq)
     )
-    due_s = world.expiry_due_s(fold.event_id, cancelled_s)
+    due_s = world.expiry_due_s(event_id, cancelled_s)
     if any(found.status in LIVE for found in fold.reservations.values()) and due_s < world.loop.now_s:
-        yield f"I5 {fold.event_id}: cancelled, and has reservations for ever"
+        yield f"I5 {event_id}: cancelled, and has reservations for ever"
     if ended_s > due_s:
-        yield f"I5 {fold.event_id}: ended {ended_s - cancelled_s} s after it was cancelled, due by {due_s}"
+        yield f"I5 {event_id}: ended {ended_s - cancelled_s} s after it was cancelled, due by {due_s}"
 
 
 def _times(world: World) -> Iterator[str]:

@@ -21,8 +21,6 @@ from domain.event_messages import (
     ConfirmReservation,
     CreateEvent,
     DeleteEvent,
-    EventCommand,
-    EventReplies,
     ExtendHold,
     PauseSale,
     PlaceHold,
@@ -38,6 +36,7 @@ from domain.event_messages import (
     UnblockSeats,
     Wanted,
 )
+from domain.kinds import CREATES, DESCRIBED, Command, Creation, Reply
 from domain.messages import Code, Rejected
 from domain.seat_map import Fallback
 from tests.simulation.loop import Process
@@ -67,8 +66,8 @@ class Client:
         raise NotImplementedError
 
     async def ask(
-        self, event_id: str, make: Callable[[], EventCommand], tries: int = 4, keyed: bool | None = None
-    ) -> EventReplies | None:
+        self, event_id: str, make: Callable[[], Command], tries: int = 4, keyed: bool | None = None
+    ) -> Reply | None:
         """The reply; None where patience or tries ran out first."""
         rng = self.rng
         key = self.world.new_key() if (rng.random() < 0.5 if keyed is None else keyed) else None
@@ -81,7 +80,21 @@ class Client:
             reply = await self._try(event_id, make(), again)
         return reply
 
-    async def _try(self, event_id: str, command: EventCommand, key: Key | None) -> EventReplies | None:
+    async def sleep(self, for_s: float) -> None:
+        await asyncio.sleep(for_s)
+
+    async def create(self, make: Callable[[], Creation], owner: str) -> str:
+        """Make an inventory, as often as it takes; its id."""
+        key = self.world.new_key()
+        while True:
+            front = self.rng.choice(self.world.fronts)
+            attempt, task = front.create(self.name, make(), owner, key)
+            await asyncio.wait((task,), timeout=self.rng.choice((0.3, 20.0)))
+            if isinstance(attempt.reply, DESCRIBED):
+                return attempt.reply.id
+            await asyncio.sleep(self.rng.uniform(0.02, 1.0))
+
+    async def _try(self, event_id: str, command: Command, key: Key | None) -> Reply | None:
         front = self.rng.choice(self.world.fronts)
         attempt, task = front.ask(self.name, event_id, command, key)
         await asyncio.wait((task,), timeout=self.rng.choice((0.3, 2.0, 20.0)))
@@ -105,7 +118,7 @@ class Buyer(Client):
             elif mine and self.rng.random() < 0.4:
                 await self._after(*self.rng.choice(mine))
 
-    def _order(self, lines: Wanted, wish: SeatWish | None, customer: bytes, at_once: bool) -> EventCommand:
+    def _order(self, lines: Wanted, wish: SeatWish | None, customer: bytes, at_once: bool) -> Command:
         return PlaceHold(self.world.new_id(), lines, customer, b"{}", confirm=at_once, wish=wish)
 
     async def _after(self, event_id: str, held: Reservation) -> None:
@@ -184,18 +197,11 @@ class Operator(Client):
 
     async def open(self, owner: str) -> str:
         """Create an event, as often as it takes; its id."""
-        key, terms = self.world.new_key(), self.world.new_terms(self.rng)
+        terms = self.world.new_terms(self.rng)
         stage = self.rng.choice((*[Stage.PUBLISHED] * 9, Stage.DRAFT))
-        while True:
-            front = self.rng.choice(self.world.fronts)
-            command = CreateEvent(self.world.new_id(), terms, stage)
-            attempt, task = front.create(self.name, command, owner, key)
-            await asyncio.wait((task,), timeout=self.rng.choice((0.3, 20.0)))
-            if attempt.reply is not None and not isinstance(attempt.reply, Rejected):
-                event_id: str = attempt.reply.id  # type: ignore[union-attr]
-                self.drafts += [event_id] if stage is Stage.DRAFT else []
-                return event_id
-            await asyncio.sleep(self.rng.uniform(0.02, 1.0))
+        event_id = await self.create(lambda: CreateEvent(self.world.new_id(), terms, stage), owner)
+        self.drafts += [event_id] if stage is Stage.DRAFT else []
+        return event_id
 
     def _change(self) -> TermsChange:
         rng = self.rng
@@ -216,7 +222,7 @@ class Operator(Client):
         )
 
 
-def _unclear(reply: EventReplies) -> bool:
+def _unclear(reply: Reply) -> bool:
     return isinstance(reply, Rejected) and reply.code in UNCLEAR
 
 
@@ -231,7 +237,7 @@ class Retrier(Client):
         for attempt in last.values():
             for _ in range(self.TRIES):
                 front = self.rng.choice(self.world.fronts)
-                if isinstance(attempt.command, CreateEvent):
+                if isinstance(attempt.command, tuple(CREATES)):
                     again, task = front.create(self.name, attempt.command, "pool:0", attempt.key)
                 else:
                     again, task = front.ask(self.name, attempt.inventory_id, attempt.command, attempt.key)

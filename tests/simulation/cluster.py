@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 TIDY_S = 1.0
+INVENTORIES_MAX = 100
 LEAVE_GRACE_S = 0.2
 NOTICES_S = (0.02, 0.3, 1.0)
 """How long it may take until a caller hears that an owner has died."""
@@ -85,7 +86,9 @@ class Incarnation:
     async def _tidy(self, owner: InventoryOwner) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
+            before = owner.inventories(INVENTORIES_MAX)
             owner.tidy()
+            self._world.resting.update(set(before).difference(owner.inventories(INVENTORIES_MAX)))
 
     def _leave(self) -> None:
         self._world.note(f"{self} leaves")

@@ -74,7 +74,7 @@ class Folded:
 class Fold:
     """An event as the journal tells it, and what was wrong on the way."""
 
-    event_id: str
+    inventory_id: str
     terms: Terms | None = None
     version: int = 0
     paused: bool = False
@@ -94,8 +94,10 @@ class Fold:
     """The sequence of the append in which it was placed."""
     expired: dict[str, int] = field(default_factory=dict)
     """The sequence of the append in which a hold ended by itself."""
-    ends: list[tuple[str, int, int, int]] = field(default_factory=list)
-    """Every end a hold was given: reservation, end, sequence, position in its append."""
+    ends: list[tuple[str, int]] = field(default_factory=list)
+    """Every end a hold was given: reservation and time."""
+    looked: dict[tuple[str, int], int] = field(default_factory=dict)
+    """By such an end: the sequence of the append that says so, if the hold ended by it."""
 
     def read(self, journal: list[Journaled]) -> Fold:
         for expected, row in enumerate(journal, 1):
@@ -104,8 +106,8 @@ class Fold:
             facts = _facts.decode(row.facts)
             if not facts:
                 self._is_wrong(row.seq, "is empty")
-            for position, fact in enumerate(facts):
-                self._apply(row.seq, position, fact)
+            for fact in facts:
+                self._apply(row.seq, fact)
                 self._check_sums(row.seq)
             if any(not self._is_due(row.seq, fact) for fact in facts):
                 self._check_due(row)
@@ -133,7 +135,7 @@ class Fold:
 
     # --- steps ----------------------------------------------------------------------------------------
 
-    def _apply(self, seq: int, position: int, fact: EventFact) -> None:
+    def _apply(self, seq: int, fact: EventFact) -> None:
         if fact.at_ms < self.last_ms:
             self._is_wrong(seq, f"{fact} is earlier than what came before it")
         self.last_ms = max(self.last_ms, fact.at_ms)
@@ -158,9 +160,9 @@ class Fold:
                 change(fact.seats)
             case HoldPlaced():
                 self._place(seq, fact)
-                self.ends.append((fact.reservation_id, fact.expires_at_ms, seq, position))
+                self.ends.append((fact.reservation_id, fact.expires_at_ms))
             case _:
-                self._step(seq, position, fact)
+                self._step(seq, fact)
 
     def _move(self, seq: int, fact: EventPublished | EventClosed | EventCancelled) -> None:
         to = _BECOMES[type(fact)]
@@ -199,7 +201,7 @@ class Fold:
             "held", fact.expires_at_ms, fact.lines, fact.customer, fact.at_ms
         )
 
-    def _step(self, seq: int, position: int, fact: EventFact) -> None:
+    def _step(self, seq: int, fact: EventFact) -> None:
         """Something that happens to a reservation that is there."""
         before = self.reservations.get(fact.reservation_id)  # type: ignore[union-attr]
         if before is None:
@@ -217,10 +219,11 @@ class Fold:
                 after = replace(before, lines=fact.lines)
             case HoldExtended():
                 after = replace(before, expires_at_ms=fact.expires_at_ms, extensions=before.extensions + 1)
-                self.ends.append((fact.reservation_id, fact.expires_at_ms, seq, position))
+                self.ends.append((fact.reservation_id, fact.expires_at_ms))
             case HoldExpired():
                 after, running = replace(before, status="expired"), not running
                 self.expired[fact.reservation_id] = seq
+                self.looked[fact.reservation_id, before.expires_at_ms] = seq
             case ReservationCancelled():
                 after, needs, running = replace(before, status="cancelled"), "confirmed", True
             case _:
@@ -263,7 +266,7 @@ class Fold:
                 self._is_wrong(row.seq, f"leaves {reservation_id} to a cancelled event")
 
     def _is_wrong(self, seq: int, what: str) -> None:
-        self.wrong.append(f"{self.event_id} seq {seq}: {what}")
+        self.wrong.append(f"{self.inventory_id} seq {seq}: {what}")
 
     # --- the rows -------------------------------------------------------------------------------------
 
@@ -310,7 +313,7 @@ class Fold:
             "sequence": (row.seq, len(row.journal)),
         }
         return [
-            f"{self.event_id}: {what} is {stored} in the row and {told} in the journal"
+            f"{self.inventory_id}: {what} is {stored} in the row and {told} in the journal"
             for what, (stored, told) in pairs.items()
             if stored != told
         ]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from actors.gateway import CREATIONS, Gateway, Key
 from actors.meter import Meter
 from actors.timers import ExpiryTimer
-from domain.event_messages import CreateEvent, EventCommand, EventReplies, TypeCounts
+from domain.event_messages import TypeCounts
+from domain.kinds import Command, Creation, Reply
 from persistence.store import StoreError
 from tests.simulation.clocks import SimClock
 from tests.simulation.cluster import SimTransport
@@ -64,7 +65,7 @@ class Front:
         """Done when it can be asked."""
 
     def ask(
-        self, client: str, event_id: str, command: EventCommand, key: Key | None
+        self, client: str, event_id: str, command: Command, key: Key | None
     ) -> tuple[Attempt, asyncio.Task[None]]:
         attempt = self._attempt(client, event_id, command, key, "")
         return attempt, self.process.spawn(
@@ -72,16 +73,14 @@ class Front:
         )
 
     def create(
-        self, client: str, command: CreateEvent, owner: str, key: Key | None
+        self, client: str, command: Creation, owner: str, key: Key | None
     ) -> tuple[Attempt, asyncio.Task[None]]:
         attempt = self._attempt(client, command.id, command, key, CREATIONS)
         return attempt, self.process.spawn(
             self._carry(attempt, lambda: self.gateway.create(command, owner, key))
         )
 
-    def _attempt(
-        self, client: str, event_id: str, command: EventCommand, key: Key | None, scope: str
-    ) -> Attempt:
+    def _attempt(self, client: str, event_id: str, command: Command, key: Key | None, scope: str) -> Attempt:
         attempts, now_s = self._world.history.attempts, self._world.loop.now_s
         attempt = Attempt(len(attempts), client, self.process.name, event_id, command, key, scope, now_s)
         attempts.append(attempt)
@@ -90,7 +89,7 @@ class Front:
 
     async def _carry(self, attempt: Attempt, ask: Callable[[], object]) -> None:
         ATTEMPT.set(attempt)
-        reply: EventReplies = await ask()  # type: ignore[misc]
+        reply: Reply = await ask()  # type: ignore[misc]
         self._world.told(attempt, reply)
 
 

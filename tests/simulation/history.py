@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from actors.gateway import Key
-from domain.event_messages import EventCommand, EventReplies
+from domain.kinds import Command, Reply
 from domain.messages import Code, Rejected
 
 
@@ -18,13 +18,13 @@ class Attempt:
     client: str
     gateway: str
     inventory_id: str
-    command: EventCommand
+    command: Command
     key: Key | None
     scope: str
     invoked_s: float
     request_id: bytes = b""
     answered_s: float | None = None
-    reply: EventReplies | None = None
+    reply: Reply | None = None
     seq: int = 0
     """The inventory's committed sequence when the reply came."""
 

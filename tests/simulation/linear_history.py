@@ -1,4 +1,4 @@
-"""Makes of the evidence the operations of one event, for the search for an order (I8)."""
+"""Makes of the evidence the operations of one inventory, for the search for an order (I8)."""
 
 from __future__ import annotations
 
@@ -7,51 +7,66 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.event_messages import (
-    CreateEvent,
-    EventCreated,
-    EventFact,
-    EventReplies,
-    ExtendHold,
-    PlaceHold,
-    ReservationReply,
-)
+from domain.event_messages import CreateEvent, EventCreated, ExtendHold, ReservationReply
+from domain.kinds import PLACING, Fact, Reply
 from domain.messages import Code
+from domain.restaurant_messages import (
+    CreateRestaurant,
+    ProlongStay,
+    RestaurantCreated,
+    SeatParty,
+    TableReply,
+)
 from tests.properties.reference import Reference
+from tests.properties.sequential_restaurant import SequentialRestaurant
+from tests.simulation.dining_fold import DiningFold
 from tests.simulation.fold import HALL, Fold
 from tests.simulation.history import Attempt
-from tests.simulation.linearizability import UNACKNOWLEDGED_S, Operation, Search
+from tests.simulation.linearizability import UNACKNOWLEDGED_S, Model, Operation, Search
 from tests.simulation.wording import brief
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_facts = msgspec.msgpack.Decoder(list[EventFact])
+_facts = msgspec.msgpack.Decoder(list[Fact])
 NO_WORD = (Code.OVERLOADED, Code.UNAVAILABLE, Code.KEY_REUSED, Code.VENUE_TAKEN)
 """Answers that say nothing of the event's own state; the last is about another event's."""
+GIVING = (*PLACING, ExtendHold, SeatParty, ProlongStay)
+"""Commands that give a reservation its end: of a hold, or of a stay."""
 ROUNDING_S = 0.002
 
 
 def not_linearizable(
-    world: World, fold: Fold, replies: dict[tuple[str, bytes], EventReplies]
+    world: World, fold: Fold | DiningFold, replies: dict[tuple[str, bytes], Reply]
 ) -> Iterator[str]:
-    """What is wrong with the event's history; nothing if there is an order that explains it."""
-    created = _facts.decode(world.database.journal(fold.event_id)[0].facts)[0]
-    assert isinstance(created, EventCreated)
-    start = Reference(HALL)
-    start.ask(CreateEvent(fold.event_id, created.terms, created.stage), created.at_ms)
+    """What is wrong with the inventory's history; nothing if there is an order that explains it."""
+    created = _facts.decode(world.database.journal(fold.inventory_id)[0].facts)[0]
     search = Search(operations(world, fold, replies))
-    if not search.fits(start):
+    if not search.fits(_made(created)):
         way = " | ".join(operation.name for operation in search.best[-6:])
         stuck = " | ".join(search.stuck)
-        yield f"I8 {fold.event_id}: after [{way}] nothing fits of [{stuck}] ({search.steps} steps)"
+        yield f"I8 {fold.inventory_id}: after [{way}] nothing fits of [{stuck}] ({search.steps} steps)"
 
 
-def operations(world: World, fold: Fold, replies: dict[tuple[str, bytes], EventReplies]) -> list[Operation]:
+def _made(created: Fact) -> Model:
+    """The sequential object as it was made."""
+    if isinstance(created, EventCreated):
+        event = Reference(HALL)
+        event.ask(CreateEvent(created.id, created.terms, created.stage), created.at_ms)
+        return event
+    assert isinstance(created, RestaurantCreated)
+    restaurant = SequentialRestaurant()
+    restaurant.ask(CreateRestaurant(created.id, created.terms), created.at_ms)
+    return restaurant
+
+
+def operations(
+    world: World, fold: Fold | DiningFold, replies: dict[tuple[str, bytes], Reply]
+) -> list[Operation]:
     """Effects once for each request id, however often it was sent; words as often as they were said."""
     attempts: dict[tuple[str, bytes], list[Attempt]] = {}
     for attempt in world.history.attempts:
-        if attempt.inventory_id == fold.event_id and not attempt.scope:
+        if attempt.inventory_id == fold.inventory_id and not attempt.scope:
             attempts.setdefault(attempt.place, []).append(attempt)
     found: list[Operation] = []
     for place, tries in attempts.items():
@@ -61,7 +76,7 @@ def operations(world: World, fold: Fold, replies: dict[tuple[str, bytes], EventR
     return found + list(_ends(world, fold, found))
 
 
-def _effect(world: World, tries: list[Attempt], reply: EventReplies) -> Operation:
+def _effect(world: World, tries: list[Attempt], reply: Reply) -> Operation:
     """From the first try that may have had it to the first that was told of it."""
     commit = world.history.effects[tries[0].place]
     own = [attempt for attempt in tries if may_have_had(attempt, reply, commit.at_s)]
@@ -81,14 +96,14 @@ def _effect(world: World, tries: list[Attempt], reply: EventReplies) -> Operatio
     )
 
 
-def may_have_had(attempt: Attempt, reply: EventReplies, effect_s: float) -> bool:
+def may_have_had(attempt: Attempt, reply: Reply, effect_s: float) -> bool:
     """May the effect that has this reply be this try's? Not if it was told no; `unavailable` is no such word.
 
-    A hold is placed under the id that one of the tries brought.
+    A reservation is placed under the id that one of the tries brought.
     """
     if attempt.refusal not in (None, Code.UNAVAILABLE) or attempt.invoked_s > effect_s:
         return False
-    if isinstance(attempt.command, PlaceHold) and isinstance(reply, ReservationReply):
+    if isinstance(attempt.command, PLACING) and isinstance(reply, ReservationReply | TableReply):
         return attempt.command.reservation_id == reply.reservation.id
     return True
 
@@ -115,26 +130,29 @@ def _word(world: World, attempt: Attempt, effect: Operation | None) -> Operation
     )
 
 
-def _ends(world: World, fold: Fold, effects: list[Operation]) -> Iterator[Operation]:
-    """The end of every hold, as an operation of its own."""
-    for reservation_id, end_ms, _, _ in fold.ends:
+def _ends(world: World, fold: Fold | DiningFold, effects: list[Operation]) -> Iterator[Operation]:
+    """The end of every hold, and of every stay that was over, as an operation of its own."""
+    before: dict[str, Operation] = {}
+    for reservation_id, end_ms in fold.ends:
         end_s, slack_s = world.true_s(end_ms), world.clocks.skew_s + ROUNDING_S
-        seq = fold.expired.get(reservation_id)
-        yield Operation(
+        seq = fold.looked.get((reservation_id, end_ms))
+        given = next((found for found in effects if _gave(found, reservation_id, end_ms)), None)
+        before[reservation_id] = Operation(
             f"end of {reservation_id[:4]} at {end_ms % 1_000_000}",
             end_s - slack_s,
             end_s + slack_s,
             order=(1 << 59,) if seq is None else (seq, 0),
             hold=(reservation_id, end_ms),
-            after=next((found for found in effects if _gave(found, reservation_id, end_ms)), None),
+            after=given or before.get(reservation_id),
         )
+        yield before[reservation_id]
 
 
 def _gave(operation: Operation, reservation_id: str, end_ms: int) -> bool:
-    """Was it this that gave the hold this end?"""
-    if not operation.changes or not isinstance(operation.command, PlaceHold | ExtendHold):
+    """Was it this that gave the reservation this end?"""
+    if not operation.changes or not isinstance(operation.command, GIVING):
         return False
     reply = operation.reply
-    if not isinstance(reply, ReservationReply):
+    if not isinstance(reply, ReservationReply | TableReply):
         return False
     return (reply.reservation.id, reply.reservation.expires_at_ms) == (reservation_id, end_ms)

@@ -1,12 +1,13 @@
 """Could one event alone, asked one command at a time, have said all that its clients heard? (I8)
 
 The search of Wing and Gong with Lowe's memo: take any operation that nothing else precedes in real time, see
-whether the sequential object (`tests.properties.reference`) answers it so, go on, step back. What makes it
+whether the sequential object (a `Model`) answers it so, go on, step back. What makes it
 quick: an operation that changes nothing is taken as soon as it fits, for it can only fit worse later, and
 what changes something is tried in the journal's order first.
 
-The end of a hold is an operation too: it happens within the clocks' skew of the hold's end, whoever notices
-and when. So a refusal because of a hold past its end fits nowhere, and nor does a confirmation of one.
+The end of a hold, or of a party's stay, is an operation too: it happens within the clocks' skew of that
+end, whoever notices and when. So a refusal because of a hold past its end fits nowhere, and nor does a
+confirmation of one.
 """
 
 from __future__ import annotations
@@ -14,13 +15,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any, Protocol, Self
 
-from domain.event_messages import EventCommand, EventReplies, Status
-from domain.messages import Code, Rejected
-from tests.properties.reference import Reference, bare
+from msgspec.structs import replace
+
+from domain.event_messages import ReservationReply
+from domain.kinds import Command, Reply
+from domain.messages import Rejected
+from domain.restaurant_messages import TableReply
 
 SEARCH_MAX = 3_000
 """Steps; a history that fits takes about one for each operation."""
+
+
+class Model(Protocol):
+    """An inventory that is asked one command at a time."""
+
+    version: int
+
+    @property
+    def reservations(self) -> Any:
+        """All that ever were."""
+
+    def copy(self) -> Self:
+        """Another one that is as this one, and stays so."""
+
+    def key(self) -> object:
+        """Equal for equal states."""
+
+    def ask(self, command: Any, now_ms: int) -> Any:
+        """What it answers; changes it."""
+
+    def expire_one(self, reservation_id: str, end_ms: int) -> list[str]:
+        """That time has come; whom it was the time of, if anybody's."""
+
+
+def bare(reply: Any) -> Any:
+    """A reply without the words and the personal data, which are no rule's business."""
+    if isinstance(reply, Rejected):
+        return Rejected(reply.code, "", reply.facts, reservations=reply.reservations)
+    return replace(reply, contact=b"") if isinstance(reply, ReservationReply | TableReply) else reply
 
 
 @dataclass(slots=True, eq=False)
@@ -30,14 +64,14 @@ class Operation:
     name: str
     begin_s: float
     end_s: float
-    command: EventCommand | None = None
-    reply: EventReplies | None = None
+    command: Command | None = None
+    reply: Reply | None = None
     changes: bool = False
     at_ms: int = 0
     window_ms: tuple[int, int] = (0, 0)
     order: tuple[int, ...] = ()
     hold: tuple[str, int] | None = None
-    """The end of this hold, if it is that: reservation and time."""
+    """The end of this hold or stay, if it is that: reservation and time."""
     after: Operation | None = None
     """Cannot be before this one."""
     before: Operation | None = None
@@ -54,10 +88,10 @@ class Search:
     stuck: list[str] = field(default_factory=list)
     _seen: set[object] = field(default_factory=set)
 
-    def fits(self, start: Reference) -> bool:
+    def fits(self, start: Model) -> bool:
         """True if there is an order."""
         ordered = sorted(self.operations, key=lambda operation: operation.begin_s)
-        stack: list[Iterator[tuple[Reference, list[Operation], list[Operation]]]] = []
+        stack: list[Iterator[tuple[Model, list[Operation], list[Operation]]]] = []
         state, left, done = self._tell(start, ordered, [])
         while left:
             stack.append(self._ways(state, left, done))
@@ -75,8 +109,8 @@ class Search:
         return True
 
     def _ways(
-        self, state: Reference, left: list[Operation], done: list[Operation]
-    ) -> Iterator[tuple[Reference, list[Operation], list[Operation]]]:
+        self, state: Model, left: list[Operation], done: list[Operation]
+    ) -> Iterator[tuple[Model, list[Operation], list[Operation]]]:
         """What could happen next, and all that can be told after it."""
         first_end_s = min(operation.end_s for operation in left)
         could = [found for found in left if found.begin_s <= first_end_s and _allowed(found, left)]
@@ -94,8 +128,8 @@ class Search:
             self.best, self.stuck = done, [found.name for found in left if found.begin_s <= first_end_s]
 
     def _tell(
-        self, state: Reference, left: list[Operation], done: list[Operation]
-    ) -> tuple[Reference, list[Operation], list[Operation]]:
+        self, state: Model, left: list[Operation], done: list[Operation]
+    ) -> tuple[Model, list[Operation], list[Operation]]:
         """Take all that only told, and fits, as long as there is any."""
         while left:
             first_end_s = min(operation.end_s for operation in left)
@@ -117,7 +151,7 @@ def _allowed(operation: Operation, left: list[Operation]) -> bool:
     return operation.before is None or operation.before in left
 
 
-def _happen(state: Reference, operation: Operation) -> Reference | None:
+def _happen(state: Model, operation: Operation) -> Model | None:
     """The state after a change; None if it would have gone otherwise."""
     after = state.copy()
     if operation.hold is not None:
@@ -127,26 +161,23 @@ def _happen(state: Reference, operation: Operation) -> Reference | None:
     return after if bare(after.ask(operation.command, operation.at_ms)) == bare(operation.reply) else None
 
 
-def _told(state: Reference, operation: Operation) -> bool:
+def _told(state: Model, operation: Operation) -> bool:
     """It changes nothing here, and would have been told so."""
     if operation.hold is not None:
-        reservation_id, end_ms = operation.hold
-        return not any(
-            found.id == reservation_id and found.status is Status.HELD and found.expires_at_ms == end_ms
-            for found in state.reservations
-        )
+        return not state.copy().expire_one(*operation.hold)
     if operation.changes or operation.command is None or operation.reply is None:
         return False
     early, late = (_ask(state, operation.command, now_ms) for now_ms in operation.window_ms)
     reply = operation.reply
-    if isinstance(reply, Rejected) and reply.code is Code.HELD:
-        # The seconds count down; at one side of its interval the sale may have been closed.
-        most, least = _seconds(early), _seconds(late)
-        return (most, least) != (None, None) and (least or 0) <= (_seconds(reply) or 0) <= (most or inf)
+    seconds = _seconds(reply, reply)
+    if seconds is not None:
+        # They count down; at one side of its interval the sale may have been closed.
+        most, least = _seconds(early, reply), _seconds(late, reply)
+        return (most, least) != (None, None) and (least or 0) <= seconds <= (most or inf)
     return bare(reply) in (early, late)
 
 
-def _ask(state: Reference, command: EventCommand, now_ms: int) -> EventReplies | None:
+def _ask(state: Model, command: Command, now_ms: int) -> Reply | None:
     after = state.copy()
     reply = after.ask(command, now_ms)
     return (
@@ -154,9 +185,11 @@ def _ask(state: Reference, command: EventCommand, now_ms: int) -> EventReplies |
     )
 
 
-def _seconds(reply: EventReplies | None) -> int | None:
-    """After how long to ask again, where a reply says so."""
-    seconds = reply.facts.get("retry_after_s") if isinstance(reply, Rejected) else None
+def _seconds(reply: Reply | None, like: Reply) -> int | None:
+    """After how long to ask again, where a reply says so, with the code that the other one has."""
+    if not isinstance(reply, Rejected) or not isinstance(like, Rejected) or reply.code is not like.code:
+        return None
+    seconds = reply.facts.get("retry_after_s")
     return None if seconds is None else int(seconds)
 
 

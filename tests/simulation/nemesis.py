@@ -132,20 +132,20 @@ class Nemesis:
             victim.process.spawn(victim.make_room())
 
     async def _move(self) -> None:
-        event_id = self._rng.choice(self._world.event_ids)
-        owner = self._rng.choice(("pool:0", "pool:1", f"event:{event_id}"))
+        inventory_id = self._rng.choice(self._world.inventory_ids)
+        owner = self._rng.choice(("pool:0", "pool:1", f"event:{inventory_id}"))
         try:
-            await self._store.place(event_id, owner)
+            await self._store.place(inventory_id, owner)
         except StoreError:
             return
 
     async def _poison(self) -> None:
-        event_id = self._rng.choice(self._world.event_ids)
+        inventory_id = self._rng.choice(self._world.inventory_ids)
         poisoned_s = self._rng.uniform(0.1, 3.0)
-        self._strike(event_id, poisoned_s)
-        self._world.database.poisoned.add(event_id)
+        self._strike(inventory_id, poisoned_s)
+        self._world.database.poisoned.add(inventory_id)
         await asyncio.sleep(poisoned_s)
-        self._world.database.poisoned.discard(event_id)
+        self._world.database.poisoned.discard(inventory_id)
 
     async def _lose_timer(self) -> None:
         timer, lost_s = self._rng.choice(list(self._world.timers.values())), self._rng.uniform(0.5, 6.0)

@@ -15,8 +15,20 @@ from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
 from actors.turn import Held, Turn
 from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
-from domain.event_messages import ExpireDue, Reservation
+from domain import restaurant
+from domain.event_messages import (
+    ExpireDue,
+    HoldReleased,
+    Reservation,
+    ReservationCancelled,
+    Status,
+)
 from domain.event_seats import SeatMove, Seats
+from domain.messages import Code, Rejected
+from domain.restaurant_messages import MoveReservation, TableReservation
+from domain.restaurant_state import Decision, State
+from domain.restaurant_tables import Diary
+from persistence import memory_rows
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import Tables
 from persistence.store import Append, OwnerStore, Request
@@ -134,6 +146,52 @@ def _moves_without_ends(seats: Seats, reservations: Mapping[str, Reservation]) -
     return tuple(move for move in _moves(seats, reservations) if move.before is None or move.after)
 
 
+# --- in the rules of tables ---------------------------------------------------------------------------------
+
+
+class _TimesMayOverlap(Tables):
+    def append(self, batch: list[Append]) -> set[str]:
+        with patch.object(memory_rows, "_check_times", lambda row, entry: None):
+            return super().append(batch)
+
+
+class TableTimesOff(MemoryDatabase):
+    """The second line behind the tables is away, so that the rules stand alone."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        super().__init__(now_ms)
+        self.tables = _TimesMayOverlap()
+
+
+def _of_the_same_start(diary: Diary, start_ms: int, until_ms: int) -> list[TableReservation]:
+    return [entry for entry in diary.entries if entry.start_ms == start_ms]
+
+
+_place_for_a_move = restaurant._move
+
+
+def _move_that_lets_go_first(
+    state: State, found: TableReservation, command: MoveReservation, now_ms: int
+) -> Decision:
+    reply, facts = _place_for_a_move(state, found, command, now_ms)
+    if isinstance(reply, Rejected) and reply.code in (Code.HELD, Code.TAKEN):
+        gone = HoldReleased if found.status is Status.HELD else ReservationCancelled
+        return reply, (gone(now_ms, found.id),)
+    return reply, facts
+
+
+# --- in passivation -----------------------------------------------------------------------------
+
+
+class PassivatedWithItsLetters(InventoryOwner):
+    """What has been idle is let go of, and with it the letters that wait for its revival."""
+
+    def tidy(self) -> None:
+        super().tidy()
+        for inventory_id in list(self._activations._waiting):
+            self._activations._waiting.pop(inventory_id)
+
+
 @dataclass(frozen=True)
 class Plant:
     """A bug and how to plant it: with other parts, or by putting something in the place of what is there."""
@@ -158,6 +216,13 @@ PLANTS = {
     "clock believed though it is off": Plant(Parts(owner=ClockBelieved)),
     "deadline looked at before the recorded reply": Plant(replaced=(owner_module, "Turn", _DeadlineFirst)),
     "a seat that came free stays taken in the rows": Plant(replaced=(Seats, "moves", _moves_without_ends)),
+    "overlap is equality of starts": Plant(
+        Parts(database=TableTimesOff), (Diary, "within", _of_the_same_start)
+    ),
+    "a move lets go of the old place before the new one is had": Plant(
+        replaced=(restaurant, "_move", _move_that_lets_go_first)
+    ),
+    "passivated though letters wait": Plant(Parts(owner=PassivatedWithItsLetters)),
     "a timer that has died does not come back": Plant(replaced=(World, "timer_is_back", lambda world: None)),
     "a timer looks too seldom": Plant(replaced=(ExpiryTimer, "POLL_S", 4.0)),
 }

@@ -26,6 +26,8 @@ class Outcome:
     steps: int
     attempts: int
     kinds: tuple[str, ...]
+    revived: int = 0
+    """How often an inventory that had passivated came back while clients asked."""
     trace: tuple[tuple[float, str], ...] = ()
     """What happened when, where it was asked for."""
 
@@ -46,7 +48,7 @@ def play(seed: int, parts: Parts | None = None, traced: bool = False) -> Outcome
     kinds = tuple(sorted(world.weather.kinds))
     trace = tuple(world.trace) if traced else ()
     attempts = len(world.history.attempts)
-    return Outcome(seed, tuple(wrong), digest, world.loop.steps, attempts, kinds, trace)
+    return Outcome(seed, tuple(wrong), digest, world.loop.steps, attempts, kinds, world.revived, trace)
 
 
 def play_all(seeds: Iterable[int], processes: int) -> Iterator[list[Outcome]]:

@@ -14,13 +14,12 @@ from actors.gateway import GatewayLimits, Key
 from actors.owner import OwnerLimits
 from domain.event_messages import (
     CreateEvent,
-    EventCommand,
-    EventReplies,
     EventReply,
     PlaceHold,
     Terms,
     TicketType,
 )
+from domain.kinds import Command, Reply
 from domain.messages import Code, Rejected
 from tests.simulation.checker import violations
 from tests.simulation.cluster import Incarnation
@@ -65,20 +64,18 @@ class Stage(World):
         self.event_ids.append(attempt.reply.id)
         return attempt.reply.id
 
-    async def ask(
-        self, event_id: str, command: EventCommand, key: Key | None = None, front: int = 0
-    ) -> EventReplies:
+    async def ask(self, event_id: str, command: Command, key: Key | None = None, front: int = 0) -> Reply:
         reply = await self.begin(event_id, command, key, front)
         assert reply is not None
         return reply
 
     def begin(
-        self, event_id: str, command: EventCommand, key: Key | None = None, front: int = 0
-    ) -> asyncio.Task[EventReplies | None]:
+        self, event_id: str, command: Command, key: Key | None = None, front: int = 0
+    ) -> asyncio.Task[Reply | None]:
         """Ask without waiting."""
         attempt, task = self.fronts[front].ask("test", event_id, command, key)
 
-        async def reply() -> EventReplies | None:
+        async def reply() -> Reply | None:
             await asyncio.wait((task,))
             return attempt.reply
 

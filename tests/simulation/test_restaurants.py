@@ -42,6 +42,7 @@ class House:
         attempt, task = stage.fronts[0].create("test", command, "pool:0", None)
         await asyncio.wait((task,))
         assert isinstance(attempt.reply, RestaurantReply), attempt.reply
+        stage.houses[command.id] = terms
         return cls(stage, command.id)
 
     def hold(self, minute: int = NINETEEN) -> HoldTable:
@@ -94,6 +95,34 @@ def test_an_owner_that_died_is_followed_by_one_that_knows_the_tables() -> None:
         assert again.contact == b"{}"
 
     played(course)
+
+
+def test_a_restaurant_that_nobody_asks_rests_and_comes_back_with_its_reservations() -> None:
+    async def course(stage: Stage) -> None:
+        house = await House.opened(stage)
+        held = house.hold()
+        await stage.ask(house.id, held)
+        await stage.ask(house.id, ConfirmReservation(held.reservation_id))
+        await asyncio.sleep(6)
+        assert stage.owner().owner.inventories(9) == []
+        assert refusal(await stage.ask(house.id, house.hold())) is Code.TAKEN
+        assert stage.owner().owner.inventories(9) == [house.id]
+
+    played(course, passivate_after_s=3.0)
+
+
+def test_a_hold_ends_in_time_though_its_restaurant_rests() -> None:
+    async def course(stage: Stage) -> None:
+        house = await House.opened(stage)
+        held = house.hold()
+        await stage.ask(house.id, held)
+        await asyncio.sleep(6)
+        assert stage.owner().owner.inventories(9) == []
+        await asyncio.sleep(HOLD_S - 6 + 1.5)
+        found = stage.database.tables.find(house.id, [held.reservation_id])
+        assert [one.reservation.status for one in found] == [Status.EXPIRED]
+
+    played(course, passivate_after_s=3.0)
 
 
 def test_a_key_that_comes_again_holds_one_table() -> None:

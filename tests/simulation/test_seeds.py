@@ -19,6 +19,7 @@ def test_the_scenarios_meet_every_kind_of_trouble_and_answer() -> None:
     assert len({kind for outcome in outcomes for kind in outcome.kinds}) >= 23
     assert any(not outcome.kinds for outcome in outcomes)
     assert sum(outcome.attempts for outcome in outcomes) > 40 * 25
+    assert sum(outcome.revived for outcome in outcomes) > 20, "inventories rest, and are asked for again"
 
 
 def test_a_seed_replays_exactly() -> None:

@@ -7,16 +7,23 @@ from msgspec import UNSET
 from domain.event_messages import (
     ChangeEvent,
     ChangeHold,
-    EventCommand,
-    EventReplies,
     EventReply,
     PlaceHold,
     ReservationReply,
 )
+from domain.kinds import Command, Reply
 from domain.messages import Rejected
+from domain.restaurant_messages import (
+    FreeTimes,
+    HoldTable,
+    MoveReservation,
+    RestaurantReply,
+    SearchTables,
+    TableReply,
+)
 
 
-def brief(message: EventCommand | EventReplies | None) -> str:
+def brief(message: Command | Reply | None) -> str:
     """`PlaceHold 1f3a 2 std`, `held 1f3a until 12.345`, `sold_out`."""
     match message:
         case Rejected():
@@ -46,5 +53,32 @@ def brief(message: EventCommand | EventReplies | None) -> str:
             return " ".join(["ChangeEvent", *said])
         case None:
             return "nothing"
+    if isinstance(message, OfTables):
+        return _brief_at_tables(message)
     reservation_id = getattr(message, "reservation_id", "")
     return f"{type(message).__name__} {reservation_id[:4]}".strip()
+
+
+OfTables = TableReply | RestaurantReply | FreeTimes | HoldTable | MoveReservation | SearchTables
+
+
+def _brief_at_tables(message: OfTables) -> str:
+    """`held 1f3a 2 at ab12 from 45.000 to 55.000 until 12.345`."""
+    match message:
+        case TableReply():
+            found = message.reservation
+            tables = "+".join(table_id[:4] for table_id in found.tables)
+            times = f"from {found.start_ms % 10_000_000} to {found.free_at_ms % 10_000_000}"
+            until = found.expires_at_ms % 10_000_000
+            return f"{found.status.value} {found.id[:4]} {found.party_size} at {tables} {times} until {until}"
+        case RestaurantReply():
+            retired = [table.number for table in message.terms.tables if not table.active]
+            paused = " paused" if message.paused else ""
+            return f"restaurant version {message.version}{paused}, retired {retired}"
+        case FreeTimes():
+            return f"free {[(time.minute, len(time.tables)) for time in message.times]}"
+        case SearchTables():
+            return f"SearchTables {message.party_size} from {message.from_minute}"
+    table = f" at {message.table_id[:4]}" if message.table_id else ""
+    kind, size = type(message).__name__, message.party_size
+    return f"{kind} {message.reservation_id[:4]} {size} at minute {message.minute}{table}"

@@ -13,7 +13,9 @@ from unittest.mock import patch
 from actors.gateway import GatewayLimits, Key
 from actors.meter import Meter
 from actors.owner import InventoryOwner, OwnerLimits
-from domain.event_messages import EventReplies, Seating, Terms, TicketType
+from domain.event_messages import Seating, Terms, TicketType
+from domain.kinds import Reply
+from domain.restaurant_messages import RestaurantTerms
 from persistence import clock
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import part_of
@@ -21,6 +23,7 @@ from persistence.store import Append, OwnerStore
 from tests.simulation.clients import Buyer, Operator, Retrier
 from tests.simulation.clocks import Clocks, SimClock
 from tests.simulation.cluster import Cluster, Incarnation
+from tests.simulation.diners import Diner, Staff
 from tests.simulation.fold import HALL
 from tests.simulation.fronts import Front, Quiet, SimTimer, timer_name
 from tests.simulation.history import Answered, Attempt, Claim, Commit, History
@@ -31,7 +34,8 @@ from tests.simulation.store import SimStore
 from tests.simulation.weather import KINDS, Weather
 from tests.simulation.wording import brief
 
-EPOCH_MS = 1_700_000_000_000
+EPOCH_MS = 1_700_000_085_000
+"""A quarter of an hour is full 15 s later: parties whose time comes while their restaurant is looked at."""
 PLAN_ID = "plan"
 COURSE_MAX_S = 60.0
 
@@ -64,17 +68,25 @@ class World:
         self._ids = self.rng("ids")
         self._draw_limits(rng)
         self._sessions: dict[SimStore, int] = {}
+        self.resting: set[str] = set()
+        """Inventories that have passivated and that nobody has asked for since."""
+        self.revived = 0
+        """How often one of these was asked for before all was calm."""
         self._placements: dict[str, set[str]] = {}
         """By inventory: the names of all owners that it was ever to belong to."""
         self.cluster = Cluster(self)
         self._fronts_made = 0
         self.fronts = [self._new_front() for _ in range(rng.choice((2, 3)))]
         self.event_ids: list[str] = []
+        self.houses: dict[str, RestaurantTerms] = {}
+        """Restaurants, and the terms that they began with."""
         self.timers: dict[int, SimTimer] = {}
         self._timers_made = 100
         self._timer_parts = rng.choice((1, 2))
         self._buyers = rng.randint(2, 5)
         self._owners = rng.choice((("pool:0",), ("pool:0", "pool:0"), ("pool:0", "pool:0", "event:hot")))
+        self._houses = rng.choice(((), (), ("pool:0",), ("event:house",)))
+        self._diners = rng.randint(1, 3) if self._houses else 0
 
     def _draw_kinds(self, rng: Random) -> frozenset[str]:
         """A few kinds of trouble, or, now and then, none."""
@@ -98,6 +110,14 @@ class World:
             batch_max_commands=rng.choice((1, 4, 1_024)),
         )
 
+    @property
+    def house_ids(self) -> list[str]:
+        return list(self.houses)
+
+    @property
+    def inventory_ids(self) -> list[str]:
+        return [*self.event_ids, *self.houses]
+
     # --- what the parts are made with -----------------------------------------------------------------
 
     def rng(self, what: str) -> Random:
@@ -112,12 +132,14 @@ class World:
     def ms(self, true_s: float) -> int:
         return EPOCH_MS + int(true_s * 1000)
 
-    def expiry_due_s(self, event_id: str, end_s: float) -> float:
-        """By when a hold of that event that ends at `end_s` must have been noted as ended."""
-        timer = timer_name(part_of(event_id, self._timer_parts))
-        owners = self._placements[event_id]
+    def expiry_due_s(self, inventory_id: str, end_s: float) -> float:
+        """By when a hold of that inventory that ends at `end_s` must have been noted as ended."""
+        timer = timer_name(part_of(inventory_id, self._timer_parts))
+        owners = self._placements[inventory_id]
         ways = [way(timer, owner) for owner in owners]
-        return self.outages.deadline_s([STORE, timer, event_id, *owners, *ways], end_s, self.clocks.skew_s)
+        return self.outages.deadline_s(
+            [STORE, timer, inventory_id, *owners, *ways], end_s, self.clocks.skew_s
+        )
 
     def routing_max_s(self) -> float:
         """How long asking the directory may take, before a command is on its way."""
@@ -171,7 +193,7 @@ class World:
     def note(self, what: str) -> None:
         self.trace.append((self.loop.now_s, what))
 
-    def told(self, attempt: Attempt, reply: EventReplies) -> None:
+    def told(self, attempt: Attempt, reply: Reply) -> None:
         row = self.database.inventory(getattr(reply, "id", attempt.inventory_id))
         attempt.reply, attempt.answered_s, attempt.seq = reply, self.loop.now_s, row.seq if row else 0
         self.note(f"#{attempt.number} {attempt.client} {brief(attempt.command)}: {brief(reply)}")
@@ -195,6 +217,9 @@ class World:
 
     def claimed(self, inventory_id: str, session: SimStore | None) -> None:
         claim = Claim(self.loop.now_s, None if session is None else self._number(session))
+        if session is not None and inventory_id in self.resting:
+            self.resting.remove(inventory_id)
+            self.revived += not self.weather.is_calm
         self.history.claims.setdefault(inventory_id, []).append(claim)
         self.note(
             f"{inventory_id[:4]} {'is moved' if session is None else f'claimed by session {claim.session}'}"
@@ -206,8 +231,8 @@ class World:
     def trace_hash(self) -> str:
         """Of all that happened, to compare two runs of one seed."""
         digest = hashlib.sha256(repr(self.trace).encode())
-        for event_id in self.event_ids:
-            digest.update(repr(self.database.journal(event_id)).encode())
+        for inventory_id in self.inventory_ids:
+            digest.update(repr(self.database.journal(inventory_id)).encode())
         return digest.hexdigest()
 
     # --- its course -----------------------------------------------------------------------------------
@@ -225,18 +250,25 @@ class World:
 
     async def _course(self) -> None:
         nemesis = Nemesis(self)
-        operator = Operator(self, "operator")
+        operator, staff = Operator(self, "operator"), Staff(self, "staff")
         await self._begin()
         for owner in self._owners:
             opening = operator.process.spawn(operator.open(owner))
             await asyncio.wait((opening,))
             self.event_ids.append(opening.result())
+        for owner in self._houses:
+            await asyncio.wait((staff.process.spawn(staff.open(owner)),))
         nemesis.start()
-        clients = [operator.start(), *(Buyer(self, f"buyer{n}").start() for n in range(self._buyers))]
+        buyers = max(1, self._buyers - self._diners)
+        clients = [operator.start(), *(Buyer(self, f"buyer{n}").start() for n in range(buyers))]
+        if self._houses:
+            clients += [staff.start(), *(Diner(self, f"diner{n}").start() for n in range(self._diners))]
         await asyncio.wait(clients, timeout=COURSE_MAX_S)
         nemesis.stop()
         self.note("calm")
         await asyncio.wait(clients)
+        for client in clients:
+            client.result()  # one that breaks asks nothing more, and proves nothing
         await asyncio.sleep(self._settled_s())
         await asyncio.wait((Retrier(self, "retrier").start(),))
 
@@ -248,8 +280,8 @@ class World:
         """How long it takes from now on until nothing is held any more."""
         holds = [
             stored.reservation.expires_at_ms
-            for event_id in self.event_ids
-            for stored in self.database.tables.live(event_id, None, 10_000)
+            for inventory_id in self.inventory_ids
+            for stored in self.database.tables.live(inventory_id, None, 10_000)
             if stored.reservation.status.value == "held"
         ]
         last_ms = max(holds, default=self.true_ms())
