@@ -120,6 +120,11 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True, tag="call", gc=False
         return 200 <= self.status < 300
 
     @property
+    def said(self) -> View | Sitting | None:
+        """What its reply said of a reservation, of whatever kind."""
+        return self.view or self.sitting
+
+    @property
     def unknown(self) -> bool:
         """It may have had its effect, or not."""
         return self.status == NO_REPLY or self.code == "unavailable" or self.status in (500, 502, 504)

@@ -27,7 +27,8 @@ from loadtest.auditor.dining_rows import (
 from loadtest.auditor.ends import Ends, Outages, check_reads
 from loadtest.auditor.findings import Findings
 from loadtest.auditor.fold import Book, JournalRow, Watcher
-from loadtest.auditor.linear import check_sale
+from loadtest.auditor.given import check_given
+from loadtest.auditor.linear import check_dining, check_sale
 from loadtest.auditor.looked import check_looked
 from loadtest.auditor.order import Order
 from loadtest.auditor.promises import Promises
@@ -164,9 +165,14 @@ class Auditor:
             check_replies(calls, self._findings)
             check_reads(calls, self._ahead_ms, self._findings)
             self._outcomes += check_answers(calls, self._outages, self._ahead_ms, self._findings)
+        for inventory_id, calls in self._records.calls.items():
+            check_given(calls, self._records.dinings.get(inventory_id), self._ahead_ms, self._findings)
         for sale in self._records.sales.values():
             if sale.witnessed:
                 check_sale(sale, self._records.calls[sale.event], self._findings)
+        for dining in self._records.dinings.values():
+            if dining.witnessed:
+                check_dining(dining, self._records.calls[dining.restaurant], self._findings)
         if self._sold or not self._dined:
             all_calls = chain.from_iterable(self._records.calls.values())
             check_looked(self._records.sales.values(), all_calls, self._findings)
@@ -198,7 +204,9 @@ class Auditor:
 
     def _restaurant(self, inventory_id: str) -> None:
         source, findings = self._source, self._findings
-        house = House(inventory_id, findings, self._outages)
+        calls = self._records.calls.get(inventory_id, [])
+        promises, order = Promises(calls, findings), Order(calls, findings)
+        house = House(inventory_id, findings, self._outages, [promises, order])
         self._fold(house)
         with source.snapshot():
             self._fold(house)
@@ -208,6 +216,8 @@ class Auditor:
             check_stays(house, source.stays(inventory_id), findings)
             check_times(house, source.table_times(inventory_id), findings)
             check_guests(house, source.guests(inventory_id), findings)
+        promises.ended(house)
+        order.ended(house)
         if row is not None:
             house.still_held(row.at_ms)
         self._audited.append(Audited.of_restaurant(house))

@@ -8,7 +8,9 @@ state; within an append parties may change places.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Protocol
 
 import msgspec
 
@@ -38,6 +40,7 @@ from loadtest.auditor.claims import CANCELLED, CONFIRMED, EXPIRED, HELD, RELEASE
 from loadtest.auditor.ends import LATE_MAX_MS, Outages
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import JournalRow
+from loadtest.record import Sitting
 
 SEATED, COMPLETED, NO_SHOW = "seated", "completed", "no_show"
 LIVE = (HELD, CONFIRMED, SEATED)
@@ -128,6 +131,12 @@ class Stay:
             case _:
                 self.status = ENDS[type(fact)]
 
+    def view(self) -> Sitting:
+        """As a reply would show it."""
+        expires_ms = self.expires_ms if self.status == HELD else 0
+        times = self.start_ms, self.end_ms
+        return Sitting(self.status, expires_ms, self.tables, *times, self.party_size, self.created_ms)
+
     def _move(self, fact: ReservationMoved) -> None:
         self.tables, self.party_size = fact.tables, fact.party_size
         self.start_ms, self.end_ms, self.free_at_ms = fact.start_ms, fact.end_ms, fact.free_at_ms
@@ -135,10 +144,19 @@ class Stay:
             self.expires_ms = fact.end_ms + LOOKED_AT_AFTER_MS
 
 
+class Watcher(Protocol):
+    """Sees the fold pass by."""
+
+    def changed(self, book: House, reservation_id: str, claim: Stay, at_ms: int) -> None:
+        """A fact has changed this reservation; `book` is as the fact left it."""
+
+
 class House:
     """One restaurant's facts, added up."""
 
-    def __init__(self, inventory_id: str, findings: Findings, outages: Outages) -> None:
+    def __init__(
+        self, inventory_id: str, findings: Findings, outages: Outages, watchers: Iterable[Watcher] = ()
+    ) -> None:
         self.inventory_id = inventory_id
         self.seq = self.at_ms = self.facts = 0
         self.created_ms = self.version = 0
@@ -152,10 +170,15 @@ class House:
         """How late the latest hold ended."""
         self._findings = findings
         self._outages = outages
+        self._watchers = tuple(watchers)
         self._touched: set[str] = set()
 
     def where(self) -> str:
         return f"{self.inventory_id} sequence {self.seq}"
+
+    @property
+    def claims(self) -> dict[str, Stay]:
+        return self.stays
 
     def live(self) -> int:
         return sum(stay.status in LIVE for stay in self.stays.values())
@@ -192,6 +215,7 @@ class House:
         self._lived(fact, wrong)
         self.stays[fact.reservation_id] = Stay(fact)
         self._take(fact.reservation_id)
+        self._seen(fact.reservation_id, fact.at_ms)
 
     def _changed(self, fact: OfOne) -> None:
         stay = self.stays.get(fact.reservation_id)
@@ -205,6 +229,11 @@ class House:
         self._take(fact.reservation_id)
         if stay.status in COUNTED and stay.customer:
             self.guests[stay.customer, stay.status] += 1
+        self._seen(fact.reservation_id, fact.at_ms)
+
+    def _seen(self, reservation_id: str, at_ms: int) -> None:
+        for watcher in self._watchers:
+            watcher.changed(self, reservation_id, self.stays[reservation_id], at_ms)
 
     def _lived(self, fact: Placed | OfOne, wrong: str) -> None:
         said = f"{self.where()}: {type(fact).__name__} of {fact.reservation_id}: {wrong}"

@@ -26,6 +26,7 @@ class Check(enum.Enum):
         "each fact keeps the event's terms: window, prices, limits, extensions, ends",
     )
     TABLES = ("tables", "I3", "no table is two live reservations' at one time, in any committed state")
+    GIVEN = ("given", "I3", "no client was given a seat, or a table at a time, that another surely had")
     INVENTORY_ROW = ("inventory row", "I2", "the inventory's row equals the fold of its facts")
     EVENT_ROW = ("event row", "I2", "the event's row has the terms, version and pause that the facts say")
     TYPE_ROWS = ("ticket type rows", "I2", "each ticket type's row, its price and its counts equal the fold")
@@ -54,7 +55,11 @@ class Check(enum.Enum):
     AGE = ("age", "I8", "availability was at most 2 s behind the journal")
     COUNTS = ("counts", "I8", "availability showed the counts of its sequence")
     ORDER = ("order", "I8", "what was answered before another was asked comes first in the journal")
-    LINEARIZABLE = ("linearizable", "I8", "a witnessed sale's history has a sequential explanation")
+    LINEARIZABLE = (
+        "linearizable",
+        "I8",
+        "what was witnessed has a sequential explanation",
+    )
     ANSWERS = ("answers", "api", "every answer is one that the API allows there")
 
     @property

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadtest.auditor.promises import EFFECTS
-from loadtest.record import Call, Wanted
+from loadtest.auditor.retries import PLACING
+from loadtest.record import Call, Sitting, Wanted, Wish
 
 FOREVER_US = 1 << 62
 UNKNOWN = "unknown"
@@ -31,6 +32,14 @@ class Operation:
     outcome: str
     sent_us: int
     got_us: int
+    named: tuple[str, ...] = ()
+    """Seats that were asked for by their names."""
+    seats: tuple[str, ...] | None = None
+    """Seats that were given; None: nobody knows which, or there are none."""
+    wish: Wish | None = None
+    """What was asked of a restaurant."""
+    sitting: Sitting | None = None
+    """What it gave; None: nobody knows."""
 
 
 def operations(calls: Iterable[Call]) -> list[Operation]:
@@ -39,7 +48,7 @@ def operations(calls: Iterable[Call]) -> list[Operation]:
     for call in calls:
         if call.op in EFFECTS:
             alone = f"{call.client} {call.sent_us}"
-            path = "" if call.op == "hold" else call.reservation
+            path = "" if call.op in PLACING else call.reservation
             groups[call.op, path, call.key or alone].append(call)
     found = [operation for group in groups.values() for operation in _of_one_key(group)]
     return sorted(found, key=lambda operation: operation.sent_us)
@@ -54,7 +63,7 @@ def _of_one_key(group: list[Call]) -> list[Operation]:
     if effects:
         first = min(effects, key=lambda call: call.got_us)
         sent_us = min(call.sent_us for call in [first, *unsure, *effects])
-        outcome = first.view.status if first.view else ""
+        outcome = first.said.status if first.said else ""
         found.append(_operation(first, outcome, sent_us, first.got_us))
     elif unsure:
         found.append(_operation(unsure[0], UNKNOWN, unsure[0].sent_us, FOREVER_US))
@@ -66,4 +75,8 @@ def _operation(call: Call, outcome: str, sent_us: int, got_us: int) -> Operation
     wanted = call.wanted
     if call.view is not None:
         wanted = tuple((code, quantity) for code, quantity, _ in call.view.lines)
-    return Operation(call.op, reservation, wanted, outcome, sent_us, got_us)
+    seats = call.seats or None
+    if call.unknown and call.named and len(call.named) == sum(quantity for _, quantity in wanted):
+        seats = call.named
+    asked, given = call.wish, call.sitting
+    return Operation(call.op, reservation, wanted, outcome, sent_us, got_us, call.named, seats, asked, given)

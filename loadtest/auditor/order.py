@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loadtest.auditor.claims import EXPIRED, Claim
+from loadtest.auditor.claims import EXPIRED
 from loadtest.auditor.findings import Check, Findings
-from loadtest.auditor.fold import Book
 from loadtest.auditor.promises import EFFECTS
-from loadtest.record import Call, View
+from loadtest.auditor.watching import Folded, Shown
+from loadtest.record import Call, Sitting, View
 
-Target = tuple[str, View]
+Target = tuple[str, View | Sitting]
 
 
 @dataclass(slots=True)
@@ -39,20 +39,20 @@ class Order:
         calls = [call for call in calls if call.op in EFFECTS]
         first_sent = _first_sent(calls)
         for call in calls:
-            if call.done and call.view is not None and call.view.status != EXPIRED:
+            if call.done and call.said is not None and call.said.status != EXPIRED:
                 self._expect(call, first_sent[_request(call)])
 
-    def changed(self, book: Book, reservation_id: str, claim: Claim, at_ms: int) -> None:
+    def changed(self, book: Folded, reservation_id: str, claim: Shown, at_ms: int) -> None:
         if reservation_id not in self._targets:
             return
         effect = self._effects.get((reservation_id, claim.view()))
         if effect is not None and effect.position < 0:
             effect.position = book.facts
 
-    def row_ended(self, book: Book, at_ms: int) -> None:
+    def row_ended(self, book: Folded, at_ms: int) -> None:
         pass
 
-    def ended(self, book: Book) -> None:
+    def ended(self, book: Folded) -> None:
         """Sweep through time, with the furthest position among all that was acknowledged until then."""
         found = [(effect, target) for target, effect in self._effects.items() if effect.position >= 0]
         by_reply = sorted(found, key=lambda pair: pair[0].got_us)
@@ -67,9 +67,9 @@ class Order:
             self._findings.expect(Check.ORDER, effect.position > furthest, detail)
 
     def _expect(self, call: Call, sent_us: int) -> None:
-        assert call.view is not None
+        assert call.said is not None
         self._targets.add(call.reservation)
-        target = (call.reservation, call.view)
+        target = (call.reservation, call.said)
         effect = self._effects.setdefault(target, Effect(sent_us, call.got_us))
         effect.sent_us = min(effect.sent_us, sent_us)
         effect.got_us = min(effect.got_us, call.got_us)

@@ -1,28 +1,34 @@
 """I2: what a client was told is in the journal, exactly as it was told.
 
 Each acknowledged reply shows a reservation as a command left it, so somewhere along the fold the
-reservation must have looked just so: status, end, lines with their prices, total. What is left over at the
-end was promised and is lost. A reply that needed no fact (a second confirm, the same lines again) shows a
-state that the fold passes through too.
+reservation must have looked just so: status, end, lines with their prices, total; or tables, times and party.
+What is left over at the end was promised and is lost. A reply that needed no fact (a second confirm, the same
+lines again) shows a state that the fold passes through too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadtest.auditor.claims import Claim
 from loadtest.auditor.findings import Check, Findings
-from loadtest.auditor.fold import Book
-from loadtest.record import Call, View
+from loadtest.auditor.watching import Folded, Shown
+from loadtest.record import Call, Sitting, View
 
-EFFECTS = ("hold", "confirm", "cancel", "extend", "change")
 _FITTING = {
     "hold": ("held", "confirmed"),
     "confirm": ("confirmed",),
-    "cancel": ("released", "cancelled", "expired"),
+    "cancel": ("released", "cancelled", "expired", "completed", "no_show"),
     "extend": ("held",),
     "change": ("held",),
+    "move": ("held", "confirmed", "seated"),
+    "seat": ("seated",),
+    "complete": ("completed",),
+    "no-show": ("no_show",),
+    "prolong": ("seated",),
+    "walk-in": ("seated",),
 }
+EFFECTS = tuple(_FITTING)
+"""Requests that do something to a reservation."""
 
 
 class Promises:
@@ -30,12 +36,12 @@ class Promises:
 
     def __init__(self, calls: Iterable[Call], findings: Findings) -> None:
         self._findings = findings
-        self._open: dict[str, dict[View, Call]] = {}
+        self._open: dict[str, dict[View | Sitting, Call]] = {}
         for call in calls:
             if call.op in EFFECTS and call.done:
                 self._expect(call)
 
-    def changed(self, book: Book, reservation_id: str, claim: Claim, at_ms: int) -> None:
+    def changed(self, book: Folded, reservation_id: str, claim: Shown, at_ms: int) -> None:
         waiting = self._open.get(reservation_id)
         if waiting is None:
             return
@@ -43,10 +49,10 @@ class Promises:
         if not waiting:
             del self._open[reservation_id]
 
-    def row_ended(self, book: Book, at_ms: int) -> None:
+    def row_ended(self, book: Folded, at_ms: int) -> None:
         pass
 
-    def ended(self, book: Book) -> None:
+    def ended(self, book: Folded) -> None:
         """The fold is over: nothing may be left."""
         for reservation_id, waiting in self._open.items():
             for view, call in waiting.items():
@@ -55,16 +61,16 @@ class Promises:
 
     def _expect(self, call: Call) -> None:
         self._findings.saw(Check.ACKNOWLEDGED)
-        if call.view is None or not call.reservation:
+        if call.said is None or not call.reservation:
             self._findings.fail(Check.ACKNOWLEDGED, f"{call.op} by {call.client} brought no reservation")
-        elif call.view.status not in _FITTING[call.op]:
-            told = f"{call.op} of {call.reservation} answered {call.view.status}"
+        elif call.said.status not in _FITTING[call.op]:
+            told = f"{call.op} of {call.reservation} answered {call.said.status}"
             self._findings.fail(Check.ACKNOWLEDGED, told)
         else:
-            self._open.setdefault(call.reservation, {})[call.view] = call
+            self._open.setdefault(call.reservation, {})[call.said] = call
 
 
-def _why(book: Book, reservation_id: str, view: View) -> str:
+def _why(book: Folded, reservation_id: str, view: View | Sitting) -> str:
     claim = book.claims.get(reservation_id)
     if claim is None:
         return "the journal does not know it"

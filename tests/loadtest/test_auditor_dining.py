@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -28,6 +28,7 @@ from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.rows import InventoryRow
 from loadtest.auditor.verdict import Verdict
+from loadtest.record import Call, Sitting
 from tests.loadtest.sound_sale import failed, titles
 from tests.unit.dining import BOB, MINUTE_MS, TODAY, Dining, reservation
 
@@ -119,8 +120,35 @@ class SoundDining:
     def guests(self, inventory_id: str) -> Iterator[GuestRow]:
         return iter(self.remembered)
 
-    def audit(self) -> Verdict:
-        return Auditor(self, Records()).run()  # type: ignore[arg-type]
+    def audit(self, calls: Iterable[Call] = ()) -> Verdict:
+        return Auditor(self, Records(calls)).run()  # type: ignore[arg-type]
+
+    def told(self) -> list[Call]:
+        """What clients would have recorded of those of their holds that are live to the end, one by one."""
+        live = {row.id for row in self.stored if row.live}
+        return [
+            Call(
+                "c",
+                "hold",
+                "x1",
+                number * 10,
+                number * 10 + 5,
+                201,
+                reservation=fact.reservation_id,
+                kind="tables",
+                sitting=Sitting(
+                    "held",
+                    fact.expires_at_ms,
+                    fact.tables,
+                    fact.start_ms,
+                    fact.end_ms,
+                    fact.party_size,
+                    fact.at_ms,
+                ),
+            )
+            for number, fact in enumerate(self.facts)
+            if isinstance(fact, TableHeld) and fact.reservation_id in live
+        ]
 
     def change(self, kind: type, **fields: Any) -> None:
         """The first fact of this kind, otherwise."""
@@ -255,3 +283,30 @@ def test_each_thing_that_is_wrong_turns_its_check_red(
     evening = SoundDining()
     change(evening)
     assert check.title in failed(evening.audit())
+
+
+# --- what clients were told -----------------------------------------------------------------------------
+
+
+def test_what_clients_were_told_of_tables_is_in_the_journal_in_the_order_in_which_they_were_told() -> None:
+    dining = SoundDining()
+    verdict = dining.audit(dining.told())
+    assert verdict.sound
+    looked = {result.check for result in verdict.results if result.looked_at}
+    assert titles(Check.ACKNOWLEDGED, Check.ORDER) <= looked
+
+
+def test_a_place_that_was_promised_otherwise_than_it_is_stored_is_lost() -> None:
+    dining = SoundDining()
+    first, *others = dining.told()
+    assert first.sitting is not None
+    otherwise = msgspec.structs.replace(first.sitting, tables=("t6",))
+    calls = [msgspec.structs.replace(first, sitting=otherwise), *others]
+    assert failed(dining.audit(calls)) == titles(Check.ACKNOWLEDGED)
+
+
+def test_what_was_answered_before_another_was_asked_comes_first_in_a_restaurants_journal_too() -> None:
+    dining = SoundDining()
+    first, *others = dining.told()
+    late = msgspec.structs.replace(first, sent_us=10_000, got_us=10_005)
+    assert failed(dining.audit([late, *others])) == titles(Check.ORDER)
