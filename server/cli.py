@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,6 +22,8 @@ from server.supervisor.failures import StartFailure
 EXIT_FAILED = 1
 EXIT_WRONG_SETTINGS = 2
 EXIT_INTERRUPTED = 130
+CONCURRENCY_DEFAULT, CONCURRENCY_MAX = 8, 64
+SEED_MAX = 2**31 - 1
 INVENTORIES_SHOWN = 2
 INVENTORIES_SHOWN_MAX = 100
 """No owner names more of them; how many it has it always says."""
@@ -147,6 +149,28 @@ def journal(
         asyncio.run(show_journal(url, Console()))
     else:
         asyncio.run(export_journal(url, before.date(), to, drop, Console()))
+
+
+@cli.command()
+def demo(
+    size: Annotated[
+        Literal["small", "medium", "large"],
+        typer.Option(help="How much: small is there in seconds, large takes minutes."),
+    ] = "medium",
+    seed: Annotated[
+        int, typer.Option(min=0, max=SEED_MAX, help="Of the world: the same makes the same, once.")
+    ] = 1,
+    url: Annotated[str, typer.Option(help="The server, if not the one that runs on TURNSTILE_DATA.")] = "",
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=CONCURRENCY_MAX, help="Requests under way at once.")
+    ] = CONCURRENCY_DEFAULT,
+) -> None:
+    """Fill the running server with a world to look at: plays, concerts, a stadium's season, a street of
+    restaurants, free sessions, all partly sold. Run again, it makes what is missing. Ctrl-C stops it."""
+    from server.demo.command import run_demo
+
+    if not run_demo(load_settings(), url, seed, size, concurrency, Console()):
+        sys.exit(EXIT_INTERRUPTED)
 
 
 @cli.command()
