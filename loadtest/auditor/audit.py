@@ -13,6 +13,7 @@ from typing import Protocol
 
 from loadtest.auditor.answers import check_answers
 from loadtest.auditor.dining import House
+from loadtest.auditor.dining_asked import check_asked_for_stays
 from loadtest.auditor.dining_rows import (
     GuestRow,
     RestaurantRow,
@@ -29,7 +30,7 @@ from loadtest.auditor.findings import Findings
 from loadtest.auditor.fold import Book, JournalRow, Watcher
 from loadtest.auditor.given import check_given
 from loadtest.auditor.linear import check_dining, check_sale
-from loadtest.auditor.looked import check_looked
+from loadtest.auditor.looked import check_looked, check_looked_at_tables
 from loadtest.auditor.order import Order
 from loadtest.auditor.promises import Promises
 from loadtest.auditor.reads import Reads
@@ -176,6 +177,8 @@ class Auditor:
         if self._sold or not self._dined:
             all_calls = chain.from_iterable(self._records.calls.values())
             check_looked(self._records.sales.values(), all_calls, self._findings)
+        all_calls = chain.from_iterable(self._records.calls.values())
+        check_looked_at_tables(self._records.dinings.values(), all_calls, self._findings)
         return Verdict.of(self._findings, self._audited, self._outcomes)
 
     def _inventory(self, inventory_id: str) -> None:
@@ -218,6 +221,8 @@ class Auditor:
             check_guests(house, source.guests(inventory_id), findings)
         promises.ended(house)
         order.ended(house)
+        if inventory_id in self._records.dinings:
+            check_asked_for_stays(house, calls, findings)
         if row is not None:
             house.still_held(row.at_ms)
         self._audited.append(Audited.of_restaurant(house))

@@ -7,8 +7,14 @@ import pytest
 
 from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.findings import Check, Findings
-from loadtest.auditor.looked import OF_RESTAURANTS, REQUIRED_FROM_HOLDS, check_looked
-from loadtest.record import Call
+from loadtest.auditor.looked import (
+    OF_RESTAURANTS,
+    REQUIRED_FROM_HOLDS,
+    REQUIRED_FROM_TABLES,
+    check_looked,
+    check_looked_at_tables,
+)
+from loadtest.record import Call, Dining
 from tests.loadtest.sound_sale import SOLD, SoundSale, call, failed
 
 REQUIRED = {check for check in Check if check.invariant in ("I1", "I2", "I5", "I7")} - OF_RESTAURANTS
@@ -34,6 +40,24 @@ def test_every_check_of_i1_i2_i5_and_i7_is_required_and_no_other() -> None:
 def test_a_check_is_required_from_so_many_holds_on(check: Check, from_holds: int) -> None:
     assert check in asked_for(from_holds)
     assert not from_holds or check not in asked_for(from_holds - 1)
+
+
+@pytest.mark.parametrize(("check", "from_holds"), REQUIRED_FROM_TABLES.items())
+def test_a_check_of_a_runs_restaurants_is_required_from_so_many_holds_of_tables_on(
+    check: Check, from_holds: int
+) -> None:
+    dining = Dining("house", "The House", (), 120, 0, 900, 1)
+
+    def required(number: int, opened: list[Dining]) -> set[Check]:
+        findings = Findings()
+        calls = [msgspec.structs.replace(one, event="house", kind="tables") for one in holds(number)]
+        check_looked_at_tables(opened, calls, findings)
+        return {one for one in Check if findings.failed(one)}
+
+    assert check in required(from_holds, [dining])
+    assert not from_holds or check not in required(from_holds - 1, [dining])
+    assert not required(from_holds, [])
+    assert check not in required(from_holds, [msgspec.structs.replace(dining, witnessed=True)])
 
 
 def test_a_check_that_looked_is_content() -> None:
