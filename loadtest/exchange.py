@@ -80,6 +80,7 @@ class Reservation(msgspec.Struct):
     lines: list[Line]
     total: Money
     token: str = ""
+    code: str = ""
 
     @property
     def view(self) -> View:
@@ -132,6 +133,7 @@ class SeatMap(msgspec.Struct):
 
     sequence: int
     states: str = ""
+    changes: list[tuple[int, int]] = []
 
 
 class FreeTime(msgspec.Struct):
@@ -141,12 +143,23 @@ class FreeTime(msgspec.Struct):
     time: str
     tables: tuple[str, ...]
 
+    @property
+    def start_ms(self) -> int:
+        """Of a restaurant in UTC."""
+        return ms_of(f"{self.date}T{self.time}:00Z")
+
 
 class Search(msgspec.Struct):
     """What a reply says of a restaurant's free times."""
 
     times: list[FreeTime]
     alternatives: list[FreeTime]
+
+
+class Stays(msgspec.Struct):
+    """A page of a restaurant's reservations."""
+
+    items: list[Stay]
 
 
 class _Problem(msgspec.Struct):
@@ -156,6 +169,7 @@ class _Problem(msgspec.Struct):
 _reservation = msgspec.json.Decoder(Reservation)
 _stay = msgspec.json.Decoder(Stay)
 _map = msgspec.json.Decoder(SeatMap)
+_stays = msgspec.json.Decoder(Stays)
 _search = msgspec.json.Decoder(Search)
 _availability = msgspec.json.Decoder(Availability)
 _problem = msgspec.json.Decoder(_Problem)
@@ -206,6 +220,10 @@ class Reply:
     @cached_property
     def seat_map(self) -> SeatMap:
         return _map.decode(self.body)
+
+    @cached_property
+    def stays(self) -> list[Stay]:
+        return _stays.decode(self.body).items
 
     @cached_property
     def search(self) -> Search:

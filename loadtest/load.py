@@ -28,6 +28,7 @@ from loadtest.auditor.verdict import Verdict
 from loadtest.bench.children import child
 from loadtest.bench.stack import free_port
 from loadtest.endpoints import NoServer, Server, find_server, refuse_far_hosts
+from loadtest.mix import MIX_HELP, ONLY_TICKETS, WrongMix, described, parse_mix
 from loadtest.progress import Tail
 from loadtest.record import read_records
 from loadtest.report import write_report
@@ -47,6 +48,11 @@ LOOK_EVERY_S = 1.0
 LOG_SHOWN_MAX_CHARACTERS = 1_500
 HOLDS_END_MARGIN_S = 5.0
 USERS_MAX = 20_000
+USERS_OF_KIND_MIN = 10
+SEATS_MAX, TABLES_MAX, PLACES_MAX = 100_000, 500, 100_000
+SHAPE_HELP = (
+    "on-sale (a crowd waits, then a spike), steady, evening (they come and go slowly) or waves (three times)."
+)
 DURATION_MAX_S = 3_600
 
 
@@ -62,16 +68,29 @@ class Options:
     shape: str
     workers: int
     seed: int
+    mix: str = ONLY_TICKETS
+    seats: int = 2_000
+    tables: int = 60
+    places: int = 100
     allow_host: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """For the head of the report."""
+        return f"{self.users:,} clients ({described(parse_mix(self.mix))}), {self.shape}"
 
 
 def load(
     users: Annotated[int, typer.Option(min=10, max=USERS_MAX, help="Clients at the height of it.")] = 300,
     spawn_rate: Annotated[float, typer.Option(min=0.1, help="Clients that come or go in a second.")] = 50,
     duration: Annotated[int, typer.Option(min=10, max=DURATION_MAX_S, help="Seconds in all.")] = 60,
+    mix: Annotated[str, typer.Option(help=f"{MIX_HELP}.")] = ONLY_TICKETS,
     capacity: Annotated[int, typer.Option(min=10, help="Tickets on sale.")] = 5_000,
+    seats: Annotated[int, typer.Option(min=75, max=SEATS_MAX, help="Seats on sale (rows of 25).")] = 2_000,
+    tables: Annotated[int, typer.Option(min=2, max=TABLES_MAX, help="Tables of the restaurant.")] = 60,
+    places: Annotated[int, typer.Option(min=1, max=PLACES_MAX, help="Places of each session.")] = 100,
     hold_duration: Annotated[int, typer.Option(min=10, max=3_600, help="Seconds a hold lasts.")] = 15,
-    shape: Annotated[str, typer.Option(help="on-sale (a crowd waits, then a spike) or steady.")] = "on-sale",
+    shape: Annotated[str, typer.Option(help=SHAPE_HELP)] = "on-sale",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Locust processes.")] = 1,
     seed: Annotated[int, typer.Option(help="Of what the clients do.")] = 1,
     data: Annotated[Path, typer.Option(help="Data folder of the running server.")] = Path(".turnstile"),
@@ -84,7 +103,8 @@ def load(
         list[str] | None, typer.Option(help="A host of your own, beside this machine, to load.")
     ] = None,
 ) -> None:
-    """Sell out an event to a crowd with Locust, then audit every promise made to it.
+    """Sell out an event to a crowd with Locust, or seats, tables and sessions too (--mix), then audit every
+    promise made to it.
 
     The server must run (make serve). Exit code: 0 all invariants hold, 1 one fails, 2 it could not run.
     For Locust's own web page: locust -f loadtest/locustfile.py --data .turnstile
@@ -92,8 +112,28 @@ def load(
     console = Console()
     if shape not in SHAPES:
         raise typer.BadParameter(f"one of {', '.join(sorted(SHAPES))}", param_hint="--shape")
+    try:
+        needed = USERS_OF_KIND_MIN * len(parse_mix(mix))
+    except WrongMix as problem:
+        raise typer.BadParameter(str(problem), param_hint="--mix") from None
+    if users < needed:
+        raise typer.BadParameter(f"at least {needed}, ten of each kind", param_hint="--users")
     allowed = tuple(allow_host or ())
-    options = Options(users, spawn_rate, duration, capacity, hold_duration, shape, workers, seed, allowed)
+    options = Options(
+        users,
+        spawn_rate,
+        duration,
+        capacity,
+        hold_duration,
+        shape,
+        workers,
+        seed,
+        mix,
+        seats,
+        tables,
+        places,
+        allowed,
+    )
     folder = out or data / "reports" / datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
     try:
         server = _server(data, host, allowed)
@@ -176,7 +216,11 @@ def command(server: Server, data: Path, options: Options, records: Path) -> list
         "--host": server.http,
         "--data": data,
         "--records": records,
+        "--mix": options.mix,
         "--capacity": options.capacity,
+        "--seats": options.seats,
+        "--tables": options.tables,
+        "--places": options.places,
         "--hold-duration": options.hold_duration_s,
         "--shape": options.shape,
         "--seed": options.seed,
@@ -204,28 +248,29 @@ def audit_and_report(
 ) -> Verdict:
     """Waits for the holds that clients walked away from to end, then judges."""
     found = Records(read_records(records))
-    sold = [sale.event for sale in found.sales.values() if not sale.witnessed]
-    wait_for_holds(server.database_url, sold, options.hold_duration_s, console)
+    offered = [sale.event for sale in found.sales.values() if not sale.witnessed]
+    offered += [one.restaurant for one in found.dinings.values() if not one.witnessed]
+    wait_for_holds(server.database_url, offered, options.hold_duration_s, console)
     record_statistics(server, found.sales, records)
     found = Records(read_records(records))
-    verdict = run_audit(server.database_url, found, list(found.sales), console)
+    verdict = run_audit(server.database_url, found, [*found.sales, *found.dinings], console)
     verdict.write(folder / "verdict.json")
-    write_report(folder / "report.html", found, verdict, f"{options.users:,} clients, {options.shape}")
+    write_report(folder / "report.html", found, verdict, options.described)
     verdict.show(console)
     console.print(f"report: {folder / 'report.html'}", highlight=False)
-    if not any(one.reservations for one in verdict.inventories if one.inventory_id in sold):
+    if not any(one.reservations for one in verdict.inventories if one.inventory_id in offered):
         raise NoServer("nothing could be sold, so the audit says nothing; see what clients were answered")
     return verdict
 
 
-def wait_for_holds(url: str, events: list[str], hold_duration_s: int, console: Console) -> None:
+def wait_for_holds(url: str, inventories: list[str], hold_duration_s: int, console: Console) -> None:
     """Until no hold is left, or until each must have ended; what still holds then is the auditor's to find.
 
     A hold may have been extended once, by its own length.
     """
     limit_s = time.monotonic() + 2 * hold_duration_s + HOLDS_END_MARGIN_S
     with Database(url) as database, console.status("waiting for the last holds to end"):
-        while any(database.still_held(event) for event in events) and time.monotonic() < limit_s:
+        while any(database.still_held(one) for one in inventories) and time.monotonic() < limit_s:
             time.sleep(LOOK_EVERY_S)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from loadtest.behaviours import OnSale
 from loadtest.endpoints import NoServer, Server
 from loadtest.exchange import API, ms_of
-from loadtest.record import Recorder, Sale, now_us
+from loadtest.record import Kind, Recorder, Sale, now_us
 
 REQUEST_TIMEOUT_S = 30.0
 INSIST_S = 60.0
@@ -56,28 +56,38 @@ def open_sale(
         "max_per_customer": MAX_PER_CUSTOMER,
         "placement": placement,
         "ticket_types": [
-            _type("adult", capacity * 8 // 10, 4_500),
-            _type("child", capacity * 3 // 10, 1_500),
-            _type("parking", capacity * 2 // 10, 2_000, max_per_order=2),
+            ticket_type("adult", capacity * 8 // 10, 4_500),
+            ticket_type("child", capacity * 3 // 10, 1_500),
+            ticket_type("parking", capacity * 2 // 10, 2_000, max_per_order=2),
         ],
     }
-    return _create(server, recorder, body)
+    return create_event(server, recorder, body)
 
 
 def open_witnessed_sale(server: Server, recorder: Recorder) -> Sale:
     """A handful of tickets, and holds that do not run out."""
-    types = [_type("adult", WITNESS_QUOTA, 4_500)]
+    types = [ticket_type("adult", WITNESS_QUOTA, 4_500)]
     body = {"name": "Witnessed sale", "hold_duration_s": WITNESS_HOLD_S, "ticket_types": types}
-    return _create(server, recorder, body, witnessed=True)
+    return create_event(server, recorder, body, witnessed=True)
 
 
-def _create(server: Server, recorder: Recorder, body: dict[str, Any], witnessed: bool = False) -> Sale:
-    event = operator(server, f"{API}/events", {**body, **_times()})
-    quotas = tuple((kind["code"], kind["quota"]) for kind in event["ticket_types"])
+def create_event(
+    server: Server,
+    recorder: Recorder,
+    body: dict[str, Any],
+    witnessed: bool = False,
+    kind: Kind = "tickets",
+    seats: tuple[tuple[str, tuple[str, ...]], ...] = (),
+) -> Sale:
+    """An event, far enough ahead unless the body says when; recorded for the auditor."""
+    event = operator(server, f"{API}/events", {**_times(), **body})
+    quotas = tuple((one["code"], one["quota"]) for one in event["ticket_types"])
     opens = event.get("sales_start")
     opens_us = ms_of(opens) * 1000 if opens else now_us()
     capacity, hold_duration_s = event.get("capacity"), event["hold_duration_s"]
-    sale = Sale(event["id"], event["name"], opens_us, quotas, capacity, hold_duration_s, witnessed)
+    sale = Sale(
+        event["id"], event["name"], opens_us, quotas, capacity, hold_duration_s, witnessed, kind, seats
+    )
     recorder.write(sale)
     return sale
 
@@ -87,7 +97,7 @@ def _times() -> dict[str, str]:
     return {"starts_at": starts.isoformat(), "cancel_until": (starts - timedelta(days=1)).isoformat()}
 
 
-def _type(code: str, quota: int, price: int, **more: int) -> dict[str, Any]:
+def ticket_type(code: str, quota: int, price: int, **more: int) -> dict[str, Any]:
     return {
         "code": code,
         "name": code.capitalize(),

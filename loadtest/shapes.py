@@ -1,11 +1,13 @@
 """How many users there are when: pure functions of time, that Locust's shape class asks.
 
 `on-sale`: most of the crowd gathers before the opening, the rest comes all at once with it, and in the last
-quarter half of them have gone. `steady`: everybody comes at the spawn rate and stays.
+quarter half of them have gone. `steady`: everybody comes at the spawn rate and stays. `evening`: they come
+little by little, are all there for a while, and go again. `waves`: they come and go, three times.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 Tick = tuple[int, float]
@@ -15,8 +17,11 @@ GATHER_MAX_S = 10.0
 GATHERED_SHARE = 0.6
 LEAVING_FROM_SHARE = 0.75
 STAYING_SHARE = 0.5
+RISEN_AFTER_SHARE = 0.4
+QUIET_SHARE = 0.2
+WAVES = 3
 SALE_LEAD_S = 3.0
-"""Between the creation of a steady sale and its opening."""
+"""Between the creation of a sale without a waiting crowd and its opening."""
 
 
 def opens_after_s(shape: str, length_s: float) -> float:
@@ -42,4 +47,26 @@ def steady(at_s: float, users: int, rate_per_s: float, length_s: float) -> Tick 
     return None if at_s >= length_s else (users, rate_per_s)
 
 
-SHAPES: dict[str, Callable[[float, int, float, float], Tick | None]] = {"on-sale": on_sale, "steady": steady}
+def evening(at_s: float, users: int, rate_per_s: float, length_s: float) -> Tick | None:
+    """A rise, a height, a fall."""
+    if at_s >= length_s:
+        return None
+    passed = at_s / length_s
+    risen = min(1.0, passed / RISEN_AFTER_SHARE, (1.0 - passed) / RISEN_AFTER_SHARE)
+    return max(1, round(users * max(QUIET_SHARE, risen))), rate_per_s
+
+
+def waves(at_s: float, users: int, rate_per_s: float, length_s: float) -> Tick | None:
+    """From few to all and back."""
+    if at_s >= length_s:
+        return None
+    height = (1 - math.cos(math.tau * WAVES * at_s / length_s)) / 2
+    return max(1, round(users * (QUIET_SHARE + (1 - QUIET_SHARE) * height))), rate_per_s
+
+
+SHAPES: dict[str, Callable[[float, int, float, float], Tick | None]] = {
+    "on-sale": on_sale,
+    "steady": steady,
+    "evening": evening,
+    "waves": waves,
+}

@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "event": _ALWAYS,
     "map": _ALWAYS,
     "list": _ALWAYS,
+    "search": _ALWAYS,
 }
 OF_TABLES: dict[str, set[str]] = {
     "hold": _ALWAYS | _FULL | {"key_reused", "score_too_low"},

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import aiohttp
 
-from loadtest.behaviours import Pause, Person, Script
+from loadtest.behaviours import Person
 from loadtest.exchange import Reply, Request, call_of
 from loadtest.record import INTERRUPTED, NO_REPLY, Recorder, now_us
+from loadtest.visitor import Pause, Script
 
 CONNECT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 30.0

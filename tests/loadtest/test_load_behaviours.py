@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
-import msgspec
 import pytest
 
-from loadtest.behaviours import ATTEMPTS_MAX, OnSale, Pause, Person, Script
+from loadtest.behaviours import OnSale, Person
 from loadtest.exchange import Reply, Request, call_of, ms_of
 from loadtest.record import View, now_us
+from loadtest.visitor import ATTEMPTS_MAX
+from tests.loadtest.played import play, problem, reply
 
 HELD = {
     "id": "r1",
@@ -29,15 +29,6 @@ LEFT = {
     "ticket_types": [_ := {"code": "A", "quota": 3, "available": 1, "held": 2}],
 }
 _["confirmed"] = 0
-Server = Callable[[Request], Reply]
-
-
-def reply(status: int, body: object, after: str = "") -> Reply:
-    return Reply(status, 1, 2, msgspec.json.encode(body), after)
-
-
-def problem(code: str, status: int, after: str = "") -> Reply:
-    return reply(status, {"code": code, "status": status}, after)
 
 
 def sells(request: Request) -> Reply:
@@ -51,25 +42,6 @@ def sells(request: Request) -> Reply:
 
 def person(seed: int = 1, opens_us: int = 0) -> Person:
     return Person("p", OnSale("e", opens_us, "w"), random.Random(seed))
-
-
-def play(script: Script[object], server: Server) -> tuple[list[Request], list[float]]:
-    """All requests, and all pauses in seconds."""
-    requests: list[Request] = []
-    pauses: list[float] = []
-    answer = reply(200, {})
-    try:
-        step = next(script)
-        while True:
-            if isinstance(step, Pause):
-                pauses.append(step.seconds)
-                step = next(script)
-            else:
-                requests.append(step)
-                answer = server(step)
-                step = script.send(answer)
-    except StopIteration:
-        return requests, pauses
 
 
 def test_over_many_buyers_every_fate_happens_and_most_confirm() -> None:
@@ -124,7 +96,7 @@ def test_a_longer_wait_than_ten_seconds_is_not_waited() -> None:
 
 def test_before_the_opening_a_buyer_only_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [now_us()]
-    monkeypatch.setattr("loadtest.behaviours.now_us", lambda: now[0])
+    monkeypatch.setattr("loadtest.visitor.now_us", lambda: now[0])
     opens_us = now[0] + 3_000_000
     seen: list[tuple[str, bool]] = []
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from loadtest.auditor.audit import Auditor, Records
-from loadtest.endpoints import NoServer, find_server, is_loopback, refuse_far_hosts
+from loadtest.endpoints import NoServer, Server, find_server, is_loopback, refuse_far_hosts
 from loadtest.load import Options, command, master_words, worker_words
 from loadtest.progress import Tail
-from loadtest.record import Recorder
+from loadtest.record import Call, Recorder, Sitting
 from loadtest.report import percentile, write_report
-from loadtest.shapes import on_sale, opens_after_s, steady
-from tests.loadtest.sound_sale import SoundSale
+from loadtest.shapes import evening, on_sale, opens_after_s, steady, waves
+from tests.loadtest.sound_sale import T0, SoundSale
+
+WIDE = {**os.environ, "COLUMNS": "200"}
 
 
 def test_most_of_the_crowd_gathers_and_the_rest_comes_with_the_opening() -> None:
@@ -34,6 +38,21 @@ def test_in_the_last_quarter_half_of_the_crowd_has_gone_and_then_it_ends() -> No
 def test_a_steady_load_is_the_same_all_the_time() -> None:
     assert {steady(at_s, 100, 10, 60) for at_s in range(60)} == {(100, 10)}
     assert steady(60, 100, 10, 60) is None
+
+
+def test_an_evening_rises_has_a_height_and_falls() -> None:
+    users = [tick[0] for at_s in range(60) if (tick := evening(at_s, 100, 10, 60))]
+    height = users.index(100)
+    assert users[:height] == sorted(users[:height])
+    assert users[-height:] == sorted(users[-height:], reverse=True)
+    assert (users[0], users[30], len(users)) == (20, 100, 60)
+
+
+def test_waves_come_and_go_three_times() -> None:
+    users = [tick[0] for at_s in range(60) if (tick := waves(at_s, 100, 10, 60))]
+    assert (min(users), max(users), len(users)) == (20, 100, 60)
+    assert [users[at_s] for at_s in (10, 30, 50)] == [100] * 3
+    assert [users[at_s] for at_s in (0, 20, 40)] == [20] * 3
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
@@ -95,6 +114,45 @@ def test_several_workers_find_their_master_on_the_loopback() -> None:
     assert worker_words(master) == ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
 
 
+def test_the_mix_and_its_sizes_reach_locust(tmp_path: Path) -> None:
+    options = Options(60, 1.0, 10, 10, 10, "waves", 1, 1, "seats=2,tables=1", 500, 20, 7)
+    words = command(Server("http://127.0.0.1:1"), tmp_path, options, tmp_path)
+    given = dict(pairwise(words))
+    assert (given["--mix"], given["--shape"]) == ("seats=2,tables=1", "waves")
+    assert (given["--seats"], given["--tables"], given["--places"]) == ("500", "20", "7")
+    assert options.described == "60 clients (seats 2, tables 1), waves"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--mix", "trains=1"], "each once of tickets"),
+        (["--mix", "browse=1"], "nothing to audit"),
+        (["--mix", "tickets=1,seats=1", "--users", "19"], "at least 20, ten of each kind"),
+        (["--shape", "square"], "one of evening, on-sale"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_is_looked_for(options: list[str], told: str) -> None:
+    words = [sys.executable, "-m", "loadtest.load", *options]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=WIDE)
+    assert ended.returncode == 2
+    assert told in " ".join(ended.stderr.split())
+
+
+def test_users_are_those_of_the_mix_and_weighted_by_it() -> None:
+    """In a process of its own: Locust's library changes sockets and threads for all that runs in it."""
+    code = (
+        "from loadtest.users import choose; from loadtest.mix import parse_mix;"
+        " chosen = choose(parse_mix('tickets=3,seats=2'));"
+        " print({user.__name__: user.fixed_count or user.weight for user in chosen})"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    shown = "{'Buyer': 15, 'Watcher': 3, 'Witness': 4, 'SeatBuyer': 12, 'SeatWitness': 4}"
+    assert ended.stdout.strip() == shown
+
+
 def test_progress_follows_the_records_as_they_grow_and_waits_for_whole_lines(tmp_path: Path) -> None:
     sale, tail = SoundSale(), Tail(tmp_path)
     tail.look()
@@ -124,6 +182,25 @@ def test_the_report_is_one_file_that_needs_no_other(tmp_path: Path) -> None:
     assert "10 &lt;clients&gt;" in text
     assert "<script" not in text
     assert 'src="http' not in text
+
+
+def test_the_report_shows_each_kind_that_there_was(tmp_path: Path) -> None:
+    sale = SoundSale()
+    at_us = T0 * 1000
+    sitting = Sitting("confirmed", 0, ("t",), 1, 2, 2, 1)
+    held = Call(
+        "guest", "hold", "house", at_us, at_us + 9, 201, reservation="s", kind="tables", sitting=sitting
+    )
+    look = Call("idler", "list", "", at_us, at_us + 5, 200, kind="browse")
+    records = Records([sale.sale, *sale.calls, held, look])
+    verdict = Auditor(sale, records).run()
+    write_report(tmp_path / "report.html", records, verdict, "a mix")
+    text = (tmp_path / "report.html").read_text()
+    assert [title in text for title in ("Tickets:", "Tables:", "Browsing", "Seats:", "Sessions")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+    assert text.count("<svg") == 3 + 3 + 2
+    assert "Latency of holds and confirmations" in text
 
 
 def test_percentiles_are_measured_values() -> None:
