@@ -75,19 +75,11 @@ class Person(Visitor):
             yield self.pause(WAIT_LOOK_S)
             return
         yield self.pause(THINK_S)
-        match self._rng.choices(FATES, FATE_WEIGHTS)[0]:
-            case "confirm":
-                yield from self.act(mine, "confirm")
-            case "extend":
-                yield from self.act(mine, "extend")
-                yield from self.act(mine, "confirm")
-            case "change":
-                yield from self._change(mine, basket)
-                yield from self.act(mine, "confirm")
-            case "give up":
-                yield from self.act(mine, "cancel")
-            case _:
-                yield from self.walk_away(mine)
+        fate = self._rng.choices(FATES, FATE_WEIGHTS)[0]
+        if fate == "change":
+            yield from self._change(mine, basket)
+            fate = "confirm"
+        yield from self.see_through(mine, fate)
 
     def churn(self) -> Script[None]:
         """One of many that want few tickets and keep none: the sale stays at its bound for good."""

@@ -79,23 +79,15 @@ class Diner(Visitor):
             yield self.pause(WAIT_LOOK_S)
             return
         yield self.pause(THINK_S)
-        match self._rng.choices(FATES, FATE_WEIGHTS)[0]:
-            case "confirm":
-                yield from self.act(mine, "confirm")
-            case "move":
-                yield from self._move(mine, at, size)
-                yield from self.act(mine, "confirm")
-            case "extend":
-                yield from self.act(mine, "extend")
-                yield from self.act(mine, "confirm")
-            case "cancel":
-                yield from self.act(mine, "confirm")
-                yield self.pause(THINK_S)
-                yield from self.act(mine, "cancel")
-            case "give up":
-                yield from self.act(mine, "cancel")
-            case _:
-                yield from self.walk_away(mine)
+        fate = self._rng.choices(FATES, FATE_WEIGHTS)[0]
+        if fate == "move":
+            yield from self._move(mine, at, size)
+            fate = "confirm"
+        if fate == "cancel":
+            yield from self.act(mine, "confirm")
+            yield self.pause(THINK_S)
+            fate = "give up"
+        yield from self.see_through(mine, fate)
 
     def serve(self) -> Script[None]:
         """One round of the staff: something at the door, or in the room."""

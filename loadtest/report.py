@@ -22,7 +22,7 @@ WIDTH_IN, HEIGHT_IN = 9.0, 3.0
 PERCENTILES = (50, 95, 99)
 BUCKET_S = 1
 LEGEND_POINTS = 7
-COLOURS = mpl.colormaps["tab20"].colors
+COLOURS = [mpl.colormaps["tab20"](number) for number in range(20)]
 """As many as there may be answers in one plot."""
 TITLES: dict[Kind, str] = {
     "tickets": "Tickets: an on-sale",

@@ -104,19 +104,12 @@ class Seatgoer(Visitor):
             yield self.pause(WAIT_LOOK_S)
             return
         yield self.pause(THINK_S)
-        match self._rng.choices(FATES, FATE_WEIGHTS)[0]:
-            case "confirm":
-                yield from self.act(mine, "confirm")
-            case "extend":
-                yield from self.act(mine, "extend")
-                yield from self.act(mine, "confirm")
-            case "fewer" if quantity > 1:
+        fate = self._rng.choices(FATES, FATE_WEIGHTS)[0]
+        if fate == "fewer":
+            if quantity > 1:
                 yield from self._fewer(mine, quantity - 1)
-                yield from self.act(mine, "confirm")
-            case "give up":
-                yield from self.act(mine, "cancel")
-            case _:
-                yield from self.walk_away(mine)
+            fate = "confirm"
+        yield from self.see_through(mine, fate)
 
     def witness(self) -> Script[None]:
         """One of a few in front of one row of seats: named ones, or whichever are left."""

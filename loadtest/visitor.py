@@ -94,6 +94,19 @@ class Visitor:
             yield from self.insist(request)
         return reply
 
+    def see_through(self, mine: Mine, fate: str) -> Script[None]:
+        """What becomes of a hold: `confirm`, `extend` and then confirm, `give up`, or `walk away`."""
+        match fate:
+            case "confirm":
+                yield from self.act(mine, "confirm")
+            case "extend":
+                yield from self.act(mine, "extend")
+                yield from self.act(mine, "confirm")
+            case "give up":
+                yield from self.act(mine, "cancel")
+            case _:
+                yield from self.walk_away(mine)
+
     def walk_away(self, mine: Mine) -> Script[None]:
         """Forgets the hold; one in two looks what has become of it, soon after its end."""
         path = f"{API}/reservations/{mine.id}"
