@@ -46,7 +46,7 @@ class Transport(Protocol):
     """How a call gets to an owner: Ray, or a simulation of it."""
 
     async def call(self, owner: str, payload: bytes) -> bytes:
-        """Send to the owner of that name, made if there is none. Raises `CallFailed`."""
+        """Send to the owner of that name, made if there is none. Raises `CallFailed`, `NotUnderstood`."""
 
     async def check(self, owner: str) -> None:
         """An answer is overdue: have the watchdog look at the owner, and end it if it is stuck."""

@@ -179,12 +179,9 @@ class Outbox:
 
 def _understood(call: asyncio.Future[bytes], count: int) -> list[Answer]:
     """The call's answers. Raises `NotUnderstood` where one end could not read what the other had written."""
+    payload = call.result()
     try:
-        answers = unpack_answers(call.result())
-    except CallFailed as failure:
-        if isinstance(failure.__cause__, msgspec.DecodeError):
-            raise NotUnderstood(f"the owner cannot read it: {failure}") from failure
-        raise
+        answers = unpack_answers(payload)
     except msgspec.DecodeError as error:
         raise NotUnderstood(f"the answer cannot be read: {error}") from error
     if len(answers) != count:

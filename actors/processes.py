@@ -18,6 +18,7 @@ import psutil
 
 from actors.config import Deployment
 from actors.gateway import Gateway, Transport
+from actors.line import Address, Lines
 from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import InventoryOwner
@@ -47,6 +48,9 @@ class Host(Protocol):
 
     def process(self) -> Process:
         """This one."""
+
+    def address(self) -> str:
+        """Where the front ends reach this machine."""
 
     def end(self) -> None:
         """End this process, soon, for good: whoever needs the name makes a new actor of it."""
@@ -106,11 +110,11 @@ class OwnerActor(Actor):
         self._process = host.process()
         host.born(name, self._process)
         self._starting: asyncio.Task[InventoryOwner] = asyncio.create_task(self._start())
+        self._listening = asyncio.create_task(Lines(self._handle).listen(host.address()))
 
-    async def handle(self, payload: bytes) -> bytes:
-        """A gateway's batch."""
-        owner = self._owner or await self._started()
-        return await owner.handle(payload)
+    async def address(self) -> Address:
+        """Where this process takes batches."""
+        return await asyncio.shield(self._listening)
 
     async def health(self) -> dict[str, object]:
         """What it is doing. Does not wait for anything."""
@@ -124,6 +128,11 @@ class OwnerActor(Actor):
 
     async def inventories(self, limit: int) -> list[str]:
         return self._owner.inventories(limit) if self._owner else []
+
+    async def _handle(self, payload: bytes) -> bytes:
+        """A gateway's batch."""
+        owner = self._owner or await self._started()
+        return await owner.handle(payload)
 
     async def _started(self) -> InventoryOwner:
         if self._starting.done() and self._starting.exception():

@@ -1,9 +1,10 @@
 """The only file that knows Ray: makes actors of plain classes, finds them by name, calls and ends them.
 
-Every Ray error means "outcome unknown" here and becomes `CallFailed`. Ray itself never tries a call again:
-that is the gateway's business, with the same request id. (Each method has `max_task_retries=0`. The actors
-themselves have -1, which for such methods only means that a call made while an actor is restarted waits for
-it; with 0 Ray refuses it, and says so a second later.)
+What owners are asked goes by `actors.line`; Ray is asked who and where they are. Every Ray error means
+"outcome unknown" here and becomes `CallFailed`. Ray itself never tries a call again: that is the gateway's
+business, with the same request id. (Each method has `max_task_retries=0`. The actors themselves have -1,
+which for such methods only means that a call made while an actor is restarted waits for it; with 0 Ray
+refuses it, and says so a second later.)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ray.util import metrics
 
 from actors.config import Deployment
 from actors.gateway import CREATOR
+from actors.line import Address, Line, open_line
 from actors.meter import Labels, Meter
 from actors.processes import WATCHDOG, OwnerActor, Process, TimerActor, WatchdogActor, timer_name
 from actors.wire import CallFailed
@@ -37,6 +39,8 @@ LEAVE_MAX_S = 2.0
 LEAVE_GRACE_S = 0.2
 """Between an actor's last answer and its end, so that Ray has sent the answer."""
 DEPLOY_MAX_S = 30.0
+FIND_MAX_S = 20.0
+"""To make an owner, or wait until it is made again, and have a line to it."""
 
 
 def connect(deployment: Deployment) -> None:
@@ -66,6 +70,10 @@ class RayHost:
     def process(self) -> Process:
         me = psutil.Process()
         return ray.get_runtime_context().get_node_id(), me.pid, me.create_time()
+
+    def address(self) -> str:
+        node: Any = ray.util
+        return str(node.get_node_ip_address())
 
     def end(self) -> None:
         loop = asyncio.get_running_loop()
@@ -194,17 +202,40 @@ class RayTransport:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._handles: dict[str, Any] = {}
+        self._lines: dict[str, Line] = {}
+        self._opening: dict[str, asyncio.Task[Line]] = {}
 
     async def call(self, owner: str, payload: bytes) -> bytes:
+        line = self._lines.get(owner)
+        if line is None or line.lost:
+            line = await self._opened(owner)
+        return await line.call(payload)
+
+    async def _opened(self, owner: str) -> Line:
+        """A line to the owner that has the name now. Whoever wants the same one meanwhile shares it."""
+        opening = self._opening.get(owner)
+        if opening is None:
+            opening = self._opening[owner] = asyncio.create_task(self._open(owner))
+            opening.add_done_callback(lambda opened: self._tried(owner, opened))
         try:
-            handle = self._handles.get(owner) or await self._find(owner)
-            answer: bytes = await handle.handle.remote(payload)
+            return await asyncio.shield(opening)
         except (ray.exceptions.RayError, ValueError, OSError) as error:
-            # ValueError: Ray found the name taken, and then the actor gone.
-            self._handles.pop(owner, None)
+            # ValueError: Ray found the name taken, and then the actor gone. TimeoutError is an OSError.
             raise CallFailed(f"{owner}: {type(error).__name__}") from error
-        return answer
+
+    async def _open(self, owner: str) -> Line:
+        self._lines.pop(owner, None)
+        async with asyncio.timeout(FIND_MAX_S):
+            handle = await asyncio.to_thread(_owner_handle, self._deployment, owner)
+            handle.hello.remote(self._deployment)
+            address: Address = await handle.address.remote()
+            line = self._lines[owner] = await open_line(address)
+        return line
+
+    def _tried(self, owner: str, opened: asyncio.Task[Line]) -> None:
+        del self._opening[owner]
+        if not opened.cancelled():
+            opened.exception()  # who waited has heard of it, if anybody still did
 
     async def check(self, owner: str) -> None:
         try:
@@ -222,12 +253,6 @@ class RayTransport:
     async def owners(self) -> list[dict[str, object]]:
         names = await RayHost(self._deployment).owner_names()
         return list(await asyncio.gather(*(self._ask(name) for name in names)))
-
-    async def _find(self, owner: str) -> Any:
-        handle = await asyncio.to_thread(_owner_handle, self._deployment, owner)
-        handle.hello.remote(self._deployment)
-        self._handles[owner] = handle
-        return handle
 
     async def _ask(self, name: str) -> dict[str, object]:
         try:

@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from ray.exceptions import RayError, RayTaskError
 
 from actors.gateway import CREATOR, Gateway, GatewayLimits
 from actors.meter import Meter
-from actors.wire import UNAVAILABLE, CallFailed, unpack_batch
+from actors.wire import UNAVAILABLE, NotUnderstood, unpack_batch
 from domain.event_messages import CreateEvent
 from persistence.memory import MemoryDatabase
 from tests.unit.sale import event_terms
@@ -31,7 +30,7 @@ class RealTime:
 
 
 class Wire:
-    """To an owner of another version, and from it as Ray brings its words."""
+    """To an owner of another version, and from it as a line brings its words."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
@@ -41,10 +40,8 @@ class Wire:
         self.calls += 1
         try:
             return self.owner(payload)
-        except Exception as raised:  # noqa: BLE001 - as Ray does
-            error = RayTaskError("handle", "a traceback", raised).as_instanceof_cause()
-            assert isinstance(error, RayError)
-            raise CallFailed(f"{owner}: {type(error).__name__}") from error
+        except msgspec.DecodeError as error:
+            raise NotUnderstood(str(error)) from error
 
     async def check(self, owner: str) -> None:
         raise AssertionError("nothing is overdue")
