@@ -1,9 +1,9 @@
 """What gateways and owners say to each other: one bytes object each way, for many commands at once.
 
 Much of what a call costs is the same however much it carries, so a call carries a batch: a number, and an
-array of `Ask`, answered by an array of replies in the same order. The numbers let an owner turn away a call that
-comes twice, or so late that its gateway has given up on it: its commands have been sent again, and perhaps
-refused, and what was refused must not be done after all.
+array of `Ask`, answered by an array of replies in the same order. The numbers let an owner turn away a call
+that comes twice, or so late that its gateway has given up on it: its commands have been sent again, and
+perhaps refused, and what was refused must not be done after all.
 """
 
 from __future__ import annotations
