@@ -19,7 +19,7 @@ INSIST_S = 60.0
 PAUSE_MAX_S = 5.0
 PAGE_ITEMS = 200
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+DENIED = ("unauthorized", "forbidden")
 
 
 class DemoFailed(StartFailure):
@@ -82,7 +82,7 @@ class Api:
                 pause_s = 1.0
             else:
                 self._reached = True
-                if answer.status in DENIED:
+                if answer.body.get("code") in DENIED:
                     raise DemoFailed(
                         f"the server at {self.url} does not take this operator's token: {WHERE_FROM}"
                     )

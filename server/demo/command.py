@@ -62,7 +62,10 @@ def _host_of(url: str) -> str:
 def run_demo(settings: Settings, url: str, seed: int, size: str, concurrency: int, console: Console) -> bool:
     """Whether it came to its end; not if it was interrupted. Raises `DemoFailed`."""
     where = find_server(settings, url)
-    return asyncio.run(_run(where, settings.data, seed, size, concurrency, console))
+    try:
+        return asyncio.run(_run(where, settings.data, seed, size, concurrency, console))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _run(where: Where, data: Path, seed: int, size: str, concurrency: int, console: Console) -> bool:
@@ -74,14 +77,27 @@ async def _run(where: Where, data: Path, seed: int, size: str, concurrency: int,
 
         async with opened() as session:
             builder = Builder(Api(session, where.url, where.token), seed, size, show)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, builder.stop)
+            _stop_at_interrupt(builder)
             world = await builder.build(concurrency)
     console.print(_sums(builder.tally))
-    console.print(_said(builder.tally, seed), highlight=False)
+    console.print(_said(builder.tally, world), highlight=False)
     if not builder.tally.stopped:
         for line in to_try(where.url, data, world, builder.tally):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     return not builder.tally.stopped
+
+
+def _stop_at_interrupt(builder: Builder) -> None:
+    """The first Ctrl-C lets what is under way come to its end; the second does not wait for it."""
+    running = asyncio.current_task()
+    assert running is not None
+
+    def interrupted() -> None:
+        if builder.tally.stopped:
+            running.cancel()
+        builder.stop()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
 
 
 def _bar(console: Console) -> Progress:
@@ -99,14 +115,14 @@ def _sums(tally: Tally) -> Table:
     return table
 
 
-def _said(tally: Tally, seed: int) -> str:
-    told = f"World {seed}: "
+def _said(tally: Tally, world: World) -> str:
+    told = f"World {world.seed}, the city of {world.city}: "
     if tally.stopped:
         told += "interrupted; the same command goes on where it stopped."
     elif not tally.made.total():
         told += "all of it was there already, nothing was made."
     else:
-        told += f"{tally.made.total():,} things made."
+        told += "all of it is there."
     if tally.refused:
         told += (
             f" {tally.refused:,} reservations were refused: others were quicker, or their time has passed."

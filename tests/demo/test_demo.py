@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from server.demo.api import DemoFailed
+from server.demo.command import find_server
+from server.settings import Settings
 from tests.served import Served, clean_environment
 
 SEED = 4711
@@ -114,25 +118,60 @@ def test_another_servers_token_is_told_in_one_line(running_server: Served) -> No
     )
 
 
+def test_where_no_server_answers_one_line_says_so(tmp_path: Path) -> None:
+    failed = demo(tmp_path, "--url", "http://127.0.0.1:9", token="x" * 32)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("turnstile: no server answers at http://127.0.0.1:9")
+    assert failed.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
-    ("options", "token", "told"),
+    ("url", "token", "told"),
     [
-        ((), "", "no server runs on data folder"),
-        (("--url", "http://127.0.0.1:9"), "", "the operator's token of http://127.0.0.1:9 is not known"),
-        (("--url", "http://127.0.0.1:9"), "x" * 32, "no server answers at http://127.0.0.1:9"),
-        (("--url", "127.0.0.1"), "x" * 32, "no server's address"),
-        (("--url", "http://[::1"), "x" * 32, "no server's address"),
+        ("", None, "no server runs on data folder"),
+        ("http://127.0.0.1:9", None, "the operator's token of http://127.0.0.1:9 is not known"),
+        ("127.0.0.1", "x" * 32, "no server's address"),
+        ("http://[::1", "x" * 32, "no server's address"),
     ],
 )
-def test_without_a_server_one_line_says_so(
-    tmp_path: Path, options: tuple[str, ...], token: str, told: str
+def test_without_an_address_and_a_token_it_says_what_is_missing(
+    tmp_path: Path, url: str, token: str | None, told: str
 ) -> None:
-    failed = demo(tmp_path, *options, token=token)
-    assert failed.returncode == 1
-    assert failed.stderr.startswith("turnstile: ")
-    assert told in failed.stderr
-    assert failed.stderr.count("\n") == 1
-    assert "Traceback" not in failed.stderr
+    with pytest.raises(DemoFailed, match=told):
+        find_server(Settings(data=tmp_path, admin_token=token), url)
+
+
+def test_the_data_folders_token_is_sent_to_this_machine_only(tmp_path: Path) -> None:
+    (tmp_path / "endpoints.json").write_text('{"http": "http://127.0.0.1:8080", "admin_token": "secret"}')
+    assert find_server(Settings(data=tmp_path), "") == ("http://127.0.0.1:8080", "secret")
+    assert find_server(Settings(data=tmp_path), "http://localhost:9/") == ("http://localhost:9", "secret")
+    with pytest.raises(DemoFailed, match="is not known"):
+        find_server(Settings(data=tmp_path), "http://turnstile.example.org")
+    given = Settings(data=tmp_path, admin_token="x" * 32)
+    assert find_server(given, "http://turnstile.example.org").token == "x" * 32
+
+
+def test_a_second_interrupt_does_not_wait_for_a_server_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(TIMEOUT_S)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = clean_environment({"TURNSTILE_DATA": str(tmp_path), "TURNSTILE_ADMIN_TOKEN": "x" * 32})
+        begun = subprocess.Popen(
+            [*COMMAND, "--url", url],
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        asked, _ = silent.accept()
+        with asked:
+            os.kill(begun.pid, signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                begun.wait(1)
+            os.kill(begun.pid, signal.SIGINT)
+            said, _ = begun.communicate(timeout=TIMEOUT_S)
+    assert begun.returncode == 130, said
+    assert "Traceback" not in said
 
 
 def test_its_help_names_sizes_and_what_a_second_run_does() -> None:
