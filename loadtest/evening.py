@@ -135,7 +135,8 @@ class Diner(Visitor):
 
     def _search(self, at: datetime, size: int) -> Request:
         restaurant = self.evening.restaurant
-        asked = f"date={at:%Y-%m-%d}&time={at:%H:%M}&party_size={size}&earliest=17:00"
+        earliest = max(0, at.hour - 1)
+        asked = f"date={at:%Y-%m-%d}&time={at:%H:%M}&party_size={size}&earliest={earliest:02d}:00"
         path = f"{API}/restaurants/{restaurant}/search?{asked}"
         wish = Wish(_ms(at), size)
         return Request("search", "GET", path, restaurant, kind="tables", wish=wish)

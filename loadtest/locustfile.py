@@ -7,13 +7,14 @@ process records what its users saw; the users themselves are in `users`.
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import gevent
 import msgspec
 from locust import LoadTestShape, events
+from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -58,32 +59,38 @@ EXIT_USER_FAILED = 3
 # --- options, and how a run begins and ends -------------------------------------------------------
 
 
-def add_options(parser: ArgumentParser, **_: Any) -> None:
-    group = parser.add_argument_group("Turnstile's load")
-    add = group.add_argument
-    add("--data", default=".turnstile", help="data folder of the running server")
-    add(
-        "--duration", type=int, default=60, help="seconds from the sale's creation on; or Locust's --run-time"
-    )
+def add_options(parser: LocustArgumentParser, **_: Any) -> None:
+    """Those that may change from one run to the next are fields of Locust's page too."""
+    add = parser.add_argument
+    add("--data", default=".turnstile", help="data folder of the running server", include_in_web_ui=False)
     add("--mix", type=str, default=ONLY_TICKETS, help=MIX_HELP)
+    add("--shape", choices=sorted(SHAPES), default="on-sale", help="how many users there are when")
+    add("--duration", type=int, default=60, help="seconds from the start on; or Locust's --run-time")
     add("--capacity", type=int, default=5_000, help="tickets on sale")
     add("--seats", type=int, default=2_000, help="seats on sale, where the mix has seats")
     add("--tables", type=int, default=60, help="tables of the restaurant, where the mix has tables")
     add("--places", type=int, default=100, help="places of each of the sessions, where the mix has them")
     add("--hold-duration", type=int, default=15, help="seconds a hold lasts")
-    add("--shape", choices=sorted(SHAPES), default="on-sale", help="how many users there are when")
     add("--seed", type=int, default=1, help="of what the users do; what the server does is not repeatable")
     add(
         "--records",
         default="",
         help="folder for what clients see; default: DATA/reports/<time>/records",
+        include_in_web_ui=False,
     )
-    add("--allow-host", action="append", default=[], help="a host that may be loaded beside this machine")
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        help="a host that may be loaded beside this machine",
+        include_in_web_ui=False,
+    )
     add(
         "--admin-token",
         default="",
         env_var="TURNSTILE_ADMIN_TOKEN",
         help="operator's token for a --host whose data folder is not here",
+        include_in_web_ui=False,
     )
 
 
@@ -121,7 +128,7 @@ def begin(environment: Environment, **_: Any) -> None:
         print(f"load: {problem}", file=sys.stderr, flush=True)
         environment.process_exit_code = EXIT_NO_OFFERS
         run.known.set_exception(problem)
-        gevent.spawn_later(0.1, runner.quit)
+        gevent.spawn_later(0.1, runner.stop if environment.web_ui else runner.quit)
         return
     if environment.shape_class is not None:
         environment.shape_class.reset_time()  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.record import Call, Entry, Sale
+from loadtest.record import Call, Dining, Entry, Sale
 
 RATE_OVER_S = 3.0
 
@@ -19,7 +19,8 @@ class Tail:
     """Reads what has been added to the records since the last look."""
 
     def __init__(self, folder: Path) -> None:
-        self.sale: Sale | None = None
+        self.opens_us = 0
+        """When what is offered opens; 0: nothing is offered yet."""
         self.calls = 0
         self.answers: Counter[str] = Counter()
         self._folder = folder
@@ -41,8 +42,8 @@ class Tail:
             self._looks.popleft()
 
     def _take(self, entry: Entry) -> None:
-        if isinstance(entry, Sale) and not entry.witnessed:
-            self.sale = entry
+        if isinstance(entry, Sale | Dining) and not entry.witnessed:
+            self.opens_us = max(self.opens_us, entry.opens_us)
         if isinstance(entry, Call):
             self.calls += 1
             self.answers[f"{entry.op} {entry.code or entry.status}"] += 1
@@ -55,10 +56,10 @@ class Tail:
 
     def line(self) -> str:
         """`12 s to the opening`, or how the sale goes."""
-        if self.sale is None:
+        if not self.opens_us:
             return "starting"
-        wait_s = self.sale.opens_us / 1e6 - time.time()
+        wait_s = self.opens_us / 1e6 - time.time()
         when = f"opens in {wait_s:.0f} s" if wait_s > 0 else f"on sale for {-wait_s:.0f} s"
-        told = ("hold 201", "confirm 200", "hold sold_out", "hold held")
+        told = ("hold 201", "confirm 200", "hold sold_out", "hold taken", "hold held")
         counts = ", ".join(f"{self.answers[name]:,} {name}" for name in told if self.answers[name])
         return f"{when}; {self.rate_per_s:,.0f} requests/s" + (f"; {counts}" if counts else "")

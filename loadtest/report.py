@@ -71,7 +71,8 @@ def _of_kind(
     yield _svg(_latency, [call for call in calls if call.op in timed], span)
     if kind == "tables":
         yield "<h3>Reservations, as guests and staff were told</h3>"
-        yield _svg(_stays, calls, span)
+        witnessed = {one.restaurant for one in records.dinings.values() if one.witnessed}
+        yield _svg(_stays, [call for call in calls if call.event not in witnessed], span)
     sold = {sale.event for sale in records.sales.values() if sale.kind == kind and not sale.witnessed}
     own = [one for one in verdict.inventories if one.inventory_id in sold and one.points]
     if own:

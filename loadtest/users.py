@@ -18,7 +18,6 @@ import gevent
 from gevent.event import AsyncResult
 from locust import FastHttpUser, task
 from locust.contrib.fasthttp import ResponseContextManager
-from locust.exception import StopUser
 
 from loadtest.behaviours import Person
 from loadtest.browsing import Browser
@@ -82,7 +81,8 @@ class Client(FastHttpUser):
         try:
             offers = run.known.get(timeout=OFFERS_KNOWN_WITHIN_S)
         except (NoServer, WrongMix, gevent.Timeout):
-            raise StopUser from None
+            # Said once, by who makes the offers; Locust would log a StopUser of each user with a traceback.
+            raise gevent.GreenletExit from None
         assert run.recorder is not None
         self.recorder = run.recorder
         self.who = f"{run.recorder.path.stem}-{next(run.numbers)}"

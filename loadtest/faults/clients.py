@@ -8,39 +8,41 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from typing import TypeVar
 
 import aiohttp
 
-from loadtest.behaviours import Person
 from loadtest.exchange import Reply, Request, call_of
 from loadtest.record import INTERRUPTED, NO_REPLY, Recorder, now_us
-from loadtest.visitor import Pause, Script
+from loadtest.visitor import Pause, Script, Visitor
 
 CONNECT_TIMEOUT_S = 10.0
 REPLY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 60.0
 EFFECTS = ("hold", "confirm", "cancel", "extend", "change")
 
-Play = Callable[[Person], Script[None]]
+Someone = TypeVar("Someone", bound=Visitor)
 
 
 class Clients:
     """All clients of one group of faults."""
 
-    def __init__(self, http: str, recorder: Recorder) -> None:
+    def __init__(self, http: str, recorder: Recorder, admin_token: str = "") -> None:
+        """`admin_token`: for what staff do."""
         self.successes: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         """For each event the acknowledged effects: (when acknowledged, when asked for), by the former."""
         self._http = http
         self._recorder = recorder
+        self._staff = {"Authorization": f"Bearer {admin_token}"}
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         timeout = aiohttp.ClientTimeout(total=REPLY_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
         self._session = aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0))
 
-    def start(self, person: Person, play: Play) -> None:
+    def start(self, person: Someone, play: Callable[[Someone], Script[None]]) -> None:
         self._tasks.append(asyncio.create_task(self._live(person, play)))
 
-    async def play(self, person: Person, script: Script[None]) -> None:
+    async def play(self, person: Visitor, script: Script[None]) -> None:
         """One script to its end."""
         try:
             step = next(script)
@@ -83,16 +85,17 @@ class Clients:
         failed = (task for task in self._tasks if task.done() and not task.cancelled())
         return next((error for task in failed if (error := task.exception()) is not None), None)
 
-    async def _live(self, person: Person, play: Play) -> None:
+    async def _live(self, person: Someone, play: Callable[[Someone], Script[None]]) -> None:
         while not self._stopping:
             await self.play(person, play(person))
 
-    async def _send(self, person: Person, request: Request) -> Reply:
+    async def _send(self, person: Visitor, request: Request) -> Reply:
         sent_us = now_us()
         status, body, after, failure = NO_REPLY, b"", "", INTERRUPTED
+        headers = {**request.headers, **self._staff} if request.staff else request.headers
         try:
             async with self._session.request(
-                request.method, self._http + request.path, data=request.body or None, headers=request.headers
+                request.method, self._http + request.path, data=request.body or None, headers=headers
             ) as response:
                 body = await response.read()
                 status, after, failure = response.status, response.headers.get("Retry-After", ""), ""

@@ -75,3 +75,8 @@ def test_only_what_the_run_has_opened_is_held_against_what_its_clients_asked() -
     dining = Dining("x1", "The House", (), 120, 15, 900, 1)
     own = Auditor(SoundDining(), Records([dining, *all_of_it()[1:]])).run()
     assert Check.ASKED_FOR.title in failed(own)
+
+
+def test_a_run_whose_restaurants_were_not_looked_at_is_not_sound() -> None:
+    dining = Dining("x1", "The House", (), 120, 15, 900, 1)
+    assert Check.RESTAURANT_ROW.title in failed(Auditor(SoundDining(), Records([dining])).run([]))

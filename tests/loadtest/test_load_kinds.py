@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -165,6 +166,14 @@ def test_what_is_wished_lies_ahead_on_the_grid() -> None:
         assert search.wish is not None
         assert search.wish.start_ms > datetime.now(UTC).timestamp() * 1000
         assert search.wish.start_ms % (15 * 60_000) == 0
+
+
+def test_who_wants_to_come_soon_is_shown_times_from_an_hour_before() -> None:
+    for seed in range(200):
+        search = play(diner(seed).dine(), house)[0][0]
+        asked = dict(parse_qsl(search.path.partition("?")[2]))
+        assert asked["earliest"] <= asked["time"]
+        assert int(asked["time"][:2]) - int(asked["earliest"][:2]) in (0, 1)
 
 
 def test_a_refused_move_leaves_the_reservation_to_be_confirmed() -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import typer
+from msgspec.structs import replace
+from typer.testing import CliRunner
 
 from loadtest.auditor.audit import Auditor, Records
 from loadtest.endpoints import NoServer, Server, find_server, is_loopback, refuse_far_hosts
-from loadtest.load import Options, command, master_words, worker_words
+from loadtest.load import Options, command, load, master_words, worker_words
 from loadtest.progress import Tail
-from loadtest.record import Call, Recorder, Sitting
+from loadtest.record import Call, Dining, Recorder, Sitting
 from loadtest.report import percentile, write_report
 from loadtest.shapes import evening, on_sale, opens_after_s, steady, waves
 from tests.loadtest.sound_sale import T0, SoundSale
-
-WIDE = {**os.environ, "COLUMNS": "200"}
 
 
 def test_most_of_the_crowd_gathers_and_the_rest_comes_with_the_opening() -> None:
@@ -133,10 +133,11 @@ def test_the_mix_and_its_sizes_reach_locust(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options_are_told_before_anything_is_looked_for(options: list[str], told: str) -> None:
-    words = [sys.executable, "-m", "loadtest.load", *options]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=WIDE)
-    assert ended.returncode == 2
-    assert told in " ".join(ended.stderr.split())
+    app = typer.Typer()
+    app.command()(load)
+    ended = CliRunner().invoke(app, options, env={"COLUMNS": "200"})
+    assert ended.exit_code == 2
+    assert told in " ".join(ended.output.split())
 
 
 def test_users_are_those_of_the_mix_and_weighted_by_it() -> None:
@@ -169,6 +170,19 @@ def test_progress_follows_the_records_as_they_grow_and_waits_for_whole_lines(tmp
     tail.look()
     assert tail.calls == len(sale.calls)
     assert "6 hold 201" in tail.line()
+
+
+def test_progress_knows_when_a_restaurant_opens_and_not_when_witnesses_may_begin(tmp_path: Path) -> None:
+    opened = Dining("house", "The House", (), 120, 0, 900, 1_000_000)
+    tail = Tail(tmp_path)
+    with Recorder(tmp_path, "one") as recorder:
+        recorder.write(replace(opened, witnessed=True))
+    tail.look()
+    assert tail.line() == "starting"
+    with Recorder(tmp_path, "two") as recorder:
+        recorder.write(opened)
+    tail.look()
+    assert tail.line().startswith("on sale for ")
 
 
 def test_the_report_is_one_file_that_needs_no_other(tmp_path: Path) -> None:
