@@ -34,6 +34,7 @@ from persistence.store import StoreError
 log = logging.getLogger(__name__)
 WATCHDOG = "watchdog"
 JOURNAL_SIZE_EVERY_S = 60.0
+SUBMISSIONS_EVERY_S = 5.0
 TIDY_MIN_S = 1.0
 START_AGAIN_S = 1.0
 MAKING_MAX_S = 60.0
@@ -183,7 +184,11 @@ class TimerActor(Actor):
         if self._part == 0:
             # One process does the housekeeping; which one makes no difference.
             maintenance = Maintenance(deployment.database_url)
-            self._keep(maintenance.run(clock.now_ms), _show_journal(maintenance, meter))
+            self._keep(
+                maintenance.run(clock.now_ms),
+                _show_journal(maintenance, meter),
+                _show_submissions(maintenance, meter),
+            )
         await timer.run()
 
 
@@ -255,3 +260,15 @@ async def _show_journal(maintenance: Maintenance, meter: Meter) -> None:
         except StoreError as error:
             log.warning("the journal's size cannot be had", extra={"error": repr(error)})
         await asyncio.sleep(JOURNAL_SIZE_EVERY_S)
+
+
+async def _show_submissions(maintenance: Maintenance, meter: Meter) -> None:
+    """How many are pending, and since when."""
+    while True:
+        try:
+            pending, oldest_ms = await maintenance.pending_submissions()
+            meter.show("submissions_pending", pending)
+            meter.show("submissions_oldest_pending_ms", oldest_ms)
+        except StoreError as error:
+            log.warning("pending submissions cannot be counted", extra={"error": repr(error)})
+        await asyncio.sleep(SUBMISSIONS_EVERY_S)

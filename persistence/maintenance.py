@@ -1,10 +1,12 @@
-"""What has to be done to the store now and then: forget old requests, make the journal's next partitions.
+"""What has to be done to the store now and then: forget old requests and submissions, make the journal's next
+partitions.
 
-Nothing here is in anybody's way. Requests are purged by walking through the relation, a slice of blocks at a
+Nothing here is in anybody's way. Rows are purged by walking through their relation, a slice of blocks at a
 time: no index over their end is kept for it, which each hold would pay for. Partitions are made days ahead;
 where one is missing the default partition takes the rows, so an append never fails for want of it.
 """
 
+# ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
 import asyncio
@@ -30,8 +32,18 @@ LOCK_TIMEOUT_MS = 500
 
 log = logging.getLogger(__name__)
 
-PURGE = "DELETE FROM requests WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1"
-BLOCKS = "SELECT pg_relation_size('requests') / current_setting('block_size')::bigint"
+PURGES = {
+    "requests": "DELETE FROM requests WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1",
+    "submissions": """
+        DELETE FROM submissions
+         WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 AND status <> 'pending' RETURNING 1""",
+}
+"""Requests first: a rejection that is on record has the submission that it is of."""
+BLOCKS = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint"
+
+PENDING = f"""
+SELECT count(*) AS count, coalesce(({NOW}) - min(created_ms), 0) AS age_ms
+  FROM submissions WHERE status = 'pending'"""
 
 TAKEN = "SELECT 1 FROM journal_default WHERE at_ms >= $1 AND at_ms < $2 LIMIT 1"
 
@@ -61,20 +73,21 @@ class Maintenance:
         while True:
             try:
                 await self.make_partitions(now_ms())
-                await self.purge_requests(now_ms())
+                for relation in PURGES:
+                    await self.purge(relation, now_ms())
             except StoreError as error:
                 log.warning("maintenance failed", extra={"error": repr(error)})
             except Exception:
                 log.exception("maintenance failed")
             await asyncio.sleep(every_s)
 
-    async def purge_requests(self, before_ms: int) -> int:
-        """Forget every request that was to be kept until before `before_ms`; how many they were."""
-        blocks = int((await self._links.fetch(BLOCKS))[0][0])
+    async def purge(self, relation: str, before_ms: int) -> int:
+        """Forget every row that was to be kept until before `before_ms`; how many they were."""
+        blocks = int((await self._links.fetch(BLOCKS, relation))[0][0])
         purged = 0
         for block in range(0, blocks, PURGE_SLICE_BLOCKS):
             slice_end = (block + PURGE_SLICE_BLOCKS, 0)
-            purged += len(await self._links.fetch(PURGE, (block, 0), slice_end, before_ms))
+            purged += len(await self._links.fetch(PURGES[relation], (block, 0), slice_end, before_ms))
             await asyncio.sleep(PURGE_PAUSE_S)
         return purged
 
@@ -92,6 +105,11 @@ class Maintenance:
         """The journal's partitions with their sizes, indexes included."""
         rows = await self._links.fetch(PARTITIONS)
         return [Partition(row["name"], _day_in(row["name"]), row["size_bytes"]) for row in rows]
+
+    async def pending_submissions(self) -> tuple[int, int]:
+        """How many there are, and how old the oldest is, in milliseconds."""
+        row = (await self._links.fetch(PENDING))[0]
+        return row["count"], row["age_ms"]
 
     async def close(self) -> None:
         await self._links.close()

@@ -23,6 +23,9 @@
   `persistence.append_restaurant` says how that is written.
 - `guests` is what a customer has done at a restaurant, counted with the appends: asking for all of a
   customer's reservations would need an index that each hold pays for.
+- `submissions` are reservations asked for behind the scenes. `number` is the order of their acceptance. Its
+  two small indexes have only what is pending, and neither the lease nor the attempts, so that taking one is a
+  HOT update. `command` is emptied once there is an answer. They are purged as requests are.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 
 CHECK constraints are the second line behind the owners' rules: one that speaks has found a bug.
@@ -37,6 +40,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -231,6 +235,36 @@ requests = Table(
     Column("reply", LargeBinary, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
 )
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Column("inventory_id", ID, nullable=False),
+    Column("request_id", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("command", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reservation_id", ID),
+    Column("rejection", LargeBinary),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("leased_until_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    UniqueConstraint("request_id", "inventory_id", name="submissions_request"),
+    CheckConstraint(
+        "CASE status WHEN 'pending' THEN reservation_id IS NULL AND rejection IS NULL"
+        " WHEN 'done' THEN reservation_id IS NOT NULL AND rejection IS NULL"
+        " WHEN 'rejected' THEN reservation_id IS NULL AND rejection IS NOT NULL"
+        " ELSE false END",
+        name="submissions_status",
+    ),
+    postgresql_with={"fillfactor": 50},
+)
+_PENDING = submissions.c.status == text("'pending'")
+Index("submissions_pending", submissions.c.number, postgresql_where=_PENDING)
+Index("submissions_of_inventory", submissions.c.inventory_id, postgresql_where=_PENDING)
 
 journal = Table(
     "journal",

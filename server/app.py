@@ -29,11 +29,11 @@ async def create_app(settings: Settings) -> web.Application:
     logs.configure(settings.log_level)
     stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
     try:
-        gateway, reads, venues = await stack.enter_async_context(opened(settings, meter))
-        access = Access(_admin_token(settings), await reads.secret("reservation_token"))
-        customers = CustomerKeys(await reads.secret("customer_key"))
+        back = await stack.enter_async_context(opened(settings, meter))
+        access = Access(_admin_token(settings), await back.reads.secret("reservation_token"))
+        customers = CustomerKeys(await back.reads.secret("customer_key"))
         options = options_of(settings)
-        app = build_app(gateway, reads, venues, access, customers, options, metrics, STORE_OUTAGES)
+        app = build_app(*back, access, customers, options, metrics, STORE_OUTAGES)
     except BaseException:
         await stack.aclose()
         raise

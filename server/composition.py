@@ -5,9 +5,12 @@ The only place in `server/` that knows them. `opened` connects them in order and
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import NamedTuple
 from uuid import UUID
 
 from actors.config import Deployment
@@ -16,24 +19,36 @@ from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import OwnerLimits
 from actors.ray_runtime import RayTransport, connect, deploy, disconnect
+from actors.submitter import Submitter, SubmitterLimits
 from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
 from persistence.reads import PostgresReads, ReadBounds
+from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
 from server.settings import Settings
 
 DATABASE_ID = "database_id"
+LEASE_MARGIN_MS = 2_000
+"""Beyond a command's deadline: to write down what became of it."""
+SETTLED_TIMEOUT_S = 1.0
 FLOOR_FILE = "sequences"
 """In the data folder: what all front ends of this server have given out."""
 
 
+class Back(NamedTuple):
+    """What stands behind the handlers."""
+
+    gateway: Gateway
+    reads: PostgresReads
+    venues: PostgresVenues
+    submissions: PostgresSubmissions
+
+
 @asynccontextmanager
-async def opened(
-    settings: Settings, meter: Meter
-) -> AsyncIterator[tuple[Gateway, PostgresReads, PostgresVenues]]:
-    """The gateway, the read side and the venues, connected. Their actors live on when this process ends."""
+async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
+    """All of it connected, and the submitter at work. The actors live on when this process ends."""
     database_url = settings.database_url
     redis_url = settings.redis_url
     assert database_url is not None
@@ -70,7 +85,38 @@ async def opened(
         deploy(deployment)
         settle()
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
-        yield gateway, reads, venues
+        submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
+        yield Back(gateway, reads, venues, submissions)
+
+
+@asynccontextmanager
+async def _submissions(
+    settings: Settings, gateway: Gateway, reads: PostgresReads, meter: Meter
+) -> AsyncIterator[PostgresSubmissions]:
+    """Submissions, and who takes them. What is under way at the end is left to its lease."""
+    assert settings.database_url is not None
+    store = PostgresSubmissions(
+        settings.database_url.get_secret_value(),
+        PendingBounds(settings.submissions_pending_max, settings.submissions_pending_per_inventory_max),
+        settings.request_deadline_ms,
+        key_retention_s(settings),
+    )
+    limits = SubmitterLimits(
+        lease_ms=settings.request_deadline_ms + LEASE_MARGIN_MS,
+        patience_ms=settings.submission_patience_s * 1000,
+    )
+    submitter = Submitter(store, gateway, reads.history, meter, limits)
+    store.on_accepted = submitter.wake
+    running = asyncio.create_task(submitter.run())
+    try:
+        yield store
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLED_TIMEOUT_S):
+                await submitter.settled()
+        await store.close()
 
 
 def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployment:

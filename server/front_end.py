@@ -21,6 +21,7 @@ from server.openapi import document
 from server.parts import Health, Options, Parts
 from server.reads import Reads
 from server.routes import all_routes
+from server.submissions import Submissions
 from server.venues import Venues
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -31,6 +32,7 @@ def build_app(
     gateway: Gateway,
     reads: Reads,
     venues: Venues,
+    submissions: Submissions,
     access: Access,
     customers: CustomerKeys,
     options: Options,
@@ -41,7 +43,7 @@ def build_app(
     reached or has no room."""
     metrics = metrics or Metrics()
     live = Live(reads, metrics, options.streams_max, options.stream_interval_ms)
-    parts = Parts(gateway, reads, venues, access, customers, options, metrics, Health(), live)
+    parts = Parts(gateway, reads, venues, submissions, access, customers, options, metrics, Health(), live)
     service = ServiceHandlers(parts)
     routes = all_routes(parts, service)
     service.document = document(routes, _version())

@@ -26,6 +26,7 @@ from server import views
 from server.addressed import acted, addressed, asked, body_of, found_by_holder, view_of
 from server.bodies import Payload, read_body
 from server.cancel_codes import as_spelled, made_ms
+from server.handlers_submissions import accepted
 from server.ids import parse_event_id, parse_id, uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
@@ -39,6 +40,7 @@ from server.payloads import (
     ReservationsQuery,
     WantedLine,
 )
+from server.preferences import prefers_async
 from server.problems import invalid, not_found, refusal
 from server.replies import Reply
 
@@ -75,6 +77,8 @@ class ReservationHandlers:
             wanted.confirm,
             _wish(wanted.lines, wanted.best),
         )
+        if prefers_async(request):
+            return await accepted(parts, request, body, operator, (event_id, "event"), command)
         answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator))
         parts.metrics.commanded(PlaceHold, answer)
         if isinstance(answer, Rejected):

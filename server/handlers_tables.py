@@ -26,6 +26,7 @@ from server import views_restaurants as views
 from server.addressed import acted, addressed, view_of
 from server.bodies import Payload, read_body
 from server.handlers_restaurants import found_restaurant, restaurant_id_of
+from server.handlers_submissions import accepted
 from server.ids import parse_id, uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
@@ -38,6 +39,7 @@ from server.payloads_restaurants import (
     StaysQuery,
     TableMove,
 )
+from server.preferences import prefers_async
 from server.problems import invalid, refusal
 from server.replies import Reply
 from server.views import as_read, encode, page
@@ -75,6 +77,8 @@ class TableHandlers:
             await parts.reads.history(restaurant_id, customer),
             not operator,
         )
+        if prefers_async(request):
+            return await accepted(parts, request, body, operator, (restaurant_id, "restaurant"), command)
         return await self._placed(request, body, restaurant_id, command, operator)
 
     async def walk_in(self, request: web.BaseRequest, restaurant_text: str) -> Reply:

@@ -30,6 +30,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     "reservation_id": _UUID,
     "venue_id": _UUID,
     "restaurant_id": _UUID,
+    "submission_id": _UUID,
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
 }
@@ -37,6 +38,10 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
         "Makes a retry safe: the same key, path and body get the same answer again, for 24 h at least.",
         {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS, "pattern": "^[!-~]+$"},
+    ),
+    "Prefer": (
+        "`respond-async`: do not wait. 202 says that it is durable, and where the answer will be found.",
+        {"type": "string"},
     ),
     "If-Match": ("Only if it still has this version.", {"type": "string"}),
     "Last-Event-ID": (
@@ -51,6 +56,7 @@ _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string"},
     ),
     "Location": ("Path of what was made.", {"type": "string"}),
+    "Preference-Applied": ("Which preference was met.", {"type": "string", "const": "respond-async"}),
     "Content-Disposition": ("The name of the file.", {"type": "string"}),
     "Cache-Control": (
         "Whether a copy may be kept, and that it must be asked about before it is used.",
@@ -61,6 +67,7 @@ _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "WWW-Authenticate": ("How to authenticate.", {"type": "string"}),
     "X-Request-Id": ("The request's id, yours where you sent a sane one.", {"type": "string"}),
 }
+_ACCEPTED_HEADERS = ("Location", "Preference-Applied", "Retry-After")
 _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     Who.ANYONE: [],
     Who.READER: [{}, {"operator": []}],
@@ -97,7 +104,7 @@ def document(routes: Iterable[Route], version: str) -> bytes:
 def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
     """For each type that is used a schema, and the named ones that these refer to."""
     kinds = {kind for route in routes for kind in _kinds_of(route.answer)}
-    kinds |= {route.body for route in routes if route.body}
+    kinds |= {kind for route in routes for kind in (route.body, route.accepted) if kind}
     ordered = sorted(kinds, key=str)
     named = (ProblemBody, CustomerView, DinerView, AvailabilityDelta)
     made, components = msgspec.json.schema_components([*ordered, *named], ref_template=REF)
@@ -146,6 +153,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in _PLACE.findall(route.path)
     ]
     headers = (*route.request_headers, "Idempotency-Key") if route.keyed else route.request_headers
+    if route.accepted:
+        headers = (*headers, "Prefer")
     return [*places, *_query_parameters(route), *(_header(name) for name in headers)]
 
 
@@ -172,6 +181,12 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     if shown:
         success["content"] = {route.media: {"schema": shown[0] if len(shown) == 1 else {"anyOf": shown}}}
     responses = {str(route.status): success}
+    if route.accepted:
+        responses["202"] = {
+            "description": "Durable, and pending: the answer will be found at `Location`.",
+            "headers": _reply_headers(_ACCEPTED_HEADERS),
+            "content": {route.media: {"schema": schemas[route.accepted]}},
+        }
     if "If-None-Match" in route.request_headers:
         responses["304"] = {"description": "Unchanged.", "headers": _reply_headers(route.reply_headers)}
     by_status: dict[int, list[str]] = {}

@@ -11,6 +11,7 @@ from server.customers import CustomerKeys
 from server.live import Live
 from server.metrics import Metrics
 from server.reads import Reads
+from server.submissions import Submissions
 from server.venues import Venues
 
 
@@ -47,6 +48,7 @@ class Parts:
     gateway: Gateway
     reads: Reads
     venues: Venues
+    submissions: Submissions
     access: Access
     customers: CustomerKeys
     options: Options

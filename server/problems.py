@@ -116,6 +116,15 @@ def refusal(rejected: Rejected) -> Reply:
     if not rejected.facts and not rejected.errors and not rejected.reservations:
         status, body, lines = _bare(rejected.code, rejected.detail)
         return Reply(status, body, lines, PROBLEM)
+    return _reply(rejected.code.value, rejected.detail, b"", _members(rejected))
+
+
+def problem_body(rejected: Rejected) -> ProblemBody:
+    """What was refused, to be shown as a part of something else."""
+    return _body(rejected.code.value, rejected.detail, _members(rejected))
+
+
+def _members(rejected: Rejected) -> dict[str, Any]:
     members: dict[str, Any] = dict(rejected.facts)
     if "total" in members:
         members["total"] = Money(members["total"], members.pop("currency"))
@@ -125,7 +134,7 @@ def refusal(rejected: Rejected) -> Reply:
         members["errors"] = [FieldError(path, message) for path, message in rejected.errors]
     if rejected.reservations:
         members["reservations"] = list(rejected.reservations)
-    return _reply(rejected.code.value, rejected.detail, b"", members)
+    return members
 
 
 @lru_cache(maxsize=256)
@@ -135,15 +144,20 @@ def _bare(code: Code, detail: str) -> tuple[int, bytes, bytes]:
 
 
 def _reply(code: str, detail: str, lines: bytes, members: dict[str, Any]) -> Reply:
-    status, title = TABLE[code]
+    status, _ = TABLE[code]
     if code in ("overloaded", "unavailable"):
         members = {"retry_after_s": RETRY_AFTER_S} | members
     if "retry_after_s" in members:
         lines += b"Retry-After: %d\r\n" % members["retry_after_s"]
     if status == 401:
         lines += b'WWW-Authenticate: Bearer realm="turnstile"\r\n'
+    return Reply(status, msgspec.json.encode(_body(code, detail, members)), lines, PROBLEM)
+
+
+def _body(code: str, detail: str, members: dict[str, Any]) -> ProblemBody:
+    status, title = TABLE[code]
     body = ProblemBody(f"urn:turnstile:problem:{code}", title, status, code, detail)
     for name, value in members.items():
         if name in body.__struct_fields__:
             setattr(body, name, value)
-    return Reply(status, msgspec.json.encode(body), lines, PROBLEM)
+    return body

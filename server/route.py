@@ -31,6 +31,8 @@ class Route:
     answer: Any
     """The type of the body of success; None: it has none."""
     status: int = 200
+    accepted: Any = None
+    """The type of the body of 202, where a client may prefer not to wait for the answer."""
     who: Who = Who.ANYONE
     body: Any = None
     body_optional: bool = False

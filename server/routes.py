@@ -24,6 +24,7 @@ from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers
+from server.handlers_submissions import SubmissionHandlers
 from server.handlers_tables import TableHandlers
 from server.handlers_venues import VenueHandlers
 from server.live import EVENT_STREAM
@@ -32,6 +33,7 @@ from server.parts import Parts
 from server.route import Route, Who
 from server.routes_restaurants import restaurant_routes
 from server.views_restaurants import TableReservationView
+from server.views_submissions import AcceptedView, PendingView, RejectedView
 
 _EVENT = "/api/v1/events/{event_id}"
 _RESERVATION = "/api/v1/reservations/{reservation_id}"
@@ -49,6 +51,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_seat_routes(SeatHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
+        *_submission_routes(SubmissionHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
         *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts)),
         *_service_routes(service),
@@ -130,7 +133,8 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     action: Any = {**held, "asks_owner": True, "body": given.Nothing, "body_optional": True, "keyed": True}
     return [
         Route("POST", f"{_EVENT}/reservations", reservations.place, view,
-              who=Who.GUEST, body=given.NewReservation, problems=_NOT_TO_BE_PLACED, **placed),
+              accepted=AcceptedView, who=Who.GUEST, body=given.NewReservation,
+              problems=_NOT_TO_BE_PLACED, **placed),
         Route("POST", f"{_EVENT}/reservations/cancel", reservations.cancel_by_code, view,
               body=given.Cancellation, keyed=True, asks_owner=True, problems=("too_late",), **tag),
         Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
@@ -142,6 +146,14 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
         Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, any_kind, problems=_NO_HOLD, **action),
         Route("POST", f"{_RESERVATION}/cancel", reservations.cancel, any_kind,
               problems=("too_late", "wrong_state"), **action),
+    ]
+
+
+def _submission_routes(submissions: SubmissionHandlers) -> list[Route]:
+    shown_there = PendingView | RejectedView | shown.ReservationView | TableReservationView
+    return [
+        Route("GET", "/api/v1/submissions/{submission_id}", submissions.show, shown_there, who=Who.HOLDER,
+              reply_headers=("Retry-After",), tag="reservations"),
     ]
 
 

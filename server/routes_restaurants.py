@@ -11,6 +11,7 @@ from server.handlers_tables import TableHandlers
 from server.payloads import Nothing, PageQuery
 from server.route import Route, Who
 from server.views import Page
+from server.views_submissions import AcceptedView
 
 _RESTAURANT = "/api/v1/restaurants/{restaurant_id}"
 _RESERVATION = "/api/v1/reservations/{reservation_id}"
@@ -42,8 +43,9 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
         Route("POST", f"{_RESTAURANT}/resume", restaurants.resume, restaurant, **action),
         Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
               asks_owner=True, **public),
-        Route("POST", f"{_RESTAURANT}/reservations", tables.place, view, who=Who.GUEST,
-              body=given.NewTableReservation, problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
+        Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
+              accepted=AcceptedView, who=Who.GUEST, body=given.NewTableReservation,
+              problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
         Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.OPERATOR,
               body=given.NewWalkIn, problems=("taken", "held"), **placed),
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,

@@ -162,6 +162,15 @@ class Settings(BaseSettings):
     availability_max_age_ms: int = Field(
         2_000, ge=100, le=60_000, description="a copy older than it is not served"
     )
+    submissions_pending_max: int = Field(
+        10_000, ge=1, le=1_000_000, description="reservations asked for behind the scenes that wait, in all"
+    )
+    submissions_pending_per_inventory_max: int = Field(
+        2_000, ge=1, le=1_000_000, description="the same, of one event or restaurant"
+    )
+    submission_patience_s: int = Field(
+        60, ge=1, le=3_600, description="a reservation asked for behind the scenes is given up after it"
+    )
     requests_retention_h: int = Field(
         24, ge=24, le=8_760, description="how long an Idempotency-Key is remembered"
     )

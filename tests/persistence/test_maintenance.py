@@ -72,11 +72,11 @@ async def test_requests_are_forgotten_after_their_time_and_not_before(
         "INSERT INTO requests SELECT decode(lpad(to_hex(n), 32, '0'), 'hex'), gen_random_uuid(), '', '', n"
         " FROM generate_series(1, 5000) n"
     )
-    assert await connection.fetchval(maintenance.BLOCKS) > 20
-    assert await keeper.purge_requests(3_001) == 3_000
+    assert await connection.fetchval(maintenance.BLOCKS, "requests") > 20
+    assert await keeper.purge("requests", 3_001) == 3_000
     assert await connection.fetchval("SELECT min(expires_ms) FROM requests") == 3_001
     assert await connection.fetchval("SELECT count(*) FROM requests") == 2_000
-    assert await keeper.purge_requests(3_001) == 0
+    assert await keeper.purge("requests", 3_001) == 0
 
 
 # --- partitions -----------------------------------------------------------------------------------

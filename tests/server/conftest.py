@@ -23,6 +23,7 @@ from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
 ADMIN_TOKEN = "operator-token-0123"
@@ -90,6 +91,7 @@ class Api:
     reads: DirectReads
     runner: web.BaseRunner
     app: web.Application
+    submissions: DirectSubmissions
     event_id: str = ""
     default_headers: dict[str, str] = field(default_factory=dict)
 
@@ -142,12 +144,14 @@ async def starting() -> AsyncIterator[Start]:
         ) -> Api:
             gateway = DirectGateway()
             direct = DirectReads(gateway)
+            submissions = DirectSubmissions(gateway, direct)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."))
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
             app = build_app(
                 gateway,
                 reads or direct,
                 venues or DirectVenues(),
+                submissions,
                 access,
                 customers,
                 options or Options(),
@@ -161,7 +165,7 @@ async def starting() -> AsyncIterator[Start]:
             host, port = runner.addresses[0][:2]
             session = aiohttp.ClientSession(f"http://{host}:{port}")
             await stack.enter_async_context(session)
-            return Api(session, gateway, direct, runner, app)
+            return Api(session, gateway, direct, runner, app, submissions)
 
         yield begin
 

@@ -43,6 +43,7 @@ from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
 EVENT = "01890000-0000-7000-8000-000000000001"
@@ -76,10 +77,12 @@ class InstantGateway(Gateway):
 
 async def serve(variant: str, port: int) -> None:
     """One variant, until the process is ended."""
+    reads = DirectReads(DirectGateway())
     app = build_app(
         InstantGateway(variant == "sold out"),
-        DirectReads(DirectGateway()),
+        reads,
         DirectVenues(),
+        DirectSubmissions(reads.gateway, reads),
         Access("operator-token-0123", b"r" * 32),
         CustomerKeys(b"c" * 32),
         Options(),

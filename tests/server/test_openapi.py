@@ -43,6 +43,7 @@ PATCH /api/v1/reservations/{reservation_id}
 POST /api/v1/reservations/{reservation_id}/extend
 POST /api/v1/reservations/{reservation_id}/confirm
 POST /api/v1/reservations/{reservation_id}/cancel
+GET /api/v1/submissions/{submission_id}
 GET /api/v1/events/{event_id}/statistics
 GET /api/v1/events/{event_id}/reservations.csv
 GET /api/v1/statistics
@@ -135,6 +136,7 @@ async def test_every_operation_says_what_it_takes(routes: list[Route], paths: di
         expected |= {("query", name) for name in route.query.__struct_fields__}
         expected |= {("header", name) for name in route.request_headers}
         expected |= {("header", "Idempotency-Key")} if route.keyed else set()
+        expected |= {("header", "Prefer")} if route.accepted else set()
         assert parameters == expected
         assert ("requestBody" in operation) == (route.body is not None)
         assert ({"operator": []} in operation["security"]) == (route.who is not Who.ANYONE)

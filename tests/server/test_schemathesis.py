@@ -27,6 +27,7 @@ from server.routes import all_routes
 from server.runner import FrontEndRunner
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.test_restaurants import house_body
 
@@ -50,6 +51,8 @@ class Served:
     restaurant_id: str
     reservation_id: str
     token: str
+    submission_id: str
+    submission_token: str
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +91,17 @@ def _filled(url: str) -> Served:
     }
     venue = requests.post(f"{url}/api/v1/venues", json=hall, headers=OPERATOR, timeout=5).json()
     house = requests.post(f"{url}/api/v1/restaurants", json=house_body(), headers=OPERATOR, timeout=5).json()
-    return Served(url, event["id"], venue["id"], house["id"], held["id"], held["token"])
+    asked = requests.post(path, json=hold_body(), headers={"Prefer": "respond-async"}, timeout=5).json()
+    ids = (event["id"], venue["id"], house["id"], held["id"])
+    return Served(url, *ids, held["token"], asked["id"], asked["token"])
 
 
 # The document is made of the routes alone, so that there is a test for each operation before any server runs.
 gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
-app = build_app(gateway, DirectReads(gateway), DirectVenues(), access, customers, Options())
+reads = DirectReads(gateway)
+submissions = DirectSubmissions(gateway, reads)
+app = build_app(gateway, reads, DirectVenues(), submissions, access, customers, Options())
 parts = app[PARTS]
 schema = schemathesis.openapi.from_dict(
     msgspec.json.decode(document(all_routes(parts, ServiceHandlers(parts)), "0"))
@@ -124,6 +131,7 @@ def test_every_answer_is_a_documented_one(case: Any, served: Served) -> None:
         "reservation_id": served.reservation_id,
         "venue_id": served.venue_id,
         "restaurant_id": served.restaurant_id,
+        "submission_id": served.submission_id,
         "code": "ga",
     }
     headers = dict(case.headers or {})
@@ -131,6 +139,10 @@ def test_every_answer_is_a_documented_one(case: Any, served: Served) -> None:
     case.call_and_validate(base_url=served.url, checks=CHECKS, timeout=5)
     case.path_parameters = {name: known.get(name, "x") for name in case.path_parameters or {}}
     _order_what_there_is(case.body)
-    for caller in (OPERATOR, {"Reservation-Token": served.token}):
+    for caller in (
+        OPERATOR,
+        {"Reservation-Token": served.token},
+        {"Reservation-Token": served.submission_token, "Prefer": "respond-async"},
+    ):
         case.headers = headers | caller
         case.call_and_validate(base_url=served.url, checks=CHECKS, timeout=5)
