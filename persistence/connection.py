@@ -157,6 +157,14 @@ class Links:
     async def fetch(self, sql: str, *values: object) -> list[Row]:
         return await self.run(lambda connection: connection.fetch(sql, *values))
 
+    async def answer(self, within_s: float, sql: str, *values: object) -> list[Row]:
+        """`fetch`; `OutcomeUnknown` if that has taken longer, the wait for a connection included."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self.fetch(sql, *values)
+        except TimeoutError:
+            raise OutcomeUnknown("PostgreSQL did not answer in time") from None
+
     async def execute(self, script: str) -> None:
         """Statements without values or rows, in one transaction unless they say otherwise."""
         await self.run(lambda connection: connection.execute(script))

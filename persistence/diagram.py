@@ -19,6 +19,7 @@ LINKS = (
     ("inventories", "||--o{", "live_seats", "seats"),
     ("venues", "||--o{", "plans", "is laid out by"),
     ("inventories", "||--o{", "requests", "has done"),
+    ("inventories", "||--o{", "submissions", "is asked for in"),
     ("inventories", "||--o{", "journal", "remembers"),
 )
 """Drawn as they are meant; most are no foreign keys, because the fence has proved the inventory already."""

@@ -33,7 +33,6 @@ from persistence.plans import SEATS, decoded_plan, seat_states
 from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, restaurant_terms_of, stored_of, terms_of, types_of
 from persistence.statistics import RANKING, SALES, ranking_of, sales_of
-from persistence.store import OutcomeUnknown
 
 READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 LIST_CONNECTIONS_MAX = 2
@@ -220,11 +219,7 @@ class PostgresReads:
         return await self._ask(query.sql, query.values(given))
 
     async def _ask(self, sql: str, values: Sequence[object] = (), links: Links | None = None) -> list[Row]:
-        try:
-            async with asyncio.timeout(self._bounds.deadline_ms / 1000):
-                return await (links or self._links).fetch(sql, *values)
-        except TimeoutError:
-            raise OutcomeUnknown("PostgreSQL did not answer in time") from None
+        return await (links or self._links).answer(self._bounds.deadline_ms / 1000, sql, *values)
 
 
 def _event_of(row: Row) -> EventReply:

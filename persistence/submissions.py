@@ -17,7 +17,6 @@ by as many as are written in that moment.
 # ruff: noqa: S608 - statements are put together from constants of this file only
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +26,6 @@ from domain.messages import Code, Rejected
 from domain.submission import Done, Final, Found, Standing, Submission, Submitted, Taken
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.rows import NOW
-from persistence.store import OutcomeUnknown
 
 CONNECTIONS_MAX = 2
 WAITING_MAX_STATEMENTS = 1_000
@@ -175,11 +173,7 @@ class PostgresSubmissions:
         await self._taking.close()
 
     async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
-        try:
-            async with asyncio.timeout(self._deadline_ms / 1000):
-                return await self._links.fetch(sql, *values)
-        except TimeoutError:
-            raise OutcomeUnknown("PostgreSQL did not answer in time") from None
+        return await self._links.answer(self._deadline_ms / 1000, sql, *values)
 
 
 def _refused(new: Submission, row: Mapping[str, object]) -> str | Rejected:

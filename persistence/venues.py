@@ -20,7 +20,6 @@ from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.plans import PLAN, decoded_plan, encoded_plan
 from persistence.queries import FIRST_ID
 from persistence.rows import scope_id
-from persistence.store import OutcomeUnknown
 
 CONNECTIONS_MAX = 2
 WAITING_MAX_STATEMENTS = 100
@@ -158,11 +157,7 @@ class PostgresVenues:
         await self._links.close()
 
     async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
-        try:
-            async with asyncio.timeout(self._deadline_ms / 1000):
-                return await self._links.fetch(sql, *values)
-        except TimeoutError:
-            raise OutcomeUnknown("PostgreSQL did not answer in time") from None
+        return await self._links.answer(self._deadline_ms / 1000, sql, *values)
 
 
 def _plan_row(venue: Venue, plan: NumberedPlan | None, created_ms: int) -> tuple[object, ...]:

@@ -48,6 +48,7 @@ from loadtest.auditor.rows import (
     check_types,
 )
 from loadtest.auditor.series import Series
+from loadtest.auditor.submissions import SubmissionRow, check_submissions
 from loadtest.auditor.sums import SoldRow, Sums
 from loadtest.auditor.verdict import Audited, Verdict
 from loadtest.record import Call, Dining, Entry, Fault, Ranked, Sale, Told
@@ -92,6 +93,9 @@ class Source(Protocol):
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         """What request ids have done to it, as far as that is still kept."""
+
+    def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
+        """What was asked of it behind the scenes, as far as that is still kept."""
 
     def restaurant(self, inventory_id: str) -> RestaurantRow | None:
         """Its row as a restaurant."""
@@ -219,6 +223,7 @@ class Auditor:
             check_stays(house, source.stays(inventory_id), findings)
             check_times(house, source.table_times(inventory_id), findings)
             check_guests(house, source.guests(inventory_id), findings)
+            check_submissions(inventory_id, house.stays, source.submissions(inventory_id), findings)
         promises.ended(house)
         order.ended(house)
         if inventory_id in self._records.dinings:
@@ -250,6 +255,8 @@ class Auditor:
         rows = self._source.reservations(book.inventory_id)
         check_reservations(book, _noting(rows, emails) if requests else rows, self._findings)
         check_live_seats(book, self._source.live_seats(book.inventory_id), self._findings)
+        submitted = self._source.submissions(book.inventory_id)
+        check_submissions(book.inventory_id, book.claims, submitted, self._findings)
         if requests:
             check_asked_for(book, calls, emails, self._findings)
             requests.ended(book, self._source.requests(book.inventory_id), calls, row.at_ms)

@@ -20,6 +20,7 @@ from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeR
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
+from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.sums import MINUTE_MS, SoldRow
 from loadtest.record import Lines, now_us
 
@@ -64,7 +65,15 @@ SELECT t.reservation_id::text, t.table_id, lower(t.during) AS since, upper(t.dur
   FROM table_times t JOIN reservations r ON r.id = t.reservation_id WHERE r.inventory_id = $1"""
 GUESTS = "SELECT customer, visits, cancellations, no_shows FROM guests WHERE inventory_id = $1"
 REQUESTS = """
-SELECT request_id, reply FROM requests WHERE scope = $1 AND request_id > $2 ORDER BY request_id LIMIT $3"""
+SELECT r.request_id, r.reply, EXISTS (
+         SELECT FROM submissions s WHERE s.request_id = r.request_id AND s.inventory_id = r.scope
+            AND s.rejection = r.reply) AS of_rejected
+  FROM requests r WHERE r.scope = $1 AND r.request_id > $2 ORDER BY r.request_id LIMIT $3"""
+SUBMISSIONS = """
+SELECT s.id::text, s.status, s.reservation_id::text,
+       coalesce(r.fingerprint = s.fingerprint AND r.reply <> s.rejection, false) AS had_effect
+  FROM submissions s LEFT JOIN requests r ON r.request_id = s.request_id AND r.scope = s.inventory_id
+ WHERE s.inventory_id = $1"""
 LIVE_SEATS = "SELECT reservation_id::text, count(*) FROM live_seats WHERE inventory_id = $1 GROUP BY 1"
 STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
 
@@ -217,6 +226,10 @@ class Database:
             for row in page:
                 yield RequestRow(**row)
             after = page[-1]["request_id"]
+
+    def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
+        for row in self._fetch(SUBMISSIONS, inventory_id):
+            yield SubmissionRow(**row)
 
     def still_held(self, inventory_id: str) -> int:
         return int(self._fetch(STILL_HELD, inventory_id)[0]["count"])

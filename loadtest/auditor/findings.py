@@ -49,6 +49,11 @@ class Check(enum.Enum):
         "I7",
         "what requests are on record to have done was done, and is on record",
     )
+    SUBMISSIONS = (
+        "submissions",
+        "I7",
+        "what was accepted behind the scenes was answered as the journal says",
+    )
     HOLDS_END = ("holds end", "I5", "each hold ended within 2 s of its end, or of the parts being back")
     READS_END = ("reads end", "I5", "no read showed a hold past its end as held")
     NEVER_BACK = ("never back", "I8", "no client saw an event's sequence fall")

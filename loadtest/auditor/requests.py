@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from domain.event_messages import EventReplies, EventReply, Reservation, ReservationReply
+from domain.messages import Rejected
 from loadtest.auditor.claims import EXPIRED, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.record import Call, View
@@ -33,6 +34,8 @@ class RequestRow:
 
     request_id: bytes
     reply: bytes
+    of_rejected: bool = False
+    """It is the rejection of a submission, which is as final as an effect."""
 
 
 class Requests:
@@ -69,6 +72,8 @@ class Requests:
                 return self._wrong_reservation(book, reservation)
             case EventReply() as reply:
                 return _wrong_event(book, reply)
+            case Rejected() if row.of_rejected:
+                return ""
             case other:
                 return f"{type(other).__name__} is no effect"
 

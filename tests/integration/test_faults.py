@@ -67,6 +67,11 @@ def test_after_all_of_it_the_auditor_finds_nothing_lost_doubled_or_oversold(outc
 
 def test_the_auditor_has_looked_at_everything(outcome: Outcome) -> None:
     looked_at = {result.check: result.looked_at for result in outcome.verdict.results}
-    not_sold = {Check.SEATS.title, Check.GIVEN.title, *(check.title for check in OF_RESTAURANTS)}
+    not_sold = {
+        Check.SEATS.title,
+        Check.GIVEN.title,
+        Check.SUBMISSIONS.title,
+        *(check.title for check in OF_RESTAURANTS),
+    }
     assert {check for check, times in looked_at.items() if not times} == not_sold
     assert looked_at[Check.ACKNOWLEDGED.title] == outcome.acknowledged

@@ -1,5 +1,5 @@
-"""Reservations asked for behind the scenes on the real server: what was accepted is answered, once, whoever is
-killed in between.
+"""Reservations asked for behind the scenes on the real server: what was accepted is answered, once, whoever
+is killed in between.
 
 The owner is stopped first, so that every submission is certainly still pending when its front end is killed,
 and then the owner too.

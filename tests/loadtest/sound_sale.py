@@ -18,6 +18,7 @@ from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
+from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.sums import SoldRow
 from loadtest.auditor.verdict import Verdict
 from loadtest.record import Call, Entry, Fault, Lines, Ranked, Sale, Told, View
@@ -197,6 +198,7 @@ class SoundSale:
     stored: list[ReservationRow] = field(default_factory=sound_rows)
     types: list[TypeRow] = field(default_factory=lambda: [ADULT, CHILD])
     requested: list[RequestRow] = field(default_factory=sound_records)
+    submitted: list[SubmissionRow] = field(default_factory=list)
     row: InventoryRow | None = SOUND_ROW
     event_row: EventRow | None = SOUND_EVENT
     calls: list[Call] = field(default_factory=sound_calls)
@@ -239,6 +241,9 @@ class SoundSale:
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         return iter(self.requested)
+
+    def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
+        return iter(self.submitted)
 
     def sold(self, inventory_id: str) -> list[SoldRow]:
         return self.sums

@@ -27,6 +27,7 @@ from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeR
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
 from loadtest.auditor.rows import InventoryRow
+from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.verdict import Verdict
 from loadtest.record import Call, Sitting
 from tests.loadtest.sound_sale import failed, titles
@@ -62,6 +63,7 @@ class SoundDining:
     def __init__(self) -> None:
         dining = an_evening()
         state = dining.state
+        self.submitted: list[SubmissionRow] = []
         self.facts: list[RestaurantFact] = dining.facts
         found = list((state.reservations | state.ended).values())
         self.now_ms = dining.now_ms
@@ -110,6 +112,9 @@ class SoundDining:
 
     def restaurant(self, inventory_id: str) -> RestaurantRow:
         return self.restaurant_row
+
+    def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
+        return iter(self.submitted)
 
     def stays(self, inventory_id: str) -> Iterator[StayRow]:
         return iter(self.stored)
