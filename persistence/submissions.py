@@ -38,7 +38,7 @@ FULL = Rejected(Code.OVERLOADED, "Too much is pending; nothing happened.", {"ret
 ACCEPT = f"""
 INSERT INTO submissions (id, inventory_id, request_id, fingerprint, command, status, created_ms, expires_ms,
                          leased_until_ms, attempts)
-SELECT $1, i.id, $4, $5, $6, 'pending', now.ms, now.ms + $7, 0, 0
+SELECT $1::uuid, i.id, $4::bytea, $5::bytea, $6::bytea, 'pending', now.ms, now.ms + $7::bigint, 0, 0
   FROM inventories i, ({NOW} AS ms) now
  WHERE i.id = $2 AND i.kind = $3
    AND (SELECT count(*) FROM (SELECT FROM submissions WHERE status = 'pending' LIMIT $8) p) < $8

@@ -13,9 +13,10 @@ from server.replies import Reply
 ORIGIN = istr("Origin")
 PREFLIGHT_MAX_AGE_S = 600
 _ALLOWED_HEADERS = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Reservation-Token, X-Request-Id"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Prefer, Reservation-Token,"
+    " X-Request-Id"
 )
-_EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Request-Id"
+_EXPOSED_HEADERS = "ETag, Location, Preference-Applied, Retry-After, X-Request-Id"
 
 
 class Cors:

@@ -1,11 +1,11 @@
 """Submissions in memory beside a `DirectGateway`, and the real submitter, which works when it is told to.
 
-Leases are left out: there is one submitter, and a test says when it takes.
+A lease ends when a test says so: `work` ends all of them, as if their time were over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from actors.meter import Meter
@@ -25,6 +25,7 @@ class Kept:
     found: Found
     accepted_ms: int
     attempts: int = 0
+    leased: bool = False
 
 
 class DirectSubmissions:
@@ -35,11 +36,17 @@ class DirectSubmissions:
         self._gateway = gateway
         self._kept: dict[str, Kept] = {}
         self._submitter = Submitter(self, gateway, reads.history, Meter())
+        self.on_accepted: Callable[[], None] = lambda: None
 
     async def work(self) -> None:
         """Put all that is pending to the gateway, once."""
+        self.end_leases()
         await self._submitter.take()
         await self._submitter.settled()
+
+    def end_leases(self) -> None:
+        for one in self._kept.values():
+            one.leased = False
 
     async def accept(self, new: Submission) -> str | Rejected:
         self._gateway._check()
@@ -53,6 +60,7 @@ class DirectSubmissions:
             return FULL
         found = Found(new.id, new.inventory_id, Standing.PENDING)
         self._kept[new.id] = Kept(new, found, self._gateway.now_ms)
+        self.on_accepted()
         return new.id
 
     async def find(self, submission_id: str) -> Found | None:
@@ -62,8 +70,8 @@ class DirectSubmissions:
 
     async def take(self, limit: int, lease_ms: int) -> list[Taken]:
         taken = []
-        for one in self._pending()[:limit]:
-            one.attempts += 1
+        for one in [one for one in self._pending() if not one.leased][:limit]:
+            one.attempts, one.leased = one.attempts + 1, True
             new, age_ms = one.new, self._gateway.now_ms - one.accepted_ms
             named = (new.id, new.inventory_id, new.command, new.request_id, new.fingerprint)
             taken.append(Taken(*named, one.attempts, age_ms))
@@ -73,7 +81,8 @@ class DirectSubmissions:
         return {id_ for id_, answer in answers if self._settled(self._kept[id_], answer)}
 
     async def postpone(self, pauses_ms: Sequence[tuple[str, int]]) -> None:
-        """They are simply taken again."""
+        for id_, _ in pauses_ms:
+            self._kept[id_].leased = False
 
     def _settled(self, one: Kept, answer: Done | Final) -> bool:
         if isinstance(answer, Done):
