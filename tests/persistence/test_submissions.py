@@ -250,20 +250,6 @@ async def test_a_rejection_waits_for_an_effect_that_is_being_recorded_and_gives_
     assert await recorded(postgres, new.request_id) == [b"effect"]
 
 
-async def test_an_append_that_comes_later_than_the_rejection_is_refused(
-    submissions: PostgresSubmissions, postgres: PostgresWorld, sale: Sale
-) -> None:
-    entry = sale.holds(1)
-    new = submission(sale, entry.requests[0].request_id)
-    await submissions.accept(new)
-    appending, go_on = await postgres.blocked_append(entry)
-    assert await submissions.settle([(new.id, Final(NO))]) == {new.id}
-    await go_on()
-    with pytest.raises(Refused):
-        await appending
-    assert (await postgres.rows(sale.id)).live == 0
-
-
 async def test_answered_ones_are_purged_after_their_time_and_pending_ones_never(
     submissions: PostgresSubmissions, postgres: PostgresWorld, sale: Sale
 ) -> None:
