@@ -54,7 +54,16 @@ from domain.local_time import MINUTE_MS, local_of
 from domain.messages import Code, Rejected
 from domain.restaurant_change import change, create
 from domain.restaurant_choice import candidates, choose, over_pace, stay_from, too_low, wished_stay
-from domain.restaurant_floor import complete, looked_at, mark_no_show, prolong, seat, walk_in
+from domain.restaurant_floor import (
+    complete,
+    ended_of,
+    mark_no_show,
+    overstayed,
+    prolong,
+    seat,
+    stays_on,
+    walk_in,
+)
 from domain.restaurant_messages import (
     ChangeRestaurant,
     CompleteStay,
@@ -127,15 +136,18 @@ def looks_up(state: State, command: RestaurantCommand) -> str | None:
 def due(state: State, now_ms: int, limit: int) -> list[RestaurantFact]:
     """At most `limit` facts of what time alone has done: holds that have run out, stays that are over.
 
-    A hold's end itself is already too late."""
-    facts: dict[str, RestaurantFact] = {}
-    while len(facts) < limit:
+    A hold's end itself is already too late; who ends now is in nobody's way any more."""
+    found: dict[str, TableReservation] = {}
+    while len(found) < limit:
         at_ms = next_due_ms(state)
         if at_ms is None or at_ms > now_ms:
             break
         _, reservation_id = heapq.heappop(state.looks)
-        facts[reservation_id] = looked_at(state, state.reservations[reservation_id], now_ms)
-    return list(facts.values())
+        found[reservation_id] = state.reservations[reservation_id]
+    staying = [one for one in found.values() if stays_on(one, now_ms)]
+    ended = found.keys() - {one.id for one in staying}
+    facts: list[RestaurantFact] = [ended_of(found[one], now_ms) for one in found if one in ended]
+    return facts + [overstayed(state, one, now_ms, ended) for one in staying]
 
 
 def decide(state: State, command: RestaurantCommand, now_ms: int) -> Decision:

@@ -1,9 +1,11 @@
 """What happens in the dining room: who arrives, leaves, stays longer, never came, or just walks in.
 
-Staff say so; where they do not, `looked_at` draws the conclusion when time comes.
+Staff say so; where they do not, the conclusion is drawn when time comes (`due` in `domain.restaurant`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -15,7 +17,6 @@ from domain.restaurant_messages import (
     NoShowMarked,
     PartySeated,
     ProlongStay,
-    RestaurantFact,
     SeatWalkIn,
     StayCompleted,
     StayProlonged,
@@ -140,20 +141,23 @@ def prolong(state: State, found: TableReservation, command: ProlongStay, now_ms:
     return replace(reply, moved=tuple(after), warned=fact.warned), (*moves, fact)
 
 
-def looked_at(state: State, found: TableReservation, now_ms: int) -> RestaurantFact:
-    """What is to be said of a reservation whose `expires_at_ms` has come."""
+def stays_on(found: TableReservation, now_ms: int) -> bool:
+    """Of a reservation whose `expires_at_ms` has come: does it go on, as nobody has said that it is over?"""
+    return found.status is Status.SEATED and now_ms < found.end_ms + SETTLE_AFTER_MS
+
+
+def ended_of(found: TableReservation, now_ms: int) -> HoldExpired | StayCompleted:
+    """What becomes of it if it does not."""
     if found.status is Status.HELD:
         return HoldExpired(now_ms, found.id)
-    if found.status is Status.CONFIRMED or now_ms >= found.end_ms + SETTLE_AFTER_MS:
-        return StayCompleted(now_ms, found.id)
-    return _overstay(state, found, now_ms)
+    return StayCompleted(now_ms, found.id)
 
 
-def _overstay(state: State, found: TableReservation, now_ms: int) -> StayProlonged:
-    """Nobody has said that the party has left: it has another slot, or the next one is warned."""
+def overstayed(state: State, found: TableReservation, now_ms: int, ended: Collection[str]) -> StayProlonged:
+    """What becomes of it if it does: it has another slot, or the next one is warned. `ended`: just now."""
     slot_ms = terms_of(state).slot_grid_minutes * MINUTE_MS
     end_ms = found.end_ms + ((now_ms - found.end_ms) // slot_ms + 1) * slot_ms
-    others = _in_the_way_until(state, found, end_ms)
+    others = _in_the_way_until(state, found, end_ms, ended)
     if others or found.overstays >= OVERSTAYS_MAX:
         kept = replace(found, expires_at_ms=found.end_ms + SETTLE_AFTER_MS)
         return _as_fact(kept, now_ms, tuple(entry.id for entry in others[:1]))
@@ -161,9 +165,12 @@ def _overstay(state: State, found: TableReservation, now_ms: int) -> StayProlong
     return _as_fact(replace(after, overstays=found.overstays + 1), now_ms)
 
 
-def _in_the_way_until(state: State, found: TableReservation, end_ms: int) -> list[TableReservation]:
+def _in_the_way_until(
+    state: State, found: TableReservation, end_ms: int, ended: Collection[str] = ()
+) -> list[TableReservation]:
     longer = _until(state, found, end_ms)
-    return in_the_way(state, found.tables, Stay(found.start_ms, end_ms, longer.free_at_ms), (found.id,))
+    stay = Stay(found.start_ms, end_ms, longer.free_at_ms)
+    return in_the_way(state, found.tables, stay, (found.id, *ended))
 
 
 def _until(state: State, found: TableReservation, end_ms: int) -> TableReservation:

@@ -2,7 +2,7 @@
 
 Shares with `domain.restaurant` the messages and nothing else: overlap is tried pair by pair, local time comes
 from `datetime` itself, a search tries every minute as a hold. What a prolonged stay and a change of terms do
-is not foretold here but judged afterwards, by the properties.
+is said in `sequential_restaurant`.
 """
 
 from __future__ import annotations

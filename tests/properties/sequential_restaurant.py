@@ -237,8 +237,9 @@ class SequentialRestaurant(Reference):
         if command.wished_minute is None:
             return FreeTimes(tuple(times))
         wished_ms = ms(local(self.terms, command.day, command.wished_minute))
-        near = [self._local(wished_ms + by * grid * MINUTE_MS) for by in range(-120 // grid, 120 // grid + 1)]
-        free = self._free(near, command, now_ms)
+        steps = range(-120 // grid, 120 // grid + 1)
+        near = [self._local(wished_ms + by * grid * MINUTE_MS) for by in steps]
+        free = self._free(dict.fromkeys(near), command, now_ms)  # a time that is shown twice is one
         if any(one.start_ms == wished_ms for one in free):
             return FreeTimes(tuple(times))
         nearest = sorted(free, key=lambda one: (abs(one.start_ms - wished_ms), one.start_ms))

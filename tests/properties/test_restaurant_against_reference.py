@@ -50,7 +50,8 @@ from domain.restaurant_messages import (
     TableReply,
     TableReservation,
 )
-from tests.properties.restaurant_reference import LIVE, Answer, Reference, exists, local, shown
+from tests.properties.restaurant_reference import LIVE, Answer, exists, local, shown
+from tests.properties.sequential_restaurant import SequentialRestaurant
 from tests.properties.test_event_against_reference import through_the_wire
 
 EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -122,8 +123,8 @@ class RestaurantMachine(RuleBasedStateMachine):
             notice_minutes=notices[1],
         )
         self.now_ms = self.day * DAY_MS
-        self.reference = Reference(terms)
-        self.decide(CreateRestaurant("x", terms))
+        self.reference = SequentialRestaurant()
+        self.same(CreateRestaurant("x", terms))
 
     # --- commands -------------------------------------------------------------------------------------
 
@@ -201,23 +202,14 @@ class RestaurantMachine(RuleBasedStateMachine):
 
     @rule(back=BACK, minutes=st.integers(1, 200), move_next=st.booleans())
     def stay_longer(self, back: int, minutes: int, move_next: bool) -> None:
-        self.look()
-        before = self.reference.all.get(self.meant(back))
-        end_ms = 0 if before is None else max(before.end_ms, self.now_ms) + minutes * MINUTE_MS
-        reply = self.decide(ProlongStay(self.meant(back), minutes, move_next))
-        if before is None or before.status is not Status.SEATED:
-            assert isinstance(reply, Rejected)
-            return
-        if isinstance(reply, Rejected):
-            assert reply.code is Code.INVALID
-            return
-        assert isinstance(reply, TableReply)
-        after = reply.reservation
-        assert before.end_ms <= after.end_ms <= end_ms
-        assert (after.end_ms == end_ms) is not bool(reply.warned) or before.end_ms == end_ms
-        assert not reply.moved or move_next
-        self.reference.keep(after)
-        self.keep_moved(reply.moved)
+        command = ProlongStay(self.meant(back), minutes, move_next)
+        before = self.reference.all.get(command.reservation_id)
+        reply = self.same(command)
+        if isinstance(reply, TableReply):
+            assert before is not None
+            assert reply.reservation.end_ms >= before.end_ms
+            assert not reply.moved or move_next
+            self.only_their_tables_are_others(reply.moved)
 
     @rule(
         retire=st.sampled_from(("", "a", "b", "c")),
@@ -232,50 +224,40 @@ class RestaurantMachine(RuleBasedStateMachine):
             tables[retire] = replace(tables[retire], active=False)
         services = before.services if hours is None else hours
         wished = replace(before, services=services, tables=tuple(tables.values()))
-        reply = self.decide(
-            ChangeRestaurant(RestaurantChange(services=services, tables=wished.tables), move=move)
-        )
-        self.reference.terms = self.terms
-        gone = {table.id for table in before.tables if table.active}
-        gone -= {table.id for table in wished.tables if table.active}
-        homeless = {one.id for one in self.reference.live() if gone & {*one.tables}}
-        untimely = self.lost_their_time(before, wished)
+        change = RestaurantChange(services=services, tables=wished.tables)
+        reply = self.same(ChangeRestaurant(change, move=move))
         if isinstance(reply, Rejected):
             assert reply.code is Code.IN_USE
             assert self.terms == before
-            assert set(reply.reservations) <= homeless | untimely
-            assert move or set(reply.reservations) == homeless | untimely
             return
         assert isinstance(reply, RestaurantReply)
         assert self.terms == reply.terms == wished
-        assert not untimely
-        assert {one.id for one in reply.moved} == homeless
-        assert move or not homeless
-        self.keep_moved(reply.moved)
+        assert move or not reply.moved
+        self.only_their_tables_are_others(reply.moved)
 
-    def lost_their_time(self, before: RestaurantTerms, after: RestaurantTerms) -> set[str]:
-        was, will = Reference(before), Reference(after)
-        return {
-            one.id
-            for one in self.reference.live()
-            if one.status is not Status.SEATED
-            and was.open_(one.start_ms, one.end_ms)
-            and not will.open_(one.start_ms, one.end_ms)
-        }
+    def same(self, command: RestaurantCommand) -> RestaurantReplies:
+        """Both say the same, and are the same afterwards; what was is noted for who looks at it."""
+        self.look()
+        self.was = dict(self.reference.all)
+        reply, expected = self.decide(command), self.reference.ask(command, self.now_ms)
+        if isinstance(reply, Rejected):
+            assert Rejected(reply.code, "", reply.facts, (), reply.reservations) == expected, command
+        else:
+            said = replace(reply, contact=b"") if isinstance(reply, TableReply) else reply
+            assert said == expected, command
+        return reply
 
-    def keep_moved(self, moved: tuple[TableReservation, ...]) -> None:
-        """Only their tables are others, and such as take the party."""
+    def only_their_tables_are_others(self, moved: tuple[TableReservation, ...]) -> None:
+        """And such as take the party."""
         for one in moved:
-            was = self.reference.all[one.id]
+            was = self.was[one.id]
             assert was.status in (Status.HELD, Status.CONFIRMED)
             assert one == replace(was, tables=one.tables)
             assert one.tables in self.reference.options(one.party_size)
-            self.reference.keep(one)
 
     @rule(paused=st.sampled_from((True, False, False, False)))
     def pause(self, paused: bool) -> None:
-        self.decide(PauseSale() if paused else ResumeSale())
-        self.reference.paused = paused
+        self.same(PauseSale() if paused else ResumeSale())
 
     @rule(
         ahead=st.integers(0, 2),

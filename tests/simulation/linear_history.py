@@ -137,10 +137,14 @@ def _ends(world: World, fold: Fold | DiningFold, effects: list[Operation]) -> It
         end_s, slack_s = world.true_s(end_ms), world.clocks.skew_s + ROUNDING_S
         seq = fold.looked.get((reservation_id, end_ms))
         given = next((found for found in effects if _gave(found, reservation_id, end_ms)), None)
+        late_s = end_s + slack_s
+        if seq is not None and fold.expired.get(reservation_id) != seq:
+            # A stay that is over goes on until somebody looks, and goes on by how things are then.
+            late_s = max(late_s, world.history.commits[fold.inventory_id, seq].at_s)
         before[reservation_id] = Operation(
             f"end of {reservation_id[:4]} at {end_ms % 1_000_000}",
             end_s - slack_s,
-            end_s + slack_s,
+            late_s,
             order=(1 << 59,) if seq is None else (seq, 0),
             hold=(reservation_id, end_ms),
             after=given or before.get(reservation_id),

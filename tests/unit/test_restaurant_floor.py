@@ -2,12 +2,13 @@
 
 import pytest
 
+from domain.event_messages import HoldExpired
 from domain.messages import Code
 from domain.restaurant import next_due_ms
 from domain.restaurant_floor import OVERSTAYS_MAX
 from domain.restaurant_messages import StayCompleted, StayProlonged, TableReply
 from domain.restaurant_state import SETTLE_AFTER_MS
-from tests.unit.dining import MINUTE_MS, Dining, at, code, path, refused, reservation
+from tests.unit.dining import MINUTE_MS, TABLES, Dining, at, code, path, refused, reservation
 
 # --- arriving and leaving -----------------------------------------------------------------------------
 
@@ -265,3 +266,16 @@ def test_after_a_long_sleep_a_seated_stay_is_completed_and_not_prolonged() -> No
     seated = dining.dine()
     dining.now_ms = seated.end_ms + SETTLE_AFTER_MS
     assert dining.look() == [StayCompleted(dining.now_ms, seated.id)]
+
+
+def test_a_hold_that_runs_out_at_the_same_moment_is_not_in_the_way_of_who_stays_on() -> None:
+    dining = Dining(tables=TABLES[:1], joins=(), notice_same_day_minutes=0, hold_duration_s=600)
+    guests = reservation(dining.walk_in(stay_minutes=20))
+    dining.wait_until("2026-11-20 12:10")
+    dining.hold("12:30")
+    dining.wait_until("2026-11-20 12:20")
+    expired, prolonged = dining.look()
+    assert isinstance(expired, HoldExpired)
+    assert isinstance(prolonged, StayProlonged)
+    assert (prolonged.reservation_id, prolonged.end_ms) == (guests.id, at("2026-11-20 12:35"))
+    assert prolonged.warned == ()
