@@ -20,6 +20,8 @@ def announcement(endpoints: dict[str, Any]) -> str:
         "",
         *_first_sale(http, endpoints["admin_token"]),
         "",
+        "Or fill it with a world to look at: turnstile demo",
+        "",
         "Ctrl-C stops it; the data stays.",
     ]
     return "\n".join(lines)
