@@ -55,11 +55,11 @@ class Clients:
         except StopIteration:
             return
 
-    async def stop(self) -> None:
+    async def stop(self, within_s: float = STOP_TIMEOUT_S) -> None:
         """Each finishes what it is at, in bounded time; what is cut off then is recorded as that."""
         self._stopping = True
         try:
-            _, late = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
         except asyncio.CancelledError:
             late = set(self._tasks)
         for task in late:
