@@ -80,7 +80,7 @@ async def _run(where: Where, data: Path, seed: int, size: str, concurrency: int,
             _stop_at_interrupt(builder)
             world = await builder.build(concurrency)
     console.print(_sums(builder.tally))
-    console.print(_said(builder.tally, world), highlight=False)
+    console.print(_said(builder.tally, world), highlight=False, soft_wrap=True)
     if not builder.tally.stopped:
         for line in to_try(where.url, data, world, builder.tally):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
