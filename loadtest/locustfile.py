@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +139,9 @@ def begin(environment: Environment, **_: Any) -> None:
 
 
 def make(server: Server, environment: Environment, recorder: Recorder) -> Offers:
-    """What the mix has, and the users for it; Locust's page lets its user change the mix too."""
+    """What the mix has. Raises `NoServer`, `WrongMix`."""
     options = options_of(environment)
     mix = parse_mix(options.mix)
-    environment.user_classes[:] = choose(mix)
     after_s = opens_after_s(options.shape, options.run_time or options.duration)
     sizes = Sizes(options.capacity, options.seats, options.tables, options.places, options.hold_duration)
     return make_offers(server, mix, sizes, after_s, recorder)
@@ -201,6 +201,9 @@ class SaleShape(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         assert self.runner is not None
         options = options_of(self.runner.environment)
+        with suppress(WrongMix):  # which `begin` says
+            # A master plans its users before it tells of the test's start, so they are chosen here.
+            self.runner.environment.user_classes[:] = choose(parse_mix(options.mix))
         users, rate = options.num_users or 100, options.spawn_rate or 10.0
         at_s = float(self.get_run_time())  # type: ignore[no-untyped-call]
         return SHAPES[options.shape](at_s, users, rate, options.run_time or options.duration)
