@@ -154,6 +154,24 @@ def test_users_are_those_of_the_mix_and_weighted_by_it() -> None:
     assert ended.stdout.strip() == shown
 
 
+def test_the_users_are_chosen_before_a_test_starts_for_a_master_plans_them_then() -> None:
+    code = """
+from argparse import Namespace
+from loadtest.locustfile import SaleShape
+from loadtest.users import USERS
+from locust.env import Environment
+options = Namespace(mix="seats=1", shape="steady", num_users=10, spawn_rate=1, run_time=None, duration=10)
+shape = SaleShape()
+environment = Environment(user_classes=list(USERS), shape_class=shape, parsed_options=options)
+environment.create_local_runner()
+shape.tick()
+print(*[user.__name__ for user in environment.user_classes])
+"""
+    words = [sys.executable, "-c", code]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.split() == ["SeatBuyer", "SeatWitness"]
+
+
 def test_progress_follows_the_records_as_they_grow_and_waits_for_whole_lines(tmp_path: Path) -> None:
     sale, tail = SoundSale(), Tail(tmp_path)
     tail.look()
