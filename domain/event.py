@@ -77,6 +77,7 @@ from domain.event_messages import (
     UnblockSeats,
 )
 from domain.event_refusals import (
+    EVENT,
     NO_EVENT,
     NO_RESERVATION,
     below_live,
@@ -92,7 +93,6 @@ from domain.event_refusals import (
 from domain.event_seats import Chosen, Seats, choose, ill_wished, seats_of
 from domain.event_state import (
     BECOMES,
-    ENDS_WITH_EVENT,
     State,
     Tally,
     admit,
@@ -107,6 +107,7 @@ from domain.event_state import (
     restored,
 )
 from domain.messages import Code, Rejected
+from domain.stages import as_it_ends, first_flaws, in_use, no_way
 
 __all__ = [
     "COMMANDS",
@@ -298,9 +299,7 @@ def _extend(state: State, reservation_id: str, now_ms: int) -> Decision:
 def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
     if state.terms is not None:
         return Rejected(Code.WRONG_STATE, "The event exists already.", {"status": "created"}), ()
-    errors = flaws(command.terms)
-    if command.stage not in _FIRST_STAGES:
-        errors += (("status", "A new event is a draft or published."),)
+    errors = flaws(command.terms) + first_flaws(command.stage, EVENT)
     if errors:
         return Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors), ()
     terms = command.terms
@@ -335,17 +334,10 @@ def _pause(state: State, paused: bool, now_ms: int) -> Decision:
     return now, (SalePaused(now_ms) if paused else SaleResumed(now_ms),)
 
 
-_FIRST_STAGES = (Stage.DRAFT, Stage.PUBLISHED)
 _MOVES: dict[type, type[EventPublished | EventClosed | EventCancelled]] = {
     PublishEvent: EventPublished,
     CloseEvent: EventClosed,
     CancelEvent: EventCancelled,
-}
-_LEADS_TO = {
-    Stage.DRAFT: (Stage.PUBLISHED, Stage.CANCELLED),
-    Stage.PUBLISHED: (Stage.CLOSED, Stage.CANCELLED),
-    Stage.CLOSED: (Stage.PUBLISHED, Stage.CANCELLED),
-    Stage.CANCELLED: (),
 }
 
 
@@ -354,9 +346,9 @@ def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms
     to, before = BECOMES[type(fact)], describe(state)
     if to is state.stage:
         return before, ()
-    if to not in _LEADS_TO[state.stage]:
-        numbers: dict[str, int | str] = {"event_status": state.stage.value}
-        return Rejected(Code.WRONG_STATE, f"The event is {state.stage.value}.", numbers), ()
+    refusal = no_way(state.stage, to, EVENT)
+    if refusal is not None:
+        return refusal, ()
     if to is Stage.CANCELLED:
         return _cancelled(before), (fact,)
     return msgspec.structs.replace(before, version=state.version + 1, stage=to), (fact,)
@@ -408,20 +400,15 @@ def _unblock(state: State, command: UnblockSeats, now_ms: int) -> Decision:
 def _delete(state: State, command: DeleteEvent, now_ms: int) -> Decision:
     if command.if_version is not None and command.if_version != state.version:
         return stale(state), ()
-    if state.reservations:
-        numbers: dict[str, int | str] = {"live": len(state.reservations)}
-        return Rejected(Code.IN_USE, "The event has live reservations.", numbers), ()
+    refusal = in_use(state.reservations, EVENT)
+    if refusal is not None:
+        return refusal, ()
     return _cancelled(describe(state)), (EventDeleted(now_ms),)
 
 
 def _find(state: State, reservation_id: str) -> Reservation | Rejected:
-    """What is still to be ended with a cancelled event is seen as ended already."""
     found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
-    if found is None:
-        return NO_RESERVATION
-    if state.stage is Stage.CANCELLED and found.status.live:
-        return msgspec.structs.replace(found, status=ENDS_WITH_EVENT[found.status])
-    return found
+    return NO_RESERVATION if found is None else as_it_ends(found, state.stage)
 
 
 def _reply(state: State, reservation: Reservation) -> ReservationReply:

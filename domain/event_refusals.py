@@ -12,12 +12,14 @@ from domain.event_messages import (
 from domain.event_seats import Seats
 from domain.event_state import State, first_end_of_others
 from domain.messages import Code, Rejected
+from domain.stages import not_on_sale
 
 
 def stale(state: State) -> Rejected:
     return Rejected(Code.STALE, "The event has changed meanwhile.", {"version": state.version})
 
 
+EVENT = "event"
 NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
 NO_RESERVATION = Rejected(Code.NOT_FOUND, "There is no such reservation.")
 
@@ -33,7 +35,7 @@ def closed(state: State, now_ms: int) -> Rejected | None:
     terms = state.terms
     assert terms is not None
     if state.stage is not Stage.PUBLISHED:
-        return _NOT_ON_SALE[state.stage]
+        return not_on_sale(state.stage, EVENT)
     if state.paused:
         return Rejected(Code.SALES_CLOSED, "The sale is paused.")
     if terms.sales_start_ms is not None and now_ms < terms.sales_start_ms:
@@ -41,13 +43,6 @@ def closed(state: State, now_ms: int) -> Rejected | None:
     if now_ms >= terms.closes_at_ms:
         return Rejected(Code.SALES_CLOSED, "The sale has ended.")
     return None
-
-
-_NOT_ON_SALE = {
-    Stage.DRAFT: Rejected(Code.SALES_CLOSED, "The event is not published yet."),
-    Stage.CLOSED: Rejected(Code.SALES_CLOSED, "The event is closed."),
-    Stage.CANCELLED: Rejected(Code.SALES_CLOSED, "The event is cancelled."),
-}
 
 
 def ill_formed(state: State, lines: Wanted) -> Rejected | None:

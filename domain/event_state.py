@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from itertools import islice
 from typing import assert_never
 
 import msgspec
@@ -42,6 +41,7 @@ from domain.event_messages import (
 )
 from domain.event_seats import SeatMove, Seats, seats_of
 from domain.seat_plan import Layout
+from domain.stages import End, drained, drains_at_ms
 
 
 class Tally:
@@ -170,7 +170,7 @@ def moves(state: State) -> tuple[SeatMove, ...]:
 def next_due_ms(state: State) -> int | None:
     """When the first hold ends; at once, while a cancelled event still has reservations; else None."""
     if state.stage is Stage.CANCELLED:
-        return state.last_fact_ms if state.reservations else None
+        return drains_at_ms(state.reservations, state.last_fact_ms)
     ends = [end for end in (_first_end(state, code) for code in state.tallies) if end is not None]
     return min(ends, default=None)
 
@@ -179,7 +179,7 @@ def due(state: State, now_ms: int, limit: int) -> list[EventFact]:
     """At most `limit` ends, as facts: of holds whose time has run out (a hold's end itself is already too
     late), and of all that a cancelled event still has."""
     if state.stage is Stage.CANCELLED:
-        return [_cancelled_with_event(one, now_ms) for one in islice(state.reservations.values(), limit)]
+        return drained(state.reservations, ENDS_WITH_EVENT, now_ms, limit)
     facts: dict[str, EventFact] = {}
     for code, tally in state.tallies.items():
         for reservation_id in _ended_by(state, code, tally, now_ms):
@@ -188,13 +188,6 @@ def due(state: State, now_ms: int, limit: int) -> list[EventFact]:
                 return list(facts.values())
             facts[reservation_id] = HoldExpired(now_ms, reservation_id)
     return list(facts.values())
-
-
-def _cancelled_with_event(reservation: Reservation, now_ms: int) -> EventFact:
-    """Whatever `cancel_until` says, and whatever a hold's end is by now."""
-    if reservation.status is Status.HELD:
-        return HoldReleased(now_ms, reservation.id)
-    return ReservationCancelled(now_ms, reservation.id)
 
 
 def _ended_by(state: State, code: str, tally: Tally, now_ms: int) -> Iterator[str]:
@@ -228,7 +221,10 @@ BECOMES: dict[type, Stage] = {
     EventClosed: Stage.CLOSED,
     EventCancelled: Stage.CANCELLED,
 }
-ENDS_WITH_EVENT = {Status.HELD: Status.RELEASED, Status.CONFIRMED: Status.CANCELLED}
+ENDS_WITH_EVENT: dict[Status, End[EventFact]] = {
+    Status.HELD: HoldReleased,
+    Status.CONFIRMED: ReservationCancelled,
+}
 
 
 def evolve(state: State, fact: EventFact) -> None:

@@ -57,8 +57,9 @@ class Rejected(Message, frozen=True):
     """A no with its reason: a returned value, never an exception. It changes nothing.
 
     `facts` are the numbers a client needs to react (`limit`, `requested`, `live`, `status`,
-    `event_status`, `total`, `currency`, `retry_after_s`); `errors` are (path, message) pairs of an `invalid`
-    request; `reservations` are the ids of those that stand in the way of what was asked.
+    `event_status`, `restaurant_status`, `total`, `currency`, `retry_after_s`); `errors` are (path, message)
+    pairs of an `invalid` request; `reservations` are the ids of those that stand in the way of what was
+    asked.
     """
 
     code: Code

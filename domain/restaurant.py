@@ -21,6 +21,8 @@
   12 h after its end, a stay of which nothing was said is completed: in doubt the guest was there.
 - Terms change as one. A table that goes or shrinks, and hours that end, refuse with the reservations that
   they affect (`in_use`); asked to, the rules move these to other tables of the same time, all or none.
+- A restaurant is a draft, published, closed or cancelled, and can be deleted: `domain.stages` says what of it
+  is live then.
 - Asking again for what already is (confirm, release, cancel, seat, complete) answers the present state.
 
 `decide(state, command, now)` says what follows and changes nothing; `evolve(state, fact)` is the only
@@ -48,11 +50,12 @@ from domain.event_messages import (
     ResumeSale,
     SalePaused,
     SaleResumed,
+    Stage,
     Status,
 )
 from domain.local_time import MINUTE_MS, local_of
 from domain.messages import Code, Rejected
-from domain.restaurant_change import change, create
+from domain.restaurant_change import change, create, delete, move_on
 from domain.restaurant_choice import candidates, choose, over_pace, stay_from, too_low, wished_stay
 from domain.restaurant_floor import (
     complete,
@@ -65,13 +68,17 @@ from domain.restaurant_floor import (
     walk_in,
 )
 from domain.restaurant_messages import (
+    CancelRestaurant,
     ChangeRestaurant,
+    CloseRestaurant,
     CompleteStay,
     CreateRestaurant,
+    DeleteRestaurant,
     HoldTable,
     MarkNoShow,
     MoveReservation,
     ProlongStay,
+    PublishRestaurant,
     ReservationMoved,
     RestaurantCommand,
     RestaurantFact,
@@ -83,10 +90,12 @@ from domain.restaurant_messages import (
 )
 from domain.restaurant_search import search
 from domain.restaurant_state import (
+    ENDS_WITH_RESTAURANT,
     Decision,
     State,
     admit,
     adopt,
+    closed,
     confirmed,
     counts,
     definition,
@@ -103,6 +112,7 @@ from domain.restaurant_state import (
     terms_of,
 )
 from domain.restaurant_tables import Stay
+from domain.stages import drained
 
 __all__ = [
     "COMMANDS",
@@ -134,9 +144,12 @@ def looks_up(state: State, command: RestaurantCommand) -> str | None:
 
 
 def due(state: State, now_ms: int, limit: int) -> list[RestaurantFact]:
-    """At most `limit` facts of what time alone has done: holds that have run out, stays that are over.
+    """At most `limit` facts of what time alone has done: holds that have run out, stays that are over, and
+    what a cancelled restaurant still has.
 
     A hold's end itself is already too late; who ends now is in nobody's way any more."""
+    if state.stage is Stage.CANCELLED:
+        return drained(state.reservations, ENDS_WITH_RESTAURANT, now_ms, limit)
     found: dict[str, TableReservation] = {}
     while len(found) < limit:
         at_ms = next_due_ms(state)
@@ -154,9 +167,11 @@ def decide(state: State, command: RestaurantCommand, now_ms: int) -> Decision:
     """What follows from `command` at `now_ms`: a reply and facts, or a `Rejected` and none."""
     if isinstance(command, CreateRestaurant):
         return create(state, command, now_ms)
-    if state.terms is None:
+    if state.terms is None or state.deleted:
         return NO_RESTAURANT, ()
     match command:
+        case HoldTable() | SearchTables() if command.guest and state.stage is Stage.DRAFT:
+            return NO_RESTAURANT, ()
         case HoldTable():
             return _hold(state, command, now_ms)
         case SearchTables():
@@ -169,6 +184,10 @@ def decide(state: State, command: RestaurantCommand, now_ms: int) -> Decision:
             return change(state, command, now_ms)
         case PauseSale() | ResumeSale():
             return _pause(state, isinstance(command, PauseSale), now_ms)
+        case PublishRestaurant() | CloseRestaurant() | CancelRestaurant():
+            return move_on(state, command, now_ms)
+        case DeleteRestaurant():
+            return delete(state, command, now_ms)
         case _:
             found = find(state, command.reservation_id)
             return (found, ()) if isinstance(found, Rejected) else _of_one(state, found, command, now_ms)
@@ -216,9 +235,7 @@ def _hold(state: State, command: HoldTable, now_ms: int) -> Decision:
     terms = terms_of(state)
     if command.guest and not terms.guests:
         return Rejected(Code.UNAUTHORIZED, "This restaurant does not take guests' reservations."), ()
-    if state.paused:
-        return Rejected(Code.SALES_CLOSED, "The restaurant takes no reservations for now."), ()
-    refusal = too_low(terms, command.history.visits, command.history.no_shows)
+    refusal = closed(state) or too_low(terms, command.history.visits, command.history.no_shows)
     if refusal is not None:
         return refusal, ()
     stay = wished_stay(state, command.day, command.minute, command.party_size, now_ms)
@@ -324,9 +341,11 @@ def _new_stay(
         return Stay(found.start_ms, found.end_ms, found.free_at_ms)
     if found.status is Status.SEATED:
         return not_as_it_is(found)
+    refusal = closed(state) if not same_time or party_size > found.party_size else None
     if same_time:
-        return stay_from(state, found.start_ms, party_size)
-    refusal = _too_late(state, found, now_ms) if found.status is Status.CONFIRMED else None
+        return refusal or stay_from(state, found.start_ms, party_size)
+    if refusal is None and found.status is Status.CONFIRMED:
+        refusal = _too_late(state, found, now_ms)
     return refusal or wished_stay(state, day, minute, party_size, now_ms)
 
 

@@ -1,26 +1,46 @@
-"""Making a restaurant, and changing its terms while reservations stand."""
+"""Making a restaurant, changing its terms while reservations stand, and moving it from stage to stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.event_messages import Status
+from msgspec.structs import replace
+
+from domain.event_messages import Stage, Status
 from domain.local_time import local_of
 from domain.messages import Code, Rejected
 from domain.restaurant_choice import moves_of
 from domain.restaurant_hours import Hours
 from domain.restaurant_messages import (
+    CancelRestaurant,
     ChangeRestaurant,
+    CloseRestaurant,
     CreateRestaurant,
+    DeleteRestaurant,
+    PublishRestaurant,
+    RestaurantCancelled,
     RestaurantChanged,
+    RestaurantClosed,
     RestaurantCreated,
+    RestaurantDeleted,
+    RestaurantPublished,
     RestaurantReply,
     RestaurantTerms,
     TableReservation,
 )
-from domain.restaurant_state import Decision, State, describe, hours_of, moved, terms_of
+from domain.restaurant_state import (
+    BECOMES,
+    RESTAURANT,
+    Decision,
+    State,
+    describe,
+    hours_of,
+    moved,
+    terms_of,
+)
 from domain.restaurant_tables import options_of
 from domain.restaurant_terms import changed_terms, flaws
+from domain.stages import first_flaws, in_use, no_way
 
 AFFECTED_SHOWN_MAX = 100
 
@@ -28,16 +48,16 @@ AFFECTED_SHOWN_MAX = 100
 def create(state: State, command: CreateRestaurant, now_ms: int) -> Decision:
     if state.terms is not None:
         return Rejected(Code.WRONG_STATE, "The restaurant exists already.", {"status": "created"}), ()
-    errors = flaws(command.terms)
+    errors = flaws(command.terms) + first_flaws(command.stage, RESTAURANT)
     if errors:
         return Rejected(Code.INVALID, "The restaurant's terms do not fit together.", errors=errors), ()
-    reply = RestaurantReply(command.id, command.terms, 1, False)
-    return reply, (RestaurantCreated(now_ms, command.id, command.terms),)
+    reply = RestaurantReply(command.id, command.terms, 1, False, stage=command.stage)
+    return reply, (RestaurantCreated(now_ms, command.id, command.terms, command.stage),)
 
 
 def change(state: State, command: ChangeRestaurant, now_ms: int) -> Decision:
-    if command.if_version is not None and command.if_version != state.version:
-        return Rejected(Code.STALE, "The restaurant has changed meanwhile.", {"version": state.version}), ()
+    if command.if_version not in (None, state.version):
+        return _stale(state), ()
     terms = changed_terms(terms_of(state), command.change)
     if isinstance(terms, Rejected):
         return terms, ()
@@ -49,8 +69,42 @@ def change(state: State, command: ChangeRestaurant, now_ms: int) -> Decision:
     if affected:
         return _in_use(affected.values()), ()
     after = tuple(moved(entry, move) for entry, move in zip(homeless, moves, strict=True))
-    reply = RestaurantReply(state.id, terms, state.version + 1, state.paused, after)
+    reply = replace(describe(state), terms=terms, version=state.version + 1, moved=after)
     return reply, (RestaurantChanged(now_ms, terms), *moves)
+
+
+_MOVES: dict[type, type[RestaurantPublished | RestaurantClosed | RestaurantCancelled]] = {
+    PublishRestaurant: RestaurantPublished,
+    CloseRestaurant: RestaurantClosed,
+    CancelRestaurant: RestaurantCancelled,
+}
+
+
+def move_on(
+    state: State, command: PublishRestaurant | CloseRestaurant | CancelRestaurant, now_ms: int
+) -> Decision:
+    fact = _MOVES[type(command)](now_ms)
+    to, before = BECOMES[type(fact)], describe(state)
+    if to is state.stage:
+        return before, ()
+    refusal = no_way(state.stage, to, RESTAURANT)
+    if refusal is not None:
+        return refusal, ()
+    return replace(before, version=state.version + 1, stage=to), (fact,)
+
+
+def delete(state: State, command: DeleteRestaurant, now_ms: int) -> Decision:
+    if command.if_version not in (None, state.version):
+        return _stale(state), ()
+    refusal = in_use(state.reservations, RESTAURANT)
+    if refusal is not None:
+        return refusal, ()
+    after = replace(describe(state), version=state.version + 1, stage=Stage.CANCELLED)
+    return after, (RestaurantDeleted(now_ms),)
+
+
+def _stale(state: State) -> Rejected:
+    return Rejected(Code.STALE, "The restaurant has changed meanwhile.", {"version": state.version})
 
 
 def _untimely(state: State, terms: RestaurantTerms) -> list[TableReservation]:

@@ -24,6 +24,7 @@ from domain.restaurant_messages import (
     WalkInSeated,
 )
 from domain.restaurant_state import (
+    RESTAURANT,
     SETTLE_AFTER_MS,
     Decision,
     State,
@@ -38,6 +39,7 @@ from domain.restaurant_state import (
     terms_of,
 )
 from domain.restaurant_tables import Stay
+from domain.stages import not_on_sale
 
 SEAT_EARLY_MAX_MINUTES = 60
 OVERSTAYS_MAX = 8
@@ -91,7 +93,9 @@ def walk_in(state: State, command: SeatWalkIn, now_ms: int) -> Decision:
     minutes = terms.stay_minutes_of(size) if command.stay_minutes is None else command.stay_minutes
     if not 1 <= minutes <= STAY_MAX_MINUTES:
         return _out_of_bounds("stay_minutes"), ()
-    options = candidates(state, size, command.table_id, command.traits)
+    options = not_on_sale(state.stage, RESTAURANT) or candidates(
+        state, size, command.table_id, command.traits
+    )
     if isinstance(options, Rejected):
         return options, ()
     stay = stay_of(terms, now_ms, minutes)

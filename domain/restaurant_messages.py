@@ -5,7 +5,7 @@ midnight by the clock on the wall, and may be past 1440 where something begun on
 Moments in facts are absolute (`_ms`): what has happened does not move when a country changes its clocks.
 
 What a reservation of a table has in common with one of tickets (confirm, cancel, extend, expire, pause) are
-the event's own messages.
+the event's own messages; so are the stages that one can be in.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from domain.event_messages import (
     ResumeSale,
     SalePaused,
     SaleResumed,
+    Stage,
     Status,
 )
 from domain.messages import Message, Rejected
@@ -129,6 +130,9 @@ class RestaurantDefinition(Message, frozen=True):
     terms: RestaurantTerms
     version: int
     paused: bool
+    stage: Stage = Stage.PUBLISHED
+    deleted: bool = False
+    """Then there is no such restaurant, for whoever asks."""
 
     @property
     def capacity(self) -> int | None:
@@ -207,10 +211,12 @@ class TableReservation(Message, frozen=True):
 
 
 class CreateRestaurant(Message, frozen=True):
-    """`id` becomes the restaurant's, unless the same request has made one already."""
+    """`id` becomes the restaurant's, unless the same request has made one already. `stage`: draft or
+    published."""
 
     id: str
     terms: RestaurantTerms
+    stage: Stage = Stage.PUBLISHED
 
 
 class ChangeRestaurant(Message, frozen=True):
@@ -220,6 +226,24 @@ class ChangeRestaurant(Message, frozen=True):
     change: RestaurantChange
     if_version: int | None = None
     move: bool = False
+
+
+class PublishRestaurant(Message, frozen=True):
+    """Take reservations; also after it was closed."""
+
+
+class CloseRestaurant(Message, frozen=True):
+    """No new reservations; those that are, are kept."""
+
+
+class CancelRestaurant(Message, frozen=True):
+    """For good: what is held, confirmed or seated ends with it."""
+
+
+class DeleteRestaurant(Message, frozen=True):
+    """As if it had never been, but for the journal. `if_version` None deletes whatever stands."""
+
+    if_version: int | None = None
 
 
 class HoldTable(Message, frozen=True):
@@ -299,6 +323,7 @@ class SearchTables(Message, frozen=True):
     until_minute: int = 1439
     traits: tuple[str, ...] = ()
     wished_minute: int | None = None
+    guest: bool = True
 
 
 RestaurantCommand = (
@@ -306,6 +331,10 @@ RestaurantCommand = (
     | ChangeRestaurant
     | PauseSale
     | ResumeSale
+    | PublishRestaurant
+    | CloseRestaurant
+    | CancelRestaurant
+    | DeleteRestaurant
     | HoldTable
     | ExtendHold
     | ConfirmReservation
@@ -327,11 +356,30 @@ class RestaurantCreated(Message, frozen=True):
     at_ms: int
     id: str
     terms: RestaurantTerms
+    stage: Stage = Stage.PUBLISHED
 
 
 class RestaurantChanged(Message, frozen=True):
     at_ms: int
     terms: RestaurantTerms
+
+
+class RestaurantPublished(Message, frozen=True):
+    at_ms: int
+
+
+class RestaurantClosed(Message, frozen=True):
+    at_ms: int
+
+
+class RestaurantCancelled(Message, frozen=True):
+    """From here on nothing of it is live; facts that say so of each reservation follow."""
+
+    at_ms: int
+
+
+class RestaurantDeleted(Message, frozen=True):
+    at_ms: int
 
 
 class TableHeld(Message, frozen=True):
@@ -403,6 +451,10 @@ RestaurantFact = (
     | RestaurantChanged
     | SalePaused
     | SaleResumed
+    | RestaurantPublished
+    | RestaurantClosed
+    | RestaurantCancelled
+    | RestaurantDeleted
     | TableHeld
     | HoldExtended
     | ReservationConfirmed
@@ -430,13 +482,15 @@ class TableReply(Message, frozen=True):
 
 
 class RestaurantReply(Message, frozen=True):
-    """The restaurant as the command left it. `version` changes with its terms and with pausing."""
+    """The restaurant as the command left it. `version` changes with its terms, with pausing and with its
+    stage."""
 
     id: str
     terms: RestaurantTerms
     version: int
     paused: bool
     moved: tuple[TableReservation, ...] = ()
+    stage: Stage = Stage.PUBLISHED
 
 
 class FreeTime(Message, frozen=True):

@@ -15,7 +15,7 @@ from domain.local_time import MINUTE_MS, local_of, moment_ms
 from domain.messages import Code, Rejected
 from domain.restaurant_choice import first_start_ms
 from domain.restaurant_messages import FreeTime, FreeTimes, SearchTables
-from domain.restaurant_state import State, hours_of, stay_of, terms_of
+from domain.restaurant_state import State, closed, hours_of, stay_of, terms_of
 from domain.restaurant_tables import Diary, Option, fitting
 
 ALTERNATIVES_MAX = 3
@@ -72,7 +72,7 @@ def _alternatives(
 def _starts(state: State, day: int, party_size: int, now_ms: int) -> list[Start]:
     """The times of a day that the house rules allow such a party, in order."""
     first_ms = first_start_ms(state, day, now_ms)
-    if first_ms is None or state.paused:
+    if first_ms is None or closed(state) is not None:
         return []
     stay_minutes = terms_of(state).stay_minutes_of(party_size)
     starts = hours_of(state).starts(day, stay_minutes)

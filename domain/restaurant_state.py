@@ -16,6 +16,7 @@ from domain.event_messages import (
     ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    Stage,
     Status,
     TypeCounts,
 )
@@ -27,10 +28,14 @@ from domain.restaurant_messages import (
     NoShowMarked,
     PartySeated,
     ReservationMoved,
+    RestaurantCancelled,
     RestaurantChanged,
+    RestaurantClosed,
     RestaurantCreated,
     RestaurantDefinition,
+    RestaurantDeleted,
     RestaurantFact,
+    RestaurantPublished,
     RestaurantReplies,
     RestaurantReply,
     RestaurantTerms,
@@ -43,12 +48,24 @@ from domain.restaurant_messages import (
 )
 from domain.restaurant_tables import Diary, Option, Stay, options_of
 from domain.seat_plan import Layout
+from domain.stages import End, as_it_ends, drains_at_ms, not_on_sale
 
 Decision = tuple[RestaurantReplies, tuple[RestaurantFact, ...]]
 
 SETTLE_AFTER_MS = 12 * 60 * MINUTE_MS
 """A stay of which nobody has said how it ended is taken as completed so long after its end."""
 LOOKS_KEPT_MIN = 64
+RESTAURANT = "restaurant"
+BECOMES: dict[type, Stage] = {
+    RestaurantPublished: Stage.PUBLISHED,
+    RestaurantClosed: Stage.CLOSED,
+    RestaurantCancelled: Stage.CANCELLED,
+}
+ENDS_WITH_RESTAURANT: dict[Status, End[RestaurantFact]] = {
+    Status.HELD: HoldReleased,
+    Status.CONFIRMED: ReservationCancelled,
+    Status.SEATED: StayCompleted,
+}
 
 
 class State:
@@ -60,6 +77,7 @@ class State:
 
     __slots__ = (
         "contacts",
+        "deleted",
         "diaries",
         "ended",
         "hours",
@@ -70,18 +88,18 @@ class State:
         "options",
         "paused",
         "reservations",
+        "stage",
         "terms",
         "version",
     )
-
-    hidden = False
-    """A restaurant has no drafts."""
 
     def __init__(self) -> None:
         self.id = ""
         self.terms: RestaurantTerms | None = None
         self.version = 0
         self.paused = False
+        self.stage = Stage.PUBLISHED
+        self.deleted = False
         self.hours: Hours | None = None
         self.options: tuple[Option, ...] = ()
         self.diaries: dict[str, Diary] = {}
@@ -92,6 +110,11 @@ class State:
         self.looks: list[tuple[int, str]] = []
         """When which reservation has to be looked at: a heap, stale entries kept."""
         self.last_fact_ms = 0
+
+    @property
+    def hidden(self) -> bool:
+        """Is it for operators only, or for nobody any more?"""
+        return self.stage is Stage.DRAFT or self.deleted
 
 
 # --- reading a state ------------------------------------------------------------------------------
@@ -109,12 +132,12 @@ def hours_of(state: State) -> Hours:
 
 def describe(state: State) -> RestaurantReply:
     """The whole restaurant as an operator sees it."""
-    return RestaurantReply(state.id, terms_of(state), state.version, state.paused)
+    return RestaurantReply(state.id, terms_of(state), state.version, state.paused, stage=state.stage)
 
 
 def definition(state: State) -> RestaurantDefinition:
     """What the operator has decided, as it is stored."""
-    return RestaurantDefinition(terms_of(state), state.version, state.paused)
+    return RestaurantDefinition(terms_of(state), state.version, state.paused, state.stage, state.deleted)
 
 
 def counts(state: State) -> tuple[TypeCounts, ...]:
@@ -129,7 +152,16 @@ def shown(state: State, reservation: TableReservation) -> TableReply:
 
 def find(state: State, reservation_id: str) -> TableReservation | Rejected:
     found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
-    return found or Rejected(Code.NOT_FOUND, "There is no such reservation.")
+    if found is None:
+        return Rejected(Code.NOT_FOUND, "There is no such reservation.")
+    return as_it_ends(found, state.stage)
+
+
+def closed(state: State) -> Rejected | None:
+    """Why nothing new is taken."""
+    if state.paused:
+        return Rejected(Code.SALES_CLOSED, "The restaurant takes no reservations for now.")
+    return not_on_sale(state.stage, RESTAURANT)
 
 
 def not_as_it_is(found: TableReservation) -> Rejected:
@@ -162,6 +194,8 @@ def in_the_way(
 
 def next_due_ms(state: State) -> int | None:
     """When a reservation has to be looked at; what is stale is dropped from the heap on the way."""
+    if state.stage is Stage.CANCELLED:
+        return drains_at_ms(state.reservations, state.last_fact_ms)
     looks = state.looks
     while looks:
         at_ms, reservation_id = looks[0]
@@ -180,11 +214,16 @@ def evolve(state: State, fact: RestaurantFact) -> None:
     state.last_fact_ms = max(state.last_fact_ms, fact.at_ms)
     match fact:
         case RestaurantCreated():
-            adopt(state, fact.id, fact.terms, 1, paused=False)
+            adopt(state, fact.id, fact.terms, 1, False, fact.stage)
         case RestaurantChanged():
-            adopt(state, state.id, fact.terms, state.version + 1, state.paused)
+            adopt(state, state.id, fact.terms, state.version + 1, state.paused, state.stage)
         case SalePaused() | SaleResumed():
             state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
+        case RestaurantPublished() | RestaurantClosed() | RestaurantCancelled():
+            _enter(state, BECOMES[type(fact)])
+        case RestaurantDeleted():
+            _enter(state, Stage.CANCELLED)
+            state.deleted = True
         case HoldExpired():
             _end(state, fact.reservation_id, Status.EXPIRED)
         case HoldReleased():
@@ -288,7 +327,8 @@ def restored(
 ) -> State:
     """The restaurant as it is stored, still without its live reservations: `admit` brings those."""
     state = State()
-    adopt(state, restaurant_id, stored.terms, stored.version, stored.paused)
+    adopt(state, restaurant_id, stored.terms, stored.version, stored.paused, stored.stage)
+    state.deleted = stored.deleted
     state.last_fact_ms = last_fact_ms
     return state
 
@@ -298,9 +338,12 @@ def moves(state: State) -> tuple[SeatMove, ...]:
     return ()
 
 
-def adopt(state: State, restaurant_id: str, terms: RestaurantTerms, version: int, paused: bool) -> None:
+def adopt(
+    state: State, restaurant_id: str, terms: RestaurantTerms, version: int, paused: bool, stage: Stage
+) -> None:
     """Take on terms, new or loaded. The diary of a table that goes is kept as long as something is in it."""
     state.id, state.terms, state.version, state.paused = restaurant_id, terms, version, paused
+    state.stage = stage
     state.hours = Hours(terms)
     state.options = options_of(terms)
     kept = {table_id: diary for table_id, diary in state.diaries.items() if diary.entries}
@@ -309,14 +352,22 @@ def adopt(state: State, restaurant_id: str, terms: RestaurantTerms, version: int
 
 
 def admit(state: State, reservation: TableReservation) -> None:
-    """Add a live reservation, new or loaded."""
+    """Add a live reservation, new or loaded; but nothing of a cancelled restaurant counts."""
     state.reservations[reservation.id] = reservation
     for table_id in reservation.tables:
         if table_id not in state.diaries:
             state.diaries[table_id] = Diary()
         state.diaries[table_id].add(reservation)
-    state.live += 1
+    state.live += state.stage is not Stage.CANCELLED
     heapq.heappush(state.looks, (reservation.expires_at_ms, reservation.id))
+
+
+def _enter(state: State, stage: Stage) -> None:
+    """Nothing of a cancelled restaurant is live. Its reservations stay, until facts have said how each
+    ended."""
+    state.stage, state.version = stage, state.version + 1
+    if stage is Stage.CANCELLED:
+        state.live = 0
 
 
 def _end(state: State, reservation_id: str, status: Status) -> None:
@@ -328,14 +379,14 @@ def _leave(state: State, reservation_id: str) -> TableReservation:
     before = state.reservations.pop(reservation_id)
     for table_id in before.tables:
         state.diaries[table_id].remove(before)
-    state.live -= 1
+    state.live -= state.stage is not Stage.CANCELLED
     _forget_stale(state)
     return before
 
 
 def _forget_stale(state: State) -> None:
     """Rebuild a heap that is mostly stale, so that memory follows what is live, not what ever was."""
-    if len(state.looks) < LOOKS_KEPT_MIN or len(state.looks) < 4 * state.live:
+    if len(state.looks) < LOOKS_KEPT_MIN or len(state.looks) < 4 * len(state.reservations):
         return
     state.looks = [(found.expires_at_ms, found.id) for found in state.reservations.values()]
     heapq.heapify(state.looks)

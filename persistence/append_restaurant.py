@@ -20,7 +20,7 @@ from domain.restaurant_messages import RestaurantDefinition, TableReservation
 from persistence.append_columns import Columns, Numbered, Part, once, range_of, rows_of
 from persistence.store import Append
 
-_DEFINITION = "n:bigint version:int paused:boolean name:text city:text terms:json"
+_DEFINITION = "n:bigint version:int paused:boolean stage:text deleted:boolean name:text city:text terms:json"
 _COLUMNS = tuple(word.split(":")[0] for word in _DEFINITION.split()[1:])
 DEFINED = f"""
 restaurant AS (
@@ -78,6 +78,8 @@ def _defined(entries: Numbered) -> Columns | None:
         [n for n, _ in definitions],
         [definition.version for _, definition in definitions],
         [definition.paused for _, definition in definitions],
+        [definition.stage for _, definition in definitions],
+        [definition.deleted for _, definition in definitions],
         [definition.terms.name for _, definition in definitions],
         [definition.terms.city for _, definition in definitions],
         [msgspec.json.encode(definition.terms).decode() for _, definition in definitions],

@@ -47,7 +47,7 @@ SELECT e.version, e.paused, e.stage, e.blocked, e.deleted, {", ".join(f"e.{name}
        i.capacity, {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
 
-RESTAURANT = "SELECT version, paused, terms FROM restaurants WHERE id = $1"
+RESTAURANT = "SELECT version, paused, stage, deleted, terms FROM restaurants WHERE id = $1"
 LAYOUTS_KEPT_MAX = 32
 
 _STORED = "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact"
@@ -158,7 +158,8 @@ def _event(row: Row) -> EventDefinition:
 
 
 def _restaurant(row: Row) -> RestaurantDefinition:
-    return RestaurantDefinition(restaurant_terms_of(row["terms"]), row["version"], row["paused"])
+    terms, stage = restaurant_terms_of(row["terms"]), Stage(row["stage"])
+    return RestaurantDefinition(terms, row["version"], row["paused"], stage, row["deleted"])
 
 
 DEFINITIONS: Mapping[str, tuple[str, Callable[[Row], Definition]]] = {

@@ -111,8 +111,12 @@ PRESENT_PLAN = Query(
 )
 
 _restaurant = select(
-    cast(restaurants.c.id, Text).label("id"), restaurants.c.version, restaurants.c.paused, restaurants.c.terms
-)
+    cast(restaurants.c.id, Text).label("id"),
+    restaurants.c.version,
+    restaurants.c.paused,
+    restaurants.c.stage,
+    restaurants.c.terms,
+).where(~restaurants.c.deleted)
 
 RESTAURANT = Query(_restaurant.where(restaurants.c.id == bindparam("id", type_=ID)))
 

@@ -238,7 +238,8 @@ def _event_of(row: Row) -> EventReply:
 
 
 def _restaurant_of(row: Row) -> RestaurantReply:
-    return RestaurantReply(row["id"], restaurant_terms_of(row["terms"]), row["version"], row["paused"])
+    terms, stage = restaurant_terms_of(row["terms"]), Stage(row["stage"])
+    return RestaurantReply(row["id"], terms, row["version"], row["paused"], stage=stage)
 
 
 def _found_of(row: Row, inventory_id: str, currency: str | None) -> FoundReservation:

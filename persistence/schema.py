@@ -141,6 +141,8 @@ restaurants = Table(
     Column("id", ID, ForeignKey("inventories.id", name="restaurants_inventory"), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("paused", Boolean, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("deleted", Boolean, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("city", Text),

@@ -1,4 +1,7 @@
-"""Restaurants: make, show, list, change, pause and resume; and which times are free at their tables."""
+"""Restaurants: make, show, list, change, delete, publish, close, cancel; and which times are free.
+
+Drafts are there for operators only; to everybody else there is no such restaurant.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from domain.event_messages import PauseSale, ResumeSale
+from domain.event_messages import PauseSale, ResumeSale, Stage
 from domain.kinds import Command
 from domain.kinds import Reply as Answer
 from domain.messages import Rejected
 from domain.restaurant_messages import (
+    CancelRestaurant,
     ChangeRestaurant,
+    CloseRestaurant,
     CreateRestaurant,
+    DeleteRestaurant,
     FreeTimes,
+    PublishRestaurant,
     RestaurantReply,
     SearchTables,
 )
@@ -35,6 +42,8 @@ from server.views import encode, page
 _NEW = Payload(NewRestaurant)
 _PATCH = Payload(RestaurantPatch)
 _NOTHING = Payload(Nothing)
+_Switch = PauseSale | ResumeSale | PublishRestaurant | CloseRestaurant | CancelRestaurant
+"""Commands that are all said by their path."""
 
 
 class _Place(NamedTuple):
@@ -59,7 +68,7 @@ class RestaurantHandlers:
         now_ms = parts.reads.now_ms()
         restaurant_id = uuid7(now_ms)
         owner = owner_of(restaurant_id, wanted.placement == "dedicated", parts.options.pool_owners)
-        command = CreateRestaurant(restaurant_id, terms_of(wanted, now_ms))
+        command = CreateRestaurant(restaurant_id, terms_of(wanted, now_ms), Stage(wanted.status))
         answer = await parts.gateway.create(command, owner, key_of(request, body, operator=True))
         parts.metrics.commanded(CreateRestaurant, answer)
         if isinstance(answer, Rejected):
@@ -69,7 +78,7 @@ class RestaurantHandlers:
 
     async def show(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Show a restaurant."""
-        return _restaurant(await found_restaurant(self._parts, restaurant_text))
+        return _restaurant(await self._visible(request, restaurant_text))
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List restaurants by name, then id."""
@@ -95,6 +104,19 @@ class RestaurantHandlers:
         command = ChangeRestaurant(change, version, wanted.move)
         return self._shown(command, await parts.gateway.ask(present.id, command))
 
+    async def remove(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Delete a restaurant that has no live reservations.
+
+        Those that have ended can still be read by who holds them.
+        """
+        parts = self._parts
+        parts.access.require_operator(request)
+        present = await found_restaurant(parts, restaurant_text)
+        command = DeleteRestaurant(version_of(wanted_versions(request), present.version))
+        answer = await parts.gateway.ask(present.id, command)
+        shown = self._shown(command, answer)
+        return shown if isinstance(answer, Rejected) else Reply(204, content_type="")
+
     async def pause(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Take no new reservations from here on; those that are, are kept."""
         return await self._switch(request, restaurant_text, PauseSale())
@@ -102,6 +124,18 @@ class RestaurantHandlers:
     async def resume(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Take reservations again."""
         return await self._switch(request, restaurant_text, ResumeSale())
+
+    async def publish(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Let a draft take reservations, or what was closed again."""
+        return await self._switch(request, restaurant_text, PublishRestaurant())
+
+    async def close(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Take no new reservations; those that are may still be confirmed."""
+        return await self._switch(request, restaurant_text, CloseRestaurant())
+
+    async def cancel(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Cancel a restaurant for good, and with it all that is held, confirmed or seated."""
+        return await self._switch(request, restaurant_text, CancelRestaurant())
 
     async def search(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Show the free times of a day for a party, as their owner knows them."""
@@ -115,6 +149,7 @@ class RestaurantHandlers:
             views.minute_of(query.latest),
             tuple(query.traits.split(",")) if query.traits else (),
             views.minute_of(query.time) if query.time else None,
+            not parts.access.sees_all(request),
         )
         answer = await parts.gateway.ask(restaurant_id, command)
         parts.metrics.commanded(SearchTables, answer)
@@ -123,9 +158,14 @@ class RestaurantHandlers:
         assert isinstance(answer, FreeTimes)
         return Reply(200, encode(views.search_view(restaurant_id, answer)))
 
-    async def _switch(
-        self, request: web.BaseRequest, restaurant_text: str, command: PauseSale | ResumeSale
-    ) -> Reply:
+    async def _visible(self, request: web.BaseRequest, restaurant_text: str) -> RestaurantReply:
+        """The restaurant, if whoever asks may see it."""
+        found = await found_restaurant(self._parts, restaurant_text)
+        if found.stage is Stage.DRAFT and not self._parts.access.sees_all(request):
+            raise not_found("restaurant")
+        return found
+
+    async def _switch(self, request: web.BaseRequest, restaurant_text: str, command: _Switch) -> Reply:
         parts = self._parts
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)

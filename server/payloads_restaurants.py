@@ -182,6 +182,7 @@ class NewRestaurant(Payload, frozen=True):
     score_visit: ScoreVisit = 5
     min_score: MinScore = 20
     guests: bool = True
+    status: Literal["draft", "published"] = "published"
     placement: Literal["pooled", "dedicated"] = "pooled"
 
 

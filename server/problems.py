@@ -1,8 +1,8 @@
 """Errors as RFC 9457 problems: the table of codes, and a refusal or a client's mistake as a response.
 
 `code` is what a client switches on. `status` is RFC 9457's, a number; the state a reservation is in goes
-by `reservation_status`, and an event's by `event_status`, because one object cannot have two members of one
-name.
+by `reservation_status`, an event's by `event_status` and a restaurant's by `restaurant_status`, because one
+object cannot have two members of one name.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     version: int | None = None
     reservation_status: str | None = None
     event_status: str | None = None
+    restaurant_status: str | None = None
     retry_after_s: int | None = None
     seat: str | None = None
     failing: list[str] | None = None

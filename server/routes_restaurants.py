@@ -25,6 +25,7 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
     """Every route of restaurants."""
     restaurant, view = shown.RestaurantView, shown.TableReservationView
     public: Any = {"tag": "restaurants"}
+    seen: Any = {**public, "who": Who.READER}
     command: Any = {**public, "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
@@ -37,17 +38,23 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
               **created),
         Route("GET", "/api/v1/restaurants", restaurants.list_all, Page[shown.RestaurantView], query=PageQuery,
               **public),
-        Route("GET", _RESTAURANT, restaurants.show, restaurant, reply_headers=("ETag",), **public),
+        Route("GET", _RESTAURANT, restaurants.show, restaurant, reply_headers=("ETag",), **seen),
         Route("PATCH", _RESTAURANT, restaurants.change, restaurant, body=given.RestaurantPatch, **matched),
+        Route("DELETE", _RESTAURANT, restaurants.remove, None, status=204, **matched | {"reply_headers": ()}),
         Route("POST", f"{_RESTAURANT}/pause", restaurants.pause, restaurant, **action),
         Route("POST", f"{_RESTAURANT}/resume", restaurants.resume, restaurant, **action),
+        Route("POST", f"{_RESTAURANT}/publish", restaurants.publish, restaurant, problems=("wrong_state",),
+              **action),
+        Route("POST", f"{_RESTAURANT}/close", restaurants.close, restaurant, problems=("wrong_state",),
+              **action),
+        Route("POST", f"{_RESTAURANT}/cancel", restaurants.cancel, restaurant, **action),
         Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
-              asks_owner=True, **public),
+              asks_owner=True, **seen),
         Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
               accepted=AcceptedView, who=Who.GUEST, body=given.NewTableReservation,
               problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
         Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.OPERATOR,
-              body=given.NewWalkIn, problems=("taken", "held"), **placed),
+              body=given.NewWalkIn, problems=("taken", "held", "sales_closed"), **placed),
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
               Page[shown.TableReservationView], who=Who.OPERATOR, query=given.StaysQuery, **public),
         Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, body=given.TableMove,

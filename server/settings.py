@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     timers: int = Field(2, ge=1, le=64, description="expiry timer actors")
     hold_extensions_max: int = Field(1, ge=0, le=100, description="times one hold may be extended")
     passivate_after_s: int = Field(
-        300, ge=1, le=86_400, description="an inventory idle for it leaves its owner"
+        300, ge=1, le=86_400, description="an inventory idle for it, and with nothing due for it, rests"
     )
     clock_skew_max_ms: int = Field(
         500, ge=1, le=60_000, description="a process whose clock differs more from the store's refuses to own"

@@ -29,7 +29,8 @@ from server.payloads_restaurants import (
 from server.problems import invalid
 from server.views_restaurants import day_of, minute_of
 
-_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables", "placement", "move")
+_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables")
+_NO_TERMS = ("placement", "status", "move")
 _DAY_MINUTES = 1_440
 
 
@@ -64,7 +65,9 @@ def change_of(wanted: RestaurantPatch, present: RestaurantTerms, now_ms: int) ->
 
 
 def _plain(wanted: NewRestaurant | RestaurantPatch) -> dict[str, Any]:
-    values = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name not in _OWN_SHAPE}
+    values = {
+        name: getattr(wanted, name) for name in wanted.__struct_fields__ if name not in _OWN_SHAPE + _NO_TERMS
+    }
     return {name: value for name, value in values.items() if value is not UNSET}
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.event_messages import Status
+from domain.event_messages import Stage, Status
 from domain.restaurant_messages import (
     FreeTime,
     FreeTimes,
@@ -77,7 +77,7 @@ class StayView(View, frozen=True):
 
 
 class RestaurantView(View, frozen=True):
-    """`version`, the ETag, changes with the terms and with pausing."""
+    """`version`, the ETag, changes with the terms, with pausing and with `status`."""
 
     id: str
     name: str
@@ -110,6 +110,7 @@ class RestaurantView(View, frozen=True):
     score_visit: int
     min_score: int
     guests: bool
+    status: Stage
     paused: bool
     version: int
 
@@ -177,6 +178,7 @@ def restaurant_view(reply: RestaurantReply) -> RestaurantView:
     shown = {name: getattr(terms, name) for name in _PLAIN}
     return RestaurantView(
         id=reply.id,
+        status=reply.stage,
         paused=reply.paused,
         version=reply.version,
         services=[

@@ -59,7 +59,8 @@ SELECT line ->> 0 AS code, minute, sum(times * (line ->> 1)::bigint)::bigint AS 
          WHERE inventory_id = $1 AND live AND status = 'confirmed' GROUP BY 1, 2) of,
        json_array_elements(taken::json) AS line
  GROUP BY 1, 2"""
-RESTAURANT = "SELECT version, paused, created_ms, name, city, terms::text FROM restaurants WHERE id = $1"
+RESTAURANT = """
+SELECT version, paused, stage, deleted, created_ms, name, city, terms::text FROM restaurants WHERE id = $1"""
 TABLE_TIMES = """
 SELECT t.reservation_id::text, t.table_id, lower(t.during) AS since, upper(t.during) AS until
   FROM table_times t JOIN reservations r ON r.id = t.reservation_id WHERE r.inventory_id = $1"""

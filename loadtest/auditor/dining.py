@@ -22,14 +22,19 @@ from domain.event_messages import (
     ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    Stage,
 )
 from domain.restaurant_messages import (
     NoShowMarked,
     PartySeated,
     ReservationMoved,
+    RestaurantCancelled,
     RestaurantChanged,
+    RestaurantClosed,
     RestaurantCreated,
+    RestaurantDeleted,
     RestaurantFact,
+    RestaurantPublished,
     RestaurantTerms,
     StayCompleted,
     StayProlonged,
@@ -85,6 +90,14 @@ NEEDS = {
     StayProlonged: (SEATED,),
 }
 """What a reservation has to be for each fact."""
+ENDS_WITH_HOUSE = {HELD: HoldReleased, CONFIRMED: ReservationCancelled, SEATED: StayCompleted}
+"""What can still be said of a live reservation once the restaurant is cancelled."""
+_BECOMES: dict[type, Stage] = {
+    RestaurantPublished: Stage.PUBLISHED,
+    RestaurantClosed: Stage.CLOSED,
+    RestaurantCancelled: Stage.CANCELLED,
+    RestaurantDeleted: Stage.CANCELLED,
+}
 
 
 class Stay:
@@ -159,8 +172,9 @@ class House:
     ) -> None:
         self.inventory_id = inventory_id
         self.seq = self.at_ms = self.facts = 0
-        self.created_ms = self.version = 0
-        self.paused = False
+        self.created_ms = self.version = self.cancelled_ms = 0
+        self.paused = self.deleted = False
+        self.stage = Stage.PUBLISHED
         self.terms: RestaurantTerms | None = None
         self.stays: dict[str, Stay] = {}
         self.times: dict[str, dict[str, tuple[int, int]]] = {}
@@ -181,6 +195,10 @@ class House:
         return self.stays
 
     def live(self) -> int:
+        """Nothing of a cancelled restaurant is, whatever is still to be said of it."""
+        return 0 if self.stage is Stage.CANCELLED else self.unended()
+
+    def unended(self) -> int:
         return sum(stay.status in LIVE for stay in self.stays.values())
 
     def add(self, row: JournalRow) -> None:
@@ -199,16 +217,36 @@ class House:
         self._nobody_sits_on_another()
 
     def _apply(self, fact: RestaurantFact) -> None:
+        if self.deleted:
+            self._findings.fail(Check.LIFE, f"{self.where()}: {type(fact).__name__} after its deletion")
         match fact:
             case RestaurantCreated() | RestaurantChanged():
+                self.stage = fact.stage if isinstance(fact, RestaurantCreated) else self.stage
                 self.created_ms = self.created_ms or fact.at_ms
                 self.terms, self.version = fact.terms, self.version + 1
             case SalePaused() | SaleResumed():
                 self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
+            case RestaurantPublished() | RestaurantClosed() | RestaurantCancelled() | RestaurantDeleted():
+                self._enter(fact)
             case TableHeld() | WalkInSeated():
                 self._placed(fact)
             case _:
                 self._changed(fact)
+
+    def _enter(
+        self, fact: RestaurantPublished | RestaurantClosed | RestaurantCancelled | RestaurantDeleted
+    ) -> None:
+        to, before = _BECOMES[type(fact)], self.stage
+        if isinstance(fact, RestaurantDeleted):
+            fits, self.deleted = not self.unended(), True
+        else:
+            skips = before is Stage.DRAFT and to is Stage.CLOSED
+            fits = before not in (to, Stage.CANCELLED) and not skips
+        said = f"{self.where()}: {type(fact).__name__} of one that is {before}, {self.unended()} unended"
+        self._findings.expect(Check.LIFE, fits, said)
+        self.stage, self.version = to, self.version + 1
+        if to is Stage.CANCELLED:
+            self.cancelled_ms = fact.at_ms
 
     def _placed(self, fact: Placed) -> None:
         wrong = "it is there already" if fact.reservation_id in self.stays else self._breach(fact)
@@ -219,7 +257,7 @@ class House:
 
     def _changed(self, fact: OfOne) -> None:
         stay = self.stays.get(fact.reservation_id)
-        self._lived(fact, "nothing has placed it" if stay is None else misfit(stay, fact, self.terms))
+        self._lived(fact, "nothing has placed it" if stay is None else self._misfit(stay, fact))
         if stay is None:
             return
         if isinstance(fact, HoldExpired):
@@ -239,10 +277,17 @@ class House:
         said = f"{self.where()}: {type(fact).__name__} of {fact.reservation_id}: {wrong}"
         self._findings.expect(Check.LIFE, not wrong, said)
 
+    def _misfit(self, stay: Stay, fact: OfOne) -> str:
+        if self.stage is not Stage.CANCELLED:
+            return misfit(stay, fact, self.terms)
+        return "" if ENDS_WITH_HOUSE.get(stay.status) is type(fact) else "the restaurant is cancelled"
+
     def _breach(self, fact: Placed) -> str:
         """Which of the terms a new reservation breaks."""
         if self.terms is None:
             return "there is no restaurant"
+        if self.stage is not Stage.PUBLISHED:
+            return f"the restaurant is {self.stage.value}"
         active = {table.id for table in self.terms.tables if table.active}
         if not fact.tables or not active.issuperset(fact.tables):
             return f"{fact.tables} are not its tables"
@@ -262,7 +307,13 @@ class House:
         self._in_time(f"{self.where()}: {fact.reservation_id} ended", stay, fact.at_ms)
 
     def still_held(self, now_ms: int) -> None:
-        """What is on hold when the rows are read: none of it past its end for long."""
+        """What is on hold when the rows are read: none of it past its end for long; and of what was cancelled
+        some time ago nothing is left."""
+        if self.stage is Stage.CANCELLED:
+            late = self.unended() and now_ms > self._outages.deadline_ms(self.cancelled_ms)
+            said = f"{self.inventory_id}: {self.unended()} are not ended, it is cancelled"
+            self._findings.expect(Check.HOLDS_END, not late, said)
+            return
         for reservation_id, stay in self.stays.items():
             if stay.status == HELD:
                 self._in_time(f"{self.inventory_id}: {reservation_id} is still held", stay, now_ms)

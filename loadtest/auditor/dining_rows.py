@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from domain.event_messages import Stage
 from domain.restaurant_messages import RestaurantTerms
 from loadtest.auditor.dining import COUNTED, LIVE, House, Stay
 from loadtest.auditor.findings import Check, Findings
@@ -20,6 +21,8 @@ class RestaurantRow:
 
     version: int
     paused: bool
+    stage: str
+    deleted: bool
     created_ms: int
     name: str
     city: str | None
@@ -67,6 +70,8 @@ def check_house(house: House, row: InventoryRow | None, findings: Findings) -> N
     said = f"{house.inventory_id}: the row is {stored}, the facts say {expected}"
     findings.expect(Check.INVENTORY_ROW, stored == expected, said)
     ends = [stay.expires_ms for stay in house.stays.values() if stay.status in LIVE]
+    if ends and house.stage is Stage.CANCELLED:
+        ends = [house.at_ms]
     if row is not None and ends:
         in_time = row.next_due_ms is not None and row.next_due_ms <= min(ends) + NEXT_DUE_LATE_MAX_MS
         said = f"{house.inventory_id}: next_due_ms is {row.next_due_ms}, something ends at {min(ends)}"
@@ -78,7 +83,8 @@ def check_restaurant(house: House, row: RestaurantRow | None, findings: Findings
     if terms is None:
         findings.expect(Check.RESTAURANT_ROW, False, f"{house.inventory_id}: no fact has made it")
         return
-    expected = RestaurantRow(house.version, house.paused, house.created_ms, terms.name, terms.city, terms)
+    said = (house.version, house.paused, house.stage.value, house.deleted, house.created_ms)
+    expected = RestaurantRow(*said, terms.name, terms.city, terms)
     findings.expect(Check.RESTAURANT_ROW, row == expected, f"{house.inventory_id}: the row is {row}")
 
 

@@ -13,9 +13,14 @@ import pytest
 
 from domain.event_messages import HoldExpired, PauseSale, ReservationCancelled, ReservationConfirmed
 from domain.restaurant_messages import (
+    CancelRestaurant,
     NoShowMarked,
     PartySeated,
     ReservationMoved,
+    RestaurantCancelled,
+    RestaurantClosed,
+    RestaurantCommand,
+    RestaurantDeleted,
     RestaurantFact,
     StayCompleted,
     StayProlonged,
@@ -60,8 +65,11 @@ def an_evening() -> Dining:
 class SoundDining:
     """All of it, as lists; a `Source` for the auditor."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: RestaurantCommand | None = None) -> None:
         dining = an_evening()
+        if then is not None:
+            dining.ask(then)
+            dining.look()
         state = dining.state
         self.submitted: list[SubmissionRow] = []
         self.facts: list[RestaurantFact] = dining.facts
@@ -73,13 +81,14 @@ class SoundDining:
             len(state.reservations),
             len(state.reservations),
             None,
-            min(one.expires_at_ms for one in state.reservations.values()),
+            min((one.expires_at_ms for one in state.reservations.values()), default=None),
             state.last_fact_ms,
             dining.now_ms,
         )
         terms = state.terms
         assert terms is not None
-        self.restaurant_row = RestaurantRow(2, True, self.facts[0].at_ms, terms.name, terms.city, terms)
+        said = (state.version, state.paused, state.stage.value, state.deleted, self.facts[0].at_ms)
+        self.restaurant_row = RestaurantRow(*said, terms.name, terms.city, terms)
         self.stored = [_row(one) for one in found]
         self.times = [
             TimeRow(one.id, table_id, one.start_ms, one.free_at_ms)
@@ -200,6 +209,23 @@ def test_a_sound_evening_is_sound() -> None:
     assert {StayProlonged, StayCompleted, NoShowMarked, ReservationMoved, HoldExpired, PartySeated} <= kinds
 
 
+def test_what_a_cancelled_restaurant_had_has_ended() -> None:
+    cancelled = SoundDining(CancelRestaurant())
+    verdict = cancelled.audit()
+    assert verdict.sound, [one for one in verdict.results if one.failures]
+    assert not cancelled.times
+    cancelled.facts = cancelled.facts[:-1]
+    assert titles(Check.RESERVATION_ROWS, Check.TABLE_TIMES) <= failed(cancelled.audit())
+
+
+def test_what_is_still_there_long_after_a_cancellation_is_found() -> None:
+    evening = SoundDining()
+    evening.facts.append(RestaurantCancelled(evening.now_ms - 2_001))
+    assert titles(Check.HOLDS_END) <= failed(evening.audit())
+    evening.facts[-1] = RestaurantCancelled(evening.now_ms - 2_000)
+    assert not titles(Check.HOLDS_END) & failed(evening.audit())
+
+
 def test_two_at_one_table_at_one_time_are_found() -> None:
     evening = SoundDining()
     first = next(fact for fact in evening.facts if isinstance(fact, TableHeld))
@@ -240,6 +266,14 @@ def _early_no_show(evening: SoundDining) -> None:
     evening.change(NoShowMarked, at_ms=marked.at_ms - 10 * MINUTE_MS)
 
 
+def _after_closing(evening: SoundDining) -> None:
+    evening.facts.insert(1, RestaurantClosed(evening.facts[0].at_ms))
+
+
+def _deleted(evening: SoundDining) -> None:
+    evening.facts.append(RestaurantDeleted(evening.now_ms))
+
+
 def _late_end(evening: SoundDining) -> None:
     expired = next(fact for fact in evening.facts if isinstance(fact, HoldExpired))
     evening.change(HoldExpired, at_ms=expired.at_ms + 2_001)
@@ -278,6 +312,8 @@ CHANGES: list[tuple[str, Callable[[SoundDining], None], Check]] = [
         Check.HOLDS_END,
     ),
     ("a hold ended too late", _late_end, Check.HOLDS_END),
+    ("a hold in a closed restaurant", _after_closing, Check.LIFE),
+    ("a restaurant deleted with guests in it", _deleted, Check.LIFE),
 ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from domain.event_messages import Stage
 from domain.kinds import PLACED
 from domain.messages import Rejected
 from domain.restaurant import State, admit, decide, definition, due, evolve, next_due_ms, restored
@@ -49,10 +50,12 @@ class House:
         self.replies: list[object] = []
 
     @classmethod
-    async def opened(cls, store: OwnerStore, of: RestaurantTerms | None = None) -> House:
+    async def opened(
+        cls, store: OwnerStore, of: RestaurantTerms | None = None, stage: Stage = Stage.PUBLISHED
+    ) -> House:
         """A new restaurant, claimed by its owner."""
         house = cls(new_id())
-        entry = house.decided(CreateRestaurant(house.id, of or terms()))
+        entry = house.decided(CreateRestaurant(house.id, of or terms(), stage))
         assert await store.create(entry, OWNER, "events")
         house.seq = 1
         house.epoch = (await claimed(store, house.id)).epoch
@@ -96,7 +99,7 @@ class House:
         state = self.state
         entry.at_ms, entry.facts = self.now_ms, _encode(facts)
         entry.next_due_ms, entry.live = next_due_ms(state), state.live
-        entry.live_reservations = len(state.reservations)
+        entry.live_reservations = len(state.reservations) if state.live else 0
         touched = dict.fromkeys(getattr(fact, "reservation_id", "") for fact in facts)
         if touched.pop("", 0) is None:
             entry.definition = definition(state)

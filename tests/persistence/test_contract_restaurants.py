@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
+from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Stage, Status
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import (
+    CancelRestaurant,
     ChangeRestaurant,
+    CloseRestaurant,
     CompleteStay,
+    DeleteRestaurant,
     MarkNoShow,
     MoveReservation,
+    PublishRestaurant,
     RestaurantChange,
     SeatWalkIn,
     TableReservation,
@@ -76,6 +80,41 @@ async def test_a_changed_restaurant_is_what_is_loaded(world: World) -> None:
         2,
         2,
     )
+
+
+async def test_a_restaurant_is_loaded_in_the_stage_that_it_is_in(world: World) -> None:
+    store = world.store()
+    house = await House.opened(store, stage=Stage.DRAFT)
+    assert (await loaded(store, house.id)).stage is Stage.DRAFT
+    for command, stage in (
+        (PublishRestaurant(), Stage.PUBLISHED),
+        (CloseRestaurant(), Stage.CLOSED),
+        (DeleteRestaurant(), Stage.CANCELLED),
+    ):
+        await house.does(store, command)
+        after = await loaded(store, house.id)
+        assert (after.stage, after.version, after.deleted) == (
+            stage,
+            house.state.version,
+            house.state.deleted,
+        )
+    assert after.deleted
+
+
+async def test_nothing_of_a_cancelled_restaurant_is_live_and_what_it_had_ends_later(world: World) -> None:
+    store = world.store()
+    house = await House.opened(store)
+    held = house.hold()
+    await house.does(store, held)
+    await house.does(store, CancelRestaurant())
+    rows = await world.rows(house.id)
+    assert (rows.live, rows.live_reservations, rows.next_due_ms) == (0, 0, house.now_ms)
+    after = await loaded(store, house.id)
+    assert (after.live, list(after.reservations)) == (0, [held.reservation_id])
+    await house.does(store)
+    rows = await world.rows(house.id)
+    assert (rows.next_due_ms, rows.reservations[held.reservation_id][:2]) == (None, ("released", False))
+    assert await store.live(house.id, None, 9) == []
 
 
 async def test_an_event_and_a_restaurant_share_a_batch(world: World) -> None:

@@ -9,7 +9,14 @@ from msgspec.structs import replace
 
 from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
 from domain.restaurant import describe
-from domain.restaurant_messages import CompleteStay, History, SeatWalkIn, TableReply
+from domain.restaurant_messages import (
+    CloseRestaurant,
+    CompleteStay,
+    DeleteRestaurant,
+    History,
+    SeatWalkIn,
+    TableReply,
+)
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from tests.persistence.restaurants import DAY, NINETEEN, House, terms
@@ -36,6 +43,23 @@ async def test_a_restaurant_is_read_as_it_stands(reads: PostgresReads, postgres:
     assert await reads.availability(house.id) is None
     for nowhere in (new_id(), "nonsense"):
         assert await reads.restaurant(nowhere) is None
+
+
+async def test_a_deleted_restaurant_is_not_read_and_what_it_had_is(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    house = await House.opened(store)
+    held = house.hold()
+    await house.does(store, held)
+    await house.does(store, CancelReservation(held.reservation_id))
+    await house.does(store, CloseRestaurant())
+    assert await reads.restaurant(house.id) == describe(house.state)
+    await house.does(store, DeleteRestaurant())
+    assert await reads.restaurant(house.id) is None
+    found = await reads.reservation(held.reservation_id)
+    assert found is not None
+    assert found.reply.reservation.status is Status.RELEASED
 
 
 async def test_restaurants_are_listed_by_name_then_id_in_pages(

@@ -66,7 +66,7 @@ class Reference:
 
     def __init__(self, terms: RestaurantTerms) -> None:
         self.terms = terms
-        self.paused = False
+        self.paused = self.closed = False
         self.all: dict[str, TableReservation] = {}
 
     def live(self, but: str = "") -> list[TableReservation]:
@@ -182,7 +182,7 @@ class Reference:
         score = (
             terms.score_start + history.visits * terms.score_visit + history.no_shows * terms.score_no_show
         )
-        if self.paused:
+        if self.paused or self.closed:
             return no(Code.SALES_CLOSED)
         if score < terms.min_score:
             return no(Code.SCORE_TOO_LOW)
@@ -214,6 +214,8 @@ class Reference:
         size = command.party_size
         stay = self.stay(now_ms, command.stay_minutes or self.minutes(size))
         options = self.wanted(command.table_id, size, command.traits)
+        if self.closed:
+            return no(Code.SALES_CLOSED)
         if not options:
             return no(Code.INVALID)
         tables = self.place(options, stay, "", now_ms)
@@ -305,6 +307,8 @@ class Reference:
         if wished != (day, minute) or size != found.party_size:
             if found.status is Status.SEATED:
                 return no(Code.WRONG_STATE, status=found.status.value)
+            if (self.paused or self.closed) and (wished != (day, minute) or size > found.party_size):
+                return no(Code.SALES_CLOSED)
             if wished == (day, minute):
                 stay = self.from_(found.start_ms, size)
             elif found.status is Status.CONFIRMED and self.late(found, now_ms):
@@ -366,7 +370,8 @@ class Reference:
         """(start, tables) of every minute of a day at which such a party would get a hold."""
         found = []
         for minute in range(1440):
-            stay = no(Code.SALES_CLOSED) if self.paused else self.when(day, minute, party_size, now_ms)
+            closed = self.paused or self.closed
+            stay = no(Code.SALES_CLOSED) if closed else self.when(day, minute, party_size, now_ms)
             options = self.options(party_size, traits)
             if isinstance(stay, Rejected) or not options:
                 continue

@@ -24,6 +24,7 @@ from domain.messages import Code, Rejected
 from domain.restaurant import State, decide, describe, due, evolve, next_due_ms
 from domain.restaurant_messages import (
     ChangeRestaurant,
+    CloseRestaurant,
     CompleteStay,
     CreateRestaurant,
     FreeTimes,
@@ -33,6 +34,7 @@ from domain.restaurant_messages import (
     MarkNoShow,
     MoveReservation,
     ProlongStay,
+    PublishRestaurant,
     RestaurantChange,
     RestaurantCommand,
     RestaurantFact,
@@ -258,6 +260,11 @@ class RestaurantMachine(RuleBasedStateMachine):
     @rule(paused=st.sampled_from((True, False, False, False)))
     def pause(self, paused: bool) -> None:
         self.same(PauseSale() if paused else ResumeSale())
+
+    @rule(closed=st.sampled_from((True, False, False, False)))
+    def close(self, closed: bool) -> None:
+        self.decide(CloseRestaurant() if closed else PublishRestaurant())
+        self.reference.closed = closed
 
     @rule(
         ahead=st.integers(0, 2),

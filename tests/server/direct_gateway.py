@@ -15,7 +15,6 @@ from domain import restaurant
 from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event import describe
 from domain.event_messages import (
-    DeleteEvent,
     EventReply,
     ReservationConfirmed,
     ReservationReply,
@@ -92,7 +91,7 @@ class DirectGateway(Gateway):
         if inventory is None:
             return NOT_FOUND
         reply = self._recorded(key) or self._decide(inventory, command, key)
-        if isinstance(command, DeleteEvent) and inventory.state.deleted:
+        if inventory.state.deleted and inventory_id in self.inventories:
             self.deleted[inventory_id] = self.inventories.pop(inventory_id)
         return reply
 

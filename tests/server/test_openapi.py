@@ -57,6 +57,10 @@ POST /api/v1/restaurants
 GET /api/v1/restaurants
 GET /api/v1/restaurants/{restaurant_id}
 PATCH /api/v1/restaurants/{restaurant_id}
+DELETE /api/v1/restaurants/{restaurant_id}
+POST /api/v1/restaurants/{restaurant_id}/publish
+POST /api/v1/restaurants/{restaurant_id}/close
+POST /api/v1/restaurants/{restaurant_id}/cancel
 POST /api/v1/restaurants/{restaurant_id}/pause
 POST /api/v1/restaurants/{restaurant_id}/resume
 GET /api/v1/restaurants/{restaurant_id}/search

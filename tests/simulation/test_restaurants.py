@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import msgspec
+import pytest
+
 from domain.event_messages import ConfirmReservation, PauseSale, Status
 from domain.local_time import DAY_MS
 from domain.messages import Code
 from domain.restaurant_messages import (
+    CancelRestaurant,
     CreateRestaurant,
     FreeTimes,
     HoldTable,
+    RestaurantFact,
     RestaurantReply,
     RestaurantTerms,
     SearchTables,
@@ -24,6 +29,8 @@ from tests.simulation.world import EPOCH_MS
 
 TOMORROW = EPOCH_MS // DAY_MS + 1
 NINETEEN = 19 * 60
+EVENING = (17 * 60, NINETEEN, 21 * 60)
+_facts = msgspec.msgpack.Decoder(list[RestaurantFact])
 
 
 @dataclass
@@ -146,3 +153,91 @@ def test_what_is_meant_for_another_kind_of_inventory_is_not_found_and_changes_no
         assert answered(await stage.ask(house.id, PauseSale()))
 
     played(course)
+
+
+# --- cancelled ------------------------------------------------------------------------------------------
+
+
+async def booked(stage: Stage) -> House:
+    """A restaurant with two confirmed reservations and a hold."""
+    house = await House.opened(stage)
+    for minute in EVENING:
+        held = house.hold(minute)
+        assert answered(await stage.ask(house.id, held))
+        if minute != NINETEEN:
+            assert answered(await stage.ask(house.id, ConfirmReservation(held.reservation_id)))
+    return house
+
+
+def live_rows(stage: Stage, house: House) -> int:
+    return len(stage.database.tables.live(house.id, None, 1_000))
+
+
+def test_what_a_cancelled_restaurant_had_is_ended_by_the_timer_in_slices() -> None:
+    async def course(stage: Stage) -> None:
+        house = await booked(stage)
+        assert answered(await stage.ask(house.id, CancelRestaurant()))
+        row = stage.database.inventory(house.id)
+        assert row is not None
+        assert (row.live, row.live_reservations, live_rows(stage, house)) == (0, 0, len(EVENING))
+        await asyncio.sleep(2)
+        assert (live_rows(stage, house), row.next_due_ms) == (0, None)
+        sizes = [len(_facts.decode(one.facts)) for one in stage.database.journal(house.id)]
+        assert max(sizes) == 2
+        ends = [stored.reservation.status for stored in row.reservations.values()]
+        assert ends == [Status.CANCELLED, Status.RELEASED, Status.CANCELLED]
+
+    played(course, expiries_max_per_append=2)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.9, 1.05])
+def test_an_owner_that_dies_over_a_cancelled_restaurant_leaves_the_rest_to_its_successor(
+    after_s: float,
+) -> None:
+    async def course(stage: Stage) -> None:
+        house = await booked(stage)
+        await stage.ask(house.id, CancelRestaurant())
+        await asyncio.sleep(after_s)
+        stage.owner().process.kill()
+        await asyncio.sleep(8)
+        assert live_rows(stage, house) == 0
+        assert refusal(await stage.ask(house.id, house.hold())) is Code.SALES_CLOSED
+
+    played(course, expiries_max_per_append=1)
+
+
+# --- at rest --------------------------------------------------------------------------------------------
+
+
+def test_a_restaurant_of_which_nothing_is_due_soon_rests_and_knows_its_reservations_again() -> None:
+    async def course(stage: Stage) -> None:
+        house = await House.opened(stage)
+        held = house.hold()
+        await stage.ask(house.id, held)
+        await stage.ask(house.id, ConfirmReservation(held.reservation_id))
+        await asyncio.sleep(2)
+        assert stage.owner().owner.inventories(9) == [house.id]
+        await asyncio.sleep(6)
+        assert stage.owner().owner.inventories(9) == []
+        assert NINETEEN not in await house.free()
+        assert refusal(await stage.ask(house.id, house.hold())) is Code.TAKEN
+        assert stage.owner().owner.inventories(9) == [house.id]
+
+    played(course, passivate_after_s=3.0)
+
+
+@pytest.mark.parametrize(("passivate_after_s", "awake"), [(2.0, False), (6.0, True)])
+def test_a_hold_that_ends_soon_keeps_its_restaurant_awake_and_each_is_ended_in_time(
+    passivate_after_s: float, awake: bool
+) -> None:
+    async def course(stage: Stage) -> None:
+        house = await House.opened(stage)
+        held = house.hold()
+        await stage.ask(house.id, held)
+        await asyncio.sleep(HOLD_S - 2)
+        assert stage.owner().owner.inventories(9) == ([house.id] if awake else [])
+        await asyncio.sleep(4)
+        found = stage.database.tables.find(house.id, [held.reservation_id])
+        assert [one.reservation.status for one in found] == [Status.EXPIRED]
+
+    played(course, passivate_after_s=passivate_after_s)

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.event_messages import CancelReservation, ConfirmReservation, ExtendHold
+from domain.event_messages import CancelReservation, ConfirmReservation, ExtendHold, Stage
 from domain.messages import Code, Rejected
 from domain.restaurant import State, decide, due, evolve
 from domain.restaurant_messages import (
@@ -88,12 +88,12 @@ def restaurant_terms(**changes: Any) -> RestaurantTerms:
 class Dining:
     """A restaurant under test; `facts` is all that ever happened to it."""
 
-    def __init__(self, now_ms: int = NOON_MS, **terms: Any) -> None:
+    def __init__(self, now_ms: int = NOON_MS, stage: Stage = Stage.PUBLISHED, **terms: Any) -> None:
         self.state = State()
         self.now_ms = now_ms
         self.facts: list[RestaurantFact] = []
         self._ids = (f"r{number}" for number in count(1))
-        reply = self.ask(CreateRestaurant("x1", restaurant_terms(**terms)))
+        reply = self.ask(CreateRestaurant("x1", restaurant_terms(**terms), stage))
         assert isinstance(reply, RestaurantReply), reply
 
     def ask(self, command: RestaurantCommand) -> RestaurantReplies:
