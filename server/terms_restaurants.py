@@ -65,9 +65,8 @@ def change_of(wanted: RestaurantPatch, present: RestaurantTerms, now_ms: int) ->
 
 
 def _plain(wanted: NewRestaurant | RestaurantPatch) -> dict[str, Any]:
-    values = {
-        name: getattr(wanted, name) for name in wanted.__struct_fields__ if name not in _OWN_SHAPE + _NO_TERMS
-    }
+    names = [name for name in wanted.__struct_fields__ if name not in _OWN_SHAPE + _NO_TERMS]
+    values = {name: getattr(wanted, name) for name in names}
     return {name: value for name, value in values.items() if value is not UNSET}
 
 

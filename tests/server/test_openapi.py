@@ -91,6 +91,8 @@ REFUSALS = {
     "DELETE /api/v1/venues/{venue_id}": "in_use stale unavailable",
     "POST /api/v1/restaurants/{restaurant_id}/reservations": "taken held sales_closed score_too_low",
     "PATCH /api/v1/restaurants/{restaurant_id}": "in_use stale",
+    "DELETE /api/v1/restaurants/{restaurant_id}": "in_use stale not_found unauthorized",
+    "POST /api/v1/restaurants/{restaurant_id}/close": "wrong_state",
     "PATCH /api/v1/events/{event_id}": "quota_below_live stale too_large malformed",
 }
 
