@@ -1,4 +1,4 @@
-"""The list of events: what can be asked of it, and the words that an event is found by.
+"""The lists of events and of restaurants: what can be asked of them, and the words that one is found by.
 
 Words are compared folded: without accents, without case, compatibility forms made one (`STRASSE` finds
 `Straße`, `zurich` finds `Zürich`). A wanted word finds each that begins with it. All wanted words have to be
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.event_messages import EventReply, Stage, Terms
+from domain.restaurant_messages import RestaurantReply, RestaurantTerms
 
 WORD_MAX_CHARACTERS = 64
 """What of a word counts. An index has a bound too, and would else refuse what an operator may write."""
@@ -22,15 +23,8 @@ NAME_KEY_MAX_CHARACTERS = 100
 _WORD = re.compile(r"[^\W_]+")
 
 
-class Sort(enum.StrEnum):
+class Order(enum.StrEnum):
     """The order of a list; within equals by id, in the same direction."""
-
-    STARTS_AT = "starts_at"
-    STARTS_AT_DOWN = "-starts_at"
-    NAME = "name"
-    NAME_DOWN = "-name"
-    CREATED_AT = "created_at"
-    CREATED_AT_DOWN = "-created_at"
 
     @property
     def by(self) -> str:
@@ -42,8 +36,36 @@ class Sort(enum.StrEnum):
         return self.value.startswith("-")
 
 
+class Sort(Order):
+    """Of events."""
+
+    STARTS_AT = "starts_at"
+    STARTS_AT_DOWN = "-starts_at"
+    NAME = "name"
+    NAME_DOWN = "-name"
+    CREATED_AT = "created_at"
+    CREATED_AT_DOWN = "-created_at"
+
+
+class RestaurantSort(Order):
+    """Of restaurants."""
+
+    NAME = "name"
+    NAME_DOWN = "-name"
+    CREATED_AT = "created_at"
+    CREATED_AT_DOWN = "-created_at"
+
+
+class Kind(enum.StrEnum):
+    """What an event sells: places of which some have seats, or standing places only."""
+
+    SEATED = "seated"
+    STANDING = "standing"
+
+
 class Part(enum.Enum):
-    """Where in an event a word stands; the value is the weight that PostgreSQL keeps with it."""
+    """Where a word stands; the value is the weight that PostgreSQL keeps with it. A restaurant has an address
+    where an event has a venue."""
 
     NAME = "A"
     VENUE = "B"
@@ -72,11 +94,25 @@ class Wanted:
     stage: Stage | None = None
     everything: bool = False
     sort: Sort = Sort.STARTS_AT
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRestaurants:
+    """Which restaurants, in which order; what is None does not matter. `open_on`: those that open on that
+    local day, whether anything is free then or not. `everything`: drafts too."""
+
+    text: Words | None = None
+    city: Words | None = None
+    open_on: int | None = None
+    stage: Stage | None = None
+    everything: bool = False
+    sort: RestaurantSort = RestaurantSort.NAME
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page of a list ended: what its last event was sorted by, and that event's id."""
+    """Where a page of a list ended: what the last one there was sorted by, and its id."""
 
     key: int | str
     id: str
@@ -88,6 +124,24 @@ class ListedEvent:
 
     event: EventReply
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRestaurant:
+    """A restaurant of a list, and its place there."""
+
+    restaurant: RestaurantReply
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDays:
+    """When a restaurant opens: `weekdays` has a bit for each, the lowest for Monday; days with hours of their
+    own do not follow these."""
+
+    weekdays: int
+    special_open: tuple[int, ...]
+    special_closed: tuple[int, ...]
 
 
 def folded(text: str) -> str:
@@ -102,15 +156,24 @@ def words_of(text: str) -> Words:
 
 
 def name_key(name: str) -> str:
-    """What events are sorted by when they are sorted by name."""
+    """What lists are sorted by when they are sorted by name."""
     return folded(name)[:NAME_KEY_MAX_CHARACTERS]
 
 
-def found_by(terms: Terms) -> Iterable[tuple[Part, Words]]:
-    """The words an event is found by, part by part."""
+def open_days(terms: RestaurantTerms) -> OpenDays:
+    weekdays = {service.weekday for service in terms.services}
+    return OpenDays(
+        sum(1 << weekday for weekday in weekdays),
+        tuple(special.day for special in terms.special_days if special.services),
+        tuple(special.day for special in terms.special_days if not special.services),
+    )
+
+
+def found_by(terms: Terms | RestaurantTerms) -> Iterable[tuple[Part, Words]]:
+    """The words an event or a restaurant is found by, part by part."""
     texts = (
         (Part.NAME, terms.name),
-        (Part.VENUE, terms.venue),
+        (Part.VENUE, terms.venue if isinstance(terms, Terms) else terms.address),
         (Part.CITY, terms.city),
         (Part.DESCRIPTION, terms.description),
     )

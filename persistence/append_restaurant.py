@@ -14,18 +14,25 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from domain.catalogue import name_key, open_days
 from domain.event_messages import Status
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import RestaurantDefinition, TableReservation
 from persistence.append_columns import Columns, Numbered, Part, once, range_of, rows_of
 from persistence.store import Append
+from persistence.words import tsvector
 
-_DEFINITION = "n:bigint version:int paused:boolean stage:text deleted:boolean name:text city:text terms:json"
+_DEFINITION = (
+    "n:bigint version:int paused:boolean stage:text deleted:boolean name:text city:text terms:json"
+    " name_key:text words:text weekdays:smallint special_open:text special_closed:text"
+)
+# No driver sends these as elements of an array: they are sent as text.
+_CASTS = {"words": "::tsvector", "special_open": "::integer[]", "special_closed": "::integer[]"}
 _COLUMNS = tuple(word.split(":")[0] for word in _DEFINITION.split()[1:])
 DEFINED = f"""
 restaurant AS (
   INSERT INTO restaurants (id, created_ms, {", ".join(_COLUMNS)})
-  SELECT f.id, f.at_ms, {", ".join(f"d.{name}" for name in _COLUMNS)}
+  SELECT f.id, f.at_ms, {", ".join(f"d.{name}{_CASTS.get(name, '')}" for name in _COLUMNS)}
     FROM fence f JOIN {rows_of(_DEFINITION, "d")} ON d.n = f.n
   ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)})"""
 
@@ -74,6 +81,7 @@ def _defined(entries: Numbered) -> Columns | None:
     ]
     if not definitions:
         return None
+    opened = [open_days(definition.terms) for _, definition in definitions]
     return [
         [n for n, _ in definitions],
         [definition.version for _, definition in definitions],
@@ -83,7 +91,17 @@ def _defined(entries: Numbered) -> Columns | None:
         [definition.terms.name for _, definition in definitions],
         [definition.terms.city for _, definition in definitions],
         [msgspec.json.encode(definition.terms).decode() for _, definition in definitions],
+        [name_key(definition.terms.name) for _, definition in definitions],
+        [tsvector(definition.terms) for _, definition in definitions],
+        [days.weekdays for days in opened],
+        [array_of(days.special_open) for days in opened],
+        [array_of(days.special_closed) for days in opened],
     ]
+
+
+def array_of(numbers: tuple[int, ...]) -> str:
+    """As PostgreSQL writes one."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _freed(entries: Numbered) -> Columns | None:

@@ -110,7 +110,7 @@ PRESENT_PLAN = Query(
     .limit(1)
 )
 
-_restaurant = select(
+restaurant_rows = select(
     cast(restaurants.c.id, Text).label("id"),
     restaurants.c.version,
     restaurants.c.paused,
@@ -118,16 +118,7 @@ _restaurant = select(
     restaurants.c.terms,
 ).where(~restaurants.c.deleted)
 
-RESTAURANT = Query(_restaurant.where(restaurants.c.id == bindparam("id", type_=ID)))
-
-RESTAURANTS = Query(
-    _restaurant.where(
-        tuple_(restaurants.c.name, restaurants.c.id)
-        > tuple_(bindparam("after_name", type_=Text), bindparam("after_id", type_=ID))
-    )
-    .order_by(restaurants.c.name, restaurants.c.id)
-    .limit(bindparam("limit", type_=Integer))
-)
+RESTAURANT = Query(restaurant_rows.where(restaurants.c.id == bindparam("id", type_=ID)))
 
 GUEST = Query(
     select(guests.c.visits, guests.c.cancellations, guests.c.no_shows).where(

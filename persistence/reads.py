@@ -20,13 +20,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.catalogue import ListedEvent, Place, Wanted
+from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
 from domain.event_messages import EventReply, ReservationReply, Stage, Status
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Plan
 from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
 from persistence import queries
-from persistence.catalogue import page_of
+from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.plans import SEATS, decoded_plan, seat_states
@@ -131,10 +131,11 @@ class PostgresReads:
         rows = await self._fetch(queries.RESTAURANT, id=restaurant_id) if _is_id(restaurant_id) else []
         return _restaurant_of(rows[0]) if rows else None
 
-    async def restaurants(self, after: tuple[str, str] | None, limit: int) -> list[RestaurantReply]:
-        name, id_ = after or ("", FIRST_ID)
-        rows = await self._fetch(queries.RESTAURANTS, after_name=name, after_id=id_, limit=limit)
-        return [_restaurant_of(row) for row in rows]
+    async def restaurants(
+        self, wanted: WantedRestaurants, after: Place | None, limit: int
+    ) -> list[ListedRestaurant]:
+        rows = await self._ask(*page_of_restaurants(wanted, after, limit), self._lists)
+        return [ListedRestaurant(_restaurant_of(row), Place(row["sorted_by"], row["id"])) for row in rows]
 
     async def table_reservations(
         self,

@@ -16,6 +16,7 @@
 - `events` is written when an event is made or changed, never by a sale: its indexes cost no hold anything.
   `name_key` and `words` are made of its terms, for the catalogue alone (`domain.catalogue`). The words have
   no index: a page walks along its order, and to try the words of 100,000 events costs 0.1 s.
+- `restaurants` too is only written when one is made or changed; its days of opening are there for the list.
 - `live_seats` has the seats of live reservations, by their numbers in the plan: each seat once, at most.
 - `contact` is bytes: nothing a client sends can be refused there and spoil a batch. Erasing a customer
   empties it.
@@ -52,7 +53,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import NUMRANGE, TSVECTOR, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, NUMRANGE, TSVECTOR, ExcludeConstraint
 
 metadata = MetaData()
 
@@ -146,9 +147,15 @@ restaurants = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("city", Text),
+    Column("name_key", Text(collation="C"), nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+    Column("weekdays", SmallInteger, nullable=False),
+    Column("special_open", ARRAY(Integer), nullable=False),
+    Column("special_closed", ARRAY(Integer), nullable=False),
     Column("terms", JSON, nullable=False),
 )
-Index("restaurants_by_name", restaurants.c.name, restaurants.c.id)
+Index("restaurants_by_name", restaurants.c.name_key, restaurants.c.id)
+Index("restaurants_by_creation", restaurants.c.created_ms, restaurants.c.id)
 
 table_times = Table(
     "table_times",

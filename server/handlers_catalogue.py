@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, NamedTuple
 
 from aiohttp import web
-from msgspec import Meta, UnsetType
+from msgspec import UnsetType
 
-from domain.catalogue import Place, Wanted, Words, words_of
+from domain.catalogue import Wanted
 from server import views, views_catalogue
 from server.csv_export import CSV, reservations_csv
-from server.entity_tags import IF_NONE_MATCH, matches, tag_of
-from server.ids import parse_event_id, parse_id
-from server.paging import cursor_of, parse_query, sort_key_of
+from server.ids import parse_event_id
+from server.lists import page_reply, place_of, words
+from server.paging import parse_query
 from server.parts import Parts
 from server.payloads_catalogue import EventsQuery, RankingQuery, StatisticsQuery
-from server.problems import Problem, invalid, not_found
+from server.problems import Problem, not_found
 from server.replies import Reply
 from server.streaming import begun
 from server.times import to_ms
 
 EXPORTS_MAX = 8
 """Exports that a front end sends at once."""
-_FINGERPRINT_BYTES = 8
-
-
-class _Cursor(NamedTuple):
-    """Where a page ended, and of which list. Anybody can write one, and PostgreSQL counts no further."""
-
-    of: bytes
-    key: Annotated[int, Meta(le=2**63 - 1)] | str
-    id: str
 
 
 class CatalogueHandlers:
@@ -47,18 +36,11 @@ class CatalogueHandlers:
         """List events: those that fit, in any of a few orders."""
         query = parse_query(request, EventsQuery)
         wanted = _wanted(query, everything=self._parts.access.sees_all(request))
-        fingerprint = fingerprint_of(wanted)
-        after = _place(sort_key_of(query.cursor, _Cursor), wanted, fingerprint)
+        after = place_of(query.cursor, wanted)
         found = await self._parts.reads.events(wanted, after, query.limit + 1)
         shown = found[: query.limit]
         last = shown[-1].place if len(found) > query.limit else None
-        following = cursor_of((fingerprint, last.key, last.id)) if last else None
-        body = views.page([views.event_view(one.event) for one in shown], following)
-        tag = tag_of(body)
-        lines = f'ETag: "{tag}"\r\nCache-Control: no-cache\r\n'.encode()
-        if matches(request.headers.get(IF_NONE_MATCH), tag):
-            return Reply(304, b"", lines, content_type="")
-        return Reply(200, body, lines)
+        return page_reply(request, [views.event_view(one.event) for one in shown], wanted, last)
 
     async def ranking(self, request: web.BaseRequest) -> Reply:
         """Show the first five events by sales, by revenue, and by speed of sale."""
@@ -102,37 +84,18 @@ class CatalogueHandlers:
 
 def _wanted(query: EventsQuery, everything: bool) -> Wanted:
     return Wanted(
-        _words(query.q),
-        _words(query.venue),
-        _words(query.city),
+        words(query.q),
+        words(query.venue),
+        words(query.city),
         _ms(query.starts_from),
         _ms(query.starts_until),
         None if isinstance(query.available, UnsetType) else query.available,
         query.status or None,
         everything,
         query.sort,
+        query.kind or None,
     )
-
-
-def _words(text: str | UnsetType) -> Words | None:
-    return None if isinstance(text, UnsetType) else words_of(text)
 
 
 def _ms(moment: datetime | UnsetType) -> int | None:
     return None if isinstance(moment, UnsetType) else to_ms(moment)
-
-
-def fingerprint_of(wanted: Wanted) -> bytes:
-    """A list's own: a place in one list is none in another."""
-    return hashlib.blake2b(repr(wanted).encode(), digest_size=_FINGERPRINT_BYTES).digest()
-
-
-def _place(cursor: _Cursor | None, wanted: Wanted, fingerprint: bytes) -> Place | None:
-    """Where a cursor of this very list says that the page before ended."""
-    if cursor is None:
-        return None
-    by_name = wanted.sort.by == "name"
-    fits = isinstance(cursor.key, str) == by_name and "\0" not in str(cursor.key)
-    if cursor.of != fingerprint or not fits or parse_id(cursor.id) is None:
-        raise invalid("cursor", "Not a cursor of this list.")
-    return Place(cursor.key, cursor.id)

@@ -5,13 +5,13 @@ Drafts are there for operators only; to everybody else there is no such restaura
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from aiohttp import web
 
+from domain.catalogue import WantedRestaurants
 from domain.event_messages import PauseSale, ResumeSale, Stage
 from domain.kinds import Command
 from domain.kinds import Reply as Answer
+from domain.local_time import DAY_MAX, DAY_MIN
 from domain.messages import Rejected
 from domain.restaurant_messages import (
     CancelRestaurant,
@@ -28,29 +28,24 @@ from server import views_restaurants as views
 from server.bodies import Payload, read_body
 from server.entity_tags import version_of, wanted_versions
 from server.handlers_placement import owner_of
-from server.ids import parse_event_id, parse_id, uuid7
+from server.ids import parse_event_id, uuid7
 from server.keys import key_of
-from server.paging import cursor_of, parse_query, sort_key_of
+from server.lists import page_reply, place_of, words
+from server.paging import parse_query
 from server.parts import Parts
-from server.payloads import Nothing, PageQuery
+from server.payloads import Nothing
+from server.payloads_catalogue import RestaurantsQuery
 from server.payloads_restaurants import NewRestaurant, RestaurantPatch, SearchQuery
 from server.problems import invalid, not_found, refusal
 from server.replies import Reply
 from server.terms_restaurants import change_of, terms_of
-from server.views import encode, page
+from server.views import encode
 
 _NEW = Payload(NewRestaurant)
 _PATCH = Payload(RestaurantPatch)
 _NOTHING = Payload(Nothing)
 _Switch = PauseSale | ResumeSale | PublishRestaurant | CloseRestaurant | CancelRestaurant
 """Commands that are all said by their path."""
-
-
-class _Place(NamedTuple):
-    """Where a page of restaurants ended."""
-
-    name: str
-    id: str
 
 
 class RestaurantHandlers:
@@ -81,16 +76,14 @@ class RestaurantHandlers:
         return _restaurant(await self._visible(request, restaurant_text))
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
-        """List restaurants by name, then id."""
-        query = parse_query(request, PageQuery)
-        after = sort_key_of(query.cursor, _Place)
-        if after is not None and (parse_id(after.id) is None or "\0" in after.name):
-            raise invalid("cursor", "Not a cursor of this list.")
-        found = await self._parts.reads.restaurants(after, query.limit + 1)
+        """List restaurants: those that fit, by name or by when they were made."""
+        query = parse_query(request, RestaurantsQuery)
+        wanted = _wanted(query, everything=self._parts.access.sees_all(request))
+        after = place_of(query.cursor, wanted)
+        found = await self._parts.reads.restaurants(wanted, after, query.limit + 1)
         shown = found[: query.limit]
-        last = shown[-1] if len(found) > query.limit else None
-        following = cursor_of((last.terms.name, last.id)) if last else None
-        return Reply(200, page([views.restaurant_view(one) for one in shown], following))
+        last = shown[-1].place if len(found) > query.limit else None
+        return page_reply(request, [views.restaurant_view(one.restaurant) for one in shown], wanted, last)
 
     async def change(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Change a restaurant, in one command: all of it or nothing."""
@@ -201,3 +194,12 @@ def restaurant_id_of(restaurant_text: str) -> str:
 def _restaurant(reply: RestaurantReply, status: int = 200, lines: bytes = b"") -> Reply:
     body = encode(views.restaurant_view(reply))
     return Reply(status, body, b'ETag: "%d"\r\n%b' % (reply.version, lines))
+
+
+def _wanted(query: RestaurantsQuery, everything: bool) -> WantedRestaurants:
+    day = views.day_of(query.open_on) if query.open_on else None
+    if day is not None and not DAY_MIN <= day <= DAY_MAX:
+        raise invalid("open_on", "From 1970-01-01 to 9998-12-31.")
+    return WantedRestaurants(
+        words(query.q), words(query.city), day, query.status or None, everything, query.sort
+    )

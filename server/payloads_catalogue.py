@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.catalogue import Sort
+from domain.catalogue import Kind, RestaurantSort, Sort
 from domain.event_messages import Stage
 from server.payloads import PAGE_DEFAULT_ITEMS, Moment, PageLimit, Payload
 
@@ -56,7 +57,23 @@ class EventsQuery(Payload, frozen=True):
     starts_until: Until | UnsetType = UNSET
     available: Available | UnsetType = UNSET
     status: Stage | UnsetType = UNSET
+    kind: Annotated[Kind, Meta(description="`seated`: some of its types have seats.")] | UnsetType = UNSET
     sort: Sort = Sort.STARTS_AT
+    limit: PageLimit = PAGE_DEFAULT_ITEMS
+    cursor: Cursor | UnsetType = UNSET
+
+
+class RestaurantsQuery(Payload, frozen=True):
+    """A page of the restaurants that fit all that is given. `q` looks into name, address, city, description.
+
+    Drafts are there for operators only.
+    """
+
+    q: Search | UnsetType = UNSET
+    city: Search | UnsetType = UNSET
+    open_on: Annotated[dt.date, Meta(description="Those that open on that local date.")] | UnsetType = UNSET
+    status: Stage | UnsetType = UNSET
+    sort: RestaurantSort = RestaurantSort.NAME
     limit: PageLimit = PAGE_DEFAULT_ITEMS
     cursor: Cursor | UnsetType = UNSET
 

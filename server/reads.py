@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from domain.catalogue import ListedEvent, Place, Wanted
+from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
 from domain.event_messages import EventReply, Status
 from domain.restaurant_messages import History, RestaurantReply
 from domain.seat_plan import Plan
@@ -52,8 +52,10 @@ class Reads(Protocol):
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         """One restaurant."""
 
-    async def restaurants(self, after: tuple[str, str] | None, limit: int) -> list[RestaurantReply]:
-        """Restaurants by (name, id), beginning after that pair."""
+    async def restaurants(
+        self, wanted: WantedRestaurants, after: Place | None, limit: int
+    ) -> list[ListedRestaurant]:
+        """The wanted restaurants in the wanted order, beginning behind that place."""
 
     async def table_reservations(
         self,

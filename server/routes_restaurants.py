@@ -8,7 +8,8 @@ from server import payloads_restaurants as given
 from server import views_restaurants as shown
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_tables import TableHandlers
-from server.payloads import Nothing, PageQuery
+from server.payloads import Nothing
+from server.payloads_catalogue import RestaurantsQuery
 from server.route import Route, Who
 from server.views import Page
 from server.views_submissions import AcceptedView
@@ -26,6 +27,7 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
     restaurant, view = shown.RestaurantView, shown.TableReservationView
     public: Any = {"tag": "restaurants"}
     seen: Any = {**public, "who": Who.READER}
+    cached: Any = {**seen, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
     command: Any = {**public, "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
@@ -36,8 +38,8 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
     return [
         Route("POST", "/api/v1/restaurants", restaurants.create, restaurant, body=given.NewRestaurant,
               **created),
-        Route("GET", "/api/v1/restaurants", restaurants.list_all, Page[shown.RestaurantView], query=PageQuery,
-              **public),
+        Route("GET", "/api/v1/restaurants", restaurants.list_all, Page[shown.RestaurantView],
+              query=RestaurantsQuery, **cached),
         Route("GET", _RESTAURANT, restaurants.show, restaurant, reply_headers=("ETag",), **seen),
         Route("PATCH", _RESTAURANT, restaurants.change, restaurant, body=given.RestaurantPatch, **matched),
         Route("DELETE", _RESTAURANT, restaurants.remove, None, status=204, **matched | {"reply_headers": ()}),

@@ -1,4 +1,4 @@
-"""The list of events, the slow and obvious way: look at each, keep what fits, sort, cut off.
+"""The lists of events and restaurants, the slow and obvious way: look at each, keep what fits, sort, cut off.
 
 Written from the catalogue's prose, not from its code: what counts as a word, and as the same word, is said
 here a second time.
@@ -9,9 +9,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TypeVar
 
-from domain.catalogue import ListedEvent, Place, Wanted, Words
+from domain.catalogue import Kind, ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants, Words
 from domain.event_messages import EventReply, Stage
+from domain.restaurant_messages import RestaurantReply, RestaurantTerms
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,19 @@ def listed(
 ) -> list[ListedEvent]:
     """All that are wanted, in order, beginning behind that place."""
     found = [ListedEvent(one.event, place(one, wanted)) for one in known if fits(one.event, wanted, now_ms)]
-    found.sort(key=_place_of, reverse=wanted.sort.startswith("-"))
+    return _in_order(found, wanted.sort, after)
+
+
+L = TypeVar("L", ListedEvent, ListedRestaurant)
+
+
+def _in_order(found: list[L], sort: str, after: Place | None) -> list[L]:
+    down = sort.startswith("-")
+    found.sort(key=_place_of, reverse=down)
     if after is None:
         return found
     last = (after.key, after.id)
-    if wanted.sort.startswith("-"):
-        return [one for one in found if _place_of(one) < last]
-    return [one for one in found if _place_of(one) > last]
+    return [one for one in found if (_place_of(one) < last if down else _place_of(one) > last)]
 
 
 def place(one: Known, wanted: Wanted) -> Place:
@@ -58,6 +67,7 @@ def fits(event: EventReply, wanted: Wanted, now_ms: int) -> bool:
         and (wanted.starts_until_ms is None or terms.starts_at_ms < wanted.starts_until_ms)
         and wanted.available in (None, sellable)
         and wanted.stage in (None, event.stage)
+        and (wanted.kind is None or (wanted.kind is Kind.SEATED) == (terms.seating is not None))
         and (wanted.everything or for_all(event, now_ms))
     )
 
@@ -86,5 +96,51 @@ def plain(text: str) -> str:
     return "".join(letters)
 
 
-def _place_of(one: ListedEvent) -> tuple[int | str, str]:
+@dataclass(frozen=True)
+class KnownRestaurant:
+    """A restaurant, and when it was made."""
+
+    restaurant: RestaurantReply
+    created_ms: int
+
+
+def listed_restaurants(
+    known: Iterable[KnownRestaurant], wanted: WantedRestaurants, after: Place | None = None
+) -> list[ListedRestaurant]:
+    """All that are wanted, in order, beginning behind that place."""
+    found = [
+        ListedRestaurant(one.restaurant, _restaurants_place(one, wanted))
+        for one in known
+        if _restaurant_fits(one.restaurant, wanted)
+    ]
+    return _in_order(found, wanted.sort, after)
+
+
+def _restaurants_place(one: KnownRestaurant, wanted: WantedRestaurants) -> Place:
+    by_name = wanted.sort.lstrip("-") == "name"
+    key = plain(one.restaurant.terms.name)[:100] if by_name else one.created_ms
+    return Place(key, one.restaurant.id)
+
+
+def _restaurant_fits(restaurant: RestaurantReply, wanted: WantedRestaurants) -> bool:
+    terms = restaurant.terms
+    everything = " ".join(filter(None, (terms.name, terms.address, terms.city, terms.description)))
+    return (
+        says(everything, wanted.text)
+        and says(terms.city or "", wanted.city)
+        and (wanted.open_on is None or opens_on(terms, wanted.open_on))
+        and wanted.stage in (None, restaurant.stage)
+        and (wanted.everything or restaurant.stage is not Stage.DRAFT)
+    )
+
+
+def opens_on(terms: RestaurantTerms, day: int) -> bool:
+    for special in terms.special_days:
+        if special.day == day:
+            return len(special.services) > 0
+    weekday = (date(1970, 1, 1) + timedelta(days=day)).weekday()
+    return any(service.weekday == weekday for service in terms.services)
+
+
+def _place_of(one: ListedEvent | ListedRestaurant) -> tuple[int | str, str]:
     return one.place.key, one.place.id

@@ -14,8 +14,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from domain.catalogue import ListedEvent, Place, Sort, Wanted, name_key, words_of
-from domain.event_messages import EventReply, Stage, Terms, TicketType, TypeCounts
+from domain.catalogue import Kind, ListedEvent, Place, Sort, Wanted, name_key, words_of
+from domain.event_messages import EventReply, Seating, Stage, Terms, TicketType, TypeCounts
 from persistence.catalogue import page_of
 from persistence.clock import StoreClock
 from persistence.migrate import migrate
@@ -53,6 +53,7 @@ FILTERS: dict[str, list[object]] = {
     "starts_until_ms": [TODAY_MS + 10 * DAY_MS],
     "available": [True, False],
     "stage": [Stage.PUBLISHED, Stage.DRAFT, Stage.CANCELLED],
+    "kind": list(Kind),
     "everything": [True],
 }
 PAIRS = [
@@ -94,6 +95,7 @@ def _some_event(dice: random.Random) -> Known:
         description=dice.choice(TEXTS),
         capacity=capacity,
         listed=dice.choice(["always", "always", "while_open"]),
+        seating=dice.choice([None, Seating("venue", "plan")]),
     )
     stage = dice.choice([Stage.PUBLISHED, Stage.PUBLISHED, *Stage])
     if stage is Stage.CANCELLED:

@@ -91,6 +91,7 @@ async def test_a_restaurant_is_loaded_in_the_stage_that_it_is_in(world: World) -
         (CloseRestaurant(), Stage.CLOSED),
         (DeleteRestaurant(), Stage.CANCELLED),
     ):
+        house.epoch += 1  # it was claimed, to be loaded
         await house.does(store, command)
         after = await loaded(store, house.id)
         assert (after.stage, after.version, after.deleted) == (
@@ -111,6 +112,7 @@ async def test_nothing_of_a_cancelled_restaurant_is_live_and_what_it_had_ends_la
     assert (rows.live, rows.live_reservations, rows.next_due_ms) == (0, 0, house.now_ms)
     after = await loaded(store, house.id)
     assert (after.live, list(after.reservations)) == (0, [held.reservation_id])
+    house.epoch += 1  # it was claimed, to be loaded
     await house.does(store)
     rows = await world.rows(house.id)
     assert (rows.next_due_ms, rows.reservations[held.reservation_id][:2]) == (None, ("released", False))

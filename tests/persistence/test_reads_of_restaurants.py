@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from msgspec.structs import replace
 
 from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
 from domain.restaurant import describe
@@ -60,20 +59,6 @@ async def test_a_deleted_restaurant_is_not_read_and_what_it_had_is(
     found = await reads.reservation(held.reservation_id)
     assert found is not None
     assert found.reply.reservation.status is Status.RELEASED
-
-
-async def test_restaurants_are_listed_by_name_then_id_in_pages(
-    reads: PostgresReads, postgres: PostgresWorld
-) -> None:
-    store = postgres.store()
-    names = [f"Page {new_id()[-12:]} {letter}" for letter in "BAAC"]
-    houses = [await House.opened(store, replace(terms(), name=name)) for name in names]
-    expected = sorted((house.state.terms.name, house.id) for house in houses if house.state.terms)
-    after, found = (expected[0][0], "00000000-0000-0000-0000-000000000000"), []
-    while page := await reads.restaurants(after, 1):
-        after = page[0].terms.name, page[0].id
-        found.append(after)
-    assert [one for one in found if one in expected] == expected == sorted(expected)
 
 
 async def test_a_reservation_of_tables_is_read_with_its_restaurant_and_contact(

@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.gateway import Gateway, Key
 from domain import restaurant
-from domain.catalogue import ListedEvent, Place, Wanted
+from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
 from domain.event import describe
 from domain.event_messages import (
     EventReply,
@@ -35,7 +35,7 @@ from domain.views import (
     Sold,
     TypeSales,
 )
-from tests.brute_force import Known, listed
+from tests.brute_force import Known, KnownRestaurant, listed, listed_restaurants
 
 START_MS = 1_795_000_000_000
 NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such event.")
@@ -280,10 +280,15 @@ class DirectReads:
         inventory = self._of_kind("restaurant").get(restaurant_id)
         return None if inventory is None else restaurant.describe(inventory.state)
 
-    async def restaurants(self, after: tuple[str, str] | None, limit: int) -> list[RestaurantReply]:
-        found = [restaurant.describe(inventory.state) for inventory in self._of_kind("restaurant").values()]
-        found.sort(key=_name_and_id)
-        return [one for one in found if after is None or _name_and_id(one) > after][:limit]
+    async def restaurants(
+        self, wanted: WantedRestaurants, after: Place | None, limit: int
+    ) -> list[ListedRestaurant]:
+        self.gateway._check()
+        known = [
+            KnownRestaurant(restaurant.describe(one.state), one.created_ms)
+            for one in self._of_kind("restaurant").values()
+        ]
+        return listed_restaurants(known, wanted, after)[:limit]
 
     async def table_reservations(
         self,
@@ -329,10 +334,6 @@ class DirectReads:
         if isinstance(reservation, TableReservation):
             return FoundReservation(inventory_id, TableReply(reservation, contact))
         return FoundReservation(inventory_id, ReservationReply(reservation, state.terms.currency, contact))
-
-
-def _name_and_id(restaurant: RestaurantReply) -> tuple[str, str]:
-    return restaurant.terms.name, restaurant.id
 
 
 def _shown(reservation: AnyReservation, now_ms: int) -> Status:

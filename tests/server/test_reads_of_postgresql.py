@@ -14,7 +14,7 @@ from persistence.directory import PostgresDirectory
 from persistence.migrate import migrate
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.store import OutcomeUnknown, Overloaded, Unreachable
-from server.handlers_catalogue import fingerprint_of
+from server.lists import fingerprint_of
 from server.paging import cursor_of
 from server.supervisor.processes import Child
 from tests.persistence.sales import new_id
