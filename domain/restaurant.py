@@ -258,6 +258,7 @@ def _hold(state: State, command: HoldTable, now_ms: int) -> Decision:
         *stay,
         command.party_size,
         expires_at_ms,
+        command.phone,
     )
     return replace(shown(state, placed(fact)), contact=command.contact), (fact,)
 

@@ -199,7 +199,11 @@ def _limit(detail: str, limit: int, requested: int) -> Rejected:
 
 def too_low(terms: RestaurantTerms, visits: int, no_shows: int) -> Rejected | None:
     """Who has let the restaurant wait too often gets no table for now."""
-    score = terms.score_start + visits * terms.score_visit + no_shows * terms.score_no_show
+    score = score_of(terms, visits, no_shows)
     if score >= terms.min_score:
         return None
     return Rejected(Code.SCORE_TOO_LOW, "Too many reservations were not kept.")
+
+
+def score_of(terms: RestaurantTerms, visits: int, no_shows: int) -> int:
+    return terms.score_start + visits * terms.score_visit + no_shows * terms.score_no_show

@@ -102,7 +102,9 @@ def walk_in(state: State, command: SeatWalkIn, now_ms: int) -> Decision:
     chosen = choose(state, options, stay, now_ms)
     if isinstance(chosen, Rejected):
         return chosen, ()
-    fact = WalkInSeated(now_ms, command.reservation_id, command.customer, chosen.tables, *stay, size)
+    fact = WalkInSeated(
+        now_ms, command.reservation_id, command.customer, chosen.tables, *stay, size, command.phone
+    )
     return replace(shown(state, placed(fact)), contact=command.contact), (fact,)
 
 

@@ -191,7 +191,8 @@ class TableReservation(Message, frozen=True):
     """One party's claim of tables in [start, end); they are free for the next from `free_at_ms` on.
 
     `expires_at_ms` is the end of a hold; once confirmed, when the rules look at it again (see `due`).
-    `overstays` counts how often the stay was prolonged because nobody had said that the party had left."""
+    `overstays` counts how often the stay was prolonged because nobody had said that the party had left.
+    `phone` is a key made of the customer's number, as `customer` is one of the e-mail."""
 
     id: str
     status: Status
@@ -205,6 +206,7 @@ class TableReservation(Message, frozen=True):
     created_at_ms: int
     extensions: int = 0
     overstays: int = 0
+    phone: bytes = b""
 
 
 # --- commands -------------------------------------------------------------------------------------
@@ -260,6 +262,7 @@ class HoldTable(Message, frozen=True):
     traits: tuple[str, ...] = ()
     history: History = History()
     guest: bool = True
+    phone: bytes = b""
 
 
 class MoveReservation(Message, frozen=True):
@@ -303,6 +306,7 @@ class SeatWalkIn(Message, frozen=True):
     table_id: str | None = None
     traits: tuple[str, ...] = ()
     stay_minutes: int | None = None
+    phone: bytes = b""
 
 
 class ProlongStay(Message, frozen=True):
@@ -392,6 +396,7 @@ class TableHeld(Message, frozen=True):
     free_at_ms: int
     party_size: int
     expires_at_ms: int
+    phone: bytes = b""
 
 
 class ReservationMoved(Message, frozen=True):
@@ -421,6 +426,7 @@ class WalkInSeated(Message, frozen=True):
     end_ms: int
     free_at_ms: int
     party_size: int
+    phone: bytes = b""
 
 
 class StayProlonged(Message, frozen=True):

@@ -284,6 +284,7 @@ def placed(fact: TableHeld | WalkInSeated) -> TableReservation:
         fact.party_size,
         fact.customer,
         fact.at_ms,
+        phone=fact.phone,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.event_messages import ReservationReply, TypeCounts
-from domain.restaurant_messages import TableReply
+from domain.restaurant_messages import History, TableReply
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,6 +38,14 @@ class FoundReservation:
 
     inventory_id: str
     reply: ReservationReply | TableReply
+
+
+@dataclass(slots=True, frozen=True)
+class FoundGuest:
+    """Who reserved at a restaurant: the contact of their last reservation there, and what they have done."""
+
+    contact: bytes
+    history: History
 
 
 @dataclass(slots=True, frozen=True)

@@ -1,4 +1,5 @@
-"""What an append writes of a restaurant beyond what all kinds have: its row, its tables' times, its guests.
+"""What an append writes of a restaurant beyond what all kinds have: its row, its tables' times, its guests
+and how they are found.
 
 `table_times` is the second line behind the rules: no two rows may overlap in time at one table. Without
 extensions PostgreSQL can exclude ranges that overlap, but not "at the same table", so table and time are one
@@ -61,6 +62,12 @@ guest AS (
   DO UPDATE SET visits = b.visits + excluded.visits, cancellations = b.cancellations + excluded.cancellations,
                 no_shows = b.no_shows + excluded.no_shows)"""
 
+FOUND = f"""
+found AS (
+  INSERT INTO diners (inventory_id, key, reservation_id)
+  SELECT f.id, k.key, k.reservation_id
+    FROM fence f JOIN {rows_of("n:bigint* key:bytea reservation_id:uuid", "k")} ON k.n = f.n)"""
+
 ENDS_COUNTED = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
 """In the order of the columns of `guests`."""
 
@@ -72,6 +79,7 @@ def parts(entries: Numbered) -> list[Part]:
         (FREED, _freed(entries)),
         (TAKEN, _taken(entries)),
         (COUNTED, _counted(entries)),
+        (FOUND, _found(entries)),
     ]
 
 
@@ -151,6 +159,19 @@ def _counted(entries: Numbered) -> Columns | None:
         [customer for _, customer in guests],
         *([ends[n, customer, status] for n, customer in guests] for status in ENDS_COUNTED),
     ]
+
+
+def _found(entries: Numbered) -> Columns | None:
+    keys = [
+        (n, key, row.id)
+        for n, entry in entries
+        for row in _of_tables(stored.reservation for stored in entry.placed)
+        for key in (row.customer, row.phone)
+        if key
+    ]
+    if not keys:
+        return None
+    return [once([n for n, _, _ in keys]), [key for _, key, _ in keys], [id_ for _, _, id_ in keys]]
 
 
 def _touched(entry: Append) -> Iterator[TableReservation]:

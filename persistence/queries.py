@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    func,
     literal,
     literal_column,
     select,
@@ -35,6 +36,7 @@ from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
 from persistence.schema import (
     ID,
+    diners,
     events,
     guests,
     inventories,
@@ -127,6 +129,29 @@ GUEST = Query(
     )
 )
 
+FOUND_GUESTS = Query(
+    select(
+        reservations.c.contact,
+        func.coalesce(guests.c.visits, 0),
+        func.coalesce(guests.c.cancellations, 0),
+        func.coalesce(guests.c.no_shows, 0),
+    )
+    .distinct(reservations.c.customer)
+    .select_from(
+        diners.join(reservations, reservations.c.id == diners.c.reservation_id).outerjoin(
+            guests,
+            (guests.c.inventory_id == diners.c.inventory_id) & (guests.c.customer == reservations.c.customer),
+        )
+    )
+    .where(
+        diners.c.inventory_id == bindparam("id", type_=ID),
+        diners.c.key == bindparam("key", type_=LargeBinary),
+    )
+    .order_by(reservations.c.customer, reservations.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+"""Who made a restaurant's reservations under a key, each with the contact of the last one."""
+
 CURRENCY = Query(select(events.c.currency).where(events.c.id == bindparam("id", type_=ID)))
 
 SECRET = Query(select(secrets.c.value).where(secrets.c.name == bindparam("name", type_=Text)))
@@ -187,3 +212,11 @@ _since = _start_ms >= bindparam("since_ms", type_=BigInteger)
 _until = _start_ms < bindparam("until_ms", type_=BigInteger)
 STAYS = {status: _of_status(status, _since, _until) for status in (None, *Status)}
 """Of a restaurant: those whose stay begins within a time."""
+_of_key = reservations.c.id.in_(
+    select(diners.c.reservation_id).where(
+        diners.c.inventory_id == bindparam("event_id", type_=ID),
+        diners.c.key == bindparam("key", type_=LargeBinary),
+    )
+)
+STAYS_OF = {status: _of_status(status, _since, _until, _of_key) for status in (None, *Status)}
+"""The same of one guest, by a key of theirs."""

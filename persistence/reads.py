@@ -24,7 +24,7 @@ from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, Wante
 from domain.event_messages import EventReply, ReservationReply, Stage, Status
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Plan
-from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
+from domain.views import Availability, EventSales, FoundGuest, FoundReservation, Ranking, SeatStates
 from persistence import queries
 from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
@@ -145,10 +145,12 @@ class PostgresReads:
         after: str | None,
         limit: int,
         now_ms: int,
+        key: bytes | None = None,
     ) -> list[FoundReservation]:
         since_ms, until_ms = within_ms
         rows = await self._fetch(
-            queries.STAYS[status],
+            queries.STAYS[status] if key is None else queries.STAYS_OF[status],
+            key=key,
             event_id=restaurant_id,
             after=after or FIRST_ID,
             limit=limit,
@@ -163,6 +165,10 @@ class PostgresReads:
         for row in await self._fetch(queries.GUEST, id=restaurant_id, customer=customer):
             return History(*row)
         return History()
+
+    async def guests(self, restaurant_id: str, key: bytes, limit: int) -> list[FoundGuest]:
+        rows = await self._fetch(queries.FOUND_GUESTS, id=restaurant_id, key=key, limit=limit)
+        return [FoundGuest(contact, History(*counts)) for contact, *counts in rows]
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """`at_least`: a sequence the client is known to have seen."""

@@ -91,8 +91,9 @@ def decoded_numbers(text: str) -> tuple[int, ...]:
     return _numbers.decode(text)
 
 
-class StayRow(msgspec.Struct, frozen=True, gc=False):
-    """What stands in `lines` of a reservation of tables: an object, where lines are an array."""
+class StayRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What stands in `lines` of a reservation of tables: an object, where lines are an array. `phone` is its
+    key, in hex."""
 
     tables: tuple[str, ...]
     start_ms: int
@@ -100,8 +101,10 @@ class StayRow(msgspec.Struct, frozen=True, gc=False):
     free_at_ms: int
     party_size: int
     overstays: int
+    phone: str = ""
 
 
+_AS_IT_IS = StayRow.__struct_fields__[:-1]
 _stay_row = msgspec.json.Decoder(StayRow)
 
 
@@ -109,8 +112,8 @@ def encoded_what(reservation: AnyReservation) -> str:
     """What is reserved, as JSON."""
     if isinstance(reservation, Reservation):
         return encoded_lines(reservation.lines)
-    values = (getattr(reservation, name) for name in StayRow.__struct_fields__)
-    return msgspec.json.encode(StayRow(*values)).decode()
+    values = (getattr(reservation, name) for name in _AS_IT_IS)
+    return msgspec.json.encode(StayRow(*values, reservation.phone.hex())).decode()
 
 
 def stored_of(row: Iterable[Any]) -> Stored:
@@ -132,6 +135,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
                 created_ms,
                 extensions,
                 stay.overstays,
+                bytes.fromhex(stay.phone),
             ),
             contact,
         )

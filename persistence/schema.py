@@ -27,6 +27,8 @@
 - `submissions` are reservations asked for behind the scenes. `number` is the order of their acceptance. Its
   two small indexes have only what is pending, and neither the lease nor the attempts, so that taking one is a
   HOT update. `command` is emptied once there is an answer. They are purged as requests are.
+- `diners` has a restaurant's reservations by the keys of who made them: of the e-mail, and of the number, if
+  one was given. It is written when a reservation is made, and of restaurants only.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 
 CHECK constraints are the second line behind the owners' rules: one that speaks has found a bug.
@@ -178,6 +180,14 @@ guests = Table(
     Column("no_shows", Integer, nullable=False),
 )
 
+diners = Table(
+    "diners",
+    metadata,
+    Column("inventory_id", ID, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("reservation_id", ID, primary_key=True),
+)
+
 reservations = Table(
     "reservations",
     metadata,
@@ -224,6 +234,21 @@ plans = Table(
     Column("plan", LargeBinary, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("venue_id", "number", name="plans_number"),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("restaurant_id", ID, nullable=False),
+    Column("place", SmallInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("restaurant_id", "place", name="images_place"),
 )
 
 live_seats = Table(

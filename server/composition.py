@@ -24,6 +24,7 @@ from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
+from persistence.images import PostgresImages
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
@@ -44,6 +45,7 @@ class Back(NamedTuple):
     reads: PostgresReads
     venues: PostgresVenues
     submissions: PostgresSubmissions
+    images: PostgresImages
 
 
 @asynccontextmanager
@@ -68,6 +70,10 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(venues.close)
+        images = PostgresImages(
+            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
+        )
+        stack.push_async_callback(images.close)
         floor = Floor(settings.data / FLOOR_FILE)
         stack.callback(floor.close)
         reads.copies = copies = Copies(
@@ -86,7 +92,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         settle()
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
         submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
-        yield Back(gateway, reads, venues, submissions)
+        yield Back(gateway, reads, venues, submissions, images)
 
 
 @asynccontextmanager

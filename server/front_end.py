@@ -15,6 +15,7 @@ from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
 from server.handlers_service import ServiceHandlers
+from server.images import Images
 from server.live import Live
 from server.metrics import Metrics
 from server.openapi import document
@@ -33,6 +34,7 @@ def build_app(
     reads: Reads,
     venues: Venues,
     submissions: Submissions,
+    images: Images,
     access: Access,
     customers: CustomerKeys,
     options: Options,
@@ -43,7 +45,10 @@ def build_app(
     reached or has no room."""
     metrics = metrics or Metrics()
     live = Live(reads, metrics, options.streams_max, options.stream_interval_ms)
-    parts = Parts(gateway, reads, venues, submissions, access, customers, options, metrics, Health(), live)
+    health = Health()
+    parts = Parts(
+        gateway, reads, venues, submissions, images, access, customers, options, metrics, health, live
+    )
     service = ServiceHandlers(parts)
     routes = all_routes(parts, service)
     service.document = document(routes, _version())

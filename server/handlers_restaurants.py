@@ -73,7 +73,7 @@ class RestaurantHandlers:
 
     async def show(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Show a restaurant."""
-        return _restaurant(await self._visible(request, restaurant_text))
+        return _restaurant(await visible_restaurant(self._parts, request, restaurant_text))
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List restaurants: those that fit, by name or by when they were made."""
@@ -108,7 +108,10 @@ class RestaurantHandlers:
         command = DeleteRestaurant(version_of(wanted_versions(request), present.version))
         answer = await parts.gateway.ask(present.id, command)
         shown = self._shown(command, answer)
-        return shown if isinstance(answer, Rejected) else Reply(204, content_type="")
+        if isinstance(answer, Rejected):
+            return shown
+        await parts.images.remove(present.id)
+        return Reply(204, content_type="")
 
     async def pause(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Take no new reservations from here on; those that are, are kept."""
@@ -151,13 +154,6 @@ class RestaurantHandlers:
         assert isinstance(answer, FreeTimes)
         return Reply(200, encode(views.search_view(restaurant_id, answer)))
 
-    async def _visible(self, request: web.BaseRequest, restaurant_text: str) -> RestaurantReply:
-        """The restaurant, if whoever asks may see it."""
-        found = await found_restaurant(self._parts, restaurant_text)
-        if found.stage is Stage.DRAFT and not self._parts.access.sees_all(request):
-            raise not_found("restaurant")
-        return found
-
     async def _switch(self, request: web.BaseRequest, restaurant_text: str, command: _Switch) -> Reply:
         parts = self._parts
         parts.access.require_operator(request)
@@ -180,6 +176,14 @@ async def found_restaurant(parts: Parts, restaurant_text: str) -> RestaurantRepl
     """The restaurant of that id, as it is stored."""
     found = await parts.reads.restaurant(restaurant_id_of(restaurant_text))
     if found is None:
+        raise not_found("restaurant")
+    return found
+
+
+async def visible_restaurant(parts: Parts, request: web.BaseRequest, restaurant_text: str) -> RestaurantReply:
+    """The same, if whoever asks may see it."""
+    found = await found_restaurant(parts, restaurant_text)
+    if found.stage is Stage.DRAFT and not parts.access.sees_all(request):
         raise not_found("restaurant")
     return found
 

@@ -25,6 +25,7 @@ from domain.restaurant_messages import (
 from server import views_restaurants as views
 from server.addressed import acted, addressed, view_of
 from server.bodies import Payload, read_body
+from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, CustomerKeys
 from server.handlers_restaurants import found_restaurant, restaurant_id_of
 from server.handlers_submissions import accepted
 from server.ids import parse_id, uuid7
@@ -33,6 +34,7 @@ from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads_restaurants import (
     Diner,
+    GuestsQuery,
     NewTableReservation,
     NewWalkIn,
     Prolonging,
@@ -49,6 +51,9 @@ _WALK_IN = Payload(NewWalkIn)
 _MOVE = Payload(TableMove)
 _PROLONG = Payload(Prolonging)
 ALWAYS_MS = (0, 2**63 - 1)
+GUESTS_SHOWN_MAX = 50
+"""Who share a telephone number."""
+_NO_NUMBER = f"From {PHONE_MIN_DIGITS} to {PHONE_MAX_DIGITS} digits."
 
 
 class TableHandlers:
@@ -76,6 +81,7 @@ class TableHandlers:
             wanted.traits,
             await parts.reads.history(restaurant_id, customer),
             not operator,
+            _phone_key(wanted.customer, parts.customers),
         )
         if prefers_async(request):
             return await accepted(parts, request, body, operator, (restaurant_id, "restaurant"), command)
@@ -96,11 +102,12 @@ class TableHandlers:
             table_id_of(wanted.table_id),
             wanted.traits,
             wanted.stay_minutes,
+            _phone_key(customer, parts.customers),
         )
         return await self._placed(request, body, restaurant_id_of(restaurant_text), command, operator=True)
 
     async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
-        """List a restaurant's reservations by id, of one day or of all."""
+        """List a restaurant's reservations by id, of one day or of all, of one guest or of all."""
         parts = self._parts
         parts.access.require_operator(request)
         query = parse_query(request, StaysQuery)
@@ -110,13 +117,24 @@ class TableHandlers:
         restaurant = await found_restaurant(parts, restaurant_text)
         restaurant_id, now_ms = restaurant.id, parts.reads.now_ms()
         within_ms = _day_ms(restaurant.terms.time_zone, query.date) if query.date else ALWAYS_MS
-        status = query.status or None
+        status, key = query.status or None, _key_of(query, parts.customers)
         found = await parts.reads.table_reservations(
-            restaurant_id, status, within_ms, after, query.limit + 1, now_ms
+            restaurant_id, status, within_ms, after, query.limit + 1, now_ms, key
         )
         items = [view_of(restaurant_id, as_read(one.reply, now_ms)) for one in found[: query.limit]]
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
         return Reply(200, page(items, following))
+
+    async def guests(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """Find guests by e-mail or by telephone: what they have done here, and their score."""
+        parts = self._parts
+        parts.access.require_operator(request)
+        key = _key_of(parse_query(request, GuestsQuery), parts.customers)
+        if key is None:
+            raise invalid("query", "An email or a phone.")
+        restaurant = await found_restaurant(parts, restaurant_text)
+        found = await parts.reads.guests(restaurant.id, key, GUESTS_SHOWN_MAX)
+        return Reply(200, page([views.guest_view(one, restaurant.terms) for one in found], None))
 
     async def move(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Move a reservation to another time, table or size; the old place is kept until the new is had."""
@@ -197,6 +215,29 @@ def _day_ms(zone: str, date: dt.date) -> tuple[int, int]:
 def _contact(customer: Diner | None, note: str | None) -> bytes:
     """What is stored of the party: see `views_restaurants.Contact`."""
     return encode({"customer": customer, "note": note})
+
+
+def _phone_key(diner: Diner | None, customers: CustomerKeys) -> bytes:
+    if diner is None or diner.phone is None:
+        return b""
+    key = customers.phone_key(diner.phone)
+    if key is None:
+        raise invalid("customer.phone", _NO_NUMBER)
+    return key
+
+
+def _key_of(query: StaysQuery | GuestsQuery, customers: CustomerKeys) -> bytes | None:
+    """The key of the guest who is asked for; None: nobody is."""
+    if query.email and query.phone:
+        raise invalid("query", "Either email or phone.")
+    if query.email:
+        return customers.key(query.email)
+    if not query.phone:
+        return None
+    key = customers.phone_key(query.phone)
+    if key is None:
+        raise invalid("phone", _NO_NUMBER)
+    return key
 
 
 def table_id_of(text: str | None) -> str | None:

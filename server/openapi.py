@@ -31,6 +31,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     "venue_id": _UUID,
     "restaurant_id": _UUID,
     "submission_id": _UUID,
+    "image_id": _UUID,
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
 }
@@ -52,14 +53,14 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ETag": (
-        "A version (event, venue), sequence (availability), number (plan) or digest (list), quoted.",
+        "A version, sequence (availability), number (plan), digest (list) or id (image), quoted.",
         {"type": "string"},
     ),
     "Location": ("Path of what was made.", {"type": "string"}),
     "Preference-Applied": ("Which preference was met.", {"type": "string", "const": "respond-async"}),
     "Content-Disposition": ("The name of the file.", {"type": "string"}),
     "Cache-Control": (
-        "Whether a copy may be kept, and that it must be asked about before it is used.",
+        "Whether a copy may be kept, and whether it must be asked about before it is used.",
         {"type": "string"},
     ),
     "Retry-After": ("Seconds after which another try makes sense.", {"type": "integer", "minimum": 0}),
@@ -144,6 +145,10 @@ def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     if route.body is not None:
         content = {"application/json": {"schema": schemas[route.body]}}
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
+    if route.body_media:
+        file = {"type": "string", "format": "binary", "maxLength": route.body_max_bytes}
+        content = {media: {"schema": file} for media in route.body_media}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -200,9 +205,10 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
 def problems_of(route: Route) -> list[str]:
     """Every code that the route can answer with."""
     codes = ["internal", *route.problems]
-    if route.bare or route.query.__struct_fields__ or route.body:
+    sends = route.body or route.body_media
+    if route.bare or route.query.__struct_fields__ or sends:
         codes.append("invalid")
-    if route.body:
+    if sends:
         codes += ["malformed", "too_large"]
     if route.who not in (Who.ANYONE, Who.READER):
         codes.append("unauthorized")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from actors.gateway import Gateway
 from server.access import Access
 from server.customers import CustomerKeys
+from server.images import Images
 from server.live import Live
 from server.metrics import Metrics
 from server.reads import Reads
@@ -49,6 +50,7 @@ class Parts:
     reads: Reads
     venues: Venues
     submissions: Submissions
+    images: Images
     access: Access
     customers: CustomerKeys
     options: Options

@@ -24,6 +24,7 @@ from domain.restaurant_terms import (
     STAYS_MAX,
     TABLES_MAX,
 )
+from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS
 from server.payloads import (
     PAGE_DEFAULT_ITEMS,
     Cursor,
@@ -60,6 +61,15 @@ Area = Annotated[str, Meta(max_length=TRAIT_MAX_CHARACTERS)]
 Trait = Annotated[str, Meta(min_length=1, max_length=TRAIT_MAX_CHARACTERS, pattern="^[^,]*" + _END)]
 Traits = Annotated[tuple[Trait, ...], Meta(max_length=TRAITS_MAX)]
 Phone = Annotated[str, Meta(min_length=1, max_length=PHONE_MAX_CHARACTERS)]
+DinersPhone = Annotated[
+    str,
+    Meta(
+        min_length=PHONE_MIN_DIGITS,
+        max_length=PHONE_MAX_CHARACTERS,
+        pattern=r"^[+]?[0-9 ()./-]+" + _END,
+        description=f"From {PHONE_MIN_DIGITS} to {PHONE_MAX_DIGITS} digits: `+39 06 1234`.",
+    ),
+]
 Note = Annotated[str, Meta(max_length=NOTE_MAX_CHARACTERS)]
 Zone = Annotated[
     str,
@@ -227,12 +237,22 @@ class RestaurantPatch(Payload, frozen=True):
 
 
 class StaysQuery(Payload, frozen=True):
-    """A page of a restaurant's reservations: of one status or of all, of one date or of all."""
+    """A page of a restaurant's reservations: of one status or of all, of one date or of all, of one guest, by
+    `email` or by `phone`, or of all."""
 
     date: dt.date | UnsetType = UNSET
     status: Status | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    phone: DinersPhone | UnsetType = UNSET
     limit: PageLimit = PAGE_DEFAULT_ITEMS
     cursor: Cursor | UnsetType = UNSET
+
+
+class GuestsQuery(Payload, frozen=True):
+    """Who reserved with this `email`, or with this `phone`: one of the two."""
+
+    email: Email | UnsetType = UNSET
+    phone: DinersPhone | UnsetType = UNSET
 
 
 class SearchQuery(Payload, frozen=True):
@@ -253,7 +273,7 @@ class SearchQuery(Payload, frozen=True):
 class Diner(Customer, frozen=True):
     """Who the reservation is for, and how to call them."""
 
-    phone: Phone | None = None
+    phone: DinersPhone | None = None
 
 
 class NewTableReservation(Payload, frozen=True):

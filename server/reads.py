@@ -9,7 +9,7 @@ from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, Wante
 from domain.event_messages import EventReply, Status
 from domain.restaurant_messages import History, RestaurantReply
 from domain.seat_plan import Plan
-from domain.views import Availability, EventSales, FoundReservation, Ranking, SeatStates
+from domain.views import Availability, EventSales, FoundGuest, FoundReservation, Ranking, SeatStates
 
 
 class Reads(Protocol):
@@ -65,8 +65,13 @@ class Reads(Protocol):
         after: str | None,
         limit: int,
         now_ms: int,
+        key: bytes | None = None,
     ) -> list[FoundReservation]:
-        """A restaurant's reservations by id whose stay begins within [since, until)."""
+        """A restaurant's reservations by id whose stay begins within [since, until); of one guest, by the key
+        of an e-mail or a number, or of all."""
+
+    async def guests(self, restaurant_id: str, key: bytes, limit: int) -> list[FoundGuest]:
+        """Who reserved there under that key."""
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         """How often the customer came, cancelled or did not come."""

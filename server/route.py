@@ -36,6 +36,10 @@ class Route:
     who: Who = Who.ANYONE
     body: Any = None
     body_optional: bool = False
+    body_media: tuple[str, ...] = ()
+    """A body that is no JSON: a file of one of these types."""
+    body_max_bytes: int = 0
+    """Of such a file."""
     query: Any = given.NoQuery
     problems: tuple[str, ...] = ()
     keyed: bool = False

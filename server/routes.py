@@ -18,6 +18,7 @@ from server import views_catalogue as sums
 from server.csv_export import CSV
 from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_events import EventHandlers
+from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveEvents, LiveHandlers
 from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
@@ -31,7 +32,7 @@ from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
 from server.route import Route, Who
-from server.routes_restaurants import restaurant_routes
+from server.routes_restaurants import image_routes, restaurant_routes
 from server.views_restaurants import TableReservationView
 from server.views_submissions import AcceptedView, PendingView, RejectedView
 
@@ -54,6 +55,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_submission_routes(SubmissionHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
         *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts)),
+        *image_routes(ImageHandlers(parts)),
         *_service_routes(service),
     ]
 

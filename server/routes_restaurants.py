@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.images import IMAGE_MAX_BYTES, MEDIA_TYPES
 from server import payloads_restaurants as given
 from server import views_restaurants as shown
+from server.handlers_images import ImageHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_tables import TableHandlers
 from server.payloads import Nothing
@@ -59,6 +61,8 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
               body=given.NewWalkIn, problems=("taken", "held", "sales_closed"), **placed),
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
               Page[shown.TableReservationView], who=Who.OPERATOR, query=given.StaysQuery, **public),
+        Route("GET", f"{_RESTAURANT}/guests", tables.guests, Page[shown.GuestView], who=Who.OPERATOR,
+              query=given.GuestsQuery, **public),
         Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, body=given.TableMove,
               problems=(*_NOT_TO_BE_HAD, *_NO_HOLD, "too_late"), tag="reservations", keyed=True,
               asks_owner=True),
@@ -68,4 +72,20 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
         Route("POST", f"{_RESERVATION}/no-show", tables.no_show, view, problems=_NO_HOLD, **door),
         Route("POST", f"{_RESERVATION}/prolong", tables.prolong, view, body=given.Prolonging,
               problems=_NO_HOLD, **staff),
+    ]
+
+
+def image_routes(images: ImageHandlers) -> list[Route]:
+    """Every route of restaurants' images."""
+    seen: Any = {"tag": "restaurants", "who": Who.READER}
+    staff: Any = {"tag": "restaurants", "who": Who.OPERATOR}
+    cached: Any = {**seen, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
+    image = f"{_RESTAURANT}/images/{{image_id}}"
+    return [
+        Route("POST", f"{_RESTAURANT}/images", images.add, shown.ImageView, status=201, keyed=True,
+              body_media=MEDIA_TYPES, body_max_bytes=IMAGE_MAX_BYTES, reply_headers=("Location",),
+              problems=("limit_exceeded",), **staff),
+        Route("GET", f"{_RESTAURANT}/images", images.list_all, Page[shown.ImageView], **seen),
+        Route("GET", image, images.show, bytes, media="image/*", **cached),
+        Route("DELETE", image, images.remove, None, status=204, **staff),
     ]

@@ -11,6 +11,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.event_messages import Stage, Status
+from domain.images import Image
+from domain.restaurant_choice import score_of
 from domain.restaurant_messages import (
     FreeTime,
     FreeTimes,
@@ -18,6 +20,7 @@ from domain.restaurant_messages import (
     RestaurantTerms,
     TableReply,
 )
+from domain.views import FoundGuest
 from server.payloads_restaurants import Diner
 from server.times import rfc3339
 from server.views import View
@@ -135,6 +138,29 @@ class TableReservationView(View, frozen=True):
     warned: list[str] | UnsetType = UNSET
 
 
+class ImageView(View, frozen=True):
+    """An image of a restaurant; the file is at `url`, and never another one."""
+
+    id: str
+    url: str
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+    created_at: str
+
+
+class GuestView(View, frozen=True):
+    """A guest of this restaurant, as of their last reservation (null once erased), what they have done, and
+    the score that follows; below `min_score` they get no hold."""
+
+    customer: msgspec.Raw
+    visits: int
+    cancellations: int
+    no_shows: int
+    score: int
+
+
 class FreeTimeView(View, frozen=True):
     """A time that can be had, and the tables that fit best then, with what all of these are like."""
 
@@ -233,6 +259,19 @@ def table_reservation_view(
         [other.id for other in reply.moved] or UNSET,
         list(reply.warned) or UNSET,
     )
+
+
+def image_view(image: Image) -> ImageView:
+    url = f"/api/v1/restaurants/{image.restaurant_id}/images/{image.id}"
+    measures = (image.media_type, image.width, image.height, image.size_bytes)
+    return ImageView(image.id, url, *measures, rfc3339(image.created_ms))
+
+
+def guest_view(found: FoundGuest, terms: RestaurantTerms) -> GuestView:
+    contact = _contact.decode(found.contact) if found.contact else Contact()
+    done = found.history
+    score = score_of(terms, done.visits, done.no_shows)
+    return GuestView(contact.customer, done.visits, done.cancellations, done.no_shows, score)
 
 
 def search_view(restaurant_id: str, found: FreeTimes) -> SearchView:

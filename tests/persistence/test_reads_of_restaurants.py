@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
 from domain.restaurant import describe
@@ -16,6 +17,7 @@ from domain.restaurant_messages import (
     SeatWalkIn,
     TableReply,
 )
+from domain.views import FoundGuest
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from tests.persistence.restaurants import DAY, NINETEEN, House, terms
@@ -118,3 +120,31 @@ async def test_a_customers_history_is_what_was_appended(
     await house.does(store, CompleteStay(came.reservation_id))
     assert await reads.history(house.id, b"customer") == History(1, 1, 0)
     assert await reads.history(house.id, b"somebody else") == History()
+
+
+async def test_reservations_and_guests_are_found_by_the_keys_of_who_made_them(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    house, other = await House.opened(store, terms(4, 4, 4)), await House.opened(store)
+    ada, bob = replace(house.hold(), phone=b"number"), replace(house.hold(), customer=b"bob", phone=b"number")
+    walk_in = SeatWalkIn(new_id(), 2, b"bob", b"{}", phone=b"another")
+    await house.does(store, ada, bob, walk_in)
+    await house.does(store, ConfirmReservation(ada.reservation_id))
+    await house.does(store, CancelReservation(ada.reservation_id))
+    await other.does(store, replace(other.hold(), phone=b"number"))
+
+    async def found(key: bytes, status: Status | None = None, after: str | None = None) -> list[str]:
+        page = await reads.table_reservations(house.id, status, (0, 2**62), after, 9, NOW_MS, key)
+        return [one.reply.reservation.id for one in page]
+
+    assert await found(b"number") == [ada.reservation_id, bob.reservation_id]
+    assert await found(b"number", after=ada.reservation_id) == [bob.reservation_id]
+    assert await found(b"number", Status.CANCELLED) == [ada.reservation_id]
+    assert await found(b"bob") == [bob.reservation_id, walk_in.reservation_id]
+    assert await found(b"another") == [walk_in.reservation_id]
+    assert await found(b"nobody") == []
+    both = await reads.guests(house.id, b"number", 9)
+    assert both == [FoundGuest(b"{}", History()), FoundGuest(ada.contact, History(cancellations=1))]
+    assert await reads.guests(house.id, b"number", 1) == both[:1]
+    assert await reads.guests(other.id, b"bob", 9) == []

@@ -24,6 +24,7 @@ from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_submissions import DirectSubmissions
+from tests.server.direct_images import DirectImages
 from tests.server.direct_venues import DirectVenues
 
 ADMIN_TOKEN = "operator-token-0123"
@@ -152,6 +153,7 @@ async def starting() -> AsyncIterator[Start]:
                 reads or direct,
                 venues or DirectVenues(),
                 submissions,
+                DirectImages(),
                 access,
                 customers,
                 options or Options(),

@@ -28,6 +28,7 @@ from domain.seat_plan import Layout, Plan
 from domain.views import (
     Availability,
     EventSales,
+    FoundGuest,
     FoundReservation,
     Ranked,
     Ranking,
@@ -298,9 +299,24 @@ class DirectReads:
         after: str | None,
         limit: int,
         now_ms: int,
+        key: bytes | None = None,
     ) -> list[FoundReservation]:
         found = await self.reservations(restaurant_id, status, after, 1_000_000, now_ms)
-        return [one for one in found if one.reply.reservation.start_ms in range(*within_ms)][:limit]
+        return [
+            one
+            for one in found
+            if isinstance(one.reply, TableReply)
+            and one.reply.reservation.start_ms in range(*within_ms)
+            and key in (None, one.reply.reservation.customer, one.reply.reservation.phone)
+        ][:limit]
+
+    async def guests(self, restaurant_id: str, key: bytes, limit: int) -> list[FoundGuest]:
+        all_ = await self.table_reservations(restaurant_id, None, (0, 2**63), None, 1_000_000, 0, key)
+        last = {one.reply.reservation.customer: one.reply.contact for one in all_}
+        return [
+            FoundGuest(contact, await self.history(restaurant_id, customer))
+            for customer, contact in sorted(last.items())
+        ][:limit]
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         inventory = self.gateway.inventories.get(restaurant_id)

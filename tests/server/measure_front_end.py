@@ -43,6 +43,7 @@ from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_images import DirectImages
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
@@ -83,6 +84,7 @@ async def serve(variant: str, port: int) -> None:
         reads,
         DirectVenues(),
         DirectSubmissions(reads.gateway, reads),
+        DirectImages(),
         Access("operator-token-0123", b"r" * 32),
         CustomerKeys(b"c" * 32),
         Options(),

@@ -67,6 +67,11 @@ GET /api/v1/restaurants/{restaurant_id}/search
 POST /api/v1/restaurants/{restaurant_id}/reservations
 POST /api/v1/restaurants/{restaurant_id}/walk-ins
 GET /api/v1/restaurants/{restaurant_id}/reservations
+GET /api/v1/restaurants/{restaurant_id}/guests
+POST /api/v1/restaurants/{restaurant_id}/images
+GET /api/v1/restaurants/{restaurant_id}/images
+GET /api/v1/restaurants/{restaurant_id}/images/{image_id}
+DELETE /api/v1/restaurants/{restaurant_id}/images/{image_id}
 POST /api/v1/reservations/{reservation_id}/move
 POST /api/v1/reservations/{reservation_id}/seat
 POST /api/v1/reservations/{reservation_id}/complete

@@ -27,6 +27,7 @@ from server.routes import all_routes
 from server.runner import FrontEndRunner
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body
 from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_images import DirectImages
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.test_restaurants import house_body
@@ -101,7 +102,9 @@ gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
 reads = DirectReads(gateway)
 submissions = DirectSubmissions(gateway, reads)
-app = build_app(gateway, reads, DirectVenues(), submissions, access, customers, Options())
+app = build_app(
+    gateway, reads, DirectVenues(), submissions, DirectImages(), access, customers, Options()
+)
 parts = app[PARTS]
 schema = schemathesis.openapi.from_dict(
     msgspec.json.decode(document(all_routes(parts, ServiceHandlers(parts)), "0"))

@@ -1,0 +1,115 @@
+"""Staff find guests by e-mail or telephone: their reservations, what they have done, their score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, CustomerKeys, normalised_phone
+from server.ids import uuid7
+from tests.server.conftest import OPERATOR, Answer, Api
+from tests.server.test_restaurants import RESTAURANTS, House, house_body
+
+ADA: dict[str, Any] = {"name": "Ada Lovelace", "email": "ada@example.org", "phone": "+39 06 123456"}
+BOB: dict[str, Any] = {"name": "Bob", "email": "bob@example.org", "phone": "0039 (06) 12-34.56"}
+
+
+@pytest.fixture
+async def house(api: Api) -> House:
+    made = await api.post(RESTAURANTS, json=house_body(), headers=OPERATOR)
+    house = House(api, made.json)
+    house.at(14, 13, day=18)
+    return house
+
+
+async def asked(house: House, what: str, **query: str) -> Answer:
+    return await house.api.get(f"{house.path}/{what}", params=query, headers=OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("+39 06 123456", "+3906123456"),
+        ("0039 (06) 12-34.56", "+3906123456"),
+        ("06/123456", "06123456"),
+        ("1" * PHONE_MIN_DIGITS, "1" * PHONE_MIN_DIGITS),
+        ("1" * (PHONE_MIN_DIGITS - 1), None),
+        ("+" + "1" * PHONE_MAX_DIGITS, "+" + "1" * PHONE_MAX_DIGITS),
+        ("+" + "1" * (PHONE_MAX_DIGITS + 1), None),
+        ("+1+23456", None),
+        ("-----", None),
+    ],
+)
+def test_spellings_of_one_number_are_one(given: str, plain: str | None) -> None:
+    assert normalised_phone(given) == plain
+
+
+def test_a_number_and_an_address_never_have_one_key() -> None:
+    keys, others = CustomerKeys(b"secret"), CustomerKeys(b"another")
+    assert keys.phone_key("+3906123456") == keys.phone_key("0039 06 123456")
+    assert keys.phone_key("06123456") not in (keys.key("06123456"), others.phone_key("06123456"), None)
+
+
+async def test_reservations_are_found_by_address_and_by_number(house: House) -> None:
+    ada = (await house.hold(customer=ADA)).json["id"]
+    again = (await house.hold(customer={**ADA, "phone": None}, time="18:00")).json["id"]
+    bob = (await house.hold(customer=BOB)).json["id"]
+    walked_in = await house.staff(f"{house.path}/walk-ins", json={"party_size": 2, "customer": BOB})
+    assert walked_in.status == 201, walked_in.raw
+
+    async def found(**query: str) -> list[str]:
+        return [one["id"] for one in (await asked(house, "reservations", **query)).json["items"]]
+
+    assert await found(email=" ADA@example.org") == [ada, again]
+    assert await found(phone="+39-06-123456") == [ada, bob, walked_in.json["id"]]
+    assert await found(phone="+3906123456", status="held") == [ada, bob]
+    assert await found(phone="+3906123456", date="2026-11-18") == [walked_in.json["id"]]
+    assert await found(email="nobody@example.org") == []
+    assert await found(phone="06123456") == []
+    first = (await asked(house, "reservations", phone="+3906123456", limit="2")).json
+    rest = await found(phone="+3906123456", limit="2", cursor=first["next"])
+    assert ([one["id"] for one in first["items"]], rest) == ([ada, bob], [walked_in.json["id"]])
+
+
+async def test_what_a_guest_has_done_is_shown_with_the_score(house: House) -> None:
+    came, missed, cancelled = [
+        await house.confirmed(customer=ADA, time=at) for at in ("18:00",) * 2 + ("22:00",)
+    ]
+    await house.staff(f"{cancelled}/cancel")
+    house.at(18, 20)
+    await house.staff(f"{came}/seat")
+    await house.staff(f"{came}/complete")
+    await house.staff(f"{missed}/no-show")
+    await house.hold(customer=BOB, time="22:00")
+    (ada,) = (await asked(house, "guests", email="ada@example.org")).json["items"]
+    assert ada == {"customer": ADA, "visits": 1, "cancellations": 1, "no_shows": 1, "score": 85}
+    both = (await asked(house, "guests", phone="+3906123456")).json["items"]
+    assert {(one["customer"]["name"], one["score"]) for one in both} == {("Ada Lovelace", 85), ("Bob", 100)}
+    assert (await asked(house, "guests", email="nobody@example.org")).json == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize("what", ["guests", "reservations"])
+async def test_guests_are_found_by_operators_only_and_by_one_thing_at_a_time(house: House, what: str) -> None:
+    path = f"{house.path}/{what}"
+    assert (await house.api.get(f"{path}?email=ada@example.org")).code == "unauthorized"
+    assert (await asked(house, what, email="a@b", phone="12345")).paths == ["query"]
+    assert (await asked(house, what, email="")).paths == ["email"]
+    assert (await asked(house, what, phone="1234")).paths == ["phone"]
+    assert (await asked(house, what, phone="1" * (PHONE_MAX_DIGITS + 1))).paths == ["phone"]
+    assert (await asked(house, what, phone="call me")).paths == ["phone"]
+    for id_ in ("x", uuid7(1), await house.api.new_event()):
+        url = f"{RESTAURANTS}/{id_}/{what}?phone=12345"
+        assert (await house.api.get(url, headers=OPERATOR)).code == "not_found"
+
+
+async def test_guests_are_not_listed_all_at_once(house: House) -> None:
+    assert (await asked(house, "guests")).paths == ["query"]
+
+
+@pytest.mark.parametrize("phone", ["call me", "1234", "1" * 16, "1" * 41, "+1\n23456"])
+async def test_a_number_that_is_none_is_refused(house: House, phone: str) -> None:
+    refused = await house.hold(customer={**ADA, "phone": phone})
+    assert refused.paths == ["customer.phone"]
+    walk_in = {"party_size": 2, "customer": {**ADA, "phone": phone}}
+    assert (await house.staff(f"{house.path}/walk-ins", json=walk_in)).paths == ["customer.phone"]
