@@ -30,7 +30,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.dialects.postgresql import asyncpg, distinct_on
 
 from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
@@ -136,7 +136,7 @@ FOUND_GUESTS = Query(
         func.coalesce(guests.c.cancellations, 0),
         func.coalesce(guests.c.no_shows, 0),
     )
-    .distinct(reservations.c.customer)
+    .ext(distinct_on(reservations.c.customer))
     .select_from(
         diners.join(reservations, reservations.c.id == diners.c.reservation_id).outerjoin(
             guests,
