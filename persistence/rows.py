@@ -112,8 +112,8 @@ def encoded_what(reservation: AnyReservation) -> str:
     """What is reserved, as JSON."""
     if isinstance(reservation, Reservation):
         return encoded_lines(reservation.lines)
-    values = (getattr(reservation, name) for name in _AS_IT_IS)
-    return msgspec.json.encode(StayRow(*values, reservation.phone.hex())).decode()
+    values = {name: getattr(reservation, name) for name in _AS_IT_IS}
+    return msgspec.json.encode(StayRow(**values, phone=reservation.phone.hex())).decode()
 
 
 def stored_of(row: Iterable[Any]) -> Stored:

@@ -11,15 +11,18 @@ from collections.abc import Iterable
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from domain.event_messages import ExpireDue, Looked, PauseSale, ResumeSale, Status
+from domain.event_messages import ExpireDue, Looked, PauseSale, ResumeSale, Stage, Status
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import (
+    CancelRestaurant,
     ChangeRestaurant,
+    CloseRestaurant,
     CreateRestaurant,
     FreeTime,
     FreeTimes,
     HoldTable,
     ProlongStay,
+    PublishRestaurant,
     RestaurantCommand,
     RestaurantReplies,
     RestaurantReply,
@@ -45,6 +48,16 @@ from tests.properties.restaurant_reference import (
 
 OVERSTAYS_MAX = 8
 STAY_MAX_MS = 720 * MINUTE_MS
+STAGES: dict[type, Stage] = {
+    PublishRestaurant: Stage.PUBLISHED,
+    CloseRestaurant: Stage.CLOSED,
+    CancelRestaurant: Stage.CANCELLED,
+}
+WITH_IT = {
+    Status.HELD: Status.RELEASED,
+    Status.CONFIRMED: Status.CANCELLED,
+    Status.SEATED: Status.COMPLETED,
+}
 
 
 class SequentialRestaurant(Reference):
@@ -53,7 +66,8 @@ class SequentialRestaurant(Reference):
     def __init__(self) -> None:
         self.id = ""
         self.version = 0
-        self.paused = False
+        self.paused = self.closed = False
+        self.stage = Stage.PUBLISHED
         self.all: dict[str, TableReservation] = {}
 
     def copy(self) -> SequentialRestaurant:
@@ -68,7 +82,7 @@ class SequentialRestaurant(Reference):
 
     def key(self) -> tuple[object, ...]:
         """Equal for equal states."""
-        return self.version, self.paused, frozenset(self.all.values())
+        return self.version, self.paused, self.stage, frozenset(self.all.values())
 
     # --- commands -----------------------------------------------------------------------------------
 
@@ -79,6 +93,8 @@ class SequentialRestaurant(Reference):
                 return self.describe()
             case PauseSale() | ResumeSale():
                 return self._pause(isinstance(command, PauseSale))
+            case PublishRestaurant() | CloseRestaurant() | CancelRestaurant():
+                return self._move_on(STAGES[type(command)])
             case ChangeRestaurant():
                 return self._change(command)
             case SearchTables():
@@ -114,7 +130,18 @@ class SequentialRestaurant(Reference):
         return replace(longer, overstays=found.overstays + 1)
 
     def describe(self, moved: Iterable[TableReservation] = ()) -> RestaurantReply:
-        return RestaurantReply(self.id, self.terms, self.version, self.paused, tuple(moved))
+        return RestaurantReply(self.id, self.terms, self.version, self.paused, tuple(moved), self.stage)
+
+    def _move_on(self, stage: Stage) -> RestaurantReplies:
+        """Of one that is published or closed. What a cancelled one had has ended, whoever has noted it."""
+        if self.stage is Stage.CANCELLED and stage is not self.stage:
+            return no(Code.WRONG_STATE, restaurant_status=self.stage.value)
+        if self.stage is not stage:
+            self.stage, self.version, self.closed = stage, self.version + 1, stage is not Stage.PUBLISHED
+        if stage is Stage.CANCELLED:
+            for one in self.live():
+                self.keep(replace(one, status=WITH_IT[one.status]))
+        return self.describe()
 
     def _pause(self, paused: bool) -> RestaurantReply:
         if self.paused != paused:
@@ -247,7 +274,7 @@ class SequentialRestaurant(Reference):
 
     def _free(self, asked: Iterable[tuple[int, int]], command: SearchTables, now_ms: int) -> list[FreeTime]:
         found = []
-        options = [] if self.paused else self.options(command.party_size, command.traits)
+        options = [] if self.paused or self.closed else self.options(command.party_size, command.traits)
         for day, minute in asked if options else ():
             stay = self.when(day, minute, command.party_size, now_ms)
             if isinstance(stay, Rejected) or self.pace(stay[0], command.party_size, "", now_ms):

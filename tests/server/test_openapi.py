@@ -149,7 +149,7 @@ async def test_every_operation_says_what_it_takes(routes: list[Route], paths: di
         expected |= {("header", "Idempotency-Key")} if route.keyed else set()
         expected |= {("header", "Prefer")} if route.accepted else set()
         assert parameters == expected
-        assert ("requestBody" in operation) == (route.body is not None)
+        assert ("requestBody" in operation) == (route.body is not None or bool(route.body_media))
         assert ({"operator": []} in operation["security"]) == (route.who is not Who.ANYONE)
 
 

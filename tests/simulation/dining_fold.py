@@ -22,15 +22,19 @@ from domain.event_messages import (
     ReservationConfirmed,
     SalePaused,
     SaleResumed,
+    Stage,
     Status,
 )
 from domain.restaurant_messages import (
     NoShowMarked,
     PartySeated,
     ReservationMoved,
+    RestaurantCancelled,
     RestaurantChanged,
+    RestaurantClosed,
     RestaurantCreated,
     RestaurantFact,
+    RestaurantPublished,
     RestaurantTerms,
     StayCompleted,
     StayProlonged,
@@ -60,6 +64,13 @@ MAY: dict[type, tuple[Status, ...]] = {
     StayProlonged: (SEATED,),
 }
 """What a reservation has to be for each fact."""
+BECOMES: dict[type, Stage] = {
+    RestaurantPublished: Stage.PUBLISHED,
+    RestaurantClosed: Stage.CLOSED,
+    RestaurantCancelled: Stage.CANCELLED,
+}
+WITH_IT = {HELD: HoldReleased, CONFIRMED: ReservationCancelled, SEATED: StayCompleted}
+"""By which fact each ends with a cancelled restaurant."""
 ENDS = {
     HoldExpired: Status.EXPIRED,
     HoldReleased: Status.RELEASED,
@@ -77,6 +88,7 @@ class DiningFold:
     terms: RestaurantTerms | None = None
     version: int = 0
     paused: bool = False
+    stage: Stage = Stage.PUBLISHED
     last_ms: int = 0
     reservations: dict[str, TableReservation] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -104,7 +116,9 @@ class DiningFold:
         return self
 
     def live(self) -> list[TableReservation]:
-        return [one for one in self.reservations.values() if one.status in LIVE]
+        """Nothing of a cancelled restaurant is."""
+        all_ = () if self.stage is Stage.CANCELLED else self.reservations.values()
+        return [one for one in all_ if one.status in LIVE]
 
     # --- steps ----------------------------------------------------------------------------------------
 
@@ -116,6 +130,11 @@ class DiningFold:
         match fact:
             case RestaurantCreated() | RestaurantChanged():
                 self.terms, self.version = fact.terms, self.version + 1
+                self.stage = fact.stage if isinstance(fact, RestaurantCreated) else self.stage
+            case RestaurantPublished() | RestaurantClosed() | RestaurantCancelled():
+                if self.stage in (Stage.CANCELLED, BECOMES[type(fact)]):
+                    self._is_wrong(seq, f"{fact} of a restaurant that is {self.stage.value}")
+                self.stage, self.version = BECOMES[type(fact)], self.version + 1
             case SalePaused() | SaleResumed():
                 self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
             case TableHeld() | WalkInSeated():
@@ -128,6 +147,8 @@ class DiningFold:
         held = isinstance(fact, TableHeld)
         if fact.reservation_id in self.reservations:
             self._is_wrong(seq, f"{fact.reservation_id} is placed twice")
+        if self.stage is not Stage.PUBLISHED:
+            self._is_wrong(seq, f"{fact} while the restaurant is {self.stage.value}")
         if held and (self.paused or fact.start_ms < fact.at_ms):
             self._is_wrong(seq, f"{fact} while the restaurant is paused, or for a time that is past")
         if not held and fact.start_ms != fact.at_ms:
@@ -155,6 +176,11 @@ class DiningFold:
         if before is None:
             self._is_wrong(seq, f"{fact} of nothing")
             return True
+        if self.stage is Stage.CANCELLED:
+            if WITH_IT.get(before.status) is not type(fact):
+                self._is_wrong(seq, f"{fact} of {before}, and the restaurant is cancelled")
+            self.reservations[before.id] = _after(before, fact)
+            return False
         over = fact.at_ms >= before.expires_at_ms
         due = isinstance(fact, HoldExpired) or (
             over and isinstance(fact, StayProlonged | StayCompleted) and not self._said(before, fact)
@@ -255,6 +281,7 @@ class DiningFold:
             "terms": (row.definition.terms, self.terms),
             "version": (row.definition.version, self.version),
             "paused": (row.definition.paused, self.paused),
+            "stage": (row.definition.stage, self.stage),
             "live": (row.live, len(live)),
             "live reservations": (row.live_reservations, len(live)),
             "next due": (row.next_due_ms, -(-min(ends) // DUE_GRID_MS) * DUE_GRID_MS if ends else None),
