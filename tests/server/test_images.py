@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from domain.images import IMAGE_MAX_BYTES, IMAGE_SIDE_MAX_PIXELS, IMAGES_MAX
@@ -20,7 +22,7 @@ async def opened(api: Api, **changes: object) -> str:
 
 async def add(api: Api, path: str, content: bytes, media_type: str = "image/png", **headers: str) -> Answer:
     given = OPERATOR | {"Content-Type": media_type} | headers
-    return await api.post(f"{path}/images", data=content, headers=given)
+    return await api.post(f"{path}/images", data=io.BytesIO(content), headers=given)
 
 
 @pytest.mark.parametrize(
