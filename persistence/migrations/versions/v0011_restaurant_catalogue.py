@@ -11,8 +11,8 @@ from domain.restaurant_messages import RestaurantTerms
 from persistence.append_restaurant import array_of
 from persistence.words import tsvector
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
