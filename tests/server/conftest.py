@@ -23,8 +23,8 @@ from server.front_end import build_app
 from server.parts import Options
 from server.runner import FrontEndRunner
 from tests.server.direct_gateway import DirectGateway, DirectReads
-from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_images import DirectImages
+from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
 ADMIN_TOKEN = "operator-token-0123"

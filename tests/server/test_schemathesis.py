@@ -102,9 +102,7 @@ gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
 reads = DirectReads(gateway)
 submissions = DirectSubmissions(gateway, reads)
-app = build_app(
-    gateway, reads, DirectVenues(), submissions, DirectImages(), access, customers, Options()
-)
+app = build_app(gateway, reads, DirectVenues(), submissions, DirectImages(), access, customers, Options())
 parts = app[PARTS]
 schema = schemathesis.openapi.from_dict(
     msgspec.json.decode(document(all_routes(parts, ServiceHandlers(parts)), "0"))
