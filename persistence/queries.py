@@ -36,7 +36,6 @@ from persistence.rows import TERMS_COLUMNS, TYPES_JSON
 from persistence.schema import (
     ID,
     events,
-    guests,
     inventories,
     plans,
     reservations,
@@ -123,13 +122,6 @@ RESTAURANTS = Query(
     )
     .order_by(restaurants.c.name, restaurants.c.id)
     .limit(bindparam("limit", type_=Integer))
-)
-
-GUEST = Query(
-    select(guests.c.visits, guests.c.cancellations, guests.c.no_shows).where(
-        guests.c.inventory_id == bindparam("id", type_=ID),
-        guests.c.customer == bindparam("customer", type_=LargeBinary),
-    )
 )
 
 CURRENCY = Query(select(events.c.currency).where(events.c.id == bindparam("id", type_=ID)))

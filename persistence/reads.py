@@ -29,6 +29,7 @@ from persistence import queries
 from persistence.catalogue import page_of
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
+from persistence.histories import Histories
 from persistence.plans import SEATS, decoded_plan, seat_states
 from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, restaurant_terms_of, stored_of, terms_of, types_of
@@ -75,6 +76,7 @@ class PostgresReads:
         self._lists = Links(database_url, "turnstile lists", READ_LIMITS, LIST_CONNECTIONS_MAX, queue)
         waiting = QueueLimits(REPORTS_WAITING_MAX_STATEMENTS, self._bounds.deadline_ms / 2000)
         self._reports = Links(database_url, "turnstile reports", READ_LIMITS, 1, waiting)
+        self._histories = Histories(self._ask)
         self._secrets: dict[str, bytes] = {}
 
     async def event(self, event_id: str) -> EventReply | None:
@@ -159,9 +161,7 @@ class PostgresReads:
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         """What the customer has done there; nothing, of whoever is not known."""
-        for row in await self._fetch(queries.GUEST, id=restaurant_id, customer=customer):
-            return History(*row)
-        return History()
+        return await self._histories.of(restaurant_id, customer)
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """`at_least`: a sequence the client is known to have seen."""
