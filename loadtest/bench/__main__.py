@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.bench import further, live, live_page, plan, plots, report, seated, targets, wrk
+from loadtest.bench import dining, further, live, live_page, plan, plots, pools, report, seated, targets, wrk
 from loadtest.bench.activation import NotMeasured
 from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
@@ -20,6 +21,7 @@ from loadtest.bench.run import run
 
 OUT = Path("docs/benchmarks")
 EXIT_UNUSABLE = 2
+POOL_FIGURES = ("idle", "one", "four", "moves", "restaurants", "search")
 COMMITS: dict[str, tuple[Commit, ...]] = {
     "both": ("as it is", "2 ms"),
     "none": ("as it is",),
@@ -123,6 +125,29 @@ def seats_only(
     """Holds of named seats beside holds of a ticket type. Needs wrk."""
     wrk.executable()
     seated.measure(seconds, rounds, print_line)
+
+
+@app.command("pools")
+def pools_only(
+    figure: Annotated[str, typer.Argument(help=f"One of {', '.join(POOL_FIGURES)}; default: all.")] = "",
+    seconds: Annotated[int, typer.Option(min=1, max=30, help="Length of each measurement.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Interleaved.")] = 3,
+    events: Annotated[int, typer.Option(min=2_000, max=1_000_000, help="In the pool, idle.")] = 100_000,
+    rate: Annotated[float, typer.Option(min=10, max=10_000, help="Holds a second, of all events.")] = 1_000,
+    moves: Annotated[int, typer.Option(min=2, max=100, help="Of a selling event between owners.")] = 20,
+) -> None:
+    """Owners that own many: idle and selling events, moves, restaurants. Needs wrk."""
+    wrk.executable()
+    measures: dict[str, Callable[[], None]] = {
+        "idle": lambda: pools.idle_events(events, print_line),
+        "one": lambda: pools.selling_events(1, rate, seconds, rounds, print_line),
+        "four": lambda: pools.selling_events(4, rate, seconds, rounds, print_line),
+        "moves": lambda: pools.moves(moves, print_line),
+        "restaurants": lambda: dining.street(seconds, rounds, print_line),
+        "search": lambda: dining.large_search(seconds, print_line),
+    }
+    for name in chosen(figure, POOL_FIGURES, "figure"):
+        measures[name]()
 
 
 def measure_further(results: Results, names: tuple[str, ...], live: int, kills: int) -> None:
