@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors.gateway import Gateway
 from server.access import Access
 from server.customers import CustomerKeys
 from server.live import Live
 from server.metrics import Metrics
+from server.placement import PlacementRule
 from server.reads import Reads
 from server.submissions import Submissions
 from server.venues import Venues
@@ -20,8 +21,8 @@ class Options:
     """The settings that requests feel."""
 
     body_max_bytes: int = 65_536
-    pool_owners: int = 4
     hold_extensions_max: int = 1
+    placement: PlacementRule = field(default_factory=PlacementRule)
     log_sample_rate: float = 0.01
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from domain.restaurant_terms import (
 )
 from server.payloads import (
     PAGE_DEFAULT_ITEMS,
+    Crowd,
     Cursor,
     Customer,
     Description,
@@ -34,6 +35,7 @@ from server.payloads import (
     Payload,
     Text,
 )
+from server.placement import Placement
 
 NUMBER_MAX_CHARACTERS = 20
 TRAIT_MAX_CHARACTERS = 40
@@ -182,7 +184,8 @@ class NewRestaurant(Payload, frozen=True):
     score_visit: ScoreVisit = 5
     min_score: MinScore = 20
     guests: bool = True
-    placement: Literal["pooled", "dedicated"] = "pooled"
+    placement: Placement | UnsetType = UNSET
+    expected_crowd: Crowd | None = None
 
 
 class RestaurantPatch(Payload, frozen=True):

@@ -63,7 +63,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: LiveHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events", "who": Who.READER}
-    placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable",)}
+    placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}

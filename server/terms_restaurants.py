@@ -29,7 +29,10 @@ from server.payloads_restaurants import (
 from server.problems import invalid
 from server.views_restaurants import day_of, minute_of
 
-_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables", "placement", "move")
+_OWN_SHAPE = (
+    *("services", "special_days", "tables", "joins", "stays", "removed_tables", "move"),
+    *("placement", "expected_crowd"),
+)
 _DAY_MINUTES = 1_440
 
 

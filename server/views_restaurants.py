@@ -19,6 +19,7 @@ from domain.restaurant_messages import (
     TableReply,
 )
 from server.payloads_restaurants import Diner
+from server.placement import Placement
 from server.times import rfc3339
 from server.views import View
 
@@ -77,7 +78,8 @@ class StayView(View, frozen=True):
 
 
 class RestaurantView(View, frozen=True):
-    """`version`, the ETag, changes with the terms and with pausing."""
+    """`version`, the ETag, changes with the terms and with pausing. `placement`: where it is shown alone, to
+    operators."""
 
     id: str
     name: str
@@ -112,6 +114,7 @@ class RestaurantView(View, frozen=True):
     guests: bool
     paused: bool
     version: int
+    placement: Placement | UnsetType = UNSET
 
 
 class TableReservationView(View, frozen=True):
@@ -171,7 +174,7 @@ _contact = msgspec.json.Decoder(Contact)
 # --- making them ----------------------------------------------------------------------------------
 
 
-def restaurant_view(reply: RestaurantReply) -> RestaurantView:
+def restaurant_view(reply: RestaurantReply, placement: Placement | UnsetType = UNSET) -> RestaurantView:
     terms = reply.terms
     numbers = {table.id: table.number for table in terms.tables}
     shown = {name: getattr(terms, name) for name in _PLAIN}
@@ -179,6 +182,7 @@ def restaurant_view(reply: RestaurantReply) -> RestaurantView:
         id=reply.id,
         paused=reply.paused,
         version=reply.version,
+        placement=placement,
         services=[
             ServiceView(one.weekday, clock(one.opens_minute), clock(one.closes_minute))
             for one in terms.services

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from server.handlers_seats import packed
+from server.parts import Options
 from server.payloads import BLOCK_MAX_SEATS, LINE_MAX_SEATS
-from tests.server.conftest import OPERATOR, Answer, Api
+from server.placement import PlacementRule
+from tests.server.conftest import OPERATOR, Answer, Api, Start
 from tests.unit.seated import HALL
 
 VENUE = "01900000-0000-7000-8000-00000000aaaa"
@@ -69,6 +71,15 @@ async def test_single_seats_can_be_of_a_category_of_their_own(api: Api) -> None:
     held = await reserve(api, made.json["id"], line("best", 1, "S/A/3"))
     assert held.json["total"] == {"amount": 9900, "currency": "EUR"}
     assert (await reserve(api, made.json["id"], line("front", 1, "S/A/4"))).paths == ["lines[0].seats"]
+
+
+@pytest.mark.parametrize(("from_capacity", "expected"), [(38, "dedicated"), (39, "pooled")])
+async def test_seats_that_price_classes_share_are_counted_once_for_the_placement(
+    start: Start, from_capacity: int, expected: str
+) -> None:
+    api = await start(Options(placement=PlacementRule(from_capacity=from_capacity)))
+    event_id = await event_in_the_hall(api)
+    assert (await api.get(f"/api/v1/events/{event_id}", headers=OPERATOR)).json["placement"] == expected
 
 
 @pytest.mark.parametrize(
