@@ -28,6 +28,10 @@ SELECT i.seq, e.stage, e.blocked, p.id::text AS plan_id, p.seats,
  WHERE i.id = $1 AND NOT e.deleted"""
 """One statement, so that the seats are those of the sequence."""
 
+BLOCKED = """
+SELECT e.blocked, p.plan FROM events e JOIN plans p ON p.id = (e.seating ->> 'plan_id')::uuid
+ WHERE e.id = $1 AND NOT e.deleted AND json_array_length(e.blocked) > 0"""
+
 _encoder = msgspec.msgpack.Encoder()
 _plan = msgspec.msgpack.Decoder(Plan)
 
@@ -53,6 +57,12 @@ def seat_states(event_id: str, row: Mapping[str, Any]) -> SeatStates:
             states[number] = look
     hidden = row["stage"] == Stage.DRAFT
     return SeatStates(event_id, row["seq"], row["plan_id"], bytes(states), hidden)
+
+
+def blocked_names(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of a row of `BLOCKED`. As long as `laid_out`."""
+    layout = Layout(decoded_plan(row["plan"]))
+    return tuple([layout.name_of(number) for number in decoded_numbers(row["blocked"])])
 
 
 def laid_out(stored: bytes, seating: Seating) -> Layout:

@@ -30,7 +30,7 @@ from persistence.catalogue import page_of
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.histories import Histories
-from persistence.plans import SEATS, decoded_plan, seat_states
+from persistence.plans import BLOCKED, SEATS, blocked_names, decoded_plan, seat_states
 from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, restaurant_terms_of, stored_of, terms_of, types_of
 from persistence.statistics import RANKING, SALES, ranking_of, sales_of
@@ -96,6 +96,11 @@ class PostgresReads:
         for row in await self._ask(SEATS, [event_id]) if _is_id(event_id) else []:
             return await asyncio.to_thread(seat_states, event_id, row)
         return None
+
+    async def blocked_seats(self, event_id: str) -> tuple[str, ...]:
+        for row in await self._ask(BLOCKED, [event_id]) if _is_id(event_id) else []:
+            return await asyncio.to_thread(blocked_names, row)
+        return ()
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
