@@ -256,6 +256,15 @@ class NamedSeats(Payload, frozen=True):
     seats: Annotated[tuple[SeatName, ...], Meta(min_length=1, max_length=BLOCK_MAX_SEATS)]
 
 
+class CopyFrom(Payload, frozen=True):
+    """The event whose `prices` (ticket types, and seats in categories of their own), blocked seats
+    (`blocks`), or both this one gets."""
+
+    event_id: str
+    prices: bool = True
+    blocks: bool = True
+
+
 class Cancellation(Payload, frozen=True):
     """The e-mail that a reservation is for, and the `code` that came with its making, however it is typed."""
 

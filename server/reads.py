@@ -49,6 +49,9 @@ class Reads(Protocol):
     async def seats(self, event_id: str) -> SeatStates | None:
         """What the rows say of an event's seats. None too where it has no seats."""
 
+    async def blocked_seats(self, event_id: str) -> tuple[str, ...]:
+        """The names of the seats that are kept off the sale."""
+
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         """One restaurant."""
 

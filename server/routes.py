@@ -12,12 +12,13 @@ from typing import Any
 
 from server import payloads as given
 from server import payloads_catalogue as wanted
-from server import payloads_venues, views_venues
+from server import payloads_fixtures, payloads_venues, views_fixtures, views_venues
 from server import views as shown
 from server import views_catalogue as sums
 from server.csv_export import CSV
 from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_events import EventHandlers
+from server.handlers_fixtures import FixtureHandlers
 from server.handlers_live import LiveEvents, LiveHandlers
 from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
@@ -53,6 +54,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_reservation_routes(ReservationHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
+        *_fixture_routes(FixtureHandlers(parts)),
         *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts)),
         *_service_routes(service),
     ]
@@ -174,6 +176,17 @@ def _venue_routes(venues: VenueHandlers) -> list[Route]:
         Route("PATCH", _VENUE, venues.change, venue, body=payloads_venues.VenuePatch,
               reply_headers=("ETag",), problems=("stale",), **changed),
         Route("DELETE", _VENUE, venues.remove, None, status=204, problems=("stale", "in_use"), **changed),
+    ]
+
+
+def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
+    keyed: Any = {"who": Who.OPERATOR, "asks_owner": True, "keyed": True}
+    return [
+        Route("POST", f"{_VENUE}/fixtures", fixtures.make, views_fixtures.FixturesView,
+              body=payloads_fixtures.NewFixtures, problems=("limit_exceeded",), tag="venues", **keyed),
+        Route("POST", f"{_EVENT}/copy-from", fixtures.copy, shown.EventView, body=given.CopyFrom,
+              request_headers=("If-Match",), reply_headers=("ETag",), tag="events",
+              problems=("in_use", "limit_exceeded", "wrong_state", "stale"), **keyed),
     ]
 
 

@@ -16,6 +16,7 @@ from domain.catalogue import ListedEvent, Place, Wanted
 from domain.event import describe
 from domain.event_messages import (
     DeleteEvent,
+    EventDefinition,
     EventReply,
     ReservationConfirmed,
     ReservationReply,
@@ -26,6 +27,7 @@ from domain.kinds import CREATES, DESCRIBED, KINDS, PLACING, AnyReservation, Com
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Layout, Plan
+from domain.venue_time import VENUE_TAKEN, VenueTime, venue_time
 from domain.views import (
     Availability,
     EventSales,
@@ -149,6 +151,8 @@ class DirectGateway(Gateway):
         inventory.ended |= state.ended
         state.ended = dict(inventory.ended)
         reply, facts = rules.decide(state, command, self.now_ms)
+        if facts and isinstance(reply, EventReply) and self._venue_is_taken(inventory, reply):
+            return VENUE_TAKEN
         for fact in facts:
             rules.evolve(state, fact)
         if facts:
@@ -165,6 +169,24 @@ class DirectGateway(Gateway):
             for tell in tuple(self.on_change):
                 tell()
         return reply
+
+    def _venue_is_taken(self, inventory: Inventory, after: EventReply) -> bool:
+        """What the database excludes: another event of the venue at that time."""
+        mine = _venue_time(after)
+        others = [
+            _venue_time(describe(one.state))
+            for one in self.inventories.values()
+            if one is not inventory and one.kind == "event"
+        ]
+        return mine is not None and any(
+            mine.venue_id == other.venue_id and mine.start_ms < other.end_ms and other.start_ms < mine.end_ms
+            for other in others
+            if other is not None
+        )
+
+
+def _venue_time(event: EventReply) -> VenueTime | None:
+    return venue_time(EventDefinition(event.terms, event.version, event.paused, event.stage))
 
 
 class DirectReads:
@@ -275,6 +297,11 @@ class DirectReads:
         names = map(seats.layout.name_of, range(seats.layout.size))
         looks = bytes(seats.look(name, state.reservations) for name in names)
         return SeatStates(event_id, inventory.sequence, "plan", looks, state.hidden)
+
+    async def blocked_seats(self, event_id: str) -> tuple[str, ...]:
+        inventory = self._of_kind("event").get(event_id)
+        seats = inventory.state.seats if inventory is not None else None
+        return tuple(sorted(seats.blocked)) if seats is not None else ()
 
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         self.gateway._check()

@@ -35,6 +35,7 @@ GET /api/v1/events/{event_id}/availability/stream
 GET /api/v1/events/{event_id}/seats
 POST /api/v1/events/{event_id}/seats/block
 POST /api/v1/events/{event_id}/seats/unblock
+POST /api/v1/events/{event_id}/copy-from
 POST /api/v1/events/{event_id}/reservations
 POST /api/v1/events/{event_id}/reservations/cancel
 GET /api/v1/events/{event_id}/reservations
@@ -53,6 +54,7 @@ GET /api/v1/venues/{venue_id}
 GET /api/v1/venues/{venue_id}/plan
 PATCH /api/v1/venues/{venue_id}
 DELETE /api/v1/venues/{venue_id}
+POST /api/v1/venues/{venue_id}/fixtures
 POST /api/v1/restaurants
 GET /api/v1/restaurants
 GET /api/v1/restaurants/{restaurant_id}
@@ -87,6 +89,7 @@ REFUSALS = {
     "DELETE /api/v1/venues/{venue_id}": "in_use stale unavailable",
     "POST /api/v1/restaurants/{restaurant_id}/reservations": "taken held sales_closed score_too_low",
     "PATCH /api/v1/restaurants/{restaurant_id}": "in_use stale",
+    "POST /api/v1/events/{event_id}/copy-from": "in_use stale wrong_state invalid key_reused",
     "PATCH /api/v1/events/{event_id}": "quota_below_live stale too_large malformed",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.handlers_seats import packed
@@ -156,6 +157,46 @@ async def test_a_line_names_so_many_seats_at_most(api: Api, seats: int, expected
     assert refused.paths[0] == expected
     known = any("no such seat" in error["message"] for error in refused.json["errors"])
     assert known == (seats <= LINE_MAX_SEATS)
+
+
+# --- a match that is postponed ------------------------------------------------------------------------
+
+
+async def test_a_postponed_match_keeps_its_seats_and_gives_back_its_time(api: Api) -> None:
+    event_id = await event_in_the_hall(api, starts_at="2027-01-01T20:00:00Z")
+    other = await event_in_the_hall(api, starts_at="2027-01-08T20:00:00Z")
+    path = f"/api/v1/events/{event_id}"
+    held = await reserve(api, event_id, line("front", 1, "S/A/1"))
+    sold = await reserve(api, event_id, line("front", 1, "S/A/2"))
+    token = {"Reservation-Token": sold.json["token"]}
+    await api.post(f"/api/v1/reservations/{sold.json['id']}/confirm", headers=token)
+    taken = await api.patch(path, json={"starts_at": "2027-01-08T21:59:59Z"}, headers=OPERATOR)
+    assert (taken.status, taken.code) == (409, "venue_taken")
+    times = {"starts_at": "2027-01-08T22:00:00Z", "ends_at": "2027-01-08T23:30:00Z"}
+    moved = await api.patch(path, json=times, headers={"If-Match": '"1"', **OPERATOR})
+    assert (moved.status, moved.json["version"], moved.json["reservations"]) == (200, 2, 2)
+    shown = await api.get(f"{path}/seats")
+    assert unpacked(shown.json)[:3] == [1, 2, 0]
+    again = {"Reservation-Token": held.json["token"]}
+    assert (await api.post(f"/api/v1/reservations/{held.json['id']}/confirm", headers=again)).status == 200
+    assert (await make(api, starts_at="2027-01-01T20:00:00Z")).status == 201
+    back = await api.patch(path, json=times, headers={"If-Match": '"1"', **OPERATOR})
+    assert (back.status, back.code) == (412, "stale")
+    assert (await api.get(f"/api/v1/events/{other}")).json["version"] == 1
+
+
+async def test_an_event_keeps_its_plan_also_when_the_venue_gets_another(api: Api) -> None:
+    event_id = await event_in_the_hall(api)
+    path = f"/api/v1/events/{event_id}"
+    refused = await api.patch(path, json={"seating": {"venue_id": VENUE}}, headers=OPERATOR)
+    assert refused.paths == ["seating"]
+    row = msgspec.structs.replace(HALL.sections[0], rows=HALL.sections[0].rows[:1])
+    api.gateway.plans[VENUE] = msgspec.structs.replace(HALL, sections=(row,))
+    assert (await reserve(api, event_id, line("back", 1, "S/C/6"))).status == 201
+    none = await api.patch(
+        path, json={"ticket_types": [{"code": "front", "categories": ["balcony"]}]}, headers=OPERATOR
+    )
+    assert none.paths == ["ticket_types[0].categories"]
 
 
 # --- blocking and the map -----------------------------------------------------------------------------
