@@ -365,8 +365,11 @@ class EventCancelled(Message, frozen=True):
 
 
 class SeatsBlocked(Message, frozen=True):
+    """`with_terms`: the `EventChanged` before it is of the same command."""
+
     at_ms: int
     seats: tuple[str, ...]
+    with_terms: bool = False
 
 
 class SeatsUnblocked(Message, frozen=True):

@@ -214,7 +214,7 @@ def _copied(state: State, terms: Terms, fresh: tuple[str, ...], seats: Seats | N
     if not fresh:
         return _described_after(state, terms, seats, len(facts)), facts
     assert seats is not None
-    facts += (SeatsBlocked(now_ms, fresh),)
+    facts += (SeatsBlocked(now_ms, fresh, with_terms=bool(facts)),)
     seats.block(fresh)
     after = _described_after(state, terms, seats, len(facts))
     seats.unblock(fresh)

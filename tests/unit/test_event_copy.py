@@ -83,7 +83,7 @@ def test_blocked_seats_are_blocked_here_too_beside_those_that_are_already() -> N
     assert hall.seats.blocked == {"S/A/1", "S/B/2"}
     assert hall.facts[-2:] == [
         EventChanged(hall.now_ms, after.terms),
-        SeatsBlocked(hall.now_ms, ("S/B/2",)),
+        SeatsBlocked(hall.now_ms, ("S/B/2",), with_terms=True),
     ]
     assert (after.version, hall.state.version) == (4, 4)
     assert {count.code: count.available for count in after.counts} == {
@@ -155,6 +155,7 @@ def test_blocks_alone_care_for_no_currency() -> None:
     hall = Hall()
     event(hall.ask(CopyFromEvent(Copied("CHF", blocked=("S/A/1",)))))
     assert hall.seats.blocked == {"S/A/1"}
+    assert hall.facts[-1] == SeatsBlocked(hall.now_ms, ("S/A/1",))
 
 
 def test_a_version_that_has_passed_is_stale_and_a_cancelled_event_takes_nothing() -> None:
