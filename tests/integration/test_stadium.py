@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
 from typing import Any
 
@@ -89,9 +90,19 @@ async def test_a_season_is_made_from_a_list_and_made_once(running_server: Served
     operator = {"Authorization": f"Bearer {running_server.endpoints['admin_token']}"}
 
     async def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Again with the same key, as long as the outcome is unknown."""
         given = {"json": body} if body is not None else {}
-        async with session.request(method, f"/api/v1/{path}", headers=operator | headers, **given) as answer:
-            return answer.status, dict(await answer.json())
+        sent = operator | {"Idempotency-Key": str(uuid.uuid4())} | headers
+        while True:
+            async with session.request(method, f"/api/v1/{path}", headers=sent, **given) as answer:
+                status, said = answer.status, dict(await answer.json())
+            problems = {
+                item["problem"] and item["problem"]["code"]
+                for item in said.get("items", ())
+                if "problem" in item
+            }
+            if status != 503 and problems.isdisjoint(("unavailable", "overloaded")):
+                return status, said
 
     def matches(months: range) -> list[dict[str, Any]]:
         return [{"name": f"Match {n}", "starts_at": f"2033-{n:02}-01T18:00:00Z"} for n in months]
