@@ -6,7 +6,7 @@ What is common is kept as terms that start at 0, so that every other moment is i
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,6 +14,7 @@ from domain.event_messages import Terms, TicketType
 from domain.venue import Venue
 from server.payloads import NewEvent, NewSeating, OwnCategory
 from server.payloads_fixtures import NewFixture, Template
+from server.placement import capacity_of
 from server.problems import FieldError, Problem, invalid
 from server.reads import Reads
 from server.seating import seating_of
@@ -35,9 +36,16 @@ _OF_AN_EVENT = (
 )
 
 
+class Common(NamedTuple):
+    """What all events of a list have; `capacity`: how many tickets each can sell."""
+
+    terms: Terms
+    capacity: int
+
+
 async def common_of_template(
     template: Template, venue: Venue, hold_extensions_max: int, reads: Reads
-) -> Terms:
+) -> Common:
     """Raises Problem where the template does not fit the venue's present plan."""
     given = {name: getattr(template, name) for name in _OF_AN_EVENT}
     try:
@@ -52,10 +60,10 @@ async def common_of_template(
         "sales_end_ms": _ms(template.sales_end_before_s, -1000),
         "cancel_until_ms": _ms(template.cancel_until_before_s, -1000),
     }
-    return replace(terms, city=venue.city, **distances)
+    return Common(replace(terms, city=venue.city, **distances), capacity_of(terms, seated[1]))
 
 
-async def common_of_event(event: Terms, venue: Venue, reads: Reads) -> Terms:
+async def common_of_event(event: Terms, venue: Venue, reads: Reads) -> Common:
     """What another event has, on the venue's present plan. Raises Problem where that does not fit."""
     overrides = event.seating.overrides if event.seating is not None else ()
     own = tuple([OwnCategory(category, seats) for category, seats in overrides])
@@ -73,7 +81,7 @@ async def common_of_event(event: Terms, venue: Venue, reads: Reads) -> Terms:
     distances = {
         name: None if at_ms is None else at_ms - event.starts_at_ms for name, at_ms in moments.items()
     }
-    return replace(
+    terms = replace(
         event,
         starts_at_ms=0,
         **distances,
@@ -82,6 +90,7 @@ async def common_of_event(event: Terms, venue: Venue, reads: Reads) -> Terms:
         seating=seating,
         ticket_types=tuple(types),
     )
+    return Common(terms, capacity_of(terms, seats))
 
 
 def terms_at(position: int, fixture: NewFixture, common: Terms) -> Terms:

@@ -34,13 +34,13 @@ from domain.venue import Venue
 from server import views
 from server.bodies import Payload, read_body
 from server.entity_tags import version_of, wanted_versions
-from server.fixtures import common_of_event, common_of_template, terms_at
-from server.handlers_placement import owner_of
+from server.fixtures import Common, common_of_event, common_of_template, terms_at
 from server.ids import parse_event_id, parse_id, uuid7
 from server.keys import key_of
 from server.parts import Parts
 from server.payloads import CopyFrom
 from server.payloads_fixtures import FIXTURES_BODY_MAX_BYTES, NewFixture, NewFixtures
+from server.placement import Placement
 from server.problems import Problem, invalid, not_found, problem_body, refusal
 from server.replies import Reply
 from server.views_fixtures import FixturesView, FixtureView
@@ -72,9 +72,12 @@ class FixtureHandlers:
         venue = await self._venue(venue_text)
         common, blocked = await self._common(wanted, venue)
         fixtures = [
-            (fixture, terms_at(position, fixture, common)) for position, fixture in enumerate(wanted.fixtures)
+            (fixture, terms_at(position, fixture, common.terms))
+            for position, fixture in enumerate(wanted.fixtures)
         ]
-        season = _Season(parts, wanted, blocked, key)
+        rule = parts.options.placement
+        placement = rule.placement(wanted.placement, common.capacity, wanted.expected_crowd)
+        season = _Season(parts, wanted, placement, blocked, key)
         items = await season.make(fixtures)
         made = sum(item.problem is None for item in items)
         return Reply(200, views.encode(FixturesView(venue.id, made, len(items) - made, items)))
@@ -128,7 +131,7 @@ class FixtureHandlers:
             raise not_found("venue")
         return venue
 
-    async def _common(self, wanted: NewFixtures, venue: Venue) -> tuple[Terms, tuple[str, ...]]:
+    async def _common(self, wanted: NewFixtures, venue: Venue) -> tuple[Common, tuple[str, ...]]:
         """What all have in common, and which seats are blocked at each."""
         parts = self._parts
         if (wanted.template is None) == (wanted.copy_from is None):
@@ -145,7 +148,7 @@ class FixtureHandlers:
         common = await common_of_event(source.terms, venue, parts.reads)
         blocked = await parts.reads.blocked_seats(source.id) if wanted.blocks else ()
         if blocked:
-            _check_blocked(blocked, source.terms, common)
+            _check_blocked(blocked, source.terms, common.terms)
         return common, blocked
 
 
@@ -162,13 +165,20 @@ def _check_blocked(blocked: tuple[str, ...], source: Terms, common: Terms) -> No
 class _Season:
     """The making of one list."""
 
-    def __init__(self, parts: Parts, wanted: NewFixtures, blocked: tuple[str, ...], key: Key | None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        wanted: NewFixtures,
+        placement: Placement,
+        blocked: tuple[str, ...],
+        key: Key | None,
+    ) -> None:
         self._parts = parts
         self._wanted = wanted
+        self._placement = placement
         self._blocked = blocked
         self._key = key
-        common = (wanted.template, wanted.copy_from, wanted.blocks, wanted.status, wanted.placement)
-        self._said = _encode(common)
+        self._said = _encode(msgspec.structs.replace(wanted, fixtures=()))
 
     async def make(self, fixtures: list[tuple[NewFixture, Terms]]) -> list[FixtureView]:
         """After an outage, or when time is up, the rest is not tried."""
@@ -191,7 +201,7 @@ class _Season:
         parts, wanted = self._parts, self._wanted
         keys = _Keys(self._key, position, self._said + _encode(fixture))
         event_id = uuid7(parts.reads.now_ms())
-        owner = owner_of(event_id, wanted.placement == "dedicated", parts.options.pool_owners)
+        owner = parts.options.placement.owner(event_id, self._placement)
         stage = Stage.DRAFT if self._blocked else Stage(wanted.status)
         answer = await parts.gateway.create(CreateEvent(event_id, terms, stage), owner, keys.of("create"))
         parts.metrics.commanded(CreateEvent, answer)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from domain.event_messages import Listed
 from server.payloads import (
     CATEGORIES_MAX,
+    Crowd,
     Description,
     HoldDuration,
     HoldExtensions,
@@ -20,6 +21,7 @@ from server.payloads import (
     Quota,
     Text,
 )
+from server.placement import Placement
 
 FIXTURES_MAX = 200
 FIXTURES_BODY_MAX_BYTES = 256 * 1024
@@ -72,4 +74,5 @@ class NewFixtures(Payload, frozen=True):
     copy_from: str | None = None
     blocks: bool = True
     status: Literal["draft", "published"] = "published"
-    placement: Literal["pooled", "dedicated"] = "pooled"
+    placement: Placement | UnsetType = UNSET
+    expected_crowd: Crowd | None = None
