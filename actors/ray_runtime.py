@@ -141,16 +141,12 @@ for _plain in (OwnerActor, TimerActor, WatchdogActor):
 
 
 def _actor(plain: type, name: str, deployment: Deployment, *mine: Any) -> Any:
-    """A handle of the actor with that name, made if there is none. `mine`: its first arguments.
-
-    New ones go round the nodes there are: where an owner is, there its work is done.
-    """
+    """A handle of the actor with that name, made if there is none. `mine`: its first arguments."""
     remote: Any = ray.remote(plain)
     actor = remote.options(
         name=name,
         namespace=deployment.namespace,
         num_cpus=0,
-        scheduling_strategy="SPREAD",
         max_restarts=-1,
         max_task_retries=-1,
         max_concurrency=CALLS_MAX_PER_ACTOR,
