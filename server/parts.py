@@ -12,7 +12,9 @@ from server.live import Live
 from server.metrics import Metrics
 from server.placement import PlacementRule
 from server.reads import Reads
+from server.seat_maps import SeatMaps
 from server.submissions import Submissions
+from server.table_days import TableDays
 from server.venues import Venues
 
 
@@ -56,3 +58,5 @@ class Parts:
     metrics: Metrics
     health: Health
     live: Live
+    seat_maps: SeatMaps
+    table_days: TableDays

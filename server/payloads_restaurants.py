@@ -249,6 +249,14 @@ class SearchQuery(Payload, frozen=True):
     traits: Annotated[str, Meta(max_length=TRAITS_MAX_CHARACTERS)] = ""
 
 
+class WatchQuery(Payload, frozen=True):
+    """The times of a date for a party of so many, as they come and go. From today to as far ahead as the
+    restaurant takes reservations."""
+
+    date: dt.date
+    party_size: Persons
+
+
 # --- reservations of tables -----------------------------------------------------------------------
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from server import payloads_restaurants as given
 from server import views_restaurants as shown
+from server.handlers_live import LiveHandlers, LiveTimeEvents
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_tables import TableHandlers
+from server.live import EVENT_STREAM
 from server.payloads import Nothing, PageQuery
 from server.route import Route, Who
 from server.views import Page
@@ -21,7 +23,9 @@ _NO_HOLD = ("hold_expired", "wrong_state")
 
 # One route is easier to find among its like than among its arguments.
 # fmt: off
-def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) -> list[Route]:
+def restaurant_routes(
+    restaurants: RestaurantHandlers, tables: TableHandlers, live: LiveHandlers
+) -> list[Route]:
     """Every route of restaurants."""
     restaurant, view = shown.RestaurantView, shown.TableReservationView
     public: Any = {"tag": "restaurants"}
@@ -43,6 +47,9 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
         Route("POST", f"{_RESTAURANT}/resume", restaurants.resume, restaurant, **action),
         Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
               asks_owner=True, **public),
+        Route("GET", f"{_RESTAURANT}/availability/stream", live.times, LiveTimeEvents, media=EVENT_STREAM,
+              query=given.WatchQuery, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",),
+              **public),
         Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
               accepted=AcceptedView, who=Who.GUEST, body=given.NewTableReservation,
               problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import msgspec
 import typer
@@ -105,16 +105,19 @@ def live_only(
     seconds: Annotated[int, typer.Option(min=2, max=120, help="Length of each measurement.")] = 10,
     readers: Annotated[str, typer.Option(help="Numbers of streams.")] = "2000,5000,10000",
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Of reads beside echo.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder for live.md.")] = OUT,
+    watch: Annotated[str, typer.Option(help="counts: of ticket types; seats: the map of 60,000.")] = "counts",
+    out: Annotated[Path, typer.Option(help="Folder for live.md, or live-seats.md.")] = OUT,
 ) -> None:
     """Live streams while an event sells at half its peak; reads of availability beside echo. Needs wrk."""
     wrk.executable()
     numbers = tuple(int(number) for number in readers.split(","))
-    found = live.measure_all(numbers, seconds, rounds, print_line)
+    what = cast(live.What, chosen(watch, get_args(live.What), "thing to watch")[0])
+    found = live.measure_all(what, numbers, seconds, rounds, print_line)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "live.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    (out / "live.md").write_text(live_page.markdown(found))
-    print_line(f"written to {out}/live.md, live.json")
+    name = live_page.WORDS[found.what].name
+    (out / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    (out / f"{name}.md").write_text(live_page.markdown(found))
+    print_line(f"written to {out}/{name}.md, {name}.json")
 
 
 @app.command("seats")

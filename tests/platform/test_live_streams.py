@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.served import Served, data_folder, served, until
-from tests.server.live_client import Stream, watching
+from tests.server.live_client import Stream, counts_path, watching
 
 WORKERS = ("worker-1", "worker-2")
 HOLDS = 40
@@ -53,7 +53,9 @@ class Sale:
         """A stream of that front end. The kernel deals connections out, so several are tried."""
         async with asyncio.timeout(TIMEOUT_S), AsyncExitStack() as stack:
             while True:
-                stream = await stack.enter_async_context(watching(self.address, self.event_id, last))
+                stream = await stack.enter_async_context(
+                    watching(self.address, counts_path(self.event_id), last)
+                )
                 if await asyncio.to_thread(self.worker_of, stream.port) == worker:
                     break
             yield stream

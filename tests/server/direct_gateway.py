@@ -34,8 +34,10 @@ from domain.views import (
     FoundReservation,
     Ranked,
     Ranking,
+    SeatChanges,
     SeatStates,
     Sold,
+    TableDay,
     TypeSales,
 )
 from tests.brute_force import Known, listed
@@ -279,7 +281,7 @@ class DirectReads:
     def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
         def told() -> None:
             inventory = self.gateway.inventories.get(event_id)
-            gone = inventory is None or inventory.state.deleted
+            gone = inventory is None or (inventory.kind == "event" and inventory.state.deleted)
             tell(None if gone else self._availability(event_id))
 
         self.gateway.on_change.append(told)
@@ -290,6 +292,7 @@ class DirectReads:
         return plan and (venue_id, plan)
 
     async def seats(self, event_id: str) -> SeatStates | None:
+        self.gateway._check()
         inventory = self._of_kind("event").get(event_id)
         if inventory is None or inventory.state.seats is None or inventory.state.terms is None:
             return None
@@ -302,6 +305,25 @@ class DirectReads:
         inventory = self._of_kind("event").get(event_id)
         seats = inventory.state.seats if inventory is not None else None
         return tuple(sorted(seats.blocked)) if seats is not None else ()
+
+    async def seat_changes(self, known: SeatStates) -> SeatChanges | None:
+        """By comparing, so that what is told of changes is held against the whole."""
+        found = await self.seats(known.event_id)
+        if found is None:
+            return None
+        both = enumerate(zip(known.states, found.states, strict=True))
+        looks = {number: new for number, (old, new) in both if old != new}
+        return SeatChanges(found.sequence, found.at_ms, looks, found.hidden)
+
+    async def table_day(self, restaurant_id: str, day: int) -> TableDay | None:
+        self.gateway._check()
+        inventory = self._of_kind("restaurant").get(restaurant_id)
+        if inventory is None:
+            return None
+        state = inventory.state
+        live = tuple(state.reservations.values())
+        at = inventory.sequence, self.gateway.now_ms
+        return TableDay(restaurant_id, *at, state.terms, state.version, state.paused, day, live)
 
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         self.gateway._check()
@@ -345,7 +367,7 @@ class DirectReads:
     def _availability(self, event_id: str) -> Availability:
         inventory = self.gateway.inventories[event_id]
         state = inventory.state
-        counts = describe(state).counts
+        counts = KINDS[inventory.kind].counts(state)
         return Availability(event_id, inventory.sequence, self.gateway.now_ms, counts, state.hidden)
 
     def _of_kind(self, kind: str) -> dict[str, Inventory]:

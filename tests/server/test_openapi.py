@@ -32,6 +32,8 @@ PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
 GET /api/v1/events/{event_id}/availability
 GET /api/v1/events/{event_id}/availability/stream
+GET /api/v1/events/{event_id}/seats/stream
+GET /api/v1/restaurants/{restaurant_id}/availability/stream
 GET /api/v1/events/{event_id}/seats
 POST /api/v1/events/{event_id}/seats/block
 POST /api/v1/events/{event_id}/seats/unblock

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.handlers_seats import packed
 from server.parts import Options
 from server.payloads import BLOCK_MAX_SEATS, LINE_MAX_SEATS
 from server.placement import PlacementRule
+from server.seat_maps import packed
 from tests.server.conftest import OPERATOR, Answer, Api, Start
+from tests.server.live_client import unpacked
 from tests.unit.seated import HALL
 
 VENUE = "01900000-0000-7000-8000-00000000aaaa"
@@ -222,11 +223,6 @@ async def test_so_many_seats_are_blocked_at_once_at_most(api: Api) -> None:
     event_id = await event_in_the_hall(api)
     assert (await block(api, event_id, *["S/A/1"] * BLOCK_MAX_SEATS)).status == 200
     assert (await block(api, event_id, *["S/A/1"] * (BLOCK_MAX_SEATS + 1))).paths == ["seats"]
-
-
-def unpacked(shown: dict[str, Any]) -> list[int]:
-    raw = base64.b64decode(shown["states"])
-    return [raw[seat // 4] >> 2 * (seat % 4) & 3 for seat in range(shown["seats"])]
 
 
 async def test_the_map_shows_what_is_free_held_sold_and_blocked(api: Api) -> None:
