@@ -38,19 +38,20 @@ LAYOUTS_KEPT_MAX = 16
 TERMS_KEPT_MAX = 256
 
 SEATS = """
-SELECT i.seq, i.last_fact_ms, e.stage, e.blocked, p.id::text AS plan_id, p.seats, l.held, l.sold
+SELECT i.seq, i.last_fact_ms, e.stage, e.blocked, p.id::text AS plan_id, p.seats, taken.held, taken.sold
   FROM inventories i JOIN events e ON e.id = i.id JOIN plans p ON p.id = (e.seating ->> 'plan_id')::uuid,
        LATERAL (SELECT array_agg(l.seat) FILTER (WHERE r.status = 'held') AS held,
                        array_agg(l.seat) FILTER (WHERE r.status <> 'held') AS sold
                   FROM live_seats l JOIN reservations r ON r.id = l.reservation_id
-                 WHERE l.inventory_id = i.id) AS l
+                 WHERE l.inventory_id = i.id) AS taken
  WHERE i.id = $1 AND NOT e.deleted"""
 """One statement, so that the seats are those of the sequence."""
 
 FACTS = """
 SELECT i.seq, i.last_fact_ms, e.stage,
        ARRAY(SELECT j.facts FROM journal j
-              WHERE j.inventory_id = $1 AND j.seq > $2 AND j.at_ms >= $3 ORDER BY j.seq LIMIT $4) AS facts
+              WHERE j.inventory_id = $1 AND j.seq > $2 AND j.at_ms >= $3 AND i.seq - $2 <= $4
+              ORDER BY j.seq) AS facts
   FROM inventories i JOIN events e ON e.id = i.id
  WHERE i.id = $1 AND NOT e.deleted"""
 
@@ -138,14 +139,14 @@ def _keep(kept: OrderedDict[str, Any], key: str, value: object, most: int) -> No
 async def _since(connection: Connection, known: SeatStates) -> tuple[Row, list[EventFact], list[Row]] | None:
     """The event's row, the facts since, and the reservations that these are about; None: read it all."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        rows = await connection.fetch(FACTS, known.event_id, known.sequence, known.at_ms, APPENDS_MAX + 1)
-        if not rows or not len(rows[0]["facts"]) == rows[0]["seq"] - known.sequence <= APPENDS_MAX:
+        rows = await connection.fetch(FACTS, known.event_id, known.sequence, known.at_ms, APPENDS_MAX)
+        if not rows or len(rows[0]["facts"]) != rows[0]["seq"] - known.sequence:
             return None
         facts = [fact for entry in rows[0]["facts"] for fact in _facts.decode(entry)]
         if len(facts) > FACTS_MAX or any(isinstance(fact, HoldChanged) for fact in facts):
             return None
         ids = {fact.reservation_id for fact in facts if hasattr(fact, "reservation_id")}
-        return rows[0], facts, await connection.fetch(TOUCHED, ids) if ids else []
+        return rows[0], facts, await connection.fetch(TOUCHED, list(ids)) if ids else []
 
 
 def looks_after(

@@ -6,32 +6,29 @@ Copies say only that there is something new; then rows are read, for all feeds o
 
 from __future__ import annotations
 
+from typing import Generic
+
 from domain import restaurant
 from domain.restaurant_messages import FreeTime, RestaurantDefinition
 from domain.restaurant_search import times_of_day
 from domain.views import Availability, TableDay
 from server import views_restaurants
 from server.live_messages import Changes
-from server.readings import Reading
+from server.readings import F, Reading
 from server.seat_maps import SeatMap
 
 
-class LiveSeats:
-    """An event's map of seats. See `live_feed.Watched`.
+class _FromRows(Generic[F]):
+    """What both have in common: they hear of sequences and read rows that have reached them.
 
-    The map is shared: it may be further than what readers have been told, so it counts what they have."""
+    Rows are shared, and may be further than what readers have been told: that is what is counted here."""
 
-    def __init__(self, reading: Reading[SeatMap], seat_map: SeatMap) -> None:
-        states = seat_map.states
-        self.first = Availability(states.event_id, states.sequence, states.at_ms, ())
-        self.key = ("seats", states.event_id)
+    def __init__(self, key: tuple[str, ...], first: Availability, reading: Reading[F], found: F) -> None:
+        self.key = key
+        self.first = first
         self._reading = reading
-        self._map = seat_map
-        self._heard = self._told = states.sequence
-
-    @property
-    def sequence(self) -> int:
-        return self._map.sequence
+        self._found = found
+        self._heard = self._told = found.sequence
 
     def hear(self, copy: Availability) -> bool:
         self._heard = max(self._heard, copy.sequence)
@@ -41,42 +38,48 @@ class LiveSeats:
         found = await self._reading.current(self._heard, of_any_age=True)
         if found is None:
             return False
-        self._map, self._told = found, found.sequence
+        self._found, self._told = found, found.sequence
         return True
 
+
+class LiveSeats(_FromRows[SeatMap]):
+    """An event's map of seats. See `live_feed.Watched`."""
+
+    def __init__(self, reading: Reading[SeatMap], found: SeatMap) -> None:
+        states = found.states
+        first = Availability(states.event_id, states.sequence, states.at_ms, ())
+        super().__init__(("seats", states.event_id), first, reading, found)
+
+    @property
+    def sequence(self) -> int:
+        return self._found.sequence
+
     def state(self) -> bytes:
-        return self._map.whole()
+        return self._found.whole()
 
     def delta(self, since: int) -> bytes | None:
-        return self._map.since(since)
+        return self._found.since(since)
 
 
-class LiveTimes:
+class LiveTimes(_FromRows[TableDay]):
     """The times of a restaurant's day that a party of one size can have. See `live_feed.Watched`."""
 
-    def __init__(self, reading: Reading[TableDay], day: TableDay, party_size: int) -> None:
-        self.first = Availability(day.restaurant_id, day.sequence, day.at_ms, ())
-        self.key = ("times", day.restaurant_id, str(day.day), str(party_size))
-        self._reading = reading
-        self._place = day.restaurant_id, day.day, party_size
-        self._heard = day.sequence
-        self._changes = Changes(day.sequence, _times(day, party_size))
+    def __init__(self, reading: Reading[TableDay], found: TableDay, party_size: int) -> None:
+        first = Availability(found.restaurant_id, found.sequence, found.at_ms, ())
+        key = ("times", found.restaurant_id, str(found.day), str(party_size))
+        super().__init__(key, first, reading, found)
+        self._place = found.restaurant_id, found.day, party_size
+        self._changes = Changes(found.sequence, times_for(found, party_size))
 
     @property
     def sequence(self) -> int:
         return self._changes.sequence
 
-    def hear(self, copy: Availability) -> bool:
-        self._heard = max(self._heard, copy.sequence)
-        return self._heard > self.sequence
-
     async def refresh(self) -> bool:
-        found = await self._reading.current(self._heard, of_any_age=True)
-        if found is None:
-            return False
-        if found.sequence > self.sequence:
-            self._changes.take(found.sequence, _times(found, self._place[2]))
-        return True
+        is_there = await super().refresh()
+        if self._told > self.sequence:
+            self._changes.take(self._told, times_for(self._found, self._place[2]))
+        return is_there
 
     def state(self) -> bytes:
         return views_restaurants.day_times(*self._place, self.sequence, self._changes.values.values())
@@ -88,7 +91,7 @@ class LiveTimes:
         return views_restaurants.day_times_delta(*self._place, self.sequence, since, *found)
 
 
-def _times(found: TableDay, party_size: int) -> dict[int, FreeTime]:
+def times_for(found: TableDay, party_size: int) -> dict[int, FreeTime]:
     """By minute of the day. The rules themselves say it, from what stands in the rows."""
     state = restaurant.restored(
         found.restaurant_id, RestaurantDefinition(found.terms, found.version, found.paused), 0

@@ -62,8 +62,8 @@ def _head(found: LiveResults) -> list[str]:
     described = ", ".join(f"{name} {value}" for name, value in found.machine.items())
     load = ", ".join(f"{one:.1f}" for one in found.load_average)
     text = (
-        f"One front end, {WORDS[found.what].event} that sells at half its peak, and so many clients that watch"
-        " it. Everything shares the machine: the sale, its generator, the readers. Made by"
+        f"One front end, {WORDS[found.what].event} that sells at half its peak, and so many clients that"
+        " watch it. Everything shares the machine: the sale, its generator, the readers. Made by"
         f" `python -m loadtest.bench live{WORDS[found.what].options}`, which takes some minutes."
     )
     run = f"Load averages before the run: {load}. Each measurement takes {found.seconds} s."

@@ -18,12 +18,11 @@ from domain.event_messages import (
 )
 from domain.restaurant_messages import HoldTable, RestaurantTerms, StayOfParty
 from domain.restaurant_search import times_of_day
-from domain.views import SeatStates, TableDay
+from domain.views import SeatStates
 from persistence import maps
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
-from server.live_rows import LiveTimes
-from server.readings import Reading
+from server.live_rows import times_for
 from tests.persistence.restaurants import DAY, House, terms
 from tests.persistence.sales import CONTACT, Sale, new_id
 from tests.persistence.test_contract_seats import anything, seated_sale, take
@@ -154,13 +153,6 @@ async def test_where_the_journal_is_gone_or_younger_all_is_to_be_read(
 # --- tables -----------------------------------------------------------------------------------------
 
 
-def _free(found: TableDay, party_size: int) -> list[object]:
-    async def read(_: TableDay | None) -> TableDay | None:
-        return found
-
-    return list(LiveTimes(Reading(read), found, party_size)._changes.values.values())
-
-
 async def test_the_times_of_a_day_are_those_that_the_rules_find_in_memory(
     reads: PostgresReads, postgres: PostgresWorld
 ) -> None:
@@ -187,7 +179,8 @@ async def test_the_times_of_a_day_are_those_that_the_rules_find_in_memory(
         assert found is not None
         assert found.sequence == house.seq
         for party_size in range(1, 9):
-            assert _free(found, party_size) == list(times_of_day(house.state, day, party_size))
+            times = tuple(times_for(found, party_size).values())
+            assert times == times_of_day(house.state, day, party_size)
 
 
 async def test_who_reserves_is_not_read(reads: PostgresReads, postgres: PostgresWorld) -> None:
