@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from domain.event_messages import CancelReservation
+from domain.views import Availability, SeatChanges, SeatStates
 from persistence.store import Unreachable
 from server import live_feed, readings
 from server.front_end import PARTS
+from server.live_rows import LiveSeats
 from server.parts import Options
+from server.readings import Reading
+from server.seat_maps import SeatMap
 from tests.server.conftest import OPERATOR, Api, Start
 from tests.server.live_client import (
     WAIT_MAX_S,
@@ -94,6 +98,22 @@ async def test_who_watches_knows_the_map_whatever_is_done_and_whoever_reads_it_m
             shown = unpacked((await api.get(f"/api/v1/events/{event_id}/seats")).json)
             assert [stream.known[seat] for seat in range(18)] == shown
             assert shown[:7] == [0, 0, 2, 0, 0, 0, 3]
+
+
+async def test_what_another_has_read_is_still_news_to_who_has_not_been_told() -> None:
+    kept = SeatMap(SeatStates("e", 1, "plan", bytes(8), False))
+
+    async def read(_: SeatMap | None) -> SeatMap:
+        kept.change(SeatChanges(kept.sequence + 1, 0, {0: 1}, False))
+        return kept
+
+    reading = Reading(read)
+    watched = LiveSeats(reading, kept)
+    await reading.current(2)
+    assert watched.hear(Availability("e", 2, 0, ()))
+    assert await watched.refresh()
+    assert watched.sequence == 2
+    assert not watched.hear(Availability("e", 2, 0, ()))
 
 
 async def test_who_comes_back_is_told_the_seats_it_has_missed(api: Api) -> None:
