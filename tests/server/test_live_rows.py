@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
@@ -254,19 +254,18 @@ async def test_parties_of_every_size_are_told_theirs_from_one_reading(
         return await read(restaurant_id, day)
 
     sizes = range(1, 9)
-    streams = [at(api, times_path(house.id, TOMORROW, size)) for size in sizes]
-    opened = [await stream.__aenter__() for stream in streams]
-    for stream in opened:
-        await stream.next()
-    monkeypatch.setattr(api.reads, "table_day", counted)
-    for _ in range(2):
-        await house.held(party_size=4)
-        for size, stream in zip(sizes, opened, strict=True):
-            await stream.until(api.gateway.inventories[house.id].sequence)
-            assert stream.known == await free(house, size)
-    assert readings_made == 2
-    for stream in streams:
-        await stream.__aexit__(None, None, None)
+    async with AsyncExitStack() as stack:
+        paths = [times_path(house.id, TOMORROW, size) for size in sizes]
+        streams = [await stack.enter_async_context(at(api, path)) for path in paths]
+        for stream in streams:
+            await stream.next()
+        monkeypatch.setattr(api.reads, "table_day", counted)
+        for _ in range(2):
+            await house.held(party_size=4)
+            for size, stream in zip(sizes, streams, strict=True):
+                await stream.until(api.gateway.inventories[house.id].sequence)
+                assert stream.known == await free(house, size)
+        assert readings_made == 2
 
 
 async def test_another_day_hears_that_nothing_of_it_has_changed(api: Api, house: House) -> None:
