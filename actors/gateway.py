@@ -42,6 +42,10 @@ CREATIONS = "events"
 """Where creations are recorded: their retries have to meet although each brings an id of its own."""
 
 
+class NotMade(Exception):
+    """An owner did not come up in time."""
+
+
 class Transport(Protocol):
     """How a call gets to an owner: Ray, or a simulation of it."""
 
@@ -81,6 +85,8 @@ class GatewayLimits:
     call_retry_max_s: float = 0.1
     """Between two calls to an owner that is gone: it may be back any moment."""
     key_retention_s: int = 24 * 3600 + 3600
+    make_max_s: float = 30.0
+    """For a new owner that an inventory is to be given to."""
     own_retention_s: int = 120
     """How long what a request id of our own did is kept: the deadline, and a wide margin for late calls."""
 
@@ -158,12 +164,18 @@ class Gateway:
     async def place(self, inventory_id: str, owner: str) -> bool:
         """Give it to another owner while it sells; False if there is no such inventory. Raises StoreError.
 
-        Other gateways hear of it from the owner it had, which finds that it has lost the fence.
+        The one it has goes on until the other is there and reaches its store, for a process takes seconds to
+        start: raises `NotMade`, and nothing has happened, if that takes over `make_max_s`. Then the one it
+        had is asked for something of it, so that it finds that it has lost the fence, and lets go; other
+        gateways hear of the change from it.
         """
+        former = await self._directory.owner_of(inventory_id)
+        await self._made(owner)
         placed = await self._directory.place(inventory_id, owner)
         if placed:
             self._remember(inventory_id, owner)
-            self._wake(owner)
+            if former is not None and former != owner:
+                self._send(former, self._envelope(inventory_id, ExpireDue(), None, ""), self._until_s())
         return placed
 
     async def owners(self) -> list[dict[str, object]]:
@@ -177,6 +189,19 @@ class Gateway:
     async def ready(self) -> None:
         """Raise unless an owner answers that can reach its store."""
         await self._transport.call(CREATOR, pack_batch(NOTHING))
+
+    async def _made(self, owner: str) -> None:
+        """Return when that owner answers."""
+        try:
+            async with asyncio.timeout(self.limits.make_max_s):
+                while True:
+                    try:
+                        await self._transport.call(owner, pack_batch(NOTHING))
+                        return
+                    except CallFailed:  # it may be just leaving: the next call makes another
+                        await asyncio.sleep(self.limits.call_retry_max_s)
+        except TimeoutError:
+            raise NotMade(owner) from None
 
     def _wake(self, owner: str) -> None:
         """Have an owner made before its first command comes."""

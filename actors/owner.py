@@ -261,7 +261,7 @@ class InventoryOwner:
                 continue
             turn.settle()
             self._activations.well(turn.held.inventory_id)
-            if entry.counts and not turn.held.state.hidden:
+            if entry.facts and not turn.held.state.hidden:
                 self._publisher.changed(turn.held.inventory_id, turn.held.seq, turn.now_ms, entry.counts)
 
     def _refused(self, turns: list[Turn], error: Refused) -> None:

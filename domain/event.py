@@ -16,6 +16,8 @@
 - What costs nothing can be confirmed in the command that places it.
 - A confirmed reservation can be cancelled up to `cancel_until`; without one it is final.
 - A ticket of a type with categories is a seat of one of them: `domain.event_seats` has the rules of these.
+- Another event's prices and blocked seats are taken over in one command. What is sold stays as it was sold;
+  a seat that is taken here is not blocked.
 - Asking again for what already is (confirm, release, cancel) answers the present state and changes nothing.
 
 `decide(state, command, now)` says what follows and changes nothing; `evolve(state, fact)` is the only
@@ -28,7 +30,7 @@ from typing import assert_never, get_args
 
 import msgspec
 
-from domain.event_change import changed_terms, flaws
+from domain import event_operator
 from domain.event_messages import (
     BlockSeats,
     CancelEvent,
@@ -37,18 +39,10 @@ from domain.event_messages import (
     ChangeHold,
     CloseEvent,
     ConfirmReservation,
+    CopyFromEvent,
     CreateEvent,
     DeleteEvent,
-    EventCancelled,
-    EventChanged,
-    EventClosed,
     EventCommand,
-    EventCreated,
-    EventDeleted,
-    EventFact,
-    EventPublished,
-    EventReplies,
-    EventReply,
     ExpireDue,
     ExtendHold,
     HoldChanged,
@@ -65,36 +59,25 @@ from domain.event_messages import (
     ReservationConfirmed,
     ReservationReply,
     ResumeSale,
-    SalePaused,
-    SaleResumed,
-    SeatsBlocked,
-    SeatsUnblocked,
     SeatWish,
     Stage,
     Status,
     Terms,
-    TypeCounts,
     UnblockSeats,
 )
+from domain.event_operator import Decision
 from domain.event_refusals import (
-    EVENT,
     NO_EVENT,
     NO_RESERVATION,
-    below_live,
     closed,
     ill_formed,
     not_enough,
     not_held,
-    over,
     over_limits,
-    stale,
-    unknown_seats,
 )
 from domain.event_seats import Chosen, Seats, choose, ill_wished, seats_of
 from domain.event_state import (
-    BECOMES,
     State,
-    Tally,
     admit,
     adopt,
     counts,
@@ -107,7 +90,7 @@ from domain.event_state import (
     restored,
 )
 from domain.messages import Code, Rejected
-from domain.stages import as_it_ends, first_flaws, in_use, no_way
+from domain.stages import as_it_ends
 
 __all__ = [
     "COMMANDS",
@@ -127,7 +110,6 @@ __all__ = [
 ]
 
 COMMANDS = frozenset(get_args(EventCommand))
-Decision = tuple[EventReplies, tuple[EventFact, ...]]
 
 
 def looks_up(state: State, command: EventCommand) -> str | None:
@@ -158,19 +140,21 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
         case ExpireDue():
             return Looked(), ()
         case CreateEvent():
-            return _create(state, command, now_ms)
+            return event_operator.create(state, command, now_ms)
         case ChangeEvent():
-            return _change_event(state, command, now_ms)
+            return event_operator.change(state, command, now_ms)
         case PauseSale() | ResumeSale():
-            return _pause(state, isinstance(command, PauseSale), now_ms)
+            return event_operator.pause(state, isinstance(command, PauseSale), now_ms)
         case PublishEvent() | CloseEvent() | CancelEvent():
-            return _move(state, command, now_ms)
+            return event_operator.move(state, command, now_ms)
         case DeleteEvent():
-            return _delete(state, command, now_ms)
+            return event_operator.delete(state, command, now_ms)
         case BlockSeats():
-            return _block(state, command, now_ms)
+            return event_operator.block(state, command, now_ms)
         case UnblockSeats():
-            return _unblock(state, command, now_ms)
+            return event_operator.unblock(state, command, now_ms)
+        case CopyFromEvent():
+            return event_operator.copy_from(state, command, now_ms)
         case _:
             assert_never(command)
 
@@ -296,116 +280,6 @@ def _extend(state: State, reservation_id: str, now_ms: int) -> Decision:
     return _reply(state, after), (HoldExtended(now_ms, reservation_id, expires_at_ms),)
 
 
-def _create(state: State, command: CreateEvent, now_ms: int) -> Decision:
-    if state.terms is not None:
-        return Rejected(Code.WRONG_STATE, "The event exists already.", {"status": "created"}), ()
-    errors = flaws(command.terms) + first_flaws(command.stage, EVENT)
-    if errors:
-        return Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors), ()
-    terms = command.terms
-    free = tuple(
-        TypeCounts(t.code, t.quota, 0, 0, t.quota if terms.capacity is None else min(t.quota, terms.capacity))
-        for t in terms.ticket_types
-    )
-    made = EventCreated(now_ms, command.id, terms, command.stage)
-    return EventReply(command.id, terms, 1, False, free, command.stage), (made,)
-
-
-def _change_event(state: State, command: ChangeEvent, now_ms: int) -> Decision:
-    assert state.terms is not None
-    if command.if_version is not None and command.if_version != state.version:
-        return stale(state), ()
-    terms = changed_terms(state.terms, command.change)
-    if isinstance(terms, Rejected):
-        return terms, ()
-    refusal = below_live(state, terms)
-    if refusal is not None:
-        return refusal, ()
-    if terms == state.terms:
-        return describe(state), ()
-    fact = EventChanged(now_ms, terms)
-    return _described_after(state, fact), (fact,)
-
-
-def _pause(state: State, paused: bool, now_ms: int) -> Decision:
-    if state.paused == paused:
-        return describe(state), ()
-    now = msgspec.structs.replace(describe(state), version=state.version + 1, paused=paused)
-    return now, (SalePaused(now_ms) if paused else SaleResumed(now_ms),)
-
-
-_MOVES: dict[type, type[EventPublished | EventClosed | EventCancelled]] = {
-    PublishEvent: EventPublished,
-    CloseEvent: EventClosed,
-    CancelEvent: EventCancelled,
-}
-
-
-def _move(state: State, command: PublishEvent | CloseEvent | CancelEvent, now_ms: int) -> Decision:
-    fact = _MOVES[type(command)](now_ms)
-    to, before = BECOMES[type(fact)], describe(state)
-    if to is state.stage:
-        return before, ()
-    refusal = no_way(state.stage, to, EVENT)
-    if refusal is not None:
-        return refusal, ()
-    if to is Stage.CANCELLED:
-        return _cancelled(before), (fact,)
-    return msgspec.structs.replace(before, version=state.version + 1, stage=to), (fact,)
-
-
-def _cancelled(before: EventReply) -> EventReply:
-    """The event as it is from its cancellation on."""
-    replace = msgspec.structs.replace
-    none = tuple(
-        TypeCounts(kind.code, kind.quota, 0, 0, 0, None if kind.seats_left is None else 0)
-        for kind in before.counts
-    )
-    version = before.version + 1
-    return replace(before, version=version, stage=Stage.CANCELLED, counts=none, reservations=0)
-
-
-def _block(state: State, command: BlockSeats, now_ms: int) -> Decision:
-    refusal = unknown_seats(state, command.seats) or over(state)
-    if refusal is not None:
-        return refusal, ()
-    assert state.seats is not None
-    fresh = tuple([name for name in dict.fromkeys(command.seats) if name not in state.seats.blocked])
-    taken = [name for name in fresh if not state.seats.is_free(name)]
-    if taken:
-        numbers: dict[str, int | str] = {"seat": taken[0], "live": len(taken)}
-        return Rejected(Code.IN_USE, f"{len(taken)} of the seats are taken.", numbers), ()
-    if not fresh:
-        return describe(state), ()
-    state.seats.block(fresh)
-    after = _described_next(state)
-    state.seats.unblock(fresh)
-    return after, (SeatsBlocked(now_ms, fresh),)
-
-
-def _unblock(state: State, command: UnblockSeats, now_ms: int) -> Decision:
-    refusal = unknown_seats(state, command.seats) or over(state)
-    if refusal is not None:
-        return refusal, ()
-    assert state.seats is not None
-    gone = tuple([name for name in dict.fromkeys(command.seats) if name in state.seats.blocked])
-    if not gone:
-        return describe(state), ()
-    state.seats.unblock(gone)
-    after = _described_next(state)
-    state.seats.block(gone)
-    return after, (SeatsUnblocked(now_ms, gone),)
-
-
-def _delete(state: State, command: DeleteEvent, now_ms: int) -> Decision:
-    if command.if_version is not None and command.if_version != state.version:
-        return stale(state), ()
-    refusal = in_use(state.reservations, EVENT)
-    if refusal is not None:
-        return refusal, ()
-    return _cancelled(describe(state)), (EventDeleted(now_ms),)
-
-
 def _find(state: State, reservation_id: str) -> Reservation | Rejected:
     found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
     return NO_RESERVATION if found is None else as_it_ends(found, state.stage)
@@ -440,21 +314,3 @@ def _seats_instead(
         return choose(seats, state.types, state.reservations, command.lines, wish, now_ms)
     finally:
         seats.take(mine, found.id)
-
-
-def _described_next(state: State) -> EventReply:
-    """As it is, but with the version that it has after a change."""
-    return msgspec.structs.replace(describe(state), version=state.version + 1)
-
-
-def _described_after(state: State, fact: EventChanged) -> EventReply:
-    """The event as it will be: new terms over the present sums, which a change of terms leaves alone."""
-    after = State()
-    after.stage = state.stage
-    after.live = state.live
-    after.tallies = {kind.code: state.tallies.get(kind.code, Tally()) for kind in fact.terms.ticket_types}
-    after.seats = state.seats
-    after.terms = fact.terms
-    after.types = {kind.code: kind for kind in fact.terms.ticket_types}
-    now = describe(state)
-    return msgspec.structs.replace(now, terms=fact.terms, version=now.version + 1, counts=counts(after))

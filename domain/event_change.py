@@ -1,4 +1,5 @@
-"""Changing an event's terms: what a change makes of them, and when terms do not fit together."""
+"""Changing an event's terms: what a change, or another event's prices, make of them, and when terms do not
+fit together."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from domain.event_messages import Terms, TermsChange, TicketType, TicketTypeChange
+from domain.event_messages import Copied, Terms, TermsChange, TicketType, TicketTypeChange
 from domain.messages import Code, Errors, Rejected
 
 HOLD_DURATION_MIN_S = 10
@@ -53,6 +54,25 @@ def _changed_types(terms: Terms, change: TermsChange) -> tuple[TicketType, ...] 
     if errors:
         return Rejected(Code.INVALID, "The ticket types cannot be changed so.", errors=tuple(errors))
     return tuple(types.values())
+
+
+def copied_terms(terms: Terms, copied: Copied) -> Terms | Rejected:
+    """The terms with another event's prices: of each ticket type that both have, what it costs and which
+    seats it is for; types that only the other has are added; seats with categories of their own are the
+    other's. What a type was sold for stays with what was sold."""
+    if copied.ticket_types and copied.currency != terms.currency:
+        wrong = ("event_id", f"An event has one currency; this one's is {terms.currency}.")
+        return Rejected(Code.INVALID, "The other event has another currency.", errors=(wrong,))
+    types = {kind.code: kind for kind in terms.ticket_types}
+    for kind in copied.ticket_types:
+        own = types.get(kind.code, kind)
+        types[kind.code] = msgspec.structs.replace(own, price=kind.price, categories=kind.categories)
+    after = msgspec.structs.replace(terms, ticket_types=tuple(types.values()))
+    if copied.overrides is not None and after.seating is not None:
+        seating = msgspec.structs.replace(after.seating, overrides=copied.overrides)
+        after = msgspec.structs.replace(after, seating=seating)
+    errors = flaws(after)
+    return Rejected(Code.INVALID, "The prices do not fit here.", errors=errors) if errors else after
 
 
 def _merged(present: TicketType | None, wanted: TicketTypeChange) -> TicketType | None:

@@ -179,6 +179,16 @@ class Reservation(Message, frozen=True):
         return sum(line.quantity * line.unit_price for line in self.lines)
 
 
+class Copied(Message, frozen=True):
+    """What one event takes over from another, as that one's rows said. `overrides`: see `Seating`; None where
+    the seats keep their categories. `blocked`: names of seats."""
+
+    currency: str
+    ticket_types: tuple[TicketType, ...] = ()
+    overrides: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    blocked: tuple[str, ...] = ()
+
+
 Wanted = tuple[tuple[str, int], ...]
 """Asked-for lines: (ticket type's code, quantity) pairs."""
 
@@ -243,6 +253,14 @@ class UnblockSeats(Message, frozen=True):
     seats: tuple[str, ...]
 
 
+class CopyFromEvent(Message, frozen=True):
+    """Take over another event's prices, blocked seats, or both: all of it or nothing. `copied` None: there is
+    no such event. `if_version` None changes whatever stands."""
+
+    copied: Copied | None
+    if_version: int | None = None
+
+
 class DeleteEvent(Message, frozen=True):
     """As if it had never been, but for the journal. `if_version` None deletes whatever stands."""
 
@@ -300,6 +318,7 @@ EventCommand = (
     | DeleteEvent
     | BlockSeats
     | UnblockSeats
+    | CopyFromEvent
     | PlaceHold
     | ChangeHold
     | ExtendHold
@@ -346,8 +365,11 @@ class EventCancelled(Message, frozen=True):
 
 
 class SeatsBlocked(Message, frozen=True):
+    """`with_terms`: the `EventChanged` before it is of the same command."""
+
     at_ms: int
     seats: tuple[str, ...]
+    with_terms: bool = False
 
 
 class SeatsUnblocked(Message, frozen=True):

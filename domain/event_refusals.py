@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from domain.event_messages import (
+    Copied,
     Reservation,
     Stage,
     Status,
@@ -12,6 +15,7 @@ from domain.event_messages import (
 from domain.event_seats import Seats
 from domain.event_state import State, first_end_of_others
 from domain.messages import Code, Rejected
+from domain.seat_plan import override_flaws
 from domain.stages import not_on_sale
 
 
@@ -161,6 +165,53 @@ def unknown_seats(state: State, names: tuple[str, ...]) -> Rejected | None:
         ]
     )
     return Rejected(Code.INVALID, "The event has no such seats.", errors=errors) if errors else None
+
+
+def taken_seats(seats: Seats, names: Iterable[str]) -> Rejected | None:
+    taken = [name for name in names if not seats.is_free(name)]
+    if not taken:
+        return None
+    numbers: dict[str, int | str] = {"seat": taken[0], "live": len(taken)}
+    return Rejected(Code.IN_USE, f"{len(taken)} of the seats are taken.", numbers)
+
+
+def unknown_own_seats(seats: Seats | None, copied: Copied) -> Rejected | None:
+    """Seats with categories of their own at the other event, which this one's plan does not have."""
+    if seats is None or copied.overrides is None:
+        return None
+    errors = override_flaws(seats.layout, copied.overrides)
+    found = tuple([(f"seating.categories{path}", message) for path, message in errors])
+    return Rejected(Code.INVALID, "The event has no such seats.", errors=found) if found else None
+
+
+def unknown_categories(seats: Seats | None, terms: Terms, codes: Iterable[str]) -> Rejected | None:
+    """Of these ticket types: one that is for seats of a category that no seat has."""
+    if seats is None:
+        return None
+    known, asked = seats.layout.categories, frozenset(codes)
+    errors = tuple(
+        [
+            (f"ticket_types[{position}].categories", f"There are no seats of category {category}.")
+            for position, kind in enumerate(terms.ticket_types)
+            for category in kind.categories
+            if kind.code in asked and category not in known
+        ]
+    )
+    return Rejected(Code.INVALID, "The event has no such seats.", errors=errors) if errors else None
+
+
+def beyond_seats(seats: Seats | None, terms: Terms, codes: Iterable[str]) -> Rejected | None:
+    """Of these ticket types: one with a quota that is more than all seats of its categories."""
+    if seats is None:
+        return None
+    known, asked, errors = seats.layout.categories, frozenset(codes), []
+    for position, kind in enumerate(terms.ticket_types):
+        most = sum(known.get(category, 0) for category in kind.categories)
+        if kind.code in asked and kind.categories and kind.quota > most:
+            message = f"There are {most} seats of these categories."
+            errors.append((f"ticket_types[{position}].quota", message))
+    detail = "The event has no such seats."
+    return Rejected(Code.INVALID, detail, errors=tuple(errors)) if errors else None
 
 
 def over(state: State) -> Rejected | None:

@@ -21,7 +21,7 @@ import msgspec
 from domain.event_messages import Line, Reservation, SeatWish, Status, TicketType, Wanted
 from domain.messages import Code, Rejected
 from domain.seat_map import BEST_MAX_SEATS, SeatMap
-from domain.seat_plan import Layout
+from domain.seat_plan import Layout, Overrides
 
 _NO_WISH = SeatWish()
 Chosen = tuple[tuple[str, ...], ...]
@@ -60,6 +60,15 @@ class Seats:
         self._before: dict[str, str | None] = {}
         """Seats that something was done with since `moves` was asked last, and whose they were then."""
         self.block(blocked)
+
+    def recategorised(self, overrides: Overrides) -> Seats:
+        """The same seats, whose they are now, with these categories for single ones. Raises KeyError where
+        there is no such seat."""
+        twin = Seats(self.layout.recategorised(overrides))
+        twin._map = self._map.on(twin.layout)
+        twin.blocked, twin._holders = set(self.blocked), dict(self._holders)
+        twin._before = dict(self._before)
+        return twin
 
     def left(self, categories: Iterable[str]) -> int:
         """How many seats of these categories are free."""

@@ -264,6 +264,7 @@ def evolve(state: State, fact: EventFact) -> None:
         case EventCreated():
             adopt(state, fact.id, fact.terms, 1, False, fact.stage)
         case EventChanged():
+            state.seats = seats_under(state, fact.terms)
             adopt(state, state.id, fact.terms, state.version + 1, state.paused, state.stage)
         case SalePaused() | SaleResumed():
             state.paused, state.version = isinstance(fact, SalePaused), state.version + 1
@@ -303,6 +304,14 @@ def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool,
         state.customers = {}
         for reservation in () if stage is Stage.CANCELLED else state.reservations.values():
             _count_customer(state, reservation, 1)
+
+
+def seats_under(state: State, terms: Terms) -> Seats | None:
+    """The seats as they are under these terms, which may give single ones other categories."""
+    seats = state.seats
+    if seats is None or state.terms is None or terms.seating is None or terms.seating == state.terms.seating:
+        return seats
+    return seats.recategorised(terms.seating.overrides)
 
 
 def _change_blocked(state: State, names: tuple[str, ...], blocked: bool) -> None:

@@ -50,6 +50,16 @@ def moment_ms(zone: str, day: int, minute: int) -> int | None:
     return at_ms if shown == (day + minute // MINUTES_OF_DAY, minute % MINUTES_OF_DAY) else None
 
 
+def moments_of(zone: str, day: int, step_minutes: int) -> list[tuple[int, int]]:
+    """The times of a day at every so many minutes from midnight, as (moment, minute), in order."""
+    minutes = range(0, MINUTES_OF_DAY, step_minutes)
+    start_ms = _start_of_plain_day_ms(zone, day) if DAY_MIN < day < DAY_MAX else None
+    if start_ms is not None:
+        return [(start_ms + minute * MINUTE_MS, minute) for minute in minutes]
+    found = ((moment_ms(zone, day, minute), minute) for minute in minutes)
+    return [(at_ms, minute) for at_ms, minute in found if at_ms is not None]
+
+
 def bound_ms(zone: str, day: int, minute: int) -> int | None:
     """The same for the bound of an interval: a time that is skipped is as long after the last one before.
 

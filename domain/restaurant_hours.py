@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.local_time import MINUTE_MS, MINUTES_OF_DAY, bound_ms, local_of, moment_ms, weekday
+from domain.local_time import MINUTE_MS, bound_ms, local_of, moments_of, weekday
 from domain.restaurant_messages import RestaurantTerms
 
 Span = tuple[int, int]
@@ -46,14 +46,17 @@ class Hours:
 
     def starts(self, day: int, stay_minutes: int) -> Iterator[tuple[int, int]]:
         """The times of a day at which a stay may begin, as (moment, minute), in order."""
-        spans = self.spans(day - 1) + self.spans(day)
+        stay_ms = stay_minutes * MINUTE_MS
+        spans = [(opens_ms, closes_ms - stay_ms) for opens_ms, closes_ms in self.spans(day - 1)]
+        spans += [(opens_ms, closes_ms - stay_ms) for opens_ms, closes_ms in self.spans(day)]
         if not spans:
             return
-        stay_ms = stay_minutes * MINUTE_MS
-        for minute in range(0, MINUTES_OF_DAY, self._grid_minutes):
-            start_ms = moment_ms(self.zone, day, minute)
-            if start_ms is not None and _within(spans, start_ms, start_ms + stay_ms):
-                yield start_ms, minute
+        # Asked for each search: 96 times of a grid, each of which costs next to nothing like this.
+        for start_ms, minute in moments_of(self.zone, day, self._grid_minutes):
+            for first_ms, last_ms in spans:
+                if first_ms <= start_ms <= last_ms:
+                    yield start_ms, minute
+                    break
 
 
 def _within(spans: list[Span], start_ms: int, end_ms: int) -> bool:

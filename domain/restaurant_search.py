@@ -49,6 +49,16 @@ def search(state: State, command: SearchTables, now_ms: int) -> FreeTimes | Reje
     return FreeTimes(tuple(times), tuple(_alternatives(state, options, wished_ms, size, now_ms)))
 
 
+def times_of_day(state: State, day: int, party_size: int) -> tuple[FreeTime, ...]:
+    """The free times of a day, whatever the time is now: that some are past, or too soon or too far ahead to
+    be had, is not looked at. So they follow from the state alone."""
+    terms = terms_of(state)
+    if closed(state) is not None or not terms.party_smallest <= party_size <= terms.party_largest:
+        return ()
+    starts = _of_hours(state, day, party_size)
+    return tuple(_free(state, fitting(state.options, party_size), starts, party_size))
+
+
 def _alternatives(
     state: State, options: Sequence[Option], wished_ms: int, party_size: int, now_ms: int
 ) -> list[FreeTime]:
@@ -74,9 +84,13 @@ def _starts(state: State, day: int, party_size: int, now_ms: int) -> list[Start]
     first_ms = first_start_ms(state, day, now_ms)
     if first_ms is None or closed(state) is not None:
         return []
-    stay_minutes = terms_of(state).stay_minutes_of(party_size)
-    starts = hours_of(state).starts(day, stay_minutes)
-    return [Start(at_ms, day, minute) for at_ms, minute in starts if at_ms >= first_ms]
+    return [start for start in _of_hours(state, day, party_size) if start.at_ms >= first_ms]
+
+
+def _of_hours(state: State, day: int, party_size: int) -> list[Start]:
+    """The times of a day at which a party's stay may begin by the hours alone."""
+    starts = hours_of(state).starts(day, terms_of(state).stay_minutes_of(party_size))
+    return [Start(at_ms, day, minute) for at_ms, minute in starts]
 
 
 def _free(

@@ -58,6 +58,13 @@ class SeatMap:
         self._counts = [layout.categories.get(code, 0) for code in layout.codes]
         self._may_answer: dict[_Question, bytearray] = {}
 
+    def on(self, layout: Layout) -> SeatMap:
+        """The same free seats on a layout that differs in categories only."""
+        twin = SeatMap(layout)
+        twin._free = list(self._free)
+        twin._counts = layout.count_at(twin._free)
+        return twin
+
     def take(self, numbers: Iterable[int]) -> None:
         """Make free seats taken."""
         self._change(numbers, -1)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from array import array
 from collections.abc import Iterable, Iterator
@@ -174,6 +175,8 @@ class Layout:
         "_kind_places",
         "_labels",
         "_masks",
+        "_plan_codes",
+        "_plan_kinds",
         "_rows",
         "_starts",
         "accessible",
@@ -207,12 +210,25 @@ class Layout:
             for row in section.rows:
                 self._add(f"{section.label}/{row.label}", row, kinds, special, shared)
         self._rows = {name: row for row, name in enumerate(self.row_names)}
-        for category, names in overrides:
-            for name in names:
-                self.kind_of[self._known(name)] = kinds.setdefault(category, len(kinds))
         self.accessible, self.companion = frozenset(special[0]), frozenset(special[1])
         self.accessible_places = self._by_row(self.accessible)
         self.companion_places = self._by_row(self.companion)
+        self._plan_kinds, self._plan_codes = self.kind_of, tuple(kinds)
+        self._categorise(overrides)
+
+    def recategorised(self, overrides: Overrides) -> Layout:
+        """The same plan with these categories for single seats instead of those there are. Raises KeyError
+        as the constructor does. All that does not depend on categories is shared."""
+        twin = copy.copy(self)
+        twin._categorise(overrides)
+        return twin
+
+    def _categorise(self, overrides: Overrides) -> None:
+        kinds = {code: kind for kind, code in enumerate(self._plan_codes)}
+        self.kind_of = array("B", self._plan_kinds) if overrides else self._plan_kinds
+        for category, names in overrides:
+            for name in names:
+                self.kind_of[self._known(name)] = kinds.setdefault(category, len(kinds))
         self._count(tuple(kinds))
         self._masks: dict[tuple[tuple[str, ...], bool], list[int]] = {}
 
@@ -264,6 +280,13 @@ class Layout:
         if number is None:
             raise KeyError(name)
         return number
+
+    def count_at(self, places: list[int]) -> list[int]:
+        """How many of each category's seats are at these places of the rows, in the order of `codes`."""
+        return [
+            sum((places[row] & bits).bit_count() for row, bits in by_row.items())
+            for by_row in self._kind_places
+        ]
 
     @property
     def size(self) -> int:

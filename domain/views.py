@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.event_messages import ReservationReply, TypeCounts
-from domain.restaurant_messages import History, TableReply
+from domain.event_messages import ReservationReply, Stage, TypeCounts
+from domain.restaurant_messages import History, RestaurantTerms, TableReply, TableReservation
 
 
 @dataclass(slots=True, frozen=True)
 class Availability:
-    """An event's counts at a sequence; a higher sequence is newer. `at_ms`: store time when it was true.
-    `draft`: only operators are to see it."""
+    """An inventory's counts at a sequence; a higher sequence is newer. `at_ms`: store time when it was true.
+    `draft`: only operators are to see it. A restaurant's has no ticket types: it says its sequence only."""
 
     event_id: str
     sequence: int
@@ -22,7 +23,8 @@ class Availability:
 
 @dataclass(slots=True, frozen=True)
 class SeatStates:
-    """An event's seats at a sequence: one byte a seat, by its number in the plan (see `event_seats.Look`)."""
+    """An event's seats at a sequence: one byte a seat, by its number in the plan (see `event_seats.Look`).
+    `at_ms`: when the sequence was reached."""
 
     event_id: str
     sequence: int
@@ -30,6 +32,33 @@ class SeatStates:
     states: bytes
     hidden: bool
     """Only operators may see it."""
+    at_ms: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class SeatChanges:
+    """How those of an event's seats look at a sequence that may look otherwise than at one before."""
+
+    sequence: int
+    at_ms: int
+    looks: Mapping[int, int]
+    hidden: bool
+
+
+@dataclass(slots=True, frozen=True)
+class TableDay:
+    """What a restaurant has on a day (counted since 1970-01-01), at a sequence. The reservations are those
+    that may be in the way of a stay that begins on it, without anything of who made them."""
+
+    restaurant_id: str
+    sequence: int
+    at_ms: int
+    terms: RestaurantTerms
+    version: int
+    paused: bool
+    stage: Stage
+    day: int
+    reservations: tuple[TableReservation, ...]
 
 
 @dataclass(slots=True, frozen=True)

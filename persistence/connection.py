@@ -159,11 +159,7 @@ class Links:
 
     async def answer(self, within_s: float, sql: str, *values: object) -> list[Row]:
         """`fetch`; `OutcomeUnknown` if that has taken longer, the wait for a connection included."""
-        try:
-            async with asyncio.timeout(within_s):
-                return await self.fetch(sql, *values)
-        except TimeoutError:
-            raise OutcomeUnknown("PostgreSQL did not answer in time") from None
+        return await in_time(within_s, self.fetch(sql, *values))
 
     async def execute(self, script: str) -> None:
         """Statements without values or rows, in one transaction unless they say otherwise."""
@@ -198,6 +194,15 @@ class Links:
             raise Unreachable("PostgreSQL is too slow: no connection came free in time") from None
         finally:
             self._waiting -= 1
+
+
+async def in_time(within_s: float, work: Awaitable[Result]) -> Result:
+    """What it answers; `OutcomeUnknown` if it has taken longer."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await work
+    except TimeoutError:
+        raise OutcomeUnknown("PostgreSQL did not answer in time") from None
 
 
 async def connect(database_url: str, name: str, limits: Limits) -> Connection:

@@ -83,9 +83,10 @@ EVENT = Query(event_rows.where(inventory.c.id == bindparam("id", type_=ID)))
 
 AVAILABILITY = Query(
     select(inventory.c.seq, inventory.c.live, inventory.c.capacity, events.c.stage, _types)
-    .select_from(inventory.join(events, (events.c.id == inventory.c.id) & ~events.c.deleted))
-    .where(inventory.c.id == bindparam("id", type_=ID))
+    .select_from(inventory.outerjoin(events, events.c.id == inventory.c.id))
+    .where(inventory.c.id == bindparam("id", type_=ID), events.c.deleted.is_not(True))
 )
+"""Of a restaurant its sequence: it has neither a stage nor types."""
 
 _STORED = (
     cast(reservations.c.id, Text).label("id"),
@@ -121,13 +122,6 @@ restaurant_rows = select(
 ).where(~restaurants.c.deleted)
 
 RESTAURANT = Query(restaurant_rows.where(restaurants.c.id == bindparam("id", type_=ID)))
-
-GUEST = Query(
-    select(guests.c.visits, guests.c.cancellations, guests.c.no_shows).where(
-        guests.c.inventory_id == bindparam("id", type_=ID),
-        guests.c.customer == bindparam("customer", type_=LargeBinary),
-    )
-)
 
 FOUND_GUESTS = Query(
     select(

@@ -8,35 +8,49 @@ Who has waited for half of its time without a connection is not asked at all: a 
 up half-way costs its connection, and nobody behind it would be served in time either.
 
 What may go through many rows has connections of its own, so that no other read stands behind it: lists of
-events two; statistics and exports one, so that however many are asked for, PostgreSQL has one statement at a
-time of them.
+events two, maps of seats and tables two; statistics and exports one, so that however many are asked for,
+PostgreSQL has one statement at a time of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
 from domain.event_messages import EventReply, ReservationReply, Stage, Status
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Plan
-from domain.views import Availability, EventSales, FoundGuest, FoundReservation, Ranking, SeatStates
+from domain.views import (
+    Availability,
+    EventSales,
+    FoundGuest,
+    FoundReservation,
+    Ranking,
+    SeatChanges,
+    SeatStates,
+    TableDay,
+)
 from persistence import queries
 from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
-from persistence.connection import Limits, Links, QueueLimits, Row
-from persistence.plans import SEATS, decoded_plan, seat_states
+from persistence.connection import Limits, Links, QueueLimits, Row, in_time
+from persistence.histories import Histories
+from persistence.maps import Maps
+from persistence.plans import BLOCKED, blocked_names, decoded_plan
 from persistence.queries import FIRST_ID, LAST_ID, Query
 from persistence.rows import counts_of, restaurant_terms_of, stored_of, terms_of, types_of
 from persistence.statistics import RANKING, SALES, ranking_of, sales_of
 
 READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 LIST_CONNECTIONS_MAX = 2
+MAP_CONNECTIONS_MAX = 2
 REPORTS_WAITING_MAX_STATEMENTS = 32
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -73,8 +87,10 @@ class PostgresReads:
         queue = QueueLimits(self._bounds.queue_max_reads, self._bounds.deadline_ms / 2000)
         self._links = Links(database_url, "turnstile reads", READ_LIMITS, self._bounds.connections_max, queue)
         self._lists = Links(database_url, "turnstile lists", READ_LIMITS, LIST_CONNECTIONS_MAX, queue)
+        self._maps = Maps(Links(database_url, "turnstile maps", READ_LIMITS, MAP_CONNECTIONS_MAX, queue))
         waiting = QueueLimits(REPORTS_WAITING_MAX_STATEMENTS, self._bounds.deadline_ms / 2000)
         self._reports = Links(database_url, "turnstile reports", READ_LIMITS, 1, waiting)
+        self._histories = Histories(self._ask)
         self._secrets: dict[str, bytes] = {}
 
     async def event(self, event_id: str) -> EventReply | None:
@@ -91,9 +107,20 @@ class PostgresReads:
         return None
 
     async def seats(self, event_id: str) -> SeatStates | None:
-        for row in await self._ask(SEATS, [event_id]) if _is_id(event_id) else []:
-            return await asyncio.to_thread(seat_states, event_id, row)
-        return None
+        return await self._in_time(self._maps.seats(event_id)) if _is_id(event_id) else None
+
+    async def seat_changes(self, known: SeatStates) -> SeatChanges | None:
+        return await self._in_time(self._maps.seat_changes(known))
+
+    async def table_day(self, restaurant_id: str, day: int) -> TableDay | None:
+        if not _is_id(restaurant_id):
+            return None
+        return await self._in_time(self._maps.table_day(restaurant_id, day))
+
+    async def blocked_seats(self, event_id: str) -> tuple[str, ...]:
+        for row in await self._ask(BLOCKED, [event_id]) if _is_id(event_id) else []:
+            return await asyncio.to_thread(blocked_names, row)
+        return ()
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
@@ -162,9 +189,7 @@ class PostgresReads:
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         """What the customer has done there; nothing, of whoever is not known."""
-        for row in await self._fetch(queries.GUEST, id=restaurant_id, customer=customer):
-            return History(*row)
-        return History()
+        return await self._histories.of(restaurant_id, customer)
 
     async def guests(self, restaurant_id: str, key: bytes, limit: int) -> list[FoundGuest]:
         rows = await self._fetch(queries.FOUND_GUESTS, id=restaurant_id, key=key, limit=limit)
@@ -172,9 +197,9 @@ class PostgresReads:
 
     async def availability(self, event_id: str, at_least: int = 0) -> Availability | None:
         """`at_least`: a sequence the client is known to have seen."""
-        if self.copies is None:
-            return await self.availability_row(event_id)
-        return await self.copies.get(event_id, at_least)
+        find = self.availability_row(event_id) if self.copies is None else self.copies.get(event_id, at_least)
+        found = await find
+        return found if found is not None and found.ticket_types else None
 
     def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
         """Only copies are watched: without them there is nobody who hears of changes."""
@@ -187,7 +212,8 @@ class PostgresReads:
             return None
         at_ms = self._clock.now_ms()
         for row in await self._fetch(queries.AVAILABILITY, id=event_id):
-            counts = counts_of(row["stage"], row["live"], row["capacity"], types_of(row["types"]))
+            types = types_of(row["types"])
+            counts = counts_of(row["stage"] or "", row["live"], row["capacity"], types)
             return Availability(event_id, row["seq"], at_ms, counts, draft=row["stage"] == Stage.DRAFT)
         return None
 
@@ -208,7 +234,8 @@ class PostgresReads:
         await self._ask("SELECT 1")
 
     async def close(self) -> None:
-        await asyncio.gather(*(links.close() for links in (self._links, self._lists, self._reports)))
+        all_of_them = (self._links, self._lists, self._maps, self._reports)
+        await asyncio.gather(*(links.close() for links in all_of_them))
 
     async def _reservations(
         self, links: Links, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
@@ -227,6 +254,9 @@ class PostgresReads:
 
     async def _ask(self, sql: str, values: Sequence[object] = (), links: Links | None = None) -> list[Row]:
         return await (links or self._links).answer(self._bounds.deadline_ms / 1000, sql, *values)
+
+    async def _in_time(self, reading: Awaitable[Result]) -> Result:
+        return await in_time(self._bounds.deadline_ms / 1000, reading)
 
 
 def _event_of(row: Row) -> EventReply:

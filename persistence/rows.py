@@ -108,6 +108,10 @@ _AS_IT_IS = StayRow.__struct_fields__[:-1]
 _stay_row = msgspec.json.Decoder(StayRow)
 
 
+def decoded_stay(text: str) -> StayRow:
+    return _stay_row.decode(text)
+
+
 def encoded_what(reservation: AnyReservation) -> str:
     """What is reserved, as JSON."""
     if isinstance(reservation, Reservation):
@@ -120,7 +124,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
     """Of a row (id, status, expires_ms, lines, customer, created_ms, extensions, contact)."""
     reservation_id, status, expires_ms, lines, customer, created_ms, extensions, contact = row
     if lines[0] == "{":
-        stay = _stay_row.decode(lines)
+        stay = decoded_stay(lines)
         return Stored(
             TableReservation(
                 reservation_id,

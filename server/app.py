@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
+from actors.gateway import NotMade
 from actors.meter import Meter
 from persistence.store import Overloaded, StoreError
 from server import logs
@@ -17,11 +18,17 @@ from server.front_end import DISPATCHER, build_app
 from server.meter_metrics import publishing
 from server.metrics import Metrics
 from server.parts import Options
+from server.placement import PlacementRule
 from server.settings import Settings
 
 __all__ = ["DISPATCHER", "create_app"]
 
-STORE_OUTAGES: Outages = {**OUTAGES, Overloaded: "overloaded", StoreError: "unavailable"}
+STORE_OUTAGES: Outages = {
+    **OUTAGES,
+    Overloaded: "overloaded",
+    StoreError: "unavailable",
+    NotMade: "overloaded",
+}
 
 
 async def create_app(settings: Settings) -> web.Application:
@@ -55,8 +62,10 @@ def options_of(settings: Settings) -> Options:
     """What the settings say about requests."""
     return Options(
         body_max_bytes=settings.body_max_bytes,
-        pool_owners=settings.pool_owners,
         hold_extensions_max=settings.hold_extensions_max,
+        placement=PlacementRule(
+            settings.pool_owners, settings.dedicated_from_capacity, settings.dedicated_from_crowd
+        ),
         log_sample_rate=settings.log_sample_rate,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,

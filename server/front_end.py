@@ -22,7 +22,9 @@ from server.openapi import document
 from server.parts import Health, Options, Parts
 from server.reads import Reads
 from server.routes import all_routes
+from server.seat_maps import seat_maps
 from server.submissions import Submissions
+from server.table_days import table_days
 from server.venues import Venues
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -44,10 +46,21 @@ def build_app(
     """An application over these parts. `outages`: what they raise when something cannot be
     reached or has no room."""
     metrics = metrics or Metrics()
-    live = Live(reads, metrics, options.streams_max, options.stream_interval_ms)
-    health = Health()
+    live = Live(reads, metrics, options.streams_max, options.stream_interval_ms, tuple(outages))
     parts = Parts(
-        gateway, reads, venues, submissions, images, access, customers, options, metrics, health, live
+        gateway,
+        reads,
+        venues,
+        submissions,
+        images,
+        access,
+        customers,
+        options,
+        metrics,
+        Health(),
+        live,
+        seat_maps(reads),
+        table_days(reads),
     )
     service = ServiceHandlers(parts)
     routes = all_routes(parts, service)

@@ -6,6 +6,7 @@ Drafts are there for operators only; to everybody else there is no such event.
 from __future__ import annotations
 
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from domain.event_messages import (
     CancelEvent,
@@ -26,11 +27,11 @@ from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
 from server.entity_tags import IF_NONE_MATCH, matches, version_of, versions, wanted_versions
-from server.handlers_placement import owner_of
 from server.ids import parse_event_id, uuid7
 from server.keys import key_of
 from server.parts import Parts
 from server.payloads import EventPatch, NewEvent, Nothing
+from server.placement import Placement, capacity_of, placement_of
 from server.problems import not_found, refusal
 from server.replies import Reply
 from server.seating import seating_of
@@ -60,7 +61,9 @@ class EventHandlers:
         seating = await seating_of(wanted.seating, parts.reads) if wanted.seating is not None else None
         terms = terms_of(wanted, parts.options.hold_extensions_max, seating)
         event_id = uuid7(parts.reads.now_ms())
-        owner = owner_of(event_id, wanted.placement == "dedicated", parts.options.pool_owners)
+        capacity = capacity_of(terms, seating[1] if seating is not None else {})
+        placement = parts.options.placement.placement(wanted.placement, capacity, wanted.expected_crowd)
+        owner = parts.options.placement.owner(event_id, placement)
         answer = await parts.gateway.create(
             CreateEvent(event_id, terms, Stage(wanted.status)), owner, key_of(request, body, operator=True)
         )
@@ -71,8 +74,11 @@ class EventHandlers:
         return _event(answer, 201, f"Location: /api/v1/events/{answer.id}\r\n".encode())
 
     async def show(self, request: web.BaseRequest, event_text: str) -> Reply:
-        """Show an event."""
-        return _event(await self._visible(request, event_text))
+        """Show an event; to operators with its placement."""
+        found = await self._visible(request, event_text)
+        operator = self._parts.access.sees_all(request)
+        owner = await self._parts.gateway.owner_of(found.id) if operator else None
+        return _event(found, placement=placement_of(owner) if owner is not None else UNSET)
 
     async def change(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Change an event, in one command: all of it or nothing."""
@@ -189,8 +195,11 @@ class EventHandlers:
         return _event(answer)
 
 
-def _event(reply: EventReply, status: int = 200, lines: bytes = b"") -> Reply:
-    return Reply(status, views.encode(views.event_view(reply)), b'ETag: "%d"\r\n%b' % (reply.version, lines))
+def _event(
+    reply: EventReply, status: int = 200, lines: bytes = b"", placement: Placement | UnsetType = UNSET
+) -> Reply:
+    body = views.encode(views.event_view(reply, placement))
+    return Reply(status, body, b'ETag: "%d"\r\n%b' % (reply.version, lines))
 
 
 def _event_id(event_text: str) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
-from typing import Literal
-
 from aiohttp import web
 
 from server import views
 from server.bodies import Payload, read_body
-from server.ids import id_bytes, parse_event_id
+from server.ids import parse_event_id
 from server.parts import Parts
 from server.payloads import NewPlacement
+from server.placement import placement_of
 from server.problems import not_found
 from server.replies import Reply
 
@@ -37,9 +35,9 @@ class PlacementHandlers:
         parts = self._parts
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
-        dedicated = _NEW.parse(request, body).placement == "dedicated"
+        wanted = _NEW.parse(request, body).placement
         event_id, present = await self._found(event_text)
-        owner = owner_of(event_id, dedicated, parts.options.pool_owners)
+        owner = parts.options.placement.owner(event_id, wanted)
         if owner != present and not await parts.gateway.place(event_id, owner):
             raise not_found("event")
         return _shown(event_id, owner)
@@ -54,11 +52,5 @@ class PlacementHandlers:
         return event_id, owner
 
 
-def owner_of(event_id: str, dedicated: bool, pool_owners: int) -> str:
-    """The name of the owner that an event is given to."""
-    return f"event:{event_id}" if dedicated else f"pool:{zlib.crc32(id_bytes(event_id)) % pool_owners}"
-
-
 def _shown(event_id: str, owner: str) -> Reply:
-    placement: Literal["pooled", "dedicated"] = "dedicated" if owner.startswith("event:") else "pooled"
-    return Reply(200, views.encode(views.PlacementView(event_id, placement, owner)))
+    return Reply(200, views.encode(views.PlacementView(event_id, placement_of(owner), owner)))

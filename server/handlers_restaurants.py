@@ -6,6 +6,7 @@ Drafts are there for operators only; to everybody else there is no such restaura
 from __future__ import annotations
 
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from domain.catalogue import WantedRestaurants
 from domain.event_messages import PauseSale, ResumeSale, Stage
@@ -27,7 +28,6 @@ from domain.restaurant_messages import (
 from server import views_restaurants as views
 from server.bodies import Payload, read_body
 from server.entity_tags import version_of, wanted_versions
-from server.handlers_placement import owner_of
 from server.ids import parse_event_id, uuid7
 from server.keys import key_of
 from server.lists import page_reply, place_of, words
@@ -36,6 +36,7 @@ from server.parts import Parts
 from server.payloads import Nothing
 from server.payloads_catalogue import RestaurantsQuery
 from server.payloads_restaurants import NewRestaurant, RestaurantPatch, SearchQuery
+from server.placement import Placement, persons_of, placement_of
 from server.problems import invalid, not_found, refusal
 from server.replies import Reply
 from server.terms_restaurants import change_of, terms_of
@@ -62,8 +63,10 @@ class RestaurantHandlers:
         wanted = _NEW.parse(request, body)
         now_ms = parts.reads.now_ms()
         restaurant_id = uuid7(now_ms)
-        owner = owner_of(restaurant_id, wanted.placement == "dedicated", parts.options.pool_owners)
-        command = CreateRestaurant(restaurant_id, terms_of(wanted, now_ms), Stage(wanted.status))
+        terms, rule = terms_of(wanted, now_ms), parts.options.placement
+        placement = rule.placement(wanted.placement, persons_of(terms), wanted.expected_crowd)
+        owner = rule.owner(restaurant_id, placement)
+        command = CreateRestaurant(restaurant_id, terms, Stage(wanted.status))
         answer = await parts.gateway.create(command, owner, key_of(request, body, operator=True))
         parts.metrics.commanded(CreateRestaurant, answer)
         if isinstance(answer, Rejected):
@@ -72,8 +75,11 @@ class RestaurantHandlers:
         return _restaurant(answer, 201, f"Location: /api/v1/restaurants/{answer.id}\r\n".encode())
 
     async def show(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
-        """Show a restaurant."""
-        return _restaurant(await visible_restaurant(self._parts, request, restaurant_text))
+        """Show a restaurant; to operators with its placement."""
+        found = await visible_restaurant(self._parts, request, restaurant_text)
+        operator = self._parts.access.sees_all(request)
+        owner = await self._parts.gateway.owner_of(found.id) if operator else None
+        return _restaurant(found, placement=placement_of(owner) if owner is not None else UNSET)
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List restaurants: those that fit, by name or by when they were made."""
@@ -195,8 +201,10 @@ def restaurant_id_of(restaurant_text: str) -> str:
     return restaurant_id
 
 
-def _restaurant(reply: RestaurantReply, status: int = 200, lines: bytes = b"") -> Reply:
-    body = encode(views.restaurant_view(reply))
+def _restaurant(
+    reply: RestaurantReply, status: int = 200, lines: bytes = b"", placement: Placement | UnsetType = UNSET
+) -> Reply:
+    body = encode(views.restaurant_view(reply, placement))
     return Reply(status, body, b'ETag: "%d"\r\n%b' % (reply.version, lines))
 
 

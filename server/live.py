@@ -1,6 +1,7 @@
-"""Live availability: who watches an event is told of each change, by server-sent events, until one ends it.
+"""Live availability: who watches is told of each change, by server-sent events, until one ends it.
 
-Streams are bounded in number, and so is what they cost: readers of one event hear at most once in
+What is watched (an event's counts, its seats, the times of a restaurant's day) is a `Watched`; all else is
+the same. Streams are bounded in number, and so is what they cost: readers of one thing hear at most once in
 `interval_ms`, and less often when there are so many in this front end that it would make more than
 WRITES_MAX_PER_S.
 """
@@ -9,9 +10,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from domain.views import Availability
 from server.connections import Connection
-from server.live_feed import Feed, Reader
+from server.live_feed import Feed, Reader, Watched
 from server.metrics import Metrics
 from server.problems import Problem
 from server.reads import Reads
@@ -24,14 +24,22 @@ _LINES = b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
 
 
 class Live:
-    """All streams of a front end, in feeds: one for each event that is watched here."""
+    """All streams of a front end, in feeds: one for each thing that is watched here."""
 
-    def __init__(self, reads: Reads, metrics: Metrics, streams_max: int, interval_ms: int) -> None:
+    def __init__(
+        self,
+        reads: Reads,
+        metrics: Metrics,
+        streams_max: int,
+        interval_ms: int,
+        outages: tuple[type[Exception], ...],
+    ) -> None:
         self._reads = reads
         self._metrics = metrics
         self._streams_max = streams_max
         self._interval_s = interval_ms / 1000
-        self._feeds: dict[str, Feed] = {}
+        self._outages = outages
+        self._feeds: dict[tuple[str, ...], Feed] = {}
         self._closed = False
 
     def check_room(self) -> None:
@@ -41,16 +49,16 @@ class Live:
         if self._metrics.streams >= self._streams_max:
             raise Problem("overloaded", f"This front end has {self._streams_max} streams, and takes no more.")
 
-    async def serve(self, reader: Reader, found: Availability) -> None:
-        """Until the client goes or is cut off, or the front end stops. `found`: what it is told first, or
-        what is newer."""
-        event_id = found.event_id
-        feed = self._feeds.get(event_id)
+    async def serve(self, reader: Reader, watched: Watched) -> None:
+        """Until the client goes or is cut off, or the front end stops."""
+        feed = self._feeds.get(watched.key)
         if feed is None:
-            feed = self._feeds[event_id] = Feed(found, self._reads, self._pause_s, self._metrics.stream_cut)
+            cut = self._metrics.stream_cut
+            feed = Feed(watched, self._reads, self._pause_s, cut, self._outages)
+            self._feeds[watched.key] = feed
         self._metrics.streaming(+1)
         try:
-            feed.hear(found)
+            feed.hear(watched.first)
             feed.join(reader)
             await reader.ended
         finally:
@@ -58,7 +66,7 @@ class Live:
             feed.leave(reader)
             if not feed.readers:
                 feed.close()
-                self._feeds.pop(event_id, None)
+                self._feeds.pop(watched.key, None)
 
     async def close(self) -> None:
         """All streams end."""
@@ -76,11 +84,11 @@ class EventStream(Streamed):
     It ends with the connection, so that HTTP/1.0, which proxies still speak, needs nothing else.
     """
 
-    def __init__(self, live: Live, found: Availability, last: int | None) -> None:
+    def __init__(self, live: Live, watched: Watched, last: int | None) -> None:
         super().__init__(200, _LINES, EVENT_STREAM)
         self.closes = True
         self._live = live
-        self._found = found
+        self._watched = watched
         self._last = last
         self._connection: web.RequestHandler | None = None
 
@@ -98,4 +106,4 @@ class EventStream(Streamed):
         reader = Reader(connection.transport, self._last)
         if isinstance(connection, Connection):  # elsewhere it is noticed when something is to be said
             connection.on_lost = reader.end
-        await self._live.serve(reader, self._found)
+        await self._live.serve(reader, self._watched)

@@ -1,4 +1,7 @@
-"""One event's live streams in this front end: its readers, and the one task that tells them all.
+"""The live streams of one thing in this front end: its readers, and the one task that tells them all.
+
+A feed hears from the read copies that its inventory has changed (`Copies.watch`), lets what is watched come
+up to date, which may be a reading of rows, and tells its readers.
 
 A reader costs no task and no timer of its own: what there is to say is rendered once for all who are at the
 same sequence and goes straight to each transport, in slices, so that other requests are answered in between.
@@ -10,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from domain.views import Availability
-from server.live_counts import LiveCounts
+from server.live_messages import Messages, Told
 from server.reads import Reads
 
 HEARTBEAT_S = 15.0
@@ -23,11 +27,31 @@ UNREAD_MAX_BYTES = 65_536
 """What may wait in this process for one reader. Beyond it the reader is cut off; it comes back by itself."""
 SLICE_READERS = 200
 """Written to at a stretch: about two milliseconds."""
+FAILED_PAUSE_S = 1.0
+"""Until what could not be read is read again."""
 RETRY_MIN_MS = 1_000
 RETRY_MAX_MS = 5_000
 _BEAT = b":\n\n"
 
 _log = structlog.get_logger("turnstile.live")
+
+
+class Watched(Told, Protocol):
+    """What the readers of one feed watch."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Who watches what has the same key shares a feed."""
+
+    @property
+    def first(self) -> Availability:
+        """A copy of its inventory at the sequence it begins at."""
+
+    def hear(self, copy: Availability) -> bool:
+        """Whether there is something to tell then. Never waits or fails."""
+
+    async def refresh(self) -> bool:
+        """Be at least where what was heard is; False: it is not there any more. Raises what reads raise."""
 
 
 class Reader:
@@ -64,25 +88,33 @@ class Reader:
 
 
 class Feed:
-    """The readers of one event. `pause_s`: how long to gather news before they are told again."""
+    """The readers of one thing. `pause_s`: how long to gather news before they are told again. `outages`:
+    what reads raise while a part cannot be reached."""
 
     def __init__(
-        self, first: Availability, reads: Reads, pause_s: Callable[[], float], on_cut: Callable[[], None]
+        self,
+        watched: Watched,
+        reads: Reads,
+        pause_s: Callable[[], float],
+        on_cut: Callable[[], None],
+        outages: tuple[type[Exception], ...],
     ) -> None:
         self.readers: dict[Reader, None] = {}
-        self._counts = LiveCounts(first)
+        self._watched = watched
+        self._messages = Messages(watched)
         self._pause_s = pause_s
         self._on_cut = on_cut
+        self._outages = outages
         self._news = asyncio.Event()
-        self._stop_watching = reads.watch(first.event_id, self.hear)
+        self._stop_watching = reads.watch(watched.first.event_id, self.hear)
         self._task = asyncio.get_running_loop().create_task(self._tell_all())
         self._task.add_done_callback(self._broken_off)
 
     def hear(self, copy: Availability | None) -> None:
-        """Perhaps something newer; None: the event is gone, and with it its streams. Never waits or fails."""
+        """Perhaps something newer; None: it is gone, and with it its streams. Never waits or fails."""
         if copy is None:
             self._end_all()
-        elif self._counts.take(copy):
+        elif self._watched.hear(copy):
             self._news.set()
 
     def join(self, reader: Reader) -> None:
@@ -115,8 +147,22 @@ class Feed:
                 await self._to_each(self._beat)
                 continue
             self._news.clear()
-            await self._to_each(self._tell)
+            await self._tell_news()
             await asyncio.sleep(self._pause_s())
+
+    async def _tell_news(self) -> None:
+        try:
+            is_there = await self._watched.refresh()
+        except self._outages as error:
+            _log.debug("what is watched cannot be read", error=repr(error))
+            self._news.set()
+            await self._to_each(self._beat)
+            await asyncio.sleep(FAILED_PAUSE_S)
+            return
+        if is_there:
+            await self._to_each(self._tell)
+        else:
+            self._end_all()
 
     async def _to_each(self, say: Callable[[Reader], None]) -> None:
         for number, reader in enumerate(tuple(self.readers), start=1):
@@ -125,9 +171,9 @@ class Feed:
                 await asyncio.sleep(0)
 
     def _tell(self, reader: Reader) -> None:
-        if self._takes_more(reader) and reader.sequence != self._counts.sequence:
-            reader.write(self._counts.message(reader.sequence))
-            reader.sequence = self._counts.sequence
+        if self._takes_more(reader):
+            reader.write(self._messages.message(reader.sequence))
+            reader.sequence = self._watched.sequence
 
     def _beat(self, reader: Reader) -> None:
         if self._takes_more(reader):
@@ -146,7 +192,7 @@ class Feed:
     def _broken_off(self, task: asyncio.Task[None]) -> None:
         """Nobody may wait for news that nobody tells: a client whose stream ends comes back."""
         if not task.cancelled():
-            _log.error("an event's streams broke off", exc_info=task.exception())
+            _log.error("live streams broke off", exc_info=task.exception())
             self._end_all()
 
     def _end_all(self) -> None:

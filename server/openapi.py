@@ -20,7 +20,7 @@ from server.problems import TABLE, ProblemBody
 from server.replies import PROBLEM
 from server.route import Route, Who
 from server.views import AvailabilityDelta, CustomerView
-from server.views_restaurants import DinerView
+from server.views_restaurants import DayTimesDelta, DayTimesView, DinerView
 
 REF = "#/components/schemas/{name}"
 _PLACE = re.compile(r"{(\w+)}")
@@ -107,7 +107,7 @@ def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
     kinds = {kind for route in routes for kind in _kinds_of(route.answer)}
     kinds |= {kind for route in routes for kind in (route.body, route.accepted) if kind}
     ordered = sorted(kinds, key=str)
-    named = (ProblemBody, CustomerView, DinerView, AvailabilityDelta)
+    named = (ProblemBody, CustomerView, DinerView, AvailabilityDelta, DayTimesView, DayTimesDelta)
     made, components = msgspec.json.schema_components([*ordered, *named], ref_template=REF)
     # A stored contact is embedded as it is, which a type cannot say.
     for view, customer in (("ReservationView", "CustomerView"), ("TableReservationView", "DinerView")):

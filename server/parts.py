@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors.gateway import Gateway
 from server.access import Access
@@ -11,8 +11,11 @@ from server.customers import CustomerKeys
 from server.images import Images
 from server.live import Live
 from server.metrics import Metrics
+from server.placement import PlacementRule
 from server.reads import Reads
+from server.seat_maps import SeatMaps
 from server.submissions import Submissions
+from server.table_days import TableDays
 from server.venues import Venues
 
 
@@ -21,8 +24,8 @@ class Options:
     """The settings that requests feel."""
 
     body_max_bytes: int = 65_536
-    pool_owners: int = 4
     hold_extensions_max: int = 1
+    placement: PlacementRule = field(default_factory=PlacementRule)
     log_sample_rate: float = 0.01
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
@@ -57,3 +60,5 @@ class Parts:
     metrics: Metrics
     health: Health
     live: Live
+    seat_maps: SeatMaps
+    table_days: TableDays

@@ -24,6 +24,7 @@ from domain.event_change import (
 from domain.event_messages import Listed, Status
 from domain.seat_map import Fallback
 from domain.seat_plan import LABEL_MAX_CHARACTERS
+from server.placement import Placement
 
 NAME_MAX_CHARACTERS = 200
 DESCRIPTION_MAX_CHARACTERS = 10_000
@@ -36,6 +37,7 @@ SEAT_NAME_MAX_CHARACTERS = 3 * LABEL_MAX_CHARACTERS + 2
 LINE_MAX_SEATS = 500
 BLOCK_MAX_SEATS = 2_000
 """Of one request; also of all seats that an event puts into categories of its own."""
+CROWD_MAX_PERSONS = 10_000_000
 PAGE_MAX_ITEMS = 200
 PAGE_DEFAULT_ITEMS = 50
 CURSOR_MAX_CHARACTERS = 200
@@ -70,6 +72,15 @@ Moment = Annotated[
 Quota = Annotated[int, Meta(ge=0, le=QUOTA_MAX)]
 MaxPerOrder = Annotated[int, Meta(ge=1, le=QUANTITY_MAX_TICKETS)]
 MaxPerCustomer = Annotated[int, Meta(ge=1, le=QUOTA_MAX)]
+Crowd = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=CROWD_MAX_PERSONS,
+        description="How many will want it at a time: from so many on, or with so many places, as the server"
+        " is set, it gets an owner of its own, unless `placement` says otherwise. Looked at once, not kept.",
+    ),
+]
 HoldDuration = Annotated[int, Meta(ge=HOLD_DURATION_MIN_S, le=HOLD_DURATION_MAX_S)]
 HoldExtensions = Annotated[int, Meta(ge=0, le=HOLD_EXTENSIONS_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX_TICKETS)]
@@ -142,7 +153,8 @@ class NewEvent(Payload, frozen=True):
     max_per_customer: MaxPerCustomer | None = None
     cancel_until: Moment | None = None
     guests: bool = True
-    placement: Literal["pooled", "dedicated"] = "pooled"
+    placement: Placement | UnsetType = UNSET
+    expected_crowd: Crowd | None = None
     hold_extensions_max: HoldExtensions | None = None
     one_per_customer: bool = False
     listed: Listed = "always"
@@ -154,7 +166,7 @@ class NewEvent(Payload, frozen=True):
 class NewPlacement(Payload, frozen=True):
     """An owner of its own, or one that it shares with others."""
 
-    placement: Literal["pooled", "dedicated"]
+    placement: Placement
 
 
 class TicketTypePatch(Payload, frozen=True):
@@ -242,6 +254,15 @@ class NamedSeats(Payload, frozen=True):
     """Seats by name, all or none."""
 
     seats: Annotated[tuple[SeatName, ...], Meta(min_length=1, max_length=BLOCK_MAX_SEATS)]
+
+
+class CopyFrom(Payload, frozen=True):
+    """The event whose `prices` (ticket types, and seats in categories of their own), blocked seats
+    (`blocks`), or both this one gets."""
+
+    event_id: str
+    prices: bool = True
+    blocks: bool = True
 
 
 class Cancellation(Payload, frozen=True):

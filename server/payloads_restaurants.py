@@ -27,6 +27,7 @@ from domain.restaurant_terms import (
 from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS
 from server.payloads import (
     PAGE_DEFAULT_ITEMS,
+    Crowd,
     Cursor,
     Customer,
     Description,
@@ -35,6 +36,7 @@ from server.payloads import (
     Payload,
     Text,
 )
+from server.placement import Placement
 
 NUMBER_MAX_CHARACTERS = 20
 TRAIT_MAX_CHARACTERS = 40
@@ -193,7 +195,8 @@ class NewRestaurant(Payload, frozen=True):
     min_score: MinScore = 20
     guests: bool = True
     status: Literal["draft", "published"] = "published"
-    placement: Literal["pooled", "dedicated"] = "pooled"
+    placement: Placement | UnsetType = UNSET
+    expected_crowd: Crowd | None = None
 
 
 class RestaurantPatch(Payload, frozen=True):
@@ -265,6 +268,14 @@ class SearchQuery(Payload, frozen=True):
     earliest: Clock = "00:00"
     latest: Clock = "23:59"
     traits: Annotated[str, Meta(max_length=TRAITS_MAX_CHARACTERS)] = ""
+
+
+class WatchQuery(Payload, frozen=True):
+    """The times of a date for a party of so many, as they come and go. From today to as far ahead as the
+    restaurant takes reservations."""
+
+    date: dt.date
+    party_size: Persons
 
 
 # --- reservations of tables -----------------------------------------------------------------------

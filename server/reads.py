@@ -9,7 +9,16 @@ from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, Wante
 from domain.event_messages import EventReply, Status
 from domain.restaurant_messages import History, RestaurantReply
 from domain.seat_plan import Plan
-from domain.views import Availability, EventSales, FoundGuest, FoundReservation, Ranking, SeatStates
+from domain.views import (
+    Availability,
+    EventSales,
+    FoundGuest,
+    FoundReservation,
+    Ranking,
+    SeatChanges,
+    SeatStates,
+    TableDay,
+)
 
 
 class Reads(Protocol):
@@ -49,6 +58,15 @@ class Reads(Protocol):
     async def seats(self, event_id: str) -> SeatStates | None:
         """What the rows say of an event's seats. None too where it has no seats."""
 
+    async def blocked_seats(self, event_id: str) -> tuple[str, ...]:
+        """The names of the seats that are kept off the sale."""
+
+    async def seat_changes(self, known: SeatStates) -> SeatChanges | None:
+        """What has become of them since. None where only all of them can be read."""
+
+    async def table_day(self, restaurant_id: str, day: int) -> TableDay | None:
+        """What the rows say of a restaurant's tables on a local day, counted since 1970-01-01."""
+
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         """One restaurant."""
 
@@ -83,8 +101,8 @@ class Reads(Protocol):
         """
 
     def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
-        """Tell of the event's availability as it changes, until what this returns is called. None: there is
-        no such event any more."""
+        """Tell of an event's availability as it changes, or of a restaurant's sequence, until what this
+        returns is called. None: there is no such inventory any more."""
 
     async def secret(self, name: str) -> bytes:
         """The database's own key of that name (32 bytes, made by the migration)."""

@@ -12,14 +12,15 @@ from typing import Any
 
 from server import payloads as given
 from server import payloads_catalogue as wanted
-from server import payloads_venues, views_venues
+from server import payloads_fixtures, payloads_venues, views_fixtures, views_venues
 from server import views as shown
 from server import views_catalogue as sums
 from server.csv_export import CSV
 from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_events import EventHandlers
+from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
-from server.handlers_live import LiveEvents, LiveHandlers
+from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
 from server.handlers_placement import PlacementHandlers
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
@@ -49,12 +50,13 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
     """Every route there is."""
     return [
         *_event_routes(EventHandlers(parts), PlacementHandlers(parts), LiveHandlers(parts)),
-        *_seat_routes(SeatHandlers(parts)),
+        *_seat_routes(SeatHandlers(parts), LiveHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
-        *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts)),
+        *_fixture_routes(FixtureHandlers(parts)),
+        *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts), LiveHandlers(parts)),
         *image_routes(ImageHandlers(parts)),
         *_service_routes(service),
     ]
@@ -65,7 +67,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: LiveHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events", "who": Who.READER}
-    placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable",)}
+    placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
     command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
@@ -96,12 +98,14 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
     ]
 
 
-def _seat_routes(seats: SeatHandlers) -> list[Route]:
+def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
     shows: Any = {"tag": "events", "who": Who.READER, "reply_headers": ("ETag", "Cache-Control")}
     named: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",),
                   "body": given.NamedSeats, "keyed": True}
     return [
         Route("GET", f"{_EVENT}/seats", seats.show, shown.SeatMapView, query=given.SeatsQuery, **shows),
+        Route("GET", f"{_EVENT}/seats/stream", live.seats, LiveSeatEvents, media=EVENT_STREAM,
+              request_headers=("Last-Event-ID",), **{**shows, "reply_headers": ("Cache-Control",)}),
         Route("POST", f"{_EVENT}/seats/block", seats.block, shown.EventView, problems=("in_use",), **named),
         Route("POST", f"{_EVENT}/seats/unblock", seats.unblock, shown.EventView, **named),
     ]
@@ -176,6 +180,17 @@ def _venue_routes(venues: VenueHandlers) -> list[Route]:
         Route("PATCH", _VENUE, venues.change, venue, body=payloads_venues.VenuePatch,
               reply_headers=("ETag",), problems=("stale",), **changed),
         Route("DELETE", _VENUE, venues.remove, None, status=204, problems=("stale", "in_use"), **changed),
+    ]
+
+
+def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
+    keyed: Any = {"who": Who.OPERATOR, "asks_owner": True, "keyed": True}
+    return [
+        Route("POST", f"{_VENUE}/fixtures", fixtures.make, views_fixtures.FixturesView,
+              body=payloads_fixtures.NewFixtures, problems=("limit_exceeded",), tag="venues", **keyed),
+        Route("POST", f"{_EVENT}/copy-from", fixtures.copy, shown.EventView, body=given.CopyFrom,
+              request_headers=("If-Match",), reply_headers=("ETag",), tag="events",
+              problems=("in_use", "limit_exceeded", "wrong_state", "stale"), **keyed),
     ]
 
 

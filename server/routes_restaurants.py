@@ -8,8 +8,10 @@ from domain.images import IMAGE_MAX_BYTES, MEDIA_TYPES
 from server import payloads_restaurants as given
 from server import views_restaurants as shown
 from server.handlers_images import ImageHandlers
+from server.handlers_live import LiveHandlers, LiveTimeEvents
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_tables import TableHandlers
+from server.live import EVENT_STREAM
 from server.payloads import Nothing
 from server.payloads_catalogue import RestaurantsQuery
 from server.route import Route, Who
@@ -24,7 +26,9 @@ _NO_HOLD = ("hold_expired", "wrong_state")
 
 # One route is easier to find among its like than among its arguments.
 # fmt: off
-def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) -> list[Route]:
+def restaurant_routes(
+    restaurants: RestaurantHandlers, tables: TableHandlers, live: LiveHandlers
+) -> list[Route]:
     """Every route of restaurants."""
     restaurant, view = shown.RestaurantView, shown.TableReservationView
     public: Any = {"tag": "restaurants"}
@@ -54,6 +58,9 @@ def restaurant_routes(restaurants: RestaurantHandlers, tables: TableHandlers) ->
         Route("POST", f"{_RESTAURANT}/cancel", restaurants.cancel, restaurant, **action),
         Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
               asks_owner=True, **seen),
+        Route("GET", f"{_RESTAURANT}/availability/stream", live.times, LiveTimeEvents, media=EVENT_STREAM,
+              query=given.WatchQuery, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",),
+              **seen),
         Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
               accepted=AcceptedView, who=Who.GUEST, body=given.NewTableReservation,
               problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),

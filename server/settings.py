@@ -143,6 +143,19 @@ class Settings(BaseSettings):
     pool_owners: int = Field(
         4, ge=1, le=1_024, description="owners that share the events that are not dedicated"
     )
+    dedicated_from_capacity: int | None = Field(
+        None,
+        ge=1,
+        le=10_000_000,
+        description="an event of so many tickets, a restaurant of so many seats or more is given an owner of"
+        " its own, a process of about 130 MB, unless its making says otherwise; unset: capacity says nothing",
+    )
+    dedicated_from_crowd: int = Field(
+        5_000,
+        ge=1,
+        le=10_000_000,
+        description="the same by `expected_crowd`, the persons its operator expects to come at a time",
+    )
     timers: int = Field(2, ge=1, le=64, description="expiry timer actors")
     hold_extensions_max: int = Field(1, ge=0, le=100, description="times one hold may be extended")
     passivate_after_s: int = Field(

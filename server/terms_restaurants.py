@@ -30,7 +30,7 @@ from server.problems import invalid
 from server.views_restaurants import day_of, minute_of
 
 _OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables")
-_NO_TERMS = ("placement", "status", "move")
+_NO_TERMS = ("placement", "expected_crowd", "status", "move")
 _DAY_MINUTES = 1_440
 
 

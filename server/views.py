@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -27,6 +27,7 @@ from domain.event_messages import (
 from domain.restaurant_messages import TableReply
 from domain.views import Availability
 from server.payloads import Customer
+from server.placement import Placement
 from server.times import rfc3339, rfc3339_or_none
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class SeatingView(View, frozen=True):
 
 class EventView(View, frozen=True):
     """`version`, the ETag, changes with the terms, with pausing and with `status`. `sales_end` null: when it
-    starts. `reservations`: how many are live."""
+    starts. `reservations`: how many are live. `placement`: where it is shown alone, to operators."""
 
     id: str
     name: str
@@ -128,6 +129,7 @@ class EventView(View, frozen=True):
     one_per_customer: bool
     listed: Listed
     reservations: int
+    placement: Placement | UnsetType = UNSET
 
 
 class CountsView(View, frozen=True):
@@ -144,7 +146,7 @@ class PlacementView(View, frozen=True):
     """`owner` is the name it has in Ray's dashboard and in `turnstile status`."""
 
     event_id: str
-    placement: Literal["pooled", "dedicated"]
+    placement: Placement
     owner: str
 
 
@@ -252,7 +254,7 @@ def as_read(reply: OfAnyKind, now_ms: int) -> OfAnyKind:
     return msgspec.structs.replace(reply, reservation=expired)
 
 
-def event_view(reply: EventReply) -> EventView:
+def event_view(reply: EventReply, placement: Placement | UnsetType = UNSET) -> EventView:
     terms = reply.terms
     return EventView(
         id=reply.id,
@@ -278,6 +280,7 @@ def event_view(reply: EventReply) -> EventView:
         one_per_customer=terms.one_per_customer,
         listed=terms.listed,
         reservations=reply.reservations,
+        placement=placement,
     )
 
 

@@ -6,6 +6,7 @@ Moments are UTC like everywhere; what the house decides (hours, the times of a s
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -22,8 +23,9 @@ from domain.restaurant_messages import (
 )
 from domain.views import FoundGuest
 from server.payloads_restaurants import Diner
+from server.placement import Placement
 from server.times import rfc3339
-from server.views import View
+from server.views import View, encode
 
 _EPOCH = dt.date(1970, 1, 1)
 _NOBODY = msgspec.Raw(b"null")
@@ -80,7 +82,8 @@ class StayView(View, frozen=True):
 
 
 class RestaurantView(View, frozen=True):
-    """`version`, the ETag, changes with the terms, with pausing and with `status`."""
+    """`version`, the ETag, changes with the terms, with pausing and with `status`. `placement`: where it is
+    shown alone, to operators."""
 
     id: str
     name: str
@@ -116,6 +119,7 @@ class RestaurantView(View, frozen=True):
     status: Stage
     paused: bool
     version: int
+    placement: Placement | UnsetType = UNSET
 
 
 class TableReservationView(View, frozen=True):
@@ -181,6 +185,30 @@ class SearchView(View, frozen=True):
     alternatives: list[FreeTimeView]
 
 
+class DayTimesView(View, frozen=True):
+    """The times of a date that a party can have, as `search` shows them, at a sequence of the restaurant.
+    What time it is now is not looked at: times past, or too short a notice, are among them."""
+
+    restaurant_id: str
+    sequence: int
+    date: str
+    party_size: int
+    times: list[FreeTimeView]
+
+
+class DayTimesDelta(View, frozen=True):
+    """What has changed since that sequence: `times` can be had now, or with other tables; `gone`, by their
+    `time`, cannot be had any more."""
+
+    restaurant_id: str
+    sequence: int
+    since: int
+    date: str
+    party_size: int
+    times: list[FreeTimeView]
+    gone: list[str]
+
+
 class DinerView(Diner, frozen=True):
     """Who the reservation is for, as given."""
 
@@ -198,7 +226,7 @@ _contact = msgspec.json.Decoder(Contact)
 # --- making them ----------------------------------------------------------------------------------
 
 
-def restaurant_view(reply: RestaurantReply) -> RestaurantView:
+def restaurant_view(reply: RestaurantReply, placement: Placement | UnsetType = UNSET) -> RestaurantView:
     terms = reply.terms
     numbers = {table.id: table.number for table in terms.tables}
     shown = {name: getattr(terms, name) for name in _PLAIN}
@@ -207,6 +235,7 @@ def restaurant_view(reply: RestaurantReply) -> RestaurantView:
         status=reply.stage,
         paused=reply.paused,
         version=reply.version,
+        placement=placement,
         services=[
             ServiceView(one.weekday, clock(one.opens_minute), clock(one.closes_minute))
             for one in terms.services
@@ -278,7 +307,30 @@ def search_view(restaurant_id: str, found: FreeTimes) -> SearchView:
     return SearchView(restaurant_id, _times(found.times), _times(found.alternatives))
 
 
-def _times(times: tuple[FreeTime, ...]) -> list[FreeTimeView]:
+def day_times(
+    restaurant_id: str, day: int, party_size: int, sequence: int, times: Iterable[FreeTime]
+) -> bytes:
+    """A day's times as JSON."""
+    return encode(DayTimesView(restaurant_id, sequence, date_of(day), party_size, _times(times)))
+
+
+def day_times_delta(
+    restaurant_id: str,
+    day: int,
+    party_size: int,
+    sequence: int,
+    since: int,
+    times: Iterable[FreeTime],
+    gone: Iterable[int],
+) -> bytes:
+    """What has changed of them since a sequence, as JSON. `gone`: minutes of the day."""
+    minutes = [clock(minute) for minute in sorted(gone)]
+    return encode(
+        DayTimesDelta(restaurant_id, sequence, since, date_of(day), party_size, _times(times), minutes)
+    )
+
+
+def _times(times: Iterable[FreeTime]) -> list[FreeTimeView]:
     return [
         FreeTimeView(
             date_of(one.day),

@@ -2,15 +2,16 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.bench import further, live, live_page, plan, plots, report, seated, targets, wrk
+from loadtest.bench import dining, further, live, live_page, plan, plots, pools, report, seated, targets, wrk
 from loadtest.bench.activation import NotMeasured
 from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
@@ -20,6 +21,7 @@ from loadtest.bench.run import run
 
 OUT = Path("docs/benchmarks")
 EXIT_UNUSABLE = 2
+POOL_FIGURES = ("idle", "one", "four", "moves", "restaurants", "search")
 COMMITS: dict[str, tuple[Commit, ...]] = {
     "both": ("as it is", "2 ms"),
     "none": ("as it is",),
@@ -103,16 +105,19 @@ def live_only(
     seconds: Annotated[int, typer.Option(min=2, max=120, help="Length of each measurement.")] = 10,
     readers: Annotated[str, typer.Option(help="Numbers of streams.")] = "2000,5000,10000",
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Of reads beside echo.")] = 3,
-    out: Annotated[Path, typer.Option(help="Folder for live.md.")] = OUT,
+    watch: Annotated[str, typer.Option(help="counts: of ticket types; seats: the map of 60,000.")] = "counts",
+    out: Annotated[Path, typer.Option(help="Folder for live.md, or live-seats.md.")] = OUT,
 ) -> None:
     """Live streams while an event sells at half its peak; reads of availability beside echo. Needs wrk."""
     wrk.executable()
     numbers = tuple(int(number) for number in readers.split(","))
-    found = live.measure_all(numbers, seconds, rounds, print_line)
+    what = cast(live.What, chosen(watch, get_args(live.What), "thing to watch")[0])
+    found = live.measure_all(what, numbers, seconds, rounds, print_line)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "live.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    (out / "live.md").write_text(live_page.markdown(found))
-    print_line(f"written to {out}/live.md, live.json")
+    name = live_page.WORDS[found.what].name
+    (out / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    (out / f"{name}.md").write_text(live_page.markdown(found))
+    print_line(f"written to {out}/{name}.md, {name}.json")
 
 
 @app.command("seats")
@@ -123,6 +128,29 @@ def seats_only(
     """Holds of named seats beside holds of a ticket type. Needs wrk."""
     wrk.executable()
     seated.measure(seconds, rounds, print_line)
+
+
+@app.command("pools")
+def pools_only(
+    figure: Annotated[str, typer.Argument(help=f"One of {', '.join(POOL_FIGURES)}; default: all.")] = "",
+    seconds: Annotated[int, typer.Option(min=1, max=30, help="Length of each measurement.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Interleaved.")] = 3,
+    events: Annotated[int, typer.Option(min=2_000, max=1_000_000, help="In the pool, idle.")] = 100_000,
+    rate: Annotated[float, typer.Option(min=10, max=10_000, help="Holds a second, of all events.")] = 1_000,
+    moves: Annotated[int, typer.Option(min=2, max=100, help="Of a selling event between owners.")] = 20,
+) -> None:
+    """Owners that own many: idle and selling events, moves, restaurants. Needs wrk."""
+    wrk.executable()
+    measures: dict[str, Callable[[], None]] = {
+        "idle": lambda: pools.idle_events(events, print_line),
+        "one": lambda: pools.selling_events(1, rate, seconds, rounds, print_line),
+        "four": lambda: pools.selling_events(4, rate, seconds, rounds, print_line),
+        "moves": lambda: pools.moves(moves, print_line),
+        "restaurants": lambda: dining.street(seconds, rounds, print_line),
+        "search": lambda: dining.large_search(seconds, print_line),
+    }
+    for name in chosen(figure, POOL_FIGURES, "figure"):
+        measures[name]()
 
 
 def measure_further(results: Results, names: tuple[str, ...], live: int, kills: int) -> None:

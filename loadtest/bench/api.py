@@ -43,13 +43,13 @@ def request(stack: Stack, path: str, body: Any = None, headers: dict[str, str] |
         time.sleep(RETRY_INTERVAL_S)
 
 
-def once(stack: Stack, path: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
+def once(stack: Stack, path: str, body: Any, headers: dict[str, str], method: str = "") -> tuple[int, bytes]:
     address = urlsplit(stack.http)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=REQUEST_TIMEOUT_S)
     try:
         data = None if body is None else msgspec.json.encode(body)
         sent = {"Content-Type": "application/json", **headers}
-        connection.request("GET" if body is None else "POST", f"/api/v1{path}", data, sent)
+        connection.request(method or ("GET" if body is None else "POST"), f"/api/v1{path}", data, sent)
         reply = connection.getresponse()
         return reply.status, reply.read()
     finally:

@@ -1,9 +1,10 @@
 """What live streams cost, and how soon a change is with those who watch; what reading availability costs.
 
-An event sells at half its peak, at a fixed rate, first with nobody watching, then with so many readers, at
-the end with nobody again: the machine's drift is in the two. How late a change is, is counted from the time
-that its journal entry has (decided, not yet committed) to the time a reader has all of the message, its own
-waiting included. All of it shares the machine: the sale, its generator, the readers.
+What is watched is the counts of an event, or its map of seats. An event sells at half its peak, at a fixed
+rate, first with nobody watching, then with so many readers, at the end with nobody again: the machine's drift
+is in the two. How late a change is, is counted from the time that its journal entry has (decided, not yet
+committed) to the time a reader has all of the message, its own waiting included. All of it shares the
+machine: the sale, its generator, the readers.
 """
 
 import asyncio
@@ -14,17 +15,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import Literal
 
 import asyncpg
 import msgspec
 import psutil
 
-from loadtest.bench import api, groups, machine, measure, stack, targets, wrk
+from loadtest.bench import api, groups, machine, measure, replay, seated, stack, targets, wrk
 from loadtest.bench.cpu import Meter
 from loadtest.bench.groups import Roots
 from loadtest.bench.live_readers import ReadersResult
-from loadtest.bench.open_loop import percentile
+from loadtest.bench.open_loop import OpenLoopResult, percentile
 from loadtest.bench.stack import Stack
 from loadtest.peers import wire
 
@@ -38,6 +41,7 @@ CONNECTIONS_BESIDE = 1_000
 REACHED_SHARE = 0.99
 
 Show = Callable[[str], None]
+What = Literal["counts", "seats"]
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -68,6 +72,7 @@ class Watched(msgspec.Struct, frozen=True):
     interval_ms: float = 0.0
     lost: int = 0
     reach: Reach | None = None
+    message_bytes: float = 0.0
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -87,24 +92,25 @@ class LiveResults(msgspec.Struct, frozen=True):
     peak_per_s: float
     watched: list[Watched]
     reads: list[Read]
+    what: What = "counts"
 
 
-def measure_all(numbers: Sequence[int], seconds: int, rounds: int, show: Show) -> LiveResults:
+def measure_all(what: What, numbers: Sequence[int], seconds: int, rounds: int, show: Show) -> LiveResults:
     load_average = list(os.getloadavg())
     most = max(numbers) + CONNECTIONS_BESIDE
     settings = {"TURNSTILE_CONNECTIONS_MAX": str(most), "TURNSTILE_STREAMS_MAX": str(max(numbers))}
     show("starting the server")
     with stack.temporary_folder() as logs, stack.started(1, settings) as server:
-        sale = Sale(server, show)
+        sale = (SeatSale if what == "seats" else Sale)(server, show)
         reader_kb = sale.reader_kb(max(numbers))
         show(f"a reader: {reader_kb:.1f} kB")
         peak = sale.peak(seconds)
         show(f"peak: {peak:.0f} holds/s")
         rate = peak * PEAK_SHARE
         watched = [sale.watched(readers, rate, seconds) for readers in (0, *numbers, 0)]
-        reads = list(reads_beside_echo(server, logs, seconds, rounds, show))
+        reads = list(reads_beside_echo(server, logs, seconds, rounds, show)) if what == "counts" else []
         described = machine.describe(server.database_url)
-    return LiveResults(described, load_average, seconds, reader_kb, peak, watched, reads)
+    return LiveResults(described, load_average, seconds, reader_kb, peak, watched, reads, what)
 
 
 class Sale:
@@ -121,7 +127,7 @@ class Sale:
         """Before there was any load: what that leaves free would hide what readers take."""
         event = self._event()
         before = self._front_end.memory_info().rss
-        with readers_of(self._server, event, readers) as ended:
+        with readers_of(self._server, self.stream(event), readers) as ended:
             time.sleep(SETTLE_S)
             after = self._front_end.memory_info().rss
             ended()
@@ -136,13 +142,12 @@ class Sale:
     def watched(self, readers: int, rate_per_s: float, seconds: int) -> Watched:
         """Readers first, then a sale of some seconds before the one that is measured."""
         event = self._event()
-        path = reservations_of(event)
-        with readers_of(self._server, event, readers) as ended:
+        with readers_of(self._server, self.stream(event), readers) as ended:
             time.sleep(SETTLE_S)
-            measure.run_open_loop(self._server.http, path, rate_per_s, WARMUP_S, CONNECTIONS)
+            self._sell(event, rate_per_s, WARMUP_S, 0)
             with Meter(self._roots) as meter:
                 begun_s = time.time()
-                held = measure.run_open_loop(self._server.http, path, rate_per_s, seconds, CONNECTIONS)
+                held = self._sell(event, rate_per_s, seconds, math.ceil(rate_per_s * WARMUP_S))
                 took_s = time.time() - begun_s
             sold = held.statuses.get("201", 0)
             time.sleep(SETTLE_S)
@@ -167,10 +172,47 @@ class Sale:
         self._show(str(found))
         return found
 
+    def stream(self, event: str) -> str:
+        """The path of what is watched."""
+        return f"/api/v1/events/{event}/availability/stream"
+
     def _event(self) -> str:
         event = api.create_event(self._server, QUOTA)
         api.hold(self._server, event)  # its owner is a new process, which takes a moment to start
         return event
+
+    def _sell(self, event: str, rate_per_s: float, seconds: int, sold: int) -> OpenLoopResult:
+        """`sold`: so many have been sold by now."""
+        path = reservations_of(event)
+        return measure.run_open_loop(self._server.http, path, rate_per_s, seconds, CONNECTIONS)
+
+
+class SeatSale(Sale):
+    """Of 60,000 seats, each hold names the next."""
+
+    def __init__(self, server: Stack, show: Show) -> None:
+        super().__init__(server, show)
+        self._venue = seated.venue(server)
+        self._days = count()
+
+    def stream(self, event: str) -> str:
+        return f"/api/v1/events/{event}/seats/stream"
+
+    def peak(self, seconds: int) -> float:
+        return seated.rate(self._server, self._event(), "seat", CONNECTIONS, seconds)
+
+    def _event(self) -> str:
+        event = seated.event(self._server, self._venue, next(self._days))
+        seated.wake(self._server, event)
+        return event
+
+    def _sell(self, event: str, rate_per_s: float, seconds: int, sold: int) -> OpenLoopResult:
+        seats = range(sold, sold + math.ceil(rate_per_s * seconds))
+        assert seats.stop <= seated.ROWS * seated.ROW_SEATS, "not so many seats: measure for less long"
+        port = int(self._server.http.rpartition(":")[2])
+        requests = seated.holds(port, reservations_of(event), seats)
+        path = replay.write(self._server.folder / "seats.requests", requests)
+        return measure.run_open_loop(self._server.http, path, rate_per_s, seconds, CONNECTIONS)
 
 
 def with_readers(
@@ -187,6 +229,7 @@ def with_readers(
         found,
         messages_per_s=per_s,
         interval_ms=1e3 * heard.readers / per_s if per_s else 0.0,
+        message_bytes=heard.delta_bytes / max(heard.messages, 1),
         lost=heard.lost,
         reach=reach_of(heard, commits),
     )
@@ -218,13 +261,12 @@ def reach_of(heard: ReadersResult, commits: Sequence[tuple[int, float]]) -> Reac
 
 
 @contextmanager
-def readers_of(server: Stack, event: str, count: int) -> Iterator[Callable[[], ReadersResult | None]]:
+def readers_of(server: Stack, path: str, count: int) -> Iterator[Callable[[], ReadersResult | None]]:
     """So many streams, all open; what is yielded ends them and says what they had."""
     if count == 0:
         yield lambda: None
         return
     port = server.http.rpartition(":")[2]
-    path = f"/api/v1/events/{event}/availability/stream"
     command = [sys.executable, "-m", "loadtest.bench.live_readers"]
     command += ["--port", port, "--path", path, "--readers", str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -2,8 +2,9 @@
 
 import statistics
 import textwrap
+from typing import NamedTuple
 
-from loadtest.bench.live import CONNECTIONS, PEAK_SHARE, LiveResults, Watched
+from loadtest.bench.live import CONNECTIONS, PEAK_SHARE, LiveResults, Watched, What
 
 REACH_MAX_MS = 500.0
 SOLD_MIN_SHARE = 0.8
@@ -11,6 +12,29 @@ READS_MIN_SHARE = 0.7
 GOAL_READERS = 2_000
 LINE_MAX_CHARACTERS = 118
 
+
+class Words(NamedTuple):
+    """What differs by what is watched. `name`: of the files; `reading`: of what is done before it is told."""
+
+    name: str
+    title: str
+    event: str
+    options: str = ""
+    reading: str = ""
+
+
+WORDS: dict[What, Words] = {
+    "counts": Words("live", "What live streams cost", "one event"),
+    "seats": Words(
+        "live-seats",
+        "What live maps of seats cost",
+        "one event of 60,000 seats, each hold of the next one,",
+        " --watch seats",
+        """
+- *Reading*: before it tells, the front end reads from rows what has changed, at most every 250 ms
+  ([reading maps](maps.md)). The first message is the whole map, 20 KB; *a message*: the others' mean.""",
+    ),
+}
 
 READING = """\
 ## How to read it
@@ -20,7 +44,7 @@ READING = """\
   commit of the measurement, and of these the median, the one that 99 of 100 do not exceed, and the last.
 - *Told every*: the owner publishes at most every 100 ms. The front end tells at most every 100 ms, and less
   often beyond 1,000 streams, so that it makes 10,000 writes a second at most: with 2,000 readers every 200 ms
-  and what the writing takes, with 10,000 every second.
+  and what the writing takes, with 10,000 every second.@
 - *Lost*: streams that the server ended. A client that does not keep up is cut off.
 - *Other programs*: what neither Turnstile nor the generators used of the machine. Where it is high, read the
   ratios.
@@ -30,20 +54,21 @@ READING = """\
 
 
 def markdown(found: LiveResults) -> str:
-    return "\n".join([*_head(found), *_sale(found), *_reads(found), READING])
+    reading = READING.replace("@", WORDS[found.what].reading)
+    return "\n".join([*_head(found), *_sale(found), *_reads(found), reading])
 
 
 def _head(found: LiveResults) -> list[str]:
     described = ", ".join(f"{name} {value}" for name, value in found.machine.items())
     load = ", ".join(f"{one:.1f}" for one in found.load_average)
     text = (
-        "One front end, one event that sells at half its peak, and so many clients that watch it. Everything"
-        " shares the machine: the sale, its generator, the readers. Made by `python -m loadtest.bench live`,"
-        " which takes some minutes."
+        f"One front end, {WORDS[found.what].event} that sells at half its peak, and so many clients that"
+        " watch it. Everything shares the machine: the sale, its generator, the readers. Made by"
+        f" `python -m loadtest.bench live{WORDS[found.what].options}`, which takes some minutes."
     )
     run = f"Load averages before the run: {load}. Each measurement takes {found.seconds} s."
     return [
-        "# What live streams cost",
+        f"# {WORDS[found.what].title}",
         "",
         *_wrapped(text),
         "",
@@ -60,6 +85,7 @@ def _sale(found: LiveResults) -> list[str]:
         "hold p50, p99 (ms)",
         "a change with 99 % of readers after (ms): median, p99, last",
         "told every (ms)",
+        "a message (bytes)",
         "front end, all of Turnstile, generators (% of a core)",
         "lost",
         "other programs",
@@ -87,11 +113,12 @@ def alone_per_s(found: LiveResults) -> float:
 
 
 def _row(one: Watched, alone: float) -> str:
-    reach, told = "", ""
+    reach, told, size = "", "", ""
     if one.reach is not None:
         reach = f"{one.reach.p50_ms:.0f}, **{one.reach.p99_ms:.0f}**, {one.reach.max_ms:.0f}"
         reach += f" ({one.reach.missed} of {one.reach.changes} never)" if one.reach.missed else ""
         told = f"{one.interval_ms:.0f}"
+        size = f"{one.message_bytes:,.0f}" if one.message_bytes else ""
     cells = [
         f"{one.readers:,}",
         f"{one.sold_per_s:,.0f}",
@@ -99,6 +126,7 @@ def _row(one: Watched, alone: float) -> str:
         f"{one.hold_p50_ms:.1f}, {one.hold_p99_ms:.0f}",
         reach,
         told,
+        size,
         f"{one.front_end_percent:.0f}, {one.all_percent:.0f}, {one.generator_percent:.0f}",
         f"{one.lost}" if one.readers else "",
         f"{one.strangers_share:.0%}",

@@ -20,7 +20,7 @@ import uvloop
 CONNECT_AT_ONCE = 100
 READY_TIMEOUT_S = 60.0
 FILES_BESIDE = 100
-_SEQUENCES = re.compile(rb'"sequence":(\d+),"since":(\d+)')
+_SEQUENCES = re.compile(rb'"sequence":(\d+),(?:"plan_id":"[^"]*","seats":\d+,)?"since":(\d+)')
 
 
 class Arrivals(msgspec.Struct, frozen=True):
@@ -32,13 +32,14 @@ class Arrivals(msgspec.Struct, frozen=True):
 
 
 class ReadersResult(msgspec.Struct, frozen=True):
-    """`lost`: streams that ended before they were ended."""
+    """`lost`: streams that ended before they were ended. `delta_bytes`: of all messages after the first."""
 
     readers: int
     lost: int
     messages: int
     received_bytes: int
     arrivals: list[Arrivals]
+    delta_bytes: int = 0
 
 
 class Readers:
@@ -48,6 +49,7 @@ class Readers:
         self.opened = 0
         self.lost = 0
         self.received_bytes = 0
+        self.delta_bytes = 0
         self.at_s: dict[tuple[int, int], array[float]] = {}
 
     def result(self) -> ReadersResult:
@@ -55,7 +57,8 @@ class Readers:
             Arrivals(since, sequence, list(at_s)) for (since, sequence), at_s in sorted(self.at_s.items())
         ]
         messages = sum(len(one.at_s) for one in arrivals)
-        return ReadersResult(self.opened, self.lost, messages, self.received_bytes, arrivals)
+        received = self.received_bytes, arrivals, self.delta_bytes
+        return ReadersResult(self.opened, self.lost, messages, *received)
 
 
 class Reader(asyncio.Protocol):
@@ -80,6 +83,8 @@ class Reader(asyncio.Protocol):
         if not self._is_open and b"event: " in whole:
             self._is_open = True
             readers.opened += 1
+        else:
+            readers.delta_bytes += len(whole)
         for sequence, since in _SEQUENCES.findall(whole):
             key = int(since), int(sequence)
             at_s = readers.at_s.get(key)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -78,7 +79,9 @@ def at_fixed_rate(case: Case, target: Target, roots: Roots, seconds: int, rate_p
     )
 
 
-def run_open_loop(url: str, path: str, rate_per_s: float, seconds: float, connections: int) -> OpenLoopResult:
+def run_open_loop(
+    url: str, path: str | Path, rate_per_s: float, seconds: float, connections: int
+) -> OpenLoopResult:
     ended = subprocess.run(
         open_loop_command(url, path, rate_per_s, seconds, connections),
         capture_output=True,
@@ -88,8 +91,12 @@ def run_open_loop(url: str, path: str, rate_per_s: float, seconds: float, connec
     return msgspec.json.decode(ended.stdout, type=OpenLoopResult)
 
 
-def open_loop_command(url: str, path: str, rate_per_s: float, seconds: float, connections: int) -> list[str]:
-    options = ["--port", url.rpartition(":")[2], "--path", path, "--rate", f"{rate_per_s:.1f}"]
+def open_loop_command(
+    url: str, path: str | Path, rate_per_s: float, seconds: float, connections: int
+) -> list[str]:
+    """`path`: of an event's reservations; or a file of requests (`loadtest.bench.replay`)."""
+    what = ["--requests", str(path)] if isinstance(path, Path) else ["--path", path]
+    options = ["--port", url.rpartition(":")[2], *what, "--rate", f"{rate_per_s:.1f}"]
     options += ["--seconds", str(seconds), "--connections", str(connections)]
     return [sys.executable, "-m", "loadtest.bench.open_loop", *options]
 

@@ -15,11 +15,14 @@ import contextlib
 import math
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import msgspec
 import uvloop
 
+from loadtest.bench import replay
 from loadtest.peers import wire
 
 TICK_S = 0.001
@@ -151,10 +154,11 @@ def complete_status(received: bytes) -> str | None:
 class OpenLoop:
     """Sends on schedule over a bounded number of connections."""
 
-    def __init__(self, port: int, path: str, ticket_type: str, connections: int) -> None:
+    def __init__(self, port: int, requests: Sequence[bytes], connections: int) -> None:
+        """`requests` are sent in turn, from the first again after the last."""
         self.record = Record()
         self._port, self._size = port, connections
-        self._requests = [request_bytes(port, path, ticket_type, n) for n in range(CUSTOMERS)]
+        self._requests = requests
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
         self._due: deque[float] = deque()
@@ -178,7 +182,7 @@ class OpenLoop:
     def _send_due(self) -> None:
         while self._due and self._free:
             intended = self._due.popleft()
-            self._free.pop().send(self._requests[self._sent % CUSTOMERS], intended)
+            self._free.pop().send(self._requests[self._sent % len(self._requests)], intended)
             self._sent += 1
 
     async def run(self, rate_per_s: float, seconds: float) -> OpenLoopResult:
@@ -228,16 +232,26 @@ def request_bytes(port: int, path: str, ticket_type: str, number: int) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+def holds(port: int, path: str, ticket_type: str) -> list[bytes]:
+    """Holds of one ticket of an event, by customers in turn."""
+    return [request_bytes(port, path, ticket_type, number) for number in range(CUSTOMERS)]
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Holds at a fixed rate against 127.0.0.1; prints JSON.")
+    parser = argparse.ArgumentParser(description="Load at a fixed rate against 127.0.0.1; prints JSON.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--path", required=True, help="path of the event's reservations")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--path", help="path of an event's reservations")
+    what.add_argument("--requests", type=Path, help="file of whole requests, made by loadtest.bench.replay")
     parser.add_argument("--ticket-type", default=wire.TICKET_TYPE)
     parser.add_argument("--rate", type=float, required=True, help="requests per second")
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--connections", type=int, default=256, help="at most (default: %(default)s)")
     given = parser.parse_args()
-    load = OpenLoop(given.port, given.path, given.ticket_type, given.connections)
+    requests = replay.read(given.requests) if given.requests else None
+    load = OpenLoop(
+        given.port, requests or holds(given.port, given.path, given.ticket_type), given.connections
+    )
     result = uvloop.run(load.run(given.rate, given.seconds))
     print(msgspec.json.encode(result).decode())
 

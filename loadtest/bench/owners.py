@@ -48,10 +48,14 @@ def owner_process(stack: Stack, name: str) -> psutil.Process:
     return psutil.Process(found[0])
 
 
-def owner_pids(stack: Stack) -> set[int]:
-    """Processes of all owners. Only descendants of this server count."""
+def owner_processes(stack: Stack) -> list[psutil.Process]:
+    """Of all owners. Only descendants of this server count."""
     children = psutil.Process(stack.pid).children(recursive=True)
-    return {process.pid for process in children if title(process).startswith(TITLE)}
+    return [process for process in children if title(process).startswith(TITLE)]
+
+
+def owner_pids(stack: Stack) -> set[int]:
+    return {process.pid for process in owner_processes(stack)}
 
 
 def successor(stack: Stack, before: set[int]) -> psutil.Process:

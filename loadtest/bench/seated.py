@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from loadtest.bench import api, stack, wrk
+from loadtest.bench import api, replay, stack, wrk
 from loadtest.bench.stack import Stack
 from loadtest.peers import wire
 
@@ -65,13 +65,35 @@ def operator(server: Stack) -> dict[str, str]:
     return {"Authorization": f"Bearer {server.admin_token}"}
 
 
-def rate(server: Stack, event_id: str, mode: wrk.Mode, connections: int, seconds: int) -> float:
-    """Holds per second. All must be made: a seat is named once. Begins when the owner's process is there and
-    has the event in memory."""
-    path = f"/api/v1/events/{event_id}/reservations"
+def holds(port: int, path: str, seats: range) -> list[bytes]:
+    """Each of a single seat, counted from 0, one after the other."""
+    customer = wire.Customer("Ada Lovelace", "ada@example.org")
+    named = (f"S/{seat // ROW_SEATS + 1}/{seat % ROW_SEATS + 1}" for seat in seats)
+    return [
+        replay.request(
+            port,
+            "POST",
+            path,
+            {
+                "lines": [{"ticket_type": wire.TICKET_TYPE, "quantity": 1, "seats": [name]}],
+                "customer": customer,
+            },
+        )
+        for name in named
+    ]
+
+
+def wake(server: Stack, event_id: str) -> None:
+    """Until its owner's process is there and has the event in memory."""
     for command in ("pause", "resume"):
         api.request(server, f"/events/{event_id}/{command}", {}, operator(server))
     time.sleep(SETTLE_S)
+
+
+def rate(server: Stack, event_id: str, mode: wrk.Mode, connections: int, seconds: int) -> float:
+    """Holds per second. All must be made: a seat is named once."""
+    path = f"/api/v1/events/{event_id}/reservations"
+    wake(server, event_id)
     found = wrk.run(server.http, path, mode, wire.TICKET_TYPE, connections, seconds)
     if found.refused or found.failed:
         raise wrk.WrkFailed(f"{found.refused} refused, {found.failed} without a reply")

@@ -15,7 +15,7 @@ import msgspec
 SCRIPT = Path(__file__).with_name("lua") / "load.lua"
 REPLY_TIMEOUT_S = 10
 GRACE_S = 20
-Mode = Literal["hold", "seat", "keyed", "purchase", "read"]
+Mode = Literal["hold", "seat", "keyed", "purchase", "read", "replay"]
 
 
 class WrkMissing(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
 from typing import Any
 
@@ -83,3 +84,57 @@ async def test_of_matches_in_one_stadium_at_one_time_one_is_made(running_server:
         assert (status, refused["code"]) == (409, "venue_taken")
         status, changed = await ask("PATCH", path, {"name": "Still there, and at its time"})
         assert (status, changed["starts_at"]) == (200, "2031-06-01T20:00:00.000Z")
+
+
+async def test_a_season_is_made_from_a_list_and_made_once(running_server: Served) -> None:
+    operator = {"Authorization": f"Bearer {running_server.endpoints['admin_token']}"}
+
+    async def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
+        """Again with the same key, as long as the outcome is unknown."""
+        given = {"json": body} if body is not None else {}
+        sent = operator | {"Idempotency-Key": str(uuid.uuid4())} | headers
+        while True:
+            async with session.request(method, f"/api/v1/{path}", headers=sent, **given) as answer:
+                status, said = answer.status, dict(await answer.json())
+            problems = {
+                item["problem"] and item["problem"]["code"]
+                for item in said.get("items", ())
+                if "problem" in item
+            }
+            if status != 503 and problems.isdisjoint(("unavailable", "overloaded")):
+                return status, said
+
+    def matches(months: range) -> list[dict[str, Any]]:
+        return [{"name": f"Match {n}", "starts_at": f"2033-{n:02}-01T18:00:00Z"} for n in months]
+
+    async with aiohttp.ClientSession(running_server.endpoints["http"]) as session:
+        plan = {"block": {"section": "S", "rows": 2, "seats_per_row": 5}}
+        _, venue = await ask("POST", "venues", {"name": "The Ground", "city": "Vienna", "plan": plan})
+        kind = {"code": "a", "name": "A", "price": PRICE, "categories": ["standard"]}
+        path, body = f"venues/{venue['id']}/fixtures", {"template": {"ticket_types": [kind]}}
+        _, first = await ask("POST", path, body | {"fixtures": matches(range(1, 2))})
+        model = first["items"][0]["event_id"]
+        assert (await ask("POST", f"events/{model}/seats/block", {"seats": ["S/1/1"]}))[0] == 200
+        # The same request several times at once, as from an impatient client: each match is made once.
+        season = {"copy_from": model, "fixtures": [*matches(range(2, 8)), *matches(range(3, 4))]}
+        answers = await asyncio.gather(
+            *(ask("POST", path, season, **{"Idempotency-Key": "season"}) for _ in range(4))
+        )
+        ids = {tuple(item["event_id"] for item in made["items"]) for _, made in answers}
+        assert len(ids) == 1
+        [found] = ids
+        assert [event_id is None for event_id in found] == [*[False] * 6, True]
+        assert {made["items"][6]["problem"]["code"] for _, made in answers} == {"venue_taken"}
+        _, listed = await ask("GET", "events?venue=The%20Ground&starts_from=2033-01-01T00:00:00Z&limit=200")
+        assert len([event for event in listed["items"] if event["seating"]["venue_id"] == venue["id"]]) == 7
+        for event_id in found[:6]:
+            _, event = await ask("GET", f"events/{event_id}")
+            assert (event["status"], event["ticket_types"][0]["available"]) == ("published", 9)
+        kind["price"] = {"amount": 9000, "currency": "EUR"}
+        other, target = {"fixtures": matches(range(9, 10)), "template": {"ticket_types": [kind]}}, found[0]
+        _, dear = await ask("POST", path, other)
+        copied = {"event_id": dear["items"][0]["event_id"]}
+        status, event = await ask("POST", f"events/{target}/copy-from", copied, **{"If-Match": '"3"'})
+        assert (status, event["ticket_types"][0]["price"]["amount"]) == (200, 9000)
+        status, stale = await ask("POST", f"events/{target}/copy-from", copied, **{"If-Match": '"3"'})
+        assert (status, stale["code"]) == (412, "stale")

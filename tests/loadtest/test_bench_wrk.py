@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from loadtest.bench import wrk
+from loadtest.bench import replay, wrk
 from loadtest.bench.measure import trouble_of
 
 OUTPUT = """Running 2s test @ http://127.0.0.1:8080
@@ -39,12 +40,15 @@ def test_sold_out_expects_refusals_and_holds_expect_none() -> None:
     assert trouble_of("sold out", result) == "1997 of 2000 replies of the wrong kind"
 
 
-def test_the_load_script_is_valid_lua_for_every_mode() -> None:
+def test_the_load_script_is_valid_lua_for_every_mode(tmp_path: Path) -> None:
     """wrk runs `init` before it connects, so a port where nobody listens is enough to load the script."""
     if shutil.which("wrk") is None:
         pytest.skip("wrk is not installed")
-    for mode in ("hold", "keyed", "purchase", "read"):
-        command = wrk.command("http://127.0.0.1:9", "/x", mode, "ga", 1, 1, 1)
+    requests = tmp_path / "requests"
+    replay.write(requests, [replay.request(9, "GET", "/x")])
+    for mode in ("hold", "keyed", "purchase", "read", "replay"):
+        path = str(requests) if mode == "replay" else "/x"
+        command = wrk.command("http://127.0.0.1:9", path, mode, "ga", 1, 1, 1)
         ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         assert "lua" not in (ended.stdout + ended.stderr).lower()
         assert "unable to connect" in ended.stdout + ended.stderr

@@ -6,12 +6,16 @@ import random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from domain.event import counts
 from domain.event_messages import (
     BlockSeats,
     CancelReservation,
     ChangeHold,
     ConfirmReservation,
+    Copied,
+    CopyFromEvent,
     EventCommand,
     PlaceHold,
     Seating,
@@ -28,6 +32,16 @@ from tests.persistence.worlds import World
 from tests.unit.seated import HALL, TYPES
 
 LAYOUT = Layout(HALL)
+COPIES = (
+    Copied("EUR", blocked=("S/C/6",)),
+    Copied(
+        "EUR",
+        (replace(TYPES[1], price=7000, categories=("back", "best")),),
+        (("best", ("S/A/1", "S/C/5")),),
+    ),
+    Copied("EUR", TYPES, (("front", ("S/B/1",)),), ("S/B/6",)),
+)
+"""What other events had: the last what this one has at first."""
 NAMES = [LAYOUT.name_of(number) for number in range(LAYOUT.size)]
 
 
@@ -99,6 +113,20 @@ async def test_what_is_left_of_the_categories_is_stored_with_the_counts(world: W
     assert counts == {"front": 6, "back": 10, "child": 10, "stand": None}
 
 
+async def test_what_was_copied_from_another_event_is_stored_with_what_is_sold(world: World) -> None:
+    store = world.store()
+    sale = await seated_sale(world, store)
+    first = take("S/A/1", "S/B/1")
+    await sale.append(store, sale.decided(first))
+    assert await sale.append(store, sale.decided(CopyFromEvent(COPIES[1]), CopyFromEvent(COPIES[0])))
+    again = await loaded(store, await claimed(store, sale.id))
+    assert again.state.terms == sale.state.terms
+    assert again.state.reservations == sale.state.reservations
+    assert picture(again) == picture(sale)
+    stored = {count.code: count.seats_left for count in (await world.rows(sale.id)).counts}
+    assert stored == {"front": 5, "back": 10, "child": 9, "stand": None}
+
+
 async def test_whatever_happens_the_next_owner_finds_the_same_seats(world: World) -> None:
     dice = random.Random(7)
     store = world.store()
@@ -112,6 +140,7 @@ async def test_whatever_happens_the_next_owner_finds_the_same_seats(world: World
         if step % 12 == 11:
             again = await loaded(store, await claimed(store, sale.id))
             assert picture(again) == picture(sale)
+            assert counts(again.state) == counts(sale.state)
             sale.epoch = again.epoch
             rows = await world.rows(sale.id)
             live = sale.state.reservations
@@ -120,6 +149,7 @@ async def test_whatever_happens_the_next_owner_finds_the_same_seats(world: World
             )
     journal = [facts for _, _, facts in (await world.rows(sale.id)).journal]
     assert any(b"HoldChanged" in facts for facts in journal)
+    assert any(b"EventChanged" in facts and b"SeatsBlocked" in facts for facts in journal)
 
 
 def anything(sale: Sale, dice: random.Random) -> EventCommand:
@@ -140,6 +170,7 @@ def anything(sale: Sale, dice: random.Random) -> EventCommand:
             CancelReservation(one),
             BlockSeats(names),
             UnblockSeats(names),
+            CopyFromEvent(dice.choice(COPIES)),
         )
     )
 

@@ -10,16 +10,21 @@ from msgspec.structs import replace
 from domain.event_messages import (
     CancelEvent,
     ChangeEvent,
+    ConfirmReservation,
     CreateEvent,
     DeleteEvent,
     EventCommand,
+    PlaceHold,
     Seating,
+    SeatWish,
     Terms,
     TermsChange,
 )
+from domain.event_seats import Seats
+from domain.seat_plan import Layout
 from domain.venue_time import ASSUMED_DURATION_MS
 from persistence.store import OutcomeUnknown, OwnerStore, Refused
-from tests.persistence.sales import NOW_MS, OWNER, Sale, new_id
+from tests.persistence.sales import CONTACT, NOW_MS, OWNER, Sale, new_id
 from tests.persistence.worlds import World
 from tests.unit.seated import HALL, TYPES
 
@@ -105,6 +110,48 @@ async def test_a_cancelled_or_deleted_event_gives_its_time_back(venue: Venue, co
     sale = await venue.holds(EVENING_MS, EVENING_MS + HOUR_MS)
     assert await sale.append(venue.store, sale.decided(command))
     await venue.holds(EVENING_MS, EVENING_MS + HOUR_MS)
+
+
+async def test_a_postponed_event_keeps_its_reservations_and_their_seats(venue: Venue, world: World) -> None:
+    sale = await venue.holds(EVENING_MS, EVENING_MS + HOUR_MS)
+    sale.state.seats = Seats(Layout(HALL))
+    held = PlaceHold(new_id(), (("front", 2),), b"customer", CONTACT, wish=SeatWish((("S/A/1", "S/A/2"),)))
+    sold = PlaceHold(new_id(), (("back", 1),), b"other", CONTACT, wish=SeatWish((("S/B/1",),)))
+    await sale.append(venue.store, sale.decided(held, sold))
+    await sale.append(venue.store, sale.decided(ConfirmReservation(sold.reservation_id)))
+    before = await world.rows(sale.id)
+    later = TermsChange(starts_at_ms=EVENING_MS + 9 * HOUR_MS, ends_at_ms=EVENING_MS + 10 * HOUR_MS)
+    assert await sale.append(venue.store, sale.decided(ChangeEvent(later)))
+    after = await world.rows(sale.id)
+    assert (after.reservations, after.seats, after.counts) == (
+        before.reservations,
+        before.seats,
+        before.counts,
+    )
+    assert len(after.seats) == 3
+    await venue.holds(EVENING_MS, EVENING_MS + HOUR_MS)
+
+
+async def test_of_two_that_are_moved_to_one_time_at_once_one_is_at_most(world: World, venue: Venue) -> None:
+    """PostgreSQL may find the two waiting for each other, and end one or both: not stored either."""
+    for number in range(5):
+        day_ms = EVENING_MS + (number + 1) * 24 * HOUR_MS
+        pair = [await venue.holds(day_ms + n * HOUR_MS, day_ms + (n + 1) * HOUR_MS) for n in range(2)]
+        there = TermsChange(starts_at_ms=day_ms + 5 * HOUR_MS, ends_at_ms=day_ms + 6 * HOUR_MS)
+
+        async def move(sale: Sale, there: TermsChange = there) -> bool:
+            return await sale.append(world.store(), sale.decided(ChangeEvent(there)))
+
+        moved = await asyncio.gather(*map(move, pair), return_exceptions=True)
+        assert moved.count(True) <= 1
+        refused = [answer for answer in moved if answer is not True]
+        assert all(
+            isinstance(answer, OutcomeUnknown)
+            or (isinstance(answer, Refused) and answer.constraint == "events_apart")
+            for answer in refused
+        )
+        if moved.count(True) == 0:
+            assert any(isinstance(answer, OutcomeUnknown) for answer in refused), "somebody has to win"
 
 
 async def test_of_many_that_are_made_at_once_for_the_same_time_one_is(world: World, venue: Venue) -> None:

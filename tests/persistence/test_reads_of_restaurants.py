@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,6 +20,7 @@ from domain.restaurant_messages import (
 )
 from domain.views import FoundGuest
 from persistence.clock import StoreClock
+from persistence.histories import TOGETHER_MAX
 from persistence.reads import PostgresReads
 from tests.persistence.restaurants import DAY, NINETEEN, House, terms
 from tests.persistence.sales import NOW_MS, new_id
@@ -120,6 +122,10 @@ async def test_a_customers_history_is_what_was_appended(
     await house.does(store, CompleteStay(came.reservation_id))
     assert await reads.history(house.id, b"customer") == History(1, 1, 0)
     assert await reads.history(house.id, b"somebody else") == History()
+    another = await House.opened(store)
+    asked = [(house.id, b"customer"), (house.id, b"somebody else"), (another.id, b"customer")] * TOGETHER_MAX
+    found = await asyncio.gather(*(reads.history(*one) for one in asked))
+    assert found == [History(1, 1, 0), History(), History()] * TOGETHER_MAX, "each has its own"
 
 
 async def test_reservations_and_guests_are_found_by_the_keys_of_who_made_them(

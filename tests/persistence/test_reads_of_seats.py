@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.event_messages import BlockSeats, ConfirmReservation
+from domain.event_messages import BlockSeats, ConfirmReservation, UnblockSeats
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from tests.persistence.sales import Sale, new_id
@@ -35,6 +35,18 @@ async def test_each_seat_looks_as_its_reservation_stands(
     found = await reads.seats(sale.id)
     assert found is not None
     assert (found.sequence, list(found.states)) == (sale.seq, [1, 2, *[0] * 15, 3])
+
+
+async def test_blocked_seats_are_read_by_name(reads: PostgresReads, postgres: PostgresWorld) -> None:
+    store = postgres.store()
+    sale = await seated_sale(postgres, store)
+    assert await reads.blocked_seats(sale.id) == ()
+    await sale.append(store, sale.decided(take("S/A/1"), BlockSeats(("S/C/6", "S/B/1"))))
+    assert sorted(await reads.blocked_seats(sale.id)) == ["S/B/1", "S/C/6"]
+    await sale.append(store, sale.decided(UnblockSeats(("S/C/6", "S/B/1"))))
+    assert await reads.blocked_seats(sale.id) == ()
+    for nowhere in (new_id(), "nonsense"):
+        assert await reads.blocked_seats(nowhere) == ()
 
 
 async def test_what_has_no_seats_has_no_map(reads: PostgresReads, postgres: PostgresWorld) -> None:

@@ -8,19 +8,30 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 import psutil
 import pytest
 
 from tests.served import Served, data_folder, served, until
-from tests.server.live_client import Stream, watching
+from tests.server.live_client import Stream, counts_path, seats_path, times_path, watching
 
 WORKERS = ("worker-1", "worker-2")
 HOLDS = 40
 BUYERS = 4
+SEATS = 12
+PRICE = {"amount": 1, "currency": "EUR"}
+ADA = {"name": "Ada", "email": "ada@example.org"}
+HOUSE: dict[str, Any] = {
+    "name": "Corner",
+    "time_zone": "UTC",
+    "services": [{"weekday": day, "opens": "12:00", "closes": "23:00"} for day in range(7)],
+    "tables": [{"number": "1", "largest": 4}, {"number": "2", "largest": 4}],
+}
 TIMEOUT_S = 30.0
 
 
@@ -49,25 +60,28 @@ class Sale:
         return ""
 
     @asynccontextmanager
-    async def watching(self, worker: str, last: int | None = None) -> AsyncIterator[Stream]:
+    async def watching(
+        self, worker: str, last: int | None = None, path: str | None = None
+    ) -> AsyncIterator[Stream]:
         """A stream of that front end. The kernel deals connections out, so several are tried."""
+        path = path or counts_path(self.event_id)
         async with asyncio.timeout(TIMEOUT_S), AsyncExitStack() as stack:
             while True:
-                stream = await stack.enter_async_context(watching(self.address, self.event_id, last))
+                stream = await stack.enter_async_context(watching(self.address, path, last))
                 if await asyncio.to_thread(self.worker_of, stream.port) == worker:
                     break
             yield stream
 
     async def create(self) -> None:
-        kind = {"code": "std", "name": "Standard", "quota": 10_000, "price": {"amount": 1, "currency": "EUR"}}
+        kind = {"code": "std", "name": "Standard", "quota": 10_000, "price": PRICE}
         body = {"name": "First night", "starts_at": "2030-01-01T20:00:00Z", "ticket_types": [kind]}
+        self.event_id = await self.made("events", body)
+
+    async def made(self, what: str, body: dict[str, Any]) -> str:
+        """The id of what an operator made."""
         token = self.server.endpoints["admin_token"]
         async with aiohttp.ClientSession(self.url) as session:
-            made = await session.post(
-                "/api/v1/events", json=body, headers={"Authorization": f"Bearer {token}"}
-            )
-            assert made.status == 201, await made.text()
-            self.event_id = (await made.json())["id"]
+            return await made(session, what, body, {"Authorization": f"Bearer {token}"})
 
     async def hold(self, session: aiohttp.ClientSession) -> None:
         body = {
@@ -135,6 +149,35 @@ async def test_streams_go_on_while_valkey_is_killed_and_when_it_is_back(sale: Sa
             await sale.all_told(stream)
 
 
+async def test_seats_and_times_are_told_while_valkey_is_frozen(sale: Sale) -> None:
+    block = {"section": "S", "rows": 1, "seats_per_row": SEATS}
+    venue = await sale.made("venues", {"name": "Hall", "city": "Town", "plan": {"block": block}})
+    kind = {"code": "seat", "name": "Seat", "price": PRICE, "categories": ["standard"]}
+    show = {"name": "Show", "starts_at": "2030-01-01T20:00:00Z", "ticket_types": [kind]}
+    event = await sale.made("events", show | {"seating": {"venue_id": venue}})
+    house = await sale.made("restaurants", HOUSE)
+    date = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
+    paths = (seats_path(event), times_path(house, date, 2))
+    valkey = psutil.Process(sale.server.endpoints["pids"]["valkey"])
+    async with AsyncExitStack() as stack, aiohttp.ClientSession(sale.url) as session:
+        streams = [
+            [await stack.enter_async_context(sale.watching(worker, path=path)) for worker in WORKERS]
+            for path in paths
+        ]
+        valkey.suspend()
+        stack.callback(valkey.resume)
+        for seat in range(1, SEATS, 2):
+            lines = [{"ticket_type": "seat", "quantity": 1, "seats": [f"S/1/{seat}"]}]
+            await made(session, f"events/{event}/reservations", {"lines": lines, "customer": ADA})
+        for _ in HOUSE["tables"]:
+            wish = {"date": date, "time": "19:00", "party_size": 2, "customer": ADA}
+            await made(session, f"restaurants/{house}/reservations", wish)
+        for seats, times in zip(*streams, strict=True):
+            await _until_map(seats, [1, 0] * (SEATS // 2))
+            await _until_taken(times, "19:00")
+            assert "21:00" in times.known
+
+
 async def test_at_a_stop_streams_end_soon_and_say_when_to_come_back(sale: Sale) -> None:
     async with sale.watching("worker-1") as one, sale.watching("worker-2") as two:
         for stream in (one, two):
@@ -147,6 +190,26 @@ async def test_at_a_stop_streams_end_soon_and_say_when_to_come_back(sale: Sale) 
 
 
 async def _until_held(stream: Stream, count: int) -> None:
+    await _until(stream, lambda: stream.known.get("std") == count)
+
+
+async def _until_map(stream: Stream, looks: list[int]) -> None:
+    await _until(stream, lambda: [stream.known.get(seat) for seat in range(SEATS)] == looks)
+
+
+async def _until_taken(stream: Stream, time: str) -> None:
+    await _until(stream, lambda: stream.known and time not in stream.known)
+
+
+async def _until(stream: Stream, condition: Callable[[], object]) -> None:
     async with asyncio.timeout(TIMEOUT_S):
-        while stream.known.get("std") != count:
+        while not condition():
             assert await stream.next() is not None, "the stream ended"
+
+
+async def made(
+    session: aiohttp.ClientSession, what: str, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> str:
+    async with session.post(f"/api/v1/{what}", json=body, headers=headers) as answer:
+        assert answer.status == 201, await answer.text()
+        return str((await answer.json())["id"])

@@ -60,7 +60,7 @@ def test_the_values_in_the_example_file_are_the_defaults(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "field", [n for n, f in Settings.model_fields.items() if f.annotation in (int, float)]
+    "field", [n for n, f in Settings.model_fields.items() if f.annotation in (int, float, int | None)]
 )
 def test_a_number_is_taken_at_its_bounds_and_refused_beyond_them(
     field: str, monkeypatch: pytest.MonkeyPatch

@@ -38,7 +38,8 @@ from persistence.store import Claimed, Stored
 from tests.properties.measure_seats import CATEGORIES, SOLD, TIERS
 
 NOW_MS = 1_800_000_000_000
-LAYOUT = Layout(bowl(TIERS))
+PLAN = bowl(TIERS)
+LAYOUT = Layout(PLAN)
 ROUNDS = 3
 
 

@@ -18,6 +18,7 @@ from domain.event_messages import (
     ChangeHold,
     CloseEvent,
     ConfirmReservation,
+    CopyFromEvent,
     CreateEvent,
     DeleteEvent,
     EventCommand,
@@ -66,7 +67,7 @@ class Reference:
     """One event. `ask` answers and changes; `expire` ends what is due, which comes before every command."""
 
     def __init__(self, plan: Plan | None = None) -> None:
-        self.hall = Hall(plan) if plan is not None else None
+        self.hall = self.bare_hall = Hall(plan) if plan is not None else None
         self.blocked: frozenset[str] = frozenset()
         self.id = ""
         self.terms: Terms | None = None
@@ -173,6 +174,8 @@ class Reference:
                 return self._change(self.terms, command)
             case BlockSeats() | UnblockSeats():
                 return self._block(command)
+            case CopyFromEvent():
+                return self._copy(self.terms, command)
         return self._of_one(self.terms, command, now_ms)
 
     def _of_one(self, terms: Terms, command: OfOne, now_ms: int) -> EventReplies:
@@ -403,7 +406,7 @@ class Reference:
         if command.if_version not in (None, self.version):
             return no(Code.STALE, version=self.version)
         after = _changed(terms, command.change)
-        if after is None or flaws(after):
+        if after is None or flaws(after) or not self._has_seats(after, command.change):
             return no(Code.INVALID)
         quotas = {kind.code: kind.quota for kind in after.ticket_types}
         for code in [kind.code for kind in terms.ticket_types]:
@@ -413,6 +416,60 @@ class Reference:
             return no(Code.QUOTA_BELOW_LIVE, live=self.total())
         if after != terms:
             self.terms, self.version = after, self.version + 1
+        return self.describe()
+
+    def _has_seats(self, after: Terms, change: TermsChange) -> bool:
+        """Of the categories that a type is changed to, and as many as its quota is changed to."""
+        there = list(self.hall.category.values()) if self.hall is not None else []
+        kinds = {kind.code: kind for kind in after.ticket_types}
+        return self.hall is None or not any(
+            (wanted.categories and not {*kinds[wanted.code].categories} <= {*there})
+            or (wanted.quota is not UNSET and self._beyond(kinds[wanted.code], there))
+            for wanted in change.ticket_types
+        )
+
+    @staticmethod
+    def _beyond(kind: TicketType, there: list[str]) -> bool:
+        return bool(kind.categories) and kind.quota > sum(category in kind.categories for category in there)
+
+    def _copy(self, terms: Terms, command: CopyFromEvent) -> EventReplies:
+        if command.if_version not in (None, self.version):
+            return no(Code.STALE, version=self.version)
+        copied = command.copied
+        if copied is None:
+            return no(Code.INVALID)
+        if self.stage is Stage.CANCELLED:
+            return no(Code.WRONG_STATE, event_status="cancelled")
+        if copied.ticket_types and copied.currency != terms.currency:
+            return no(Code.INVALID)
+        theirs = {kind.code: kind for kind in copied.ticket_types}
+        kinds = [
+            replace(kind, price=theirs[kind.code].price, categories=theirs[kind.code].categories)
+            if kind.code in theirs
+            else kind
+            for kind in terms.ticket_types
+        ]
+        mine = {kind.code for kind in kinds}
+        after = replace(
+            terms, ticket_types=(*kinds, *(kind for kind in copied.ticket_types if kind.code not in mine))
+        )
+        hall = self.hall
+        if copied.overrides is not None and terms.seating is not None and self.bare_hall is not None:
+            named = [name for _, names in copied.overrides for name in names]
+            if len({*named}) < len(named) or not {*named} <= self.bare_hall.category.keys():
+                return no(Code.INVALID)
+            after = replace(after, seating=replace(terms.seating, overrides=copied.overrides))
+            hall = self.bare_hall.with_own(copied.overrides)
+        there = {*hall.category.values()} if hall is not None else set()
+        unknown = {category for kind in copied.ticket_types for category in kind.categories} - there
+        fresh = [name for name in dict.fromkeys(copied.blocked) if name not in self.blocked]
+        if flaws(after) or unknown or (fresh and (hall is None or not {*fresh} <= hall.category.keys())):
+            return no(Code.INVALID)
+        taken = [name for name in fresh if name not in self.free()]
+        if taken:
+            return no(Code.IN_USE, seat=taken[0], live=len(taken))
+        self.version += (after != terms) + bool(fresh)
+        self.terms, self.hall, self.blocked = after, hall, self.blocked | {*fresh}
         return self.describe()
 
     def _pause(self, paused: bool) -> EventReplies:

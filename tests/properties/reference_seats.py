@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from domain.event_messages import Line, Reservation, SeatWish, Status, TicketType, Wanted
 from domain.messages import Code, Rejected
 from domain.seat_map import BEST_MAX_SEATS
-from domain.seat_plan import Plan
+from domain.seat_plan import Overrides, Plan, Row
 from tests.properties.seat_reference import SlowMap, Wish
 
 Named = tuple[tuple[str, ...], ...]
@@ -19,6 +21,23 @@ class Hall:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.category = {place.name: place.category for place in SlowMap(plan).places}
+
+    def with_own(self, overrides: Overrides) -> Hall:
+        """The plan itself with these categories written into it."""
+        own = {name: category for category, names in overrides for name in names}
+        return Hall(
+            Plan(
+                tuple(
+                    replace(
+                        section,
+                        rows=tuple(
+                            _with_own(row, f"{section.label}/{row.label}", own) for row in section.rows
+                        ),
+                    )
+                    for section in self.plan.sections
+                )
+            )
+        )
 
     def free(self, live: Iterable[Reservation], blocked: frozenset[str], but: str = "") -> set[str]:
         taken = {name for found in live if found.id != but for line in found.lines for name in line.seats}
@@ -80,6 +99,11 @@ class Hall:
             for n in group:
                 seats[n], names = tuple(names[: wanted[n][1]]), names[wanted[n][1] :]
         return tuple(seats)
+
+
+def _with_own(row: Row, name: str, own: dict[str, str]) -> Row:
+    seats = [replace(seat, category=own.get(f"{name}/{seat.label}", seat.category)) for seat in row.seats]
+    return replace(row, seats=tuple(seats))
 
 
 def kept_by(wanted: Wanted, wish: SeatWish, mine: Reservation | None) -> Named:

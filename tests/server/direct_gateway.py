@@ -15,6 +15,7 @@ from domain import restaurant
 from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
 from domain.event import describe
 from domain.event_messages import (
+    EventDefinition,
     EventReply,
     ReservationConfirmed,
     ReservationReply,
@@ -25,6 +26,7 @@ from domain.kinds import CREATES, DESCRIBED, KINDS, PLACING, AnyReservation, Com
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Layout, Plan
+from domain.venue_time import VENUE_TAKEN, VenueTime, venue_time
 from domain.views import (
     Availability,
     EventSales,
@@ -32,8 +34,10 @@ from domain.views import (
     FoundReservation,
     Ranked,
     Ranking,
+    SeatChanges,
     SeatStates,
     Sold,
+    TableDay,
     TypeSales,
 )
 from tests.brute_force import Known, KnownRestaurant, listed, listed_restaurants
@@ -149,6 +153,8 @@ class DirectGateway(Gateway):
         inventory.ended |= state.ended
         state.ended = dict(inventory.ended)
         reply, facts = rules.decide(state, command, self.now_ms)
+        if facts and isinstance(reply, EventReply) and self._venue_is_taken(inventory, reply):
+            return VENUE_TAKEN
         for fact in facts:
             rules.evolve(state, fact)
         if facts:
@@ -165,6 +171,24 @@ class DirectGateway(Gateway):
             for tell in tuple(self.on_change):
                 tell()
         return reply
+
+    def _venue_is_taken(self, inventory: Inventory, after: EventReply) -> bool:
+        """What the database excludes: another event of the venue at that time."""
+        mine = _venue_time(after)
+        others = [
+            _venue_time(describe(one.state))
+            for one in self.inventories.values()
+            if one is not inventory and one.kind == "event"
+        ]
+        return mine is not None and any(
+            mine.venue_id == other.venue_id and mine.start_ms < other.end_ms and other.start_ms < mine.end_ms
+            for other in others
+            if other is not None
+        )
+
+
+def _venue_time(event: EventReply) -> VenueTime | None:
+    return venue_time(EventDefinition(event.terms, event.version, event.paused, event.stage))
 
 
 class DirectReads:
@@ -257,7 +281,7 @@ class DirectReads:
     def watch(self, event_id: str, tell: Callable[[Availability | None], None]) -> Callable[[], None]:
         def told() -> None:
             inventory = self.gateway.inventories.get(event_id)
-            gone = inventory is None or inventory.state.deleted
+            gone = inventory is None or (inventory.kind == "event" and inventory.state.deleted)
             tell(None if gone else self._availability(event_id))
 
         self.gateway.on_change.append(told)
@@ -268,6 +292,7 @@ class DirectReads:
         return plan and (venue_id, plan)
 
     async def seats(self, event_id: str) -> SeatStates | None:
+        self.gateway._check()
         inventory = self._of_kind("event").get(event_id)
         if inventory is None or inventory.state.seats is None or inventory.state.terms is None:
             return None
@@ -275,6 +300,30 @@ class DirectReads:
         names = map(seats.layout.name_of, range(seats.layout.size))
         looks = bytes(seats.look(name, state.reservations) for name in names)
         return SeatStates(event_id, inventory.sequence, "plan", looks, state.hidden)
+
+    async def blocked_seats(self, event_id: str) -> tuple[str, ...]:
+        inventory = self._of_kind("event").get(event_id)
+        seats = inventory.state.seats if inventory is not None else None
+        return tuple(sorted(seats.blocked)) if seats is not None else ()
+
+    async def seat_changes(self, known: SeatStates) -> SeatChanges | None:
+        """By comparing, so that what is told of changes is held against the whole."""
+        found = await self.seats(known.event_id)
+        if found is None:
+            return None
+        both = enumerate(zip(known.states, found.states, strict=True))
+        looks = {number: new for number, (old, new) in both if old != new}
+        return SeatChanges(found.sequence, found.at_ms, looks, found.hidden)
+
+    async def table_day(self, restaurant_id: str, day: int) -> TableDay | None:
+        self.gateway._check()
+        inventory = self._of_kind("restaurant").get(restaurant_id)
+        if inventory is None or inventory.state.deleted:
+            return None
+        state = inventory.state
+        live = tuple(state.reservations.values())
+        at = inventory.sequence, self.gateway.now_ms
+        return TableDay(restaurant_id, *at, state.terms, state.version, state.paused, state.stage, day, live)
 
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         self.gateway._check()
@@ -338,7 +387,7 @@ class DirectReads:
     def _availability(self, event_id: str) -> Availability:
         inventory = self.gateway.inventories[event_id]
         state = inventory.state
-        counts = describe(state).counts
+        counts = KINDS[inventory.kind].counts(state)
         return Availability(event_id, inventory.sequence, self.gateway.now_ms, counts, state.hidden)
 
     def _of_kind(self, kind: str) -> dict[str, Inventory]:

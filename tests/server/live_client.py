@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +29,34 @@ class Said:
         """By ticket type, of those that are told."""
         return {one["code"]: one["held"] for one in self.data["ticket_types"]}
 
+    @property
+    def values(self) -> dict[Any, Any]:
+        """What is told: by ticket type what is held, by seat how it looks, by time the tables."""
+        if "ticket_types" in self.data:
+            return dict(self.held)
+        if "times" in self.data:
+            return {one["time"]: one["tables"] for one in self.data["times"]}
+        return dict(enumerate(unpacked(self.data))) if "states" in self.data else dict(self.data["changes"])
+
+
+def unpacked(shown: dict[str, Any]) -> list[int]:
+    """How each seat of a map looks."""
+    raw = base64.b64decode(shown["states"])
+    return [raw[seat // 4] >> 2 * (seat % 4) & 3 for seat in range(shown["seats"])]
+
+
+def counts_path(event_id: str) -> str:
+    return f"/api/v1/events/{event_id}/availability/stream"
+
+
+def seats_path(event_id: str) -> str:
+    return f"/api/v1/events/{event_id}/seats/stream"
+
+
+def times_path(restaurant_id: str, date: str, party_size: int) -> str:
+    query = f"date={date}&party_size={party_size}"
+    return f"/api/v1/restaurants/{restaurant_id}/availability/stream?{query}"
+
 
 class Stream:
     """An open stream. `head` is what was answered first; `comments` counts what keeps it open."""
@@ -38,7 +67,7 @@ class Stream:
         self.head = ""
         self.comments = 0
         self.retry_ms: list[int] = []
-        self.known: dict[str, int] = {}
+        self.known: dict[Any, Any] = {}
         self.last = -1
 
     async def begin(self) -> None:
@@ -100,19 +129,20 @@ class Stream:
         if said.name == "delta":
             assert said.data["since"] == self.last
         self.last = said.sequence
-        self.known = (self.known if said.name == "delta" else {}) | said.held
+        self.known = (self.known if said.name == "delta" else {}) | said.values
+        for gone in said.data.get("gone", ()):
+            del self.known[gone]
         return said
 
 
 @asynccontextmanager
 async def watching(
-    address: tuple[str, int], event_id: str, last: int | None = None, method: str = "GET", lines: str = ""
+    address: tuple[str, int], path: str, last: int | None = None, method: str = "GET", lines: str = ""
 ) -> AsyncIterator[Stream]:
-    """A stream of that event, from `last` on where that is given."""
+    """The stream there, from `last` on where that is given."""
     reader, writer = await asyncio.open_connection(*address)
     if last is not None:
         lines += f"Last-Event-ID: {last}\r\n"
-    path = f"/api/v1/events/{event_id}/availability/stream"
     writer.write(f"{method} {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
     stream = Stream(reader, writer)
     if last is not None:

@@ -15,7 +15,7 @@ from server.front_end import PARTS
 from server.parts import Options
 from server.timeouts import ending_stuck
 from tests.server.conftest import OPERATOR, Api, Start
-from tests.server.live_client import WAIT_MAX_S, Stream, watching
+from tests.server.live_client import WAIT_MAX_S, Stream, counts_path, watching
 
 QUICK = Options(stream_interval_ms=1)
 TYPES = 100
@@ -29,7 +29,7 @@ async def api(start: Start) -> Api:
 
 @asynccontextmanager
 async def _watching(api: Api, event_id: str, last: int | None = None, **given: Any) -> AsyncIterator[Stream]:
-    async with watching(api.runner.addresses[0][:2], event_id, last, **given) as stream:
+    async with watching(api.runner.addresses[0][:2], counts_path(event_id), last, **given) as stream:
         yield stream
 
 
@@ -311,7 +311,7 @@ async def test_streams_whose_task_breaks_end_so_that_clients_come_back(
     async with _watching(api, event_id) as stream:
         await stream.next()
         with monkeypatch.context() as broken:
-            broken.setattr(live_feed.LiveCounts, "message", lambda *_: 1 / 0)
+            broken.setattr(live_feed.Messages, "message", lambda *_: 1 / 0)
             await api.hold(event_id)
             await stream.rest()
     assert "broke off" in capsys.readouterr().out

@@ -32,9 +32,12 @@ PUT /api/v1/events/{event_id}/placement
 GET /api/v1/events/{event_id}/ticket-types/{code}
 GET /api/v1/events/{event_id}/availability
 GET /api/v1/events/{event_id}/availability/stream
+GET /api/v1/events/{event_id}/seats/stream
+GET /api/v1/restaurants/{restaurant_id}/availability/stream
 GET /api/v1/events/{event_id}/seats
 POST /api/v1/events/{event_id}/seats/block
 POST /api/v1/events/{event_id}/seats/unblock
+POST /api/v1/events/{event_id}/copy-from
 POST /api/v1/events/{event_id}/reservations
 POST /api/v1/events/{event_id}/reservations/cancel
 GET /api/v1/events/{event_id}/reservations
@@ -53,6 +56,7 @@ GET /api/v1/venues/{venue_id}
 GET /api/v1/venues/{venue_id}/plan
 PATCH /api/v1/venues/{venue_id}
 DELETE /api/v1/venues/{venue_id}
+POST /api/v1/venues/{venue_id}/fixtures
 POST /api/v1/restaurants
 GET /api/v1/restaurants
 GET /api/v1/restaurants/{restaurant_id}
@@ -98,6 +102,7 @@ REFUSALS = {
     "PATCH /api/v1/restaurants/{restaurant_id}": "in_use stale",
     "DELETE /api/v1/restaurants/{restaurant_id}": "in_use stale not_found unauthorized",
     "POST /api/v1/restaurants/{restaurant_id}/close": "wrong_state",
+    "POST /api/v1/events/{event_id}/copy-from": "in_use stale wrong_state invalid key_reused",
     "PATCH /api/v1/events/{event_id}": "quota_below_live stale too_large malformed",
 }
 

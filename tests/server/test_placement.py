@@ -1,8 +1,15 @@
-"""An event's owner: shown to an operator, and changed by one."""
+"""Which owner is given what is made, by request or by the rule; shown to an operator, changed by one."""
 
 from __future__ import annotations
 
-from tests.server.conftest import OPERATOR, Api
+from typing import Any
+
+import pytest
+
+from server.parts import Options
+from server.placement import PlacementRule
+from tests.server.conftest import OPERATOR, Api, Start
+from tests.server.test_restaurants import HOUSE, house_body
 
 
 async def test_an_event_moves_to_an_owner_of_its_own_and_back(api: Api) -> None:
@@ -25,6 +32,77 @@ async def test_a_placement_that_does_not_change_costs_the_owner_nothing(api: Api
     path = f"/api/v1/events/{event_id}/placement"
     assert (await api.ask("PUT", path, json={"placement": "dedicated"}, headers=OPERATOR)).status == 200
     assert placed == []
+
+
+CAPACITY, CROWD = 20, 500
+RULE = PlacementRule(from_capacity=CAPACITY, from_crowd=CROWD)
+
+
+def _types(*quotas: int, **more: Any) -> dict[str, Any]:
+    price = {"amount": 1, "currency": "EUR"}
+    kinds = [
+        {"code": f"t{at}", "name": "Type", "quota": quota, "price": price} for at, quota in enumerate(quotas)
+    ]
+    return {"ticket_types": kinds, **more}
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (_types(10, 9), "pooled"),
+        (_types(10, 10), "dedicated"),
+        (_types(30, 30, capacity=19), "pooled"),
+        (_types(30, 30, capacity=20), "dedicated"),
+        (_types(10, 9, capacity=1_000), "pooled"),
+        (_types(1, expected_crowd=CROWD - 1), "pooled"),
+        (_types(1, expected_crowd=CROWD), "dedicated"),
+        (_types(1, expected_crowd=None), "pooled"),
+        (_types(20, expected_crowd=CROWD, placement="pooled"), "pooled"),
+        (_types(1, placement="dedicated"), "dedicated"),
+    ],
+)
+async def test_an_event_gets_an_owner_of_its_own_from_the_bounds_of_the_rule_on(
+    start: Start, event: dict[str, Any], expected: str
+) -> None:
+    api = await start(Options(placement=RULE))
+    event_id = await api.new_event(**event)
+    path = f"/api/v1/events/{event_id}"
+    assert (await api.get(f"{path}/placement", headers=OPERATOR)).json["placement"] == expected
+    assert (await api.get(path, headers=OPERATOR)).json["placement"] == expected
+    assert "placement" not in (await api.get(path)).json, "guests are not told"
+
+
+async def test_capacity_says_nothing_unless_a_bound_is_set(api: Api) -> None:
+    event_id = await api.new_event(**_types(10_000_000))
+    assert api.gateway.placements[event_id].startswith("pool:")
+
+
+@pytest.mark.parametrize(
+    ("house", "expected"),
+    [
+        ({}, "pooled"),
+        ({"tables": [*HOUSE["tables"], {"number": "4", "largest": 10}]}, "dedicated"),
+        ({"tables": [*HOUSE["tables"], {"number": "4", "largest": 10, "active": False}]}, "pooled"),
+        ({"expected_crowd": CROWD - 1}, "pooled"),
+        ({"expected_crowd": CROWD}, "dedicated"),
+        ({"expected_crowd": CROWD, "placement": "pooled"}, "pooled"),
+        ({"placement": "dedicated"}, "dedicated"),
+    ],
+)
+async def test_a_restaurant_is_placed_by_its_seats_and_its_crowd(
+    start: Start, house: dict[str, Any], expected: str
+) -> None:
+    api = await start(Options(placement=RULE))
+    made = await api.post("/api/v1/restaurants", json=house_body(**house), headers=OPERATOR)
+    path = f"/api/v1/restaurants/{made.json['id']}"
+    assert (await api.get(path, headers=OPERATOR)).json["placement"] == expected
+    assert "placement" not in (await api.get(path)).json, "guests are not told"
+
+
+async def test_the_crowd_of_a_restaurant_is_bounded(api: Api) -> None:
+    for crowd, status in ((0, 201), (10_000_000, 201), (-1, 422), (10_000_001, 422)):
+        made = await api.post("/api/v1/restaurants", json=house_body(expected_crowd=crowd), headers=OPERATOR)
+        assert made.status == status
 
 
 async def test_only_an_operator_sees_or_changes_a_placement(api: Api) -> None:

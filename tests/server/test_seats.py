@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
-from server.handlers_seats import packed
+from server.parts import Options
 from server.payloads import BLOCK_MAX_SEATS, LINE_MAX_SEATS
-from tests.server.conftest import OPERATOR, Answer, Api
+from server.placement import PlacementRule
+from server.seat_maps import packed
+from tests.server.conftest import OPERATOR, Answer, Api, Start
+from tests.server.live_client import unpacked
 from tests.unit.seated import HALL
 
 VENUE = "01900000-0000-7000-8000-00000000aaaa"
@@ -69,6 +73,15 @@ async def test_single_seats_can_be_of_a_category_of_their_own(api: Api) -> None:
     held = await reserve(api, made.json["id"], line("best", 1, "S/A/3"))
     assert held.json["total"] == {"amount": 9900, "currency": "EUR"}
     assert (await reserve(api, made.json["id"], line("front", 1, "S/A/4"))).paths == ["lines[0].seats"]
+
+
+@pytest.mark.parametrize(("from_capacity", "expected"), [(38, "dedicated"), (39, "pooled")])
+async def test_seats_that_price_classes_share_are_counted_once_for_the_placement(
+    start: Start, from_capacity: int, expected: str
+) -> None:
+    api = await start(Options(placement=PlacementRule(from_capacity=from_capacity)))
+    event_id = await event_in_the_hall(api)
+    assert (await api.get(f"/api/v1/events/{event_id}", headers=OPERATOR)).json["placement"] == expected
 
 
 @pytest.mark.parametrize(
@@ -147,6 +160,46 @@ async def test_a_line_names_so_many_seats_at_most(api: Api, seats: int, expected
     assert known == (seats <= LINE_MAX_SEATS)
 
 
+# --- a match that is postponed ------------------------------------------------------------------------
+
+
+async def test_a_postponed_match_keeps_its_seats_and_gives_back_its_time(api: Api) -> None:
+    event_id = await event_in_the_hall(api, starts_at="2027-01-01T20:00:00Z")
+    other = await event_in_the_hall(api, starts_at="2027-01-08T20:00:00Z")
+    path = f"/api/v1/events/{event_id}"
+    held = await reserve(api, event_id, line("front", 1, "S/A/1"))
+    sold = await reserve(api, event_id, line("front", 1, "S/A/2"))
+    token = {"Reservation-Token": sold.json["token"]}
+    await api.post(f"/api/v1/reservations/{sold.json['id']}/confirm", headers=token)
+    taken = await api.patch(path, json={"starts_at": "2027-01-08T21:59:59Z"}, headers=OPERATOR)
+    assert (taken.status, taken.code) == (409, "venue_taken")
+    times = {"starts_at": "2027-01-08T22:00:00Z", "ends_at": "2027-01-08T23:30:00Z"}
+    moved = await api.patch(path, json=times, headers={"If-Match": '"1"', **OPERATOR})
+    assert (moved.status, moved.json["version"], moved.json["reservations"]) == (200, 2, 2)
+    shown = await api.get(f"{path}/seats")
+    assert unpacked(shown.json)[:3] == [1, 2, 0]
+    again = {"Reservation-Token": held.json["token"]}
+    assert (await api.post(f"/api/v1/reservations/{held.json['id']}/confirm", headers=again)).status == 200
+    assert (await make(api, starts_at="2027-01-01T20:00:00Z")).status == 201
+    back = await api.patch(path, json=times, headers={"If-Match": '"1"', **OPERATOR})
+    assert (back.status, back.code) == (412, "stale")
+    assert (await api.get(f"/api/v1/events/{other}")).json["version"] == 1
+
+
+async def test_an_event_keeps_its_plan_also_when_the_venue_gets_another(api: Api) -> None:
+    event_id = await event_in_the_hall(api)
+    path = f"/api/v1/events/{event_id}"
+    refused = await api.patch(path, json={"seating": {"venue_id": VENUE}}, headers=OPERATOR)
+    assert refused.paths == ["seating"]
+    row = msgspec.structs.replace(HALL.sections[0], rows=HALL.sections[0].rows[:1])
+    api.gateway.plans[VENUE] = msgspec.structs.replace(HALL, sections=(row,))
+    assert (await reserve(api, event_id, line("back", 1, "S/C/6"))).status == 201
+    none = await api.patch(
+        path, json={"ticket_types": [{"code": "front", "categories": ["balcony"]}]}, headers=OPERATOR
+    )
+    assert none.paths == ["ticket_types[0].categories"]
+
+
 # --- blocking and the map -----------------------------------------------------------------------------
 
 
@@ -170,11 +223,6 @@ async def test_so_many_seats_are_blocked_at_once_at_most(api: Api) -> None:
     event_id = await event_in_the_hall(api)
     assert (await block(api, event_id, *["S/A/1"] * BLOCK_MAX_SEATS)).status == 200
     assert (await block(api, event_id, *["S/A/1"] * (BLOCK_MAX_SEATS + 1))).paths == ["seats"]
-
-
-def unpacked(shown: dict[str, Any]) -> list[int]:
-    raw = base64.b64decode(shown["states"])
-    return [raw[seat // 4] >> 2 * (seat % 4) & 3 for seat in range(shown["seats"])]
 
 
 async def test_the_map_shows_what_is_free_held_sold_and_blocked(api: Api) -> None:

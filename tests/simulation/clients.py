@@ -19,6 +19,8 @@ from domain.event_messages import (
     ChangeHold,
     CloseEvent,
     ConfirmReservation,
+    Copied,
+    CopyFromEvent,
     CreateEvent,
     DeleteEvent,
     ExtendHold,
@@ -32,6 +34,7 @@ from domain.event_messages import (
     Stage,
     Status,
     TermsChange,
+    TicketType,
     TicketTypeChange,
     UnblockSeats,
     Wanted,
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 
 UNCLEAR = (Code.UNAVAILABLE, Code.OVERLOADED)
 FRONT_ROW = [f"S/A/{number}" for number in range(1, 6)]
-SEATED = (("seat",), ("seat",), ("seat", "child"), ("seat", "vip"))
+SEATED = (("seat",), ("seat",), ("seat", "child"), ("seat", "vip"), ("best",))
 CUSTOMERS = (b"ada", b"bob", b"cyd")
 
 
@@ -191,6 +194,8 @@ class Operator(Client):
                 seats = tuple(self.rng.sample(FRONT_ROW, 2))
                 kind = self.rng.choice((BlockSeats, UnblockSeats))
                 await self.ask(event_id, partial(kind, seats))
+            elif self.rng.random() < 0.2:
+                await self.ask(event_id, partial(CopyFromEvent, self._copied()))
             else:
                 change = self._change()
                 await self.ask(event_id, lambda change=change: ChangeEvent(change))
@@ -202,6 +207,17 @@ class Operator(Client):
         event_id = await self.create(lambda: CreateEvent(self.world.new_id(), terms, stage), owner)
         self.drafts += [event_id] if stage is Stage.DRAFT else []
         return event_id
+
+    def _copied(self) -> Copied:
+        """What some other event might have: dearer seats, the best of them in a category of their own."""
+        rng = self.rng
+        types = (
+            TicketType("seat", "Seat", 5, rng.choice((20, 25)), categories=("A",)),
+            TicketType("best", "Best", 2, 50, categories=("best",)),
+        )
+        best = (("best", tuple(rng.sample(FRONT_ROW, 2))),)
+        blocked = tuple(rng.sample(FRONT_ROW, rng.choice((0, 0, 1))))
+        return rng.choice((Copied("EUR", types, best, blocked), Copied("EUR", types[:1], (), blocked)))
 
     def _change(self) -> TermsChange:
         rng = self.rng

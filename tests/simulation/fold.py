@@ -184,7 +184,10 @@ class Fold:
         return with_event or isinstance(fact, HoldExpired)
 
     def _is_at_once(self, seq: int, fact: EventFact) -> bool:
-        """Confirmed by the command that placed it: nobody else knows of it before the append is done."""
+        """Confirmed by the command that placed it: nobody else knows of it before the append is done. Or
+        blocked by the command that changed the terms."""
+        if isinstance(fact, SeatsBlocked):
+            return fact.with_terms
         return isinstance(fact, ReservationConfirmed) and self.placed_seq.get(fact.reservation_id) == seq
 
     def _place(self, seq: int, fact: HoldPlaced) -> None:

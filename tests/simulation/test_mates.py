@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import patch
 
+from actors.gateway import NotMade
 from tests.simulation.stage import Stage, answered, played
 
 LOAD_S = 1.0
+MAKING_S = 2.0
 STALL_MAX_S = 0.04
 """The gateway's impatience, and the way of two calls there and back in the stage's weather."""
 
@@ -62,6 +64,38 @@ def test_a_watchdog_that_never_answers_closes_no_way() -> None:
         never.set()
 
     played(course)
+
+
+def test_an_event_sells_on_while_its_new_owner_is_still_being_made() -> None:
+    async def course(stage: Stage) -> None:
+        event_id, front = await stage.event(quota=10_000), stage.fronts[0]
+        await stage.ask(event_id, stage.one())
+        with patch.object(stage.cluster._rng, "uniform", lambda _low, _high: MAKING_S):
+            moving = front.process.spawn(front.gateway.place(event_id, "event:hot"))
+            began_s, sold, longest_s = stage.loop.now_s, 0, 0.0
+            while stage.loop.now_s < began_s + 2 * MAKING_S:
+                asked_s = stage.loop.now_s
+                assert answered(await stage.ask(event_id, stage.one()))
+                longest_s, sold = max(longest_s, stage.loop.now_s - asked_s), sold + 1
+        await asyncio.wait((moving,))
+        assert stage.owner("event:hot").owner.inventories(9) == [event_id]
+        assert stage.owner().owner.inventories(9) == [], "the former owner has let go"
+        assert longest_s < STALL_MAX_S, f"{sold} were sold"
+
+    played(course)
+
+
+def test_a_new_owner_that_does_not_come_up_is_given_nothing() -> None:
+    async def course(stage: Stage) -> None:
+        event_id, front = await stage.event(quota=100), stage.fronts[0]
+        with patch.object(stage.cluster._rng, "uniform", lambda _low, _high: 60.0):
+            moving = front.process.spawn(front.gateway.place(event_id, "event:hot"))
+            await asyncio.wait((moving,))
+        assert isinstance(moving.exception(), NotMade)
+        assert answered(await stage.ask(event_id, stage.one()))
+        assert stage.database.tables.inventories[event_id].owner == "pool:0"
+
+    played(course, make_max_s=3.0)
 
 
 def test_an_owner_that_leaves_under_load_brings_no_storm_on_the_directory() -> None:

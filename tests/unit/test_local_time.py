@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.local_time import DAY_MAX, bound_ms, known_zone, local_of, moment_ms, weekday
+from domain.local_time import DAY_MAX, bound_ms, known_zone, local_of, moment_ms, moments_of, weekday
 from tests.unit.dining import at, day_of, minute_of
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC")
@@ -49,6 +49,23 @@ def test_in_autumn_a_time_that_clocks_show_twice_is_the_first(
     assert _utc(moment_ms(zone, number, minute_of(twice))) == first
     assert moment_ms(zone, number, minute_of(twice)) == at(f"{day} {twice}", zone, fold=0)
     assert _utc(moment_ms(zone, number, minute_of(after))) == following
+
+
+CHANGES = ("2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2026-10-04", "2026-04-05")
+
+
+@given(
+    st.sampled_from(ZONES + MIDNIGHT_ZONES),
+    st.integers(day_of("2000-01-01"), day_of("2037-12-31")) | st.sampled_from(CHANGES).map(day_of),
+    st.sampled_from((5, 10, 15, 20, 30, 60)),
+)
+def test_the_times_of_a_day_are_its_moments_one_by_one(zone: str, day: int, step: int) -> None:
+    one_by_one = [(moment_ms(zone, day, minute), minute) for minute in range(0, 1440, step)]
+    assert moments_of(zone, day, step) == [found for found in one_by_one if found[0] is not None]
+
+
+def test_days_outside_of_the_bounds_have_no_times() -> None:
+    assert moments_of("UTC", DAY_MAX, 60) == moments_of("UTC", 0, 60) == []
 
 
 @given(

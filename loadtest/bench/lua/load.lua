@@ -1,5 +1,5 @@
--- Load for wrk. Arguments: mode ("hold", "seat", "keyed", "purchase", "read"), path (of the reservations; of what is
--- read), ticket type, seed. "seat" names one seat after the other, of section S with rows of ROW_SEATS.
+-- Load for wrk. Arguments: mode ("hold", "seat", "keyed", "purchase", "read", "replay"), path (of the reservations; of what
+-- is read; of the file with the requests to be sent in turn, with NUL between them), ticket type, seed. "seat" names one seat after the other, of section S with rows of ROW_SEATS.
 -- Requests are made before the run wherever they can be, so that the generator costs as little as possible; only
 -- "purchase" looks at the replies, because only it needs them. Prints one line, RESULT {json}, for wrk.py.
 
@@ -66,7 +66,12 @@ function init(args)
   local mode, path, ticket_type = args[1], args[2], args[3]
   math.randomseed(tonumber(args[4]) + thread_number)
   created, confirmed = 0, 0
-  for n = 1, mode == "seat" and SEATS or CUSTOMERS do
+  if mode == "replay" then
+    local file = assert(io.open(path, "rb"))
+    for whole in file:read("*a"):gmatch("[^%z]+") do table.insert(ready, whole) end
+    file:close()
+  end
+  for n = 1, (mode == "replay" and 0) or (mode == "seat" and SEATS) or CUSTOMERS do
     local text
     if mode == "read" then
       ready[n] = wrk.format("GET", path)
