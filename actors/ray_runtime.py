@@ -38,6 +38,9 @@ FLUSH_S = 1.0
 LEAVE_MAX_S = 2.0
 LEAVE_GRACE_S = 0.2
 """Between an actor's last answer and its end, so that Ray has sent the answer."""
+PLACED_BY_BYTES = 2**20
+"""Of memory, that an actor asks for. Ray picks the node of one that asks for nothing by lot, and so little is
+left on every node that can still make a process."""
 DEPLOY_MAX_S = 30.0
 FIND_MAX_S = 20.0
 """To make an owner, or wait until it is made again, and have a line to it."""
@@ -147,6 +150,8 @@ def _actor(plain: type, name: str, deployment: Deployment, *mine: Any) -> Any:
         name=name,
         namespace=deployment.namespace,
         num_cpus=0,
+        memory=PLACED_BY_BYTES,
+        scheduling_strategy="SPREAD",
         max_restarts=-1,
         max_task_retries=-1,
         max_concurrency=CALLS_MAX_PER_ACTOR,
