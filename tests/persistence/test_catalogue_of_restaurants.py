@@ -42,7 +42,8 @@ from tests.persistence.test_schema import plan_of
 from tests.persistence.worlds import PostgresWorld
 
 RESTAURANTS = 4_000
-MONDAY = 20_781
+MONDAY = 20_780
+"""2026-11-23."""
 """2026-11-23."""
 NAMES = ["Osteria", "Zur Straße", "L'Été", "ØSTER", "Łódź", "da ada"]
 ADDRESSES = ["Große Gasse 3", "12 Été Street", None]
