@@ -44,7 +44,6 @@ from tests.persistence.worlds import PostgresWorld
 RESTAURANTS = 4_000
 MONDAY = 20_780
 """2026-11-23."""
-"""2026-11-23."""
 NAMES = ["Osteria", "Zur Straße", "L'Été", "ØSTER", "Łódź", "da ada"]
 ADDRESSES = ["Große Gasse 3", "12 Été Street", None]
 CITIES = ["Zürich", "São Paulo", "New York", "York", None]
