@@ -1,8 +1,8 @@
 """The line from a gateway to an owner: one TCP connection, on which many calls may be under way at once.
 
 Ray makes owners, finds them by name, restarts them and tells of their ends. What they are asked goes past it:
-a Ray call takes 1 ms and costs both sides 0.7 ms of CPU and more however little it carries, a call on a line
-a twentieth of that (docs/ARCHITECTURE.md). The rules it keeps:
+a Ray call takes a millisecond or more, and as much CPU, however little it carries; a call on a line takes a
+twentieth of that (docs/ARCHITECTURE.md). The rules it keeps:
 
 - Who opens a line has to say the owner's secret first. It is made anew with each owner's process, and only
   Ray's calls, which are authenticated, give it out.

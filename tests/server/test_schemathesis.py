@@ -32,7 +32,7 @@ from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.test_restaurants import house_body
 
-EXAMPLES_MAX = 5
+EXAMPLES_MAX = 8
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
