@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 SEEDS ?= 2000
+# Tests mostly wait, for servers and for time to pass: two at a time, each file with one of them.
+TESTERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -39,7 +41,7 @@ serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstil
 	@exec $(BIN)/turnstile serve
 
 test: install ## every test
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadgroup tests
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check $(CODE) tests

@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.served import Served, data_folder, served
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("turnstile", deadline=None)
+settings.load_profile("turnstile")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What goes to one worker together: a file, for what its tests share, and all that use the one server."""
+    for item in items:
+        shared = "running_server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("the running server" if shared else item.path.as_posix()))
 
 
 @pytest.fixture(scope="session")

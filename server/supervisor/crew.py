@@ -18,8 +18,8 @@ from server.supervisor.processes import Child, descendants, end, identified
 from server.supervisor.progress import Progress
 
 PAUSE_FIRST_S = 0.1
-PAUSE_MAX_S = 10.0
-STEADY_AFTER_S = 10.0  # who lived this long begins with the first pause again
+PAUSE_MAX_S = 2.0
+STEADY_AFTER_S = 5.0  # who lived this long begins with the first pause again
 EARLY_DEATHS_MAX = 3  # before anything has ever answered: then it is no accident
 
 

@@ -212,7 +212,7 @@ async def test_each_order_is_the_obvious_one(
     assert await paged(reads, wanted) == listed(catalogue.known, wanted, now_ms=reads.now_ms())
 
 
-@pytest.mark.parametrize("alone", SINGLE, ids=str)
+@pytest.mark.parametrize("alone", SINGLE, ids=range(len(SINGLE)))
 async def test_each_filter_finds_what_the_obvious_one_finds_in_each_order(
     reads: PostgresReads, catalogue: Catalogue, alone: Wanted
 ) -> None:

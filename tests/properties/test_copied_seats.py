@@ -111,4 +111,4 @@ class CopyingMachine(SeatsMachine):
 
 
 TestCopying = CopyingMachine.TestCase
-TestCopying.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestCopying.settings = settings(max_examples=50, stateful_step_count=40)

@@ -312,4 +312,4 @@ def through_the_wire(message: Any, kind: Any) -> Any:
 
 
 TestEvent = EventMachine.TestCase
-TestEvent.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestEvent.settings = settings(max_examples=80, stateful_step_count=40)

@@ -237,4 +237,4 @@ class SeatsMachine(RuleBasedStateMachine):
 
 
 TestSeats = SeatsMachine.TestCase
-TestSeats.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestSeats.settings = settings(max_examples=100, stateful_step_count=40)

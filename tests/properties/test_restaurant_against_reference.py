@@ -446,4 +446,4 @@ class RestaurantMachine(RuleBasedStateMachine):
 
 
 TestRestaurant = RestaurantMachine.TestCase
-TestRestaurant.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestRestaurant.settings = settings(max_examples=60, stateful_step_count=30)

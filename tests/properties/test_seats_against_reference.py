@@ -57,7 +57,7 @@ def asked(seat_map: SeatMap, wish: Wish) -> tuple[int, ...] | None:
     return seat_map.best(wish.categories, wish.quantity, wish.accessible, wish.fallback, wish.orphans)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(plans(), CHANGES, st.lists(WISHES, min_size=1, max_size=4))
 def test_the_best_seats_are_the_reference_s_after_any_history(
     plan: Plan, changes: list[tuple[str, set[int], Wish]], standing: list[Wish]
@@ -82,7 +82,7 @@ def test_the_best_seats_are_the_reference_s_after_any_history(
             assert asked(seat_map, other) == slow.best(other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(plans(), CHANGES)
 def test_what_is_free_and_how_much_of_each_category_is_what_was_not_taken(
     plan: Plan, changes: list[tuple[str, set[int], Wish]]
@@ -101,7 +101,7 @@ def test_what_is_free_and_how_much_of_each_category_is_what_was_not_taken(
         assert {code: seat_map.free_count(code) for code in CODES} == {code: left[code] for code in CODES}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(plans(), st.dictionaries(st.integers(0, 60), st.sampled_from((*CODES, "D")), max_size=5))
 def test_a_layout_says_of_each_seat_what_the_plan_says(plan: Plan, chosen: dict[int, str]) -> None:
     assert flaws(plan) == ()
