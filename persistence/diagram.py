@@ -24,6 +24,8 @@ LINKS = (
     ("inventories", "||--o{", "requests", "has done"),
     ("inventories", "||--o{", "submissions", "is asked for in"),
     ("inventories", "||--o{", "journal", "remembers"),
+    ("inventories", "||--o|", "outbox_positions", "has been read up to"),
+    ("reservations", "||--o{", "outgoing_mails", "is told of in"),
 )
 """Drawn as they are meant; most are no foreign keys, because the fence has proved the inventory already."""
 

@@ -30,6 +30,12 @@
 - `diners` has a restaurant's reservations by the keys of who made them: of the e-mail, and of the number, if
   one was given. It is written when a reservation is made, and of restaurants only.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
+- `outgoing_mails` are mails to be sent. `due_ms` is when one may be taken next: its time, the end of the
+  lease of who has taken it, or of the pause after a failed attempt. What is secret or personal in it
+  (`recipient`, `parameters`) is emptied at its end.
+- `outbox_positions` says how far each inventory's journal has been read for mails, and what of the event was
+  `known` there. It is apart from `inventories`, so that who reads is never in an append's way.
+- `mail_preferences` is by the customer's key, and has a row only for who has ever asked for something else.
 
 CHECK constraints are the second line behind the owners' rules: one that speaks has found a bug.
 """
@@ -308,6 +314,60 @@ journal = Table(
     Column("at_ms", BigInteger, primary_key=True),
     Column("facts", LargeBinary, nullable=False),
     postgresql_partition_by="RANGE (at_ms)",
+)
+
+outgoing_mails = Table(
+    "outgoing_mails",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("recipient", Text),
+    Column("language", Text),
+    Column("inventory_id", ID),
+    Column("reservation_id", ID),
+    Column("parameters", JSON, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("ended_ms", BigInteger),
+    CheckConstraint("status IN ('pending', 'sent', 'dead', 'void')", name="outgoing_mails_status"),
+)
+Index(
+    "outgoing_mails_due",
+    outgoing_mails.c.due_ms,
+    postgresql_where=outgoing_mails.c.status == text("'pending'"),
+)
+Index(
+    "outgoing_mails_by_status",
+    outgoing_mails.c.status,
+    outgoing_mails.c.created_ms,
+    outgoing_mails.c.id,
+)
+Index(
+    "outgoing_mails_to",
+    outgoing_mails.c.recipient,
+    postgresql_where=outgoing_mails.c.recipient.is_not(None),
+)
+
+outbox_positions = Table(
+    "outbox_positions",
+    metadata,
+    Column("inventory_id", ID, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("known", JSON, nullable=False),
+    postgresql_with={"fillfactor": 50},
+)
+
+mail_preferences = Table(
+    "mail_preferences",
+    metadata,
+    Column("customer", LargeBinary, primary_key=True),
+    Column("reminders", Boolean, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
 )
 
 secrets = Table(
