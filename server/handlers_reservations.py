@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from domain.cancel_codes import as_spelled, made_ms
 from domain.event_messages import (
     CancelReservation,
     ChangeHold,
@@ -25,7 +26,6 @@ from domain.messages import Rejected
 from server import views
 from server.addressed import acted, addressed, asked, body_of, found_by_holder, view_of
 from server.bodies import Payload, read_body
-from server.cancel_codes import as_spelled, made_ms
 from server.handlers_submissions import accepted
 from server.ids import parse_event_id, parse_id, uuid7
 from server.keys import key_of

@@ -36,22 +36,7 @@ def id_bytes(canonical: str) -> bytes:
     return bytes.fromhex(canonical.replace("-", ""))
 
 
-def id_of_bytes(raw: bytes) -> str:
-    """The canonical spelling of 16 bytes."""
-    return _spelled(raw.hex())
-
-
-def _spelled(digits: str) -> str:
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
 @lru_cache(maxsize=EVENT_IDS_KEPT_MAX)
 def parse_event_id(text: str) -> str | None:
     """`parse_id`, remembered: on sale are few events, and each request names one."""
     return parse_id(text)
-
-
-@lru_cache(maxsize=EVENT_IDS_KEPT_MAX)
-def event_id_bytes(canonical: str) -> bytes:
-    """`id_bytes`, remembered for the same reason."""
-    return id_bytes(canonical)

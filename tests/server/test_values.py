@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from domain.event_messages import Line, Reservation, ReservationReply, Status
 from server import views
 from server.customers import CustomerKeys, normalised
-from server.ids import id_bytes, id_of_bytes, parse_id, uuid7
+from server.ids import id_bytes, parse_id, uuid7
 from server.times import TIME_MAX_MS, rfc3339, to_ms
 
 times_ms = some.integers(0, TIME_MAX_MS)
@@ -35,7 +35,6 @@ def test_ids_of_one_millisecond_differ() -> None:
 def test_ids_are_read_in_any_case_and_written_in_one(value: uuid.UUID) -> None:
     assert parse_id(str(value)) == parse_id(str(value).upper()) == str(value)
     assert id_bytes(str(value)) == value.bytes
-    assert id_of_bytes(value.bytes) == str(value)
 
 
 @pytest.mark.parametrize(

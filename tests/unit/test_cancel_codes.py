@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from server.access import Access
-from server.cancel_codes import as_spelled, made_ms, spelled
+from domain.cancel_codes import as_spelled, made_ms, spelled
+from domain.papers import Papers
 from server.ids import uuid7
 
 NOW_MS = 1_795_000_000_000
@@ -45,19 +45,19 @@ def test_what_cannot_be_a_code_is_none(typed: str) -> None:
 
 
 def test_a_code_is_its_reservations_and_its_secrets_alone() -> None:
-    access, other = Access("admin", b"a" * 32), Access("admin", b"b" * 32)
+    papers, other = Papers(b"a" * 32), Papers(b"b" * 32)
     mine, yours = uuid7(NOW_MS), uuid7(NOW_MS)
-    _, code = access.papers("01890000-0000-7000-8000-000000000001", mine)
-    assert access.is_code_of(mine, code)
-    assert not access.is_code_of(yours, code)
+    _, code = papers.of("01890000-0000-7000-8000-000000000001", mine)
+    assert papers.is_code_of(mine, code)
+    assert not papers.is_code_of(yours, code)
     assert not other.is_code_of(mine, code)
 
 
 def test_the_code_is_of_the_half_that_the_token_does_not_show() -> None:
-    access = Access("admin", b"a" * 32)
+    papers = Papers(b"a" * 32)
     event_id, reservation_id = "01890000-0000-7000-8000-000000000001", uuid7(NOW_MS)
-    mac = access._mac(reservation_id)
-    token, code = access.papers(event_id, reservation_id)
+    mac = papers.mac(reservation_id)
+    token, code = papers.of(event_id, reservation_id)
     assert len(mac) == 32
     assert code == spelled(reservation_id, mac[16:])
-    assert access.papers(event_id, reservation_id) == (token, code)
+    assert papers.of(event_id, reservation_id) == (token, code)
