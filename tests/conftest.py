@@ -9,6 +9,8 @@ from hypothesis import settings
 
 from tests.served import Served, data_folder, served
 
+pytest_plugins = ["tests.workers"]
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("turnstile", deadline=None)
 settings.load_profile("turnstile")
