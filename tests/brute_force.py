@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import TypeVar
 
 from domain.catalogue import Kind, ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants, Words
@@ -84,10 +85,16 @@ def says(text: str, words: Words | None) -> bool:
     """Each word begins one of the text's; a search without any word finds nothing."""
     if words is None:
         return True
-    there = "".join(letter if letter.isalnum() else " " for letter in plain(text)).split()
+    there = words_in(text)
     return bool(words) and all(any(one[:64].startswith(word) for one in there) for word in words)
 
 
+@cache
+def words_in(text: str) -> list[str]:
+    return "".join(letter if letter.isalnum() else " " for letter in plain(text)).split()
+
+
+@cache
 def plain(text: str) -> str:
     """Letters without case and accents: `É` and `e` are one, and so are `ß` and `ss`."""
     letters = []
