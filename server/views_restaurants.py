@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,6 +30,9 @@ from server.views import View, encode
 
 _EPOCH = dt.date(1970, 1, 1)
 _NOBODY = msgspec.Raw(b"null")
+DAYS_KEPT_MAX = 1024
+MINUTES_KEPT_MAX = 4096
+"""Texts that are remembered: every one of a search's times says them."""
 
 
 class TableView(View, frozen=True):
@@ -345,8 +349,9 @@ def _times(times: Iterable[FreeTime]) -> list[FreeTimeView]:
     ]
 
 
+@lru_cache(maxsize=DAYS_KEPT_MAX)
 def date_of(day: int) -> str:
-    """Of a day counted since 1970-01-01."""
+    """Of a day counted since 1970-01-01. A search says it of each time that it finds."""
     return (_EPOCH + dt.timedelta(days=day)).isoformat()
 
 
@@ -354,6 +359,7 @@ def day_of(date: dt.date) -> int:
     return (date - _EPOCH).days
 
 
+@lru_cache(maxsize=MINUTES_KEPT_MAX)
 def clock(minute: int) -> str:
     """Of a minute of the day; what is past midnight is shown as the next day's."""
     return f"{minute // 60 % 24:02d}:{minute % 60:02d}"
