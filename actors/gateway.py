@@ -37,7 +37,7 @@ from persistence.store import Directory, StoreError
 log = logging.getLogger(__name__)
 NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
 CREATOR = "pool:0"
-"""The one owner that is always there; the others are made when they are needed."""
+"""The one owner that is always there; a front end has the others of the pool made once it is up."""
 CREATIONS = "events"
 """Where creations are recorded: their retries have to meet although each brings an id of its own."""
 
@@ -149,7 +149,7 @@ class Gateway:
         ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
         reply = await self._send(CREATOR, ask, self._until_s())
         if owner != CREATOR and isinstance(reply, DESCRIBED) and reply.id == command.id:
-            self._wake(owner)
+            self.wake(owner)
         return reply
 
     async def expire(self, owner: str, inventory_id: str) -> Reply:
@@ -203,12 +203,14 @@ class Gateway:
         except TimeoutError:
             raise NotMade(owner) from None
 
-    def _wake(self, owner: str) -> None:
-        """Have an owner made before its first command comes."""
+    def wake(self, *owners: str) -> None:
+        """Have owners made before their first commands come: one after another, for each costs a core a
+        second or two, and somebody may be served meanwhile."""
 
         async def wake() -> None:
-            with contextlib.suppress(CallFailed):
-                await self._transport.call(owner, pack_batch(NOTHING))
+            for owner in owners:
+                with contextlib.suppress(CallFailed):
+                    await self._transport.call(owner, pack_batch(NOTHING))
 
         self._keep(wake())
 

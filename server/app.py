@@ -11,14 +11,13 @@ from actors.meter import Meter
 from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
-from server.composition import opened
+from server.composition import opened, placement_rule
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Outages
 from server.front_end import DISPATCHER, build_app
 from server.meter_metrics import publishing
 from server.metrics import Metrics
 from server.parts import Options
-from server.placement import PlacementRule
 from server.settings import Settings
 
 __all__ = ["DISPATCHER", "create_app"]
@@ -63,9 +62,7 @@ def options_of(settings: Settings) -> Options:
     return Options(
         body_max_bytes=settings.body_max_bytes,
         hold_extensions_max=settings.hold_extensions_max,
-        placement=PlacementRule(
-            settings.pool_owners, settings.dedicated_from_capacity, settings.dedicated_from_crowd
-        ),
+        placement=placement_rule(settings),
         log_sample_rate=settings.log_sample_rate,
         cors_origins=settings.cors_origins,
         trusted_proxies=settings.trusted_proxies,

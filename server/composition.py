@@ -28,6 +28,7 @@ from persistence.images import PostgresImages
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
+from server.placement import PlacementRule
 from server.settings import Settings
 
 DATABASE_ID = "database_id"
@@ -91,6 +92,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         deploy(deployment)
         settle()
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
+        gateway.wake(*placement_rule(settings).first_owners)
         submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
         yield Back(gateway, reads, venues, submissions, images)
 
@@ -153,6 +155,13 @@ def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployme
             batch_max_commands=min(settings.batch_max_commands, GatewayLimits.batch_max_commands),
             key_retention_s=key_retention_s(settings),
         ),
+    )
+
+
+def placement_rule(settings: Settings) -> PlacementRule:
+    """Which owner a new inventory is given."""
+    return PlacementRule(
+        settings.pool_owners, settings.dedicated_from_capacity, settings.dedicated_from_crowd
     )
 
 

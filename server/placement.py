@@ -18,6 +18,7 @@ from domain.restaurant_messages import RestaurantTerms
 from server.ids import id_bytes
 
 Placement = Literal["pooled", "dedicated"]
+READY_OWNERS_MAX = 8
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,7 +41,17 @@ class PlacementRule:
         """The name of the owner that it is given to."""
         if placement == "dedicated":
             return f"event:{inventory_id}"
-        return f"pool:{zlib.crc32(id_bytes(inventory_id)) % self.pool_owners}"
+        return _shared(zlib.crc32(id_bytes(inventory_id)) % self.pool_owners)
+
+    @property
+    def first_owners(self) -> tuple[str, ...]:
+        """Of those that are shared, the ones to have ready: more than so few a server of many cores makes
+        when they are needed."""
+        return tuple(_shared(number) for number in range(min(self.pool_owners, READY_OWNERS_MAX)))
+
+
+def _shared(number: int) -> str:
+    return f"pool:{number}"
 
 
 def placement_of(owner: str) -> Placement:

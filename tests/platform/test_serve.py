@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from tests.served import Served, assert_gone, clean_environment, data_folder, served, until
 
+POOL = ("pool:0", "pool:1", "pool:2", "pool:3")
 BACK_TIMEOUT_S = 60.0  # a Ray head takes ten seconds, on a busy machine more
 
 
@@ -112,6 +114,14 @@ def test_a_killed_part_comes_back_at_its_address_and_ends_nothing_else(
     after = running_server.endpoints
     assert {**after, "pids": None} == {**before, "pids": None}
     assert _others(running_server, before) == renewed
+    # Nobody has asked for anything of theirs, and a new cluster begins without them.
+    until(lambda: _pool(running_server) == set(POOL), BACK_TIMEOUT_S, "the shared owners are there")
+
+
+def _pool(server: Served) -> set[str]:
+    """The shared owners that answer."""
+    said = json.loads(_status(server, "--json").stdout)["owners"]
+    return {one["name"] for one in said if one["name"].startswith("pool:") and "pid" in one}
 
 
 def _others(server: Served, before: dict[str, Any]) -> set[str]:
