@@ -1,8 +1,8 @@
 """Bringing inventories into an owner's memory, beside the batches: claim, load in pages, let letters in.
 
-Letters for an inventory that is not active wait here. Loading goes page by page, each small enough that
-the owner's other inventories are not held up; a database that does not answer is asked again, with a
-growing pause, for as long as somebody waits.
+Letters for an inventory that is not active wait here. Loading goes page by page, and what a page holds is
+taken in slices, each small enough that the owner's other inventories are not held up; a database that does
+not answer is asked again, with a growing pause, for as long as somebody waits.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from actors.mailbox import Call, Letter, Mailbox
 from actors.meter import Clock, Meter
 from actors.turn import Held
 from actors.wire import LATER, MOVED, OVERLOADED, UNAVAILABLE
+from domain.kinds import Definition
 from domain.messages import Code, Rejected
 from persistence.store import Claimed, Elsewhere, OwnerStore, StoreError
 
@@ -188,23 +189,33 @@ class Activations:
             case Claimed():
                 held = Held(claimed)
                 self._epochs[inventory_id] = held.epoch
-                await self._load(held)
+                await self._load(held, claimed.definition)
                 self._meter.count("activations")
                 self._meter.observe("activation_ms", (time.perf_counter() - started) * 1000)
                 held.used_ms = self._clock.now_ms()
                 self._held[inventory_id] = held
                 self._mailbox.put_back(self._take(inventory_id))
 
-    async def _load(self, held: Held) -> None:
+    async def _load(self, held: Held, definition: Definition) -> None:
         limit = self._limits.page_max_reservations
         after: str | None = None
+        await self._in_slices(held.load(definition))
         while True:
             page = await self._store.live(held.inventory_id, after, limit)
-            held.admit(page)
+            await self._in_slices(held.admit(page))
             if len(page) < limit:
                 held.loaded()
                 return
             after = page[-1].reservation.id
+
+    async def _in_slices(self, steps: Iterator[int]) -> None:
+        """Do steps that say how many pieces they had; after `slice_max_pieces` others have their turn."""
+        pieces = 0
+        for done in steps:
+            pieces += done
+            if pieces >= self._limits.slice_max_pieces:
+                pieces = 0
+                await asyncio.sleep(0)
 
     def _reply_all(self, inventory_id: str, reply: Rejected) -> None:
         for letter in self._take(inventory_id):

@@ -45,6 +45,8 @@ class OwnerLimits:
     activations_max_at_once: int = 4
     """They share one connection: a small inventory need not wait until a large one is all there."""
     page_max_reservations: int = 500
+    slice_max_pieces: int = 500
+    """Reservations, and the seats of each, that are taken in before others have their turn: a few ms."""
     passivate_after_s: float = 300.0
     set_aside_s: float = 30.0
     faults_max: int = 3

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 
 from actors.mailbox import Letter
 from actors.wire import KEY_REUSED, OVERLOADED, UNAVAILABLE, pack_reply
 from domain.event_messages import HoldExpired
-from domain.kinds import KINDS, PLACED, PLACING, Fact, State
+from domain.kinds import KINDS, PLACED, PLACING, Definition, Fact, State
 from domain.messages import Code, Rejected
 from persistence.store import Append, Claimed, Request, Stored
 
@@ -42,15 +43,20 @@ class Held:
         )
         self.used_ms = 0
 
-    def admit(self, page: list[Stored]) -> None:
-        """Take in live reservations that were loaded."""
+    def load(self, definition: Definition) -> Iterator[int]:
+        """Take in what else the definition says, in steps; each says how many pieces it had."""
+        return self.rules.load(self.state, definition)
+
+    def admit(self, page: list[Stored]) -> Iterator[int]:
+        """Take in live reservations that were loaded, each of them a step."""
         for stored in page:
             self.rules.admit(self.state, stored.reservation)
             self.state.contacts[stored.reservation.id] = stored.contact
+            yield self.rules.pieces(stored.reservation)
 
     def loaded(self) -> None:
-        """All of them are in: what was done to the seats so far is stored already."""
-        self.rules.moves(self.state)
+        """All of them are in."""
+        self.rules.loaded(self.state)
 
 
 class Turn:

@@ -85,8 +85,11 @@ from domain.event_state import (
     describe,
     due,
     evolve,
+    load,
+    loaded,
     moves,
     next_due_ms,
+    pieces,
     restored,
 )
 from domain.messages import Code, Rejected
@@ -103,9 +106,12 @@ __all__ = [
     "describe",
     "due",
     "evolve",
+    "load",
+    "loaded",
     "looks_up",
     "moves",
     "next_due_ms",
+    "pieces",
     "restored",
 ]
 

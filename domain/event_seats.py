@@ -131,6 +131,10 @@ class Seats:
             found.append(SeatMove(number, before, self._holders.get(name), self.look(name, reservations)))
         return tuple(found)
 
+    def settled(self) -> None:
+        """What was done with them so far is stored already: `moves` tells what comes after."""
+        self._before = {}
+
     def look(self, name: str, reservations: Mapping[str, Reservation]) -> Look:
         """How the seat looks on a map."""
         if name in self.blocked:

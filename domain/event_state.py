@@ -43,6 +43,8 @@ from domain.event_seats import SeatMove, Seats, seats_of
 from domain.seat_plan import Layout
 from domain.stages import End, drained, drains_at_ms
 
+LOAD_STEP_SEATS = 100
+
 
 class Tally:
     """What is live of one ticket type, in tickets, and when its holds end (a heap, stale entries kept)."""
@@ -283,14 +285,36 @@ def evolve(state: State, fact: EventFact) -> None:
 def restored(
     event_id: str, definition: EventDefinition, last_fact_ms: int, layout: Layout | None = None
 ) -> State:
-    """The event as it is stored, still without its live reservations: `admit` brings those."""
+    """The event as it is stored, still without its live reservations and its blocked seats: `admit` and
+    `load` bring those."""
     state = State()
     if layout is not None:
-        state.seats = Seats(layout, map(layout.name_of, definition.blocked))
+        state.seats = Seats(layout)
     adopt(state, event_id, definition.terms, definition.version, definition.paused, definition.stage)
     state.deleted = definition.deleted
     state.last_fact_ms = last_fact_ms
     return state
+
+
+def load(state: State, definition: EventDefinition) -> Iterator[int]:
+    """Block what is blocked, `LOAD_STEP_SEATS` at a time."""
+    seats, numbers = state.seats, definition.blocked
+    for first in range(0, len(numbers) if seats is not None else 0, LOAD_STEP_SEATS):
+        assert seats is not None
+        step = numbers[first : first + LOAD_STEP_SEATS]
+        seats.block(map(seats.layout.name_of, step))
+        yield len(step)
+
+
+def pieces(reservation: Reservation) -> int:
+    """How much there is to `admit`: the reservation, and its seats."""
+    return 1 + sum([len(line.seats) for line in reservation.lines])
+
+
+def loaded(state: State) -> None:
+    """All that is stored is in."""
+    if state.seats is not None:
+        state.seats.settled()
 
 
 def adopt(state: State, event_id: str, terms: Terms, version: int, paused: bool, stage: Stage) -> None:

@@ -7,7 +7,7 @@ Owners, the gateway and the stores know no kind: they find its rules here by the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from domain import event, restaurant
@@ -83,10 +83,19 @@ class Rules(Protocol):
         """What can be asked of it; anything else is meant for another kind."""
 
     def restored(self, inventory_id: str, definition: Any, last_fact_ms: int, layout: Layout | None) -> Any:
-        """The state as it is stored, still without its live reservations: `admit` brings those."""
+        """The state as it is stored, still without what there can be much of: `load` and `admit` bring it."""
+
+    def load(self, state: Any, definition: Any) -> Iterator[int]:
+        """Take in what else the definition says, step by step; each says how many pieces it had."""
 
     def admit(self, state: Any, reservation: Any) -> None:
         """Take in a live reservation that was loaded."""
+
+    def pieces(self, reservation: Any) -> int:
+        """How many pieces it has to be taken in."""
+
+    def loaded(self, state: Any) -> None:
+        """All that is stored has been taken in."""
 
     def definition(self, state: Any) -> Definition:
         """What is stored of it whenever a fact has changed more than a reservation."""

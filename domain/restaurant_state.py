@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -332,6 +332,20 @@ def restored(
     state.deleted = stored.deleted
     state.last_fact_ms = last_fact_ms
     return state
+
+
+def load(state: State, stored: RestaurantDefinition) -> Iterator[int]:
+    """Its terms are all that it consists of, and are there."""
+    return iter(())
+
+
+def pieces(reservation: TableReservation) -> int:
+    """How much there is to `admit`: the reservation, and its tables."""
+    return 1 + len(reservation.tables)
+
+
+def loaded(state: State) -> None:
+    """All that is stored is in."""
 
 
 def moves(state: State) -> tuple[SeatMove, ...]:

@@ -16,6 +16,7 @@ import copy
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from domain.messages import Errors, Message
 
@@ -62,6 +63,23 @@ class Section(Message, frozen=True):
 
 class Plan(Message, frozen=True):
     sections: tuple[Section, ...]
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Each row with its name, "section/row"."""
+        for section in self.sections:
+            for row in section.rows:
+                yield row_name(section.label, row), row
+
+
+class Drawn(Protocol):
+    """A plan as a layout is made from it: whole in memory, or read row by row."""
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Each row with its name, in the plan's order."""
+
+
+def row_name(section_label: str, row: Row) -> str:
+    return f"{section_label}/{row.label}"
 
 
 # --- what is wrong with a plan --------------------------------------------------------------------
@@ -163,6 +181,16 @@ def _is_category(category: str) -> bool:
 # --- the compact form -----------------------------------------------------------------------------
 
 
+class _Labels:
+    """How the seats of a row are called, and which is called so. Rows that are labelled alike share it."""
+
+    __slots__ = ("labels", "seats")
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+        self.seats = {label: seat for seat, label in enumerate(labels)}
+
+
 class Layout:
     """A plan without flaws, made for selling. Never changed; what it keeps lazily follows from the rest.
 
@@ -193,7 +221,7 @@ class Layout:
         "widths",
     )
 
-    def __init__(self, plan: Plan, overrides: Overrides = ()) -> None:
+    def __init__(self, plan: Drawn, overrides: Overrides = ()) -> None:
         """Raises KeyError for a name in `overrides` that is no seat's."""
         self.row_of = array("H")
         self.place_of = array("H")
@@ -202,13 +230,12 @@ class Layout:
         self.widths: list[int] = []
         self.row_names: list[str] = []
         self._starts = array("L", [0])
-        self._labels: list[tuple[str, ...]] = []
+        self._labels: list[_Labels] = []
         kinds: dict[str, int] = {}
         special: tuple[list[int], list[int]] = ([], [])
-        shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-        for section in plan.sections:
-            for row in section.rows:
-                self._add(f"{section.label}/{row.label}", row, kinds, special, shared)
+        shared: dict[tuple[str, ...], _Labels] = {}
+        for name, row in plan.rows():
+            self._add(name, row, kinds, special, shared)
         self._rows = {name: row for row, name in enumerate(self.row_names)}
         self.accessible, self.companion = frozenset(special[0]), frozenset(special[1])
         self.accessible_places = self._by_row(self.accessible)
@@ -238,7 +265,7 @@ class Layout:
         row: Row,
         kinds: dict[str, int],
         special: tuple[list[int], list[int]],
-        shared: dict[tuple[str, ...], tuple[str, ...]],
+        shared: dict[tuple[str, ...], _Labels],
     ) -> None:
         number, bits, place, last = len(self.row_of), 0, 0, 0
         for seat in row.seats:
@@ -251,7 +278,9 @@ class Layout:
             place += 2 if seat.aisle_after else 1
             number += 1
         labels = tuple([seat.label for seat in row.seats])
-        self._labels.append(shared.setdefault(labels, labels))
+        if labels not in shared:
+            shared[labels] = _Labels(labels)
+        self._labels.append(shared[labels])
         self.row_of.extend([len(self.row_names)] * len(row.seats))
         self._starts.append(number)
         self.places.append(bits)
@@ -299,14 +328,12 @@ class Layout:
         row = self._rows.get(row_name)
         if row is None:
             return None
-        try:
-            return self._starts[row] + self._labels[row].index(label)
-        except ValueError:
-            return None
+        seat = self._labels[row].seats.get(label)
+        return None if seat is None else self._starts[row] + seat
 
     def name_of(self, number: int) -> str:
         row = self.row_of[number]
-        return f"{self.row_names[row]}/{self._labels[row][number - self._starts[row]]}"
+        return f"{self.row_names[row]}/{self._labels[row].labels[number - self._starts[row]]}"
 
     def category_of(self, number: int) -> str:
         return self.codes[self.kind_of[number]]

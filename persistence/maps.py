@@ -27,7 +27,7 @@ from domain.seat_plan import Layout
 from domain.views import SeatChanges, SeatStates, TableDay
 from persistence.append_columns import range_of
 from persistence.connection import Connection, Links, Row
-from persistence.plans import PLAN, decoded_plan
+from persistence.plans import PLAN, laid_out
 from persistence.rows import decoded_lines, decoded_numbers, decoded_stay, restaurant_terms_of
 from persistence.store import Refused
 
@@ -124,7 +124,7 @@ class Maps:
             rows = await self._links.fetch(PLAN, plan_id)
             if not rows:
                 raise Refused(f"there is no plan {plan_id}")
-            kept = await asyncio.to_thread(lambda: Layout(decoded_plan(rows[0]["plan"])))
+            kept = await asyncio.to_thread(laid_out, rows[0]["plan"])
             _keep(self._layouts, plan_id, kept, LAYOUTS_KEPT_MAX)
         return kept
 

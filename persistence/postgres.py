@@ -15,10 +15,10 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 
-from domain.event_messages import EventDefinition, Seating, Stage
+from domain.event_messages import EventDefinition, Stage
 from domain.kinds import Definition
 from domain.restaurant_messages import RestaurantDefinition
-from domain.seat_plan import Layout
+from domain.seat_plan import Layout, Overrides
 from persistence.append import append_statement, create_statement
 from persistence.connection import Limits, Link, Row
 from persistence.plans import PLAN, laid_out
@@ -73,7 +73,9 @@ class PostgresOwnerStore:
     def __init__(self, database_url: str, name: str = "owner", limits: Limits | None = None) -> None:
         limits = limits or Limits()
         self._claimant = str(uuid.uuid4())
-        self._layouts: dict[Seating, Layout] = {}
+        self._layouts: dict[tuple[str, Overrides], Layout] = {}
+        """By plan, as it is and with what events say of single seats."""
+        self._laying_out = asyncio.Lock()
         self._link = Link(database_url, f"turnstile {name}", limits)
         self._loading = Link(database_url, f"turnstile {name} loading", limits)
 
@@ -137,18 +139,30 @@ class PostgresOwnerStore:
         return definition_of(rows[0])
 
     async def _layout(self, definition: Definition) -> Layout | None:
-        """All events of this owner that have the same seats share one."""
+        """All events of this owner that have the same seats share one. Events of one plan that are claimed
+        together do not all lay it out."""
         seating = definition.terms.seating if isinstance(definition, EventDefinition) else None
         if seating is None:
             return None
-        if seating not in self._layouts:
-            rows = await self._loading.fetch(PLAN, seating.plan_id)
-            if not rows:
-                raise Refused(f"there is no plan {seating.plan_id}")
-            if len(self._layouts) >= LAYOUTS_KEPT_MAX:
-                del self._layouts[next(iter(self._layouts))]
-            self._layouts[seating] = await asyncio.to_thread(laid_out, rows[0]["plan"], seating)
-        return self._layouts[seating]
+        async with self._laying_out:
+            layout = self._layouts.get((seating.plan_id, ())) or await self._laid_out(seating.plan_id)
+            key = seating.plan_id, seating.overrides
+            if key not in self._layouts:
+                self._keep(key, await asyncio.to_thread(layout.recategorised, seating.overrides))
+            return self._layouts[key]
+
+    async def _laid_out(self, plan_id: str) -> Layout:
+        rows = await self._loading.fetch(PLAN, plan_id)
+        if not rows:
+            raise Refused(f"there is no plan {plan_id}")
+        layout = await asyncio.to_thread(laid_out, rows[0]["plan"])
+        self._keep((plan_id, ()), layout)
+        return layout
+
+    def _keep(self, key: tuple[str, Overrides], layout: Layout) -> None:
+        if len(self._layouts) >= LAYOUTS_KEPT_MAX:
+            del self._layouts[next(iter(self._layouts))]
+        self._layouts[key] = layout
 
 
 def _event(row: Row) -> EventDefinition:

@@ -19,6 +19,8 @@ from domain.restaurant_messages import RestaurantTerms, TableReservation
 from persistence.store import Stored
 
 LINES_CACHE_MAX_ENTRIES = 4_096
+_NAMED = "]]]"
+"""How the JSON of lines ends whose last one names its seats."""
 _SCOPES = uuid.UUID("4b6f3b5e-54b1-4b0e-9d0c-6f2f0a3f7c11")
 _STATUS = {status.value: status for status in Status}
 _numbers = msgspec.json.Decoder(tuple[int, ...])
@@ -66,8 +68,17 @@ def encoded_lines(lines: tuple[Line, ...]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-@lru_cache(LINES_CACHE_MAX_ENTRIES)
 def decoded_lines(text: str) -> tuple[Line, ...]:
+    """Lines with seats are nobody else's: keeping them would only drive out the others."""
+    return _decoded(text) if text.endswith(_NAMED) else _shared(text)
+
+
+@lru_cache(LINES_CACHE_MAX_ENTRIES)
+def _shared(text: str) -> tuple[Line, ...]:
+    return _decoded(text)
+
+
+def _decoded(text: str) -> tuple[Line, ...]:
     return tuple([Line(row.code, row.quantity, row.price, row.seats) for row in _line_rows.decode(text)])
 
 

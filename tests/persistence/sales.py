@@ -18,6 +18,7 @@ from domain.event import (
     describe,
     due,
     evolve,
+    load,
     moves,
     next_due_ms,
     restored,
@@ -193,6 +194,8 @@ async def loaded(store: OwnerStore, found: Claimed, page: int = 100) -> Sale:
     """The inventory as an owner that has just claimed it loads it."""
     sale = Sale(found.inventory_id, found.epoch, found.seq)
     sale.state = restored(sale.id, found.definition, found.last_fact_ms, found.layout)
+    for _ in load(sale.state, found.definition):
+        pass
     after = None
     while rows := await store.live(sale.id, after, page):
         for stored in rows:
