@@ -242,15 +242,18 @@ class CancelEvent(Message, frozen=True):
 
 
 class BlockSeats(Message, frozen=True):
-    """Keep seats off the sale: all of those named, or none. A seat that is blocked already stays so."""
+    """Keep seats off the sale: all of those named, or none. A seat that is blocked already stays so.
+    `if_version` None changes whatever stands."""
 
     seats: tuple[str, ...]
+    if_version: int | None = None
 
 
 class UnblockSeats(Message, frozen=True):
-    """Put seats on sale again. A seat that is not blocked stays as it is."""
+    """Put seats on sale again. A seat that is not blocked stays as it is. `if_version` as of `BlockSeats`."""
 
     seats: tuple[str, ...]
+    if_version: int | None = None
 
 
 class CopyFromEvent(Message, frozen=True):

@@ -134,6 +134,8 @@ def _cancelled(before: EventReply) -> EventReply:
 
 
 def block(state: State, command: BlockSeats, now_ms: int) -> Decision:
+    if command.if_version is not None and command.if_version != state.version:
+        return stale(state), ()
     refusal = unknown_seats(state, command.seats) or over(state)
     if refusal is not None:
         return refusal, ()
@@ -151,6 +153,8 @@ def block(state: State, command: BlockSeats, now_ms: int) -> Decision:
 
 
 def unblock(state: State, command: UnblockSeats, now_ms: int) -> Decision:
+    if command.if_version is not None and command.if_version != state.version:
+        return stale(state), ()
     refusal = unknown_seats(state, command.seats) or over(state)
     if refusal is not None:
         return refusal, ()

@@ -88,11 +88,15 @@ class Seats:
         return None if found is None else tuple([self.layout.name_of(number) for number in found])
 
     def take(self, names: Iterable[str], reservation_id: str) -> None:
-        taken = list(names)
-        self._map.take(self._numbers(taken))
-        for name in taken:
-            self._before.setdefault(name, None)
-            self._holders[name] = reservation_id
+        number_of, before, holders = self.layout.number_of, self._before, self._holders
+        numbers = []
+        for name in names:
+            number = number_of(name)
+            if number is not None:
+                numbers.append(number)
+            before.setdefault(name, None)
+            holders[name] = reservation_id
+        self._map.take(numbers)
 
     def release(self, names: Iterable[str]) -> None:
         released = list(names)

@@ -308,7 +308,10 @@ def load(state: State, definition: EventDefinition) -> Iterator[int]:
 
 def pieces(reservation: Reservation) -> int:
     """How much there is to `admit`: the reservation, and its seats."""
-    return 1 + sum([len(line.seats) for line in reservation.lines])
+    count = 1
+    for line in reservation.lines:
+        count += len(line.seats)
+    return count
 
 
 def loaded(state: State) -> None:
@@ -348,7 +351,9 @@ def admit(state: State, reservation: Reservation) -> None:
     """Add a live reservation, new or loaded, to the sums; but nothing of a cancelled event counts."""
     state.reservations[reservation.id] = reservation
     if state.seats is not None:
-        state.seats.take(seats_of(reservation.lines), reservation.id)
+        for line in reservation.lines:
+            if line.seats:
+                state.seats.take(line.seats, reservation.id)
     if state.stage is Stage.CANCELLED:
         return
     held = reservation.status is Status.HELD

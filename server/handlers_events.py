@@ -26,7 +26,8 @@ from domain.messages import Rejected
 from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
-from server.entity_tags import IF_NONE_MATCH, matches, version_of, versions, wanted_versions
+from server.entity_tags import IF_NONE_MATCH, matches, versions
+from server.event_version import if_event_version
 from server.ids import parse_event_id, uuid7
 from server.keys import key_of
 from server.parts import Parts
@@ -89,7 +90,8 @@ class EventHandlers:
         event_id = _event_id(event_text)
         priced = any(kind.price for kind in wanted.ticket_types)
         currency = (await self._found(event_text)).terms.currency if priced else ""
-        command = ChangeEvent(change_of(wanted, currency), await self._if_version(request, event_text))
+        if_version = await if_event_version(parts, request, event_id)
+        command = ChangeEvent(change_of(wanted, currency), if_version)
         return self._shown(command, await parts.gateway.ask(event_id, command))
 
     async def remove(self, request: web.BaseRequest, event_text: str) -> Reply:
@@ -99,7 +101,7 @@ class EventHandlers:
         """
         self._parts.access.require_operator(request)
         event_id = _event_id(event_text)
-        command = DeleteEvent(await self._if_version(request, event_text))
+        command = DeleteEvent(await if_event_version(self._parts, request, event_id))
         answer = await self._parts.gateway.ask(event_id, command)
         shown = self._shown(command, answer)
         return shown if isinstance(answer, Rejected) else Reply(204, content_type="")
@@ -180,12 +182,6 @@ class EventHandlers:
         if found is None:
             raise not_found("event")
         return found
-
-    async def _if_version(self, request: web.BaseRequest, event_text: str) -> int | None:
-        """The version that If-Match names; of several, the present one if it is among them."""
-        wanted = wanted_versions(request)
-        several = wanted is not None and len(wanted) > 1
-        return version_of(wanted, (await self._found(event_text)).version if several else 0)
 
     def _shown(self, command: Command, answer: Answer) -> Reply:
         self._parts.metrics.commanded(type(command), answer)

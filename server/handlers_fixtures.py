@@ -33,7 +33,7 @@ from domain.messages import Code, Rejected
 from domain.venue import Venue
 from server import views
 from server.bodies import Payload, read_body
-from server.entity_tags import version_of, wanted_versions
+from server.event_version import if_event_version
 from server.fixtures import Common, common_of_event, common_of_template, terms_at
 from server.ids import parse_event_id, parse_id, uuid7
 from server.keys import key_of
@@ -94,7 +94,8 @@ class FixtureHandlers:
             raise not_found("event")
         if not (wanted.prices or wanted.blocks):
             raise invalid("prices", "One of prices and blocks.")
-        command = CopyFromEvent(await self._copied(wanted), await self._if_version(request, event_id))
+        if_version = await if_event_version(parts, request, event_id)
+        command = CopyFromEvent(await self._copied(wanted), if_version)
         answer = await parts.gateway.ask(event_id, command, key)
         parts.metrics.commanded(CopyFromEvent, answer)
         if isinstance(answer, Rejected):
@@ -114,15 +115,6 @@ class FixtureHandlers:
             return Copied(terms.currency, blocked=blocked)
         overrides = None if terms.seating is None else terms.seating.overrides
         return Copied(terms.currency, terms.ticket_types, overrides, blocked)
-
-    async def _if_version(self, request: web.BaseRequest, event_id: str) -> int | None:
-        wanted = wanted_versions(request)
-        if wanted is None or len(wanted) < 2:
-            return version_of(wanted, 0)
-        found = await self._parts.reads.event(event_id)
-        if found is None:
-            raise not_found("event")
-        return version_of(wanted, found.version)
 
     async def _venue(self, venue_text: str) -> Venue:
         venue_id = parse_id(venue_text)

@@ -8,6 +8,7 @@ from domain.event_messages import BlockSeats, EventReply, UnblockSeats
 from domain.messages import Rejected
 from server import views
 from server.bodies import Payload, read_body
+from server.event_version import if_event_version
 from server.ids import parse_event_id
 from server.keys import key_of
 from server.paging import parse_query
@@ -52,10 +53,11 @@ class SeatHandlers:
         parts = self._parts
         parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
-        command = make(_NAMED.parse(request, body).seats)
+        seats = _NAMED.parse(request, body).seats
         event_id = parse_event_id(event_text)
         if event_id is None:
             raise not_found("event")
+        command = make(seats, await if_event_version(parts, request, event_id))
         answer = await parts.gateway.ask(event_id, command, key_of(request, body, operator=True))
         parts.metrics.commanded(make, answer)
         if isinstance(answer, Rejected):

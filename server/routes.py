@@ -21,7 +21,7 @@ from server.handlers_events import EventHandlers
 from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
-from server.handlers_placement import PlacementHandlers
+from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
@@ -49,14 +49,16 @@ _HTML = "text/html; charset=utf-8"
 def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
     """Every route there is."""
     return [
-        *_event_routes(EventHandlers(parts), PlacementHandlers(parts), LiveHandlers(parts)),
+        *_event_routes(EventHandlers(parts), event_placement(parts), LiveHandlers(parts)),
         *_seat_routes(SeatHandlers(parts), LiveHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
         *_fixture_routes(FixtureHandlers(parts)),
-        *restaurant_routes(RestaurantHandlers(parts), TableHandlers(parts), LiveHandlers(parts)),
+        *restaurant_routes(
+            RestaurantHandlers(parts), TableHandlers(parts), restaurant_placement(parts), LiveHandlers(parts)
+        ),
         *image_routes(ImageHandlers(parts)),
         *_service_routes(service),
     ]
@@ -101,13 +103,15 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
 def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
     shows: Any = {"tag": "events", "who": Who.READER, "reply_headers": ("ETag", "Cache-Control")}
     named: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",),
-                  "body": given.NamedSeats, "keyed": True}
+                  "body": given.NamedSeats, "keyed": True, "request_headers": ("If-Match",)}
     return [
         Route("GET", f"{_EVENT}/seats", seats.show, shown.SeatMapView, query=given.SeatsQuery, **shows),
         Route("GET", f"{_EVENT}/seats/stream", live.seats, LiveSeatEvents, media=EVENT_STREAM,
               request_headers=("Last-Event-ID",), **{**shows, "reply_headers": ("Cache-Control",)}),
-        Route("POST", f"{_EVENT}/seats/block", seats.block, shown.EventView, problems=("in_use",), **named),
-        Route("POST", f"{_EVENT}/seats/unblock", seats.unblock, shown.EventView, **named),
+        Route("POST", f"{_EVENT}/seats/block", seats.block, shown.EventView, problems=("in_use", "stale"),
+              **named),
+        Route("POST", f"{_EVENT}/seats/unblock", seats.unblock, shown.EventView, problems=("stale",),
+              **named),
     ]
 
 

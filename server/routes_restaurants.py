@@ -9,13 +9,14 @@ from server import payloads_restaurants as given
 from server import views_restaurants as shown
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveHandlers, LiveTimeEvents
+from server.handlers_placement import PlacementHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_tables import TableHandlers
 from server.live import EVENT_STREAM
-from server.payloads import Nothing
+from server.payloads import NewPlacement, Nothing
 from server.payloads_catalogue import RestaurantsQuery
 from server.route import Route, Who
-from server.views import Page
+from server.views import Page, RestaurantPlacementView
 from server.views_submissions import AcceptedView
 
 _RESTAURANT = "/api/v1/restaurants/{restaurant_id}"
@@ -27,7 +28,7 @@ _NO_HOLD = ("hold_expired", "wrong_state")
 # One route is easier to find among its like than among its arguments.
 # fmt: off
 def restaurant_routes(
-    restaurants: RestaurantHandlers, tables: TableHandlers, live: LiveHandlers
+    restaurants: RestaurantHandlers, tables: TableHandlers, placement: PlacementHandlers, live: LiveHandlers
 ) -> list[Route]:
     """Every route of restaurants."""
     restaurant, view = shown.RestaurantView, shown.TableReservationView
@@ -40,6 +41,7 @@ def restaurant_routes(
     matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("in_use", "stale")}
     placed: Any = {**public, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
     staff: Any = {"tag": "reservations", "who": Who.OPERATOR, "asks_owner": True, "keyed": True}
+    owned: Any = {**public, "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
     door: Any = {**staff, "body": Nothing, "body_optional": True}
     return [
         Route("POST", "/api/v1/restaurants", restaurants.create, restaurant, body=given.NewRestaurant,
@@ -56,6 +58,9 @@ def restaurant_routes(
         Route("POST", f"{_RESTAURANT}/close", restaurants.close, restaurant, problems=("wrong_state",),
               **action),
         Route("POST", f"{_RESTAURANT}/cancel", restaurants.cancel, restaurant, **action),
+        Route("GET", f"{_RESTAURANT}/placement", placement.show, RestaurantPlacementView, **owned),
+        Route("PUT", f"{_RESTAURANT}/placement", placement.change, RestaurantPlacementView,
+              body=NewPlacement, **owned),
         Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
               asks_owner=True, **seen),
         Route("GET", f"{_RESTAURANT}/availability/stream", live.times, LiveTimeEvents, media=EVENT_STREAM,

@@ -150,6 +150,14 @@ class PlacementView(View, frozen=True):
     owner: str
 
 
+class RestaurantPlacementView(View, frozen=True):
+    """As of an event: `owner` is the name it has in Ray's dashboard and in `turnstile status`."""
+
+    restaurant_id: str
+    placement: Placement
+    owner: str
+
+
 class SeatMapView(View, frozen=True):
     """An event's `seats` seats at a sequence. Either all, as `states`, in base64: seat k is two bits, in byte
     k // 4 at bit 2 * (k % 4) counted from the lowest: 0 free, 1 held, 2 sold, 3 blocked. Or the `changes`

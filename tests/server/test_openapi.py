@@ -65,6 +65,8 @@ DELETE /api/v1/restaurants/{restaurant_id}
 POST /api/v1/restaurants/{restaurant_id}/publish
 POST /api/v1/restaurants/{restaurant_id}/close
 POST /api/v1/restaurants/{restaurant_id}/cancel
+GET /api/v1/restaurants/{restaurant_id}/placement
+PUT /api/v1/restaurants/{restaurant_id}/placement
 POST /api/v1/restaurants/{restaurant_id}/pause
 POST /api/v1/restaurants/{restaurant_id}/resume
 GET /api/v1/restaurants/{restaurant_id}/search

@@ -25,6 +25,32 @@ async def test_an_event_moves_to_an_owner_of_its_own_and_back(api: Api) -> None:
     assert (await api.ask("PUT", path, json={"placement": "pooled"}, headers=OPERATOR)).json == before
 
 
+async def test_a_restaurant_moves_to_an_owner_of_its_own_and_back(api: Api) -> None:
+    made = await api.post("/api/v1/restaurants", json=house_body(), headers=OPERATOR)
+    path = f"/api/v1/restaurants/{made.json['id']}/placement"
+    before = (await api.get(path, headers=OPERATOR)).json
+    assert before["placement"] == "pooled"
+    moved = await api.ask("PUT", path, json={"placement": "dedicated"}, headers=OPERATOR)
+    own = f"event:{made.json['id']}"
+    assert moved.json == {"restaurant_id": made.json["id"], "placement": "dedicated", "owner": own}
+    assert (await api.get(path, headers=OPERATOR)).json == moved.json
+    assert (await api.ask("PUT", path, json={"placement": "pooled"}, headers=OPERATOR)).json == before
+
+
+async def test_what_is_of_another_kind_is_not_moved(api: Api) -> None:
+    """An event is no restaurant, nor a restaurant an event; and only an operator moves either."""
+    event_id = await api.new_event()
+    made = await api.post("/api/v1/restaurants", json=house_body(), headers=OPERATOR)
+    for path in (f"restaurants/{event_id}", f"events/{made.json['id']}"):
+        wrong = await api.ask(
+            "PUT", f"/api/v1/{path}/placement", json={"placement": "dedicated"}, headers=OPERATOR
+        )
+        assert (wrong.status, wrong.code) == (404, "not_found")
+    own = f"/api/v1/restaurants/{made.json['id']}/placement"
+    assert (await api.ask("PUT", own, json={"placement": "dedicated"})).code == "unauthorized"
+    assert {owner.partition(":")[0] for owner in api.gateway.placements.values()} == {"pool"}
+
+
 async def test_a_placement_that_does_not_change_costs_the_owner_nothing(api: Api) -> None:
     event_id = await api.new_event(placement="dedicated")
     placed: list[str] = []

@@ -213,6 +213,22 @@ async def test_a_blocked_seat_cannot_be_had_until_it_is_unblocked(api: Api) -> N
     assert (taken.status, taken.code, taken.json["seat"]) == (409, "in_use", "S/A/1")
 
 
+@pytest.mark.parametrize("un", ["", "un"])
+async def test_seats_are_blocked_and_unblocked_only_in_the_version_that_is_meant(api: Api, un: str) -> None:
+    event_id = await event_in_the_hall(api)
+    first = await block(api, event_id, "S/A/1")
+    path, names = f"/api/v1/events/{event_id}/seats/{un}block", {"seats": ["S/A/1" if un else "S/A/2"]}
+    old = str(int(first.headers["ETag"].strip('"')) - 1)
+    stale = await api.post(path, json=names, headers=OPERATOR | {"If-Match": f'"{old}"'})
+    assert (stale.status, stale.code) == (412, "stale")
+    unchanged = await api.get(f"/api/v1/events/{event_id}")
+    assert unchanged.headers["ETag"] == first.headers["ETag"]
+    meant = OPERATOR | {"If-Match": f'"{old}", {first.headers["ETag"]}'}
+    done = await api.post(path, json=names, headers=meant)
+    assert done.status == 200
+    assert done.headers["ETag"] != first.headers["ETag"]
+
+
 async def test_only_the_operator_blocks(api: Api) -> None:
     event_id = await event_in_the_hall(api)
     refused = await api.post(f"/api/v1/events/{event_id}/seats/block", json={"seats": ["S/A/1"]})
