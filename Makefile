@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench simulate faults lock env-example clean
+.PHONY: help install serve test lint format types imports check load bench simulate faults audit lock env-example clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ simulate: install ## deterministic simulation: SEEDS=n seeds, or OPTIONS="--seed
 
 faults: install ## kill owners, PostgreSQL, Redis and front ends under load; the auditor after each
 	$(BIN)/python -m loadtest.faults $(OPTIONS)
+
+audit: install ## known vulnerabilities in what requirements.lock pins (asks pypi.org)
+	@PATH="$(abspath $(BIN)):$$PATH" UV_SYSTEM_CERTS=1 uv tool run pip-audit \
+		--strict --disable-pip --require-hashes -r requirements.lock
 
 lock: ## pin the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
