@@ -17,7 +17,6 @@ from actors.mailbox import Call, Letter, Mailbox
 from actors.meter import Clock, Meter
 from actors.turn import Held
 from actors.wire import LATER, MOVED, OVERLOADED, UNAVAILABLE
-from domain.kinds import Definition
 from domain.messages import Code, Rejected
 from persistence.store import Claimed, Elsewhere, OwnerStore, StoreError
 
@@ -189,24 +188,35 @@ class Activations:
             case Claimed():
                 held = Held(claimed)
                 self._epochs[inventory_id] = held.epoch
-                await self._load(held, claimed.definition)
+                await self._load(held, claimed)
                 self._meter.count("activations")
                 self._meter.observe("activation_ms", (time.perf_counter() - started) * 1000)
                 held.used_ms = self._clock.now_ms()
                 self._held[inventory_id] = held
                 self._mailbox.put_back(self._take(inventory_id))
 
-    async def _load(self, held: Held, definition: Definition) -> None:
+    async def _load(self, held: Held, claimed: Claimed) -> None:
         limit = self._limits.page_max_reservations
         after: str | None = None
-        await self._in_slices(held.load(definition))
+        await self._in_slices(held.load(claimed.definition))
         while True:
             page = await self._store.live(held.inventory_id, after, limit)
             await self._in_slices(held.admit(page))
             if len(page) < limit:
-                held.loaded()
-                return
+                break
             after = page[-1].reservation.id
+        if claimed.ticketed:
+            await self._load_tickets(held, limit)
+        held.loaded()
+
+    async def _load_tickets(self, held: Held, limit: int) -> None:
+        after: tuple[str, int] | None = None
+        while True:
+            page = await self._store.tickets(held.inventory_id, after, limit)
+            await self._in_slices(held.admit_tickets(page))
+            if len(page) < limit:
+                return
+            after = page[-1].reservation_id, page[-1].number
 
     async def _in_slices(self, steps: Iterator[int]) -> None:
         """Do steps that say how many pieces they had; after `slice_max_pieces` others have their turn."""

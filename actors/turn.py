@@ -15,9 +15,11 @@ import msgspec
 from actors.mailbox import Letter
 from actors.wire import KEY_REUSED, OVERLOADED, UNAVAILABLE, pack_reply
 from domain.event_messages import HoldExpired
-from domain.kinds import KINDS, PLACED, PLACING, Definition, Fact, State
+from domain.event_tickets import contact_key
+from domain.kinds import KINDS, PLACED, TICKETED, Definition, Fact, State, contact_of
 from domain.messages import Code, Rejected
-from persistence.store import Append, Claimed, Request, Stored
+from domain.ticket_messages import TicketFact
+from persistence.store import Append, Claimed, Request, Stored, StoredTicket
 
 NEXT_DUE_GRID_MS = 250
 """`next_due_ms` is stored rounded up to this, so that the indexed column seldom changes under load."""
@@ -53,6 +55,14 @@ class Held:
             self.rules.admit(self.state, stored.reservation)
             self.state.contacts[stored.reservation.id] = stored.contact
             yield self.rules.pieces(stored.reservation)
+
+    def admit_tickets(self, page: list[StoredTicket]) -> Iterator[int]:
+        """Take in tickets that were loaded, after all reservations, each of them a step."""
+        for one in page:
+            self.rules.admit_ticket(self.state, one.reservation_id, one.number, one.ticket)
+            if one.contact:
+                self.state.contacts[contact_key(one.reservation_id, one.number)] = one.contact
+            yield 1
 
     def loaded(self) -> None:
         """All of them are in."""
@@ -135,6 +145,7 @@ class Turn:
             live_reservations=len(state.reservations) if state.live else 0,
             counts=held.rules.counts(state),
             moves=held.rules.moves(state),
+            tickets=held.rules.ticket_moves(state),
             requests=self._requests,
         )
         if self._defined:
@@ -170,14 +181,18 @@ class Turn:
             return reply.code.value if isinstance(reply, Rejected) else "done"
         for fact in facts:
             self._happen(fact)
-        if isinstance(ask.command, PLACING):
-            held.state.contacts[ask.command.reservation_id] = ask.command.contact
+        brought = contact_of(ask.command)
+        if brought is not None:
+            held.state.contacts[brought[0]] = brought[1]
         request = Request(ask.request_id, ask.fingerprint, letter.reply, ask.keep_until_ms)
         self._requests.append(request)
         self._replies[letter.place] = request
         return "done"
 
     def _happen(self, fact: Fact) -> None:
+        if isinstance(fact, TICKETED):
+            self._happen_to_ticket(fact)
+            return
         self.held.rules.evolve(self.held.state, fact)
         self.facts.append(fact)
         reservation_id = getattr(fact, "reservation_id", None)
@@ -187,6 +202,15 @@ class Turn:
             self._touched[reservation_id] = True
         else:
             self._touched.setdefault(reservation_id, False)
+
+    def _happen_to_ticket(self, fact: TicketFact) -> None:
+        """Most of these leave the reservation's row as it is."""
+        state = self.held.state
+        before = state.reservations[fact.reservation_id]
+        self.held.rules.evolve(state, fact)
+        self.facts.append(fact)
+        if state.reservations[fact.reservation_id] is not before:
+            self._touched.setdefault(fact.reservation_id, False)
 
     def _fill_in_reservations(self, entry: Append) -> None:
         state = self.held.state

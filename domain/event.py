@@ -18,6 +18,7 @@
 - A ticket of a type with categories is a seat of one of them: `domain.event_seats` has the rules of these.
 - Another event's prices and blocked seats are taken over in one command. What is sold stays as it was sold;
   a seat that is taken here is not blocked.
+- What a confirmed reservation has are tickets: `domain.event_tickets` has the rules of these.
 - Asking again for what already is (confirm, release, cancel) answers the present state and changes nothing.
 
 `decide(state, command, now)` says what follows and changes nothing; `evolve(state, fact)` is the only
@@ -79,6 +80,7 @@ from domain.event_seats import Chosen, Seats, choose, ill_wished, seats_of
 from domain.event_state import (
     State,
     admit,
+    admit_ticket,
     adopt,
     counts,
     definition,
@@ -91,14 +93,18 @@ from domain.event_state import (
     next_due_ms,
     pieces,
     restored,
+    ticket_moves,
 )
+from domain.event_tickets import decide_ticket, not_to_be_cancelled
 from domain.messages import Code, Rejected
 from domain.stages import as_it_ends
+from domain.ticket_messages import CheckIn, ReissueTicket, TicketCommand, TransferTicket, UndoCheckIn
 
 __all__ = [
     "COMMANDS",
     "State",
     "admit",
+    "admit_ticket",
     "adopt",
     "counts",
     "decide",
@@ -113,6 +119,7 @@ __all__ = [
     "next_due_ms",
     "pieces",
     "restored",
+    "ticket_moves",
 ]
 
 COMMANDS = frozenset(get_args(EventCommand))
@@ -121,7 +128,16 @@ COMMANDS = frozenset(get_args(EventCommand))
 def looks_up(state: State, command: EventCommand) -> str | None:
     """The reservation that `command` needs and memory does not hold: ended earlier, or never there."""
     match command:
-        case ChangeHold() | ExtendHold() | ConfirmReservation() | CancelReservation():
+        case (
+            ChangeHold()
+            | ExtendHold()
+            | ConfirmReservation()
+            | CancelReservation()
+            | CheckIn()
+            | UndoCheckIn()
+            | TransferTicket()
+            | ReissueTicket()
+        ):
             wanted = command.reservation_id
             return None if wanted in state.reservations or wanted in state.ended else wanted
         case _:
@@ -143,6 +159,8 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
             return _change_hold(state, command, now_ms)
         case ExtendHold():
             return _extend(state, command.reservation_id, now_ms)
+        case CheckIn() | UndoCheckIn() | TransferTicket() | ReissueTicket():
+            return _of_ticket(state, command, now_ms)
         case ExpireDue():
             return Looked(), ()
         case CreateEvent():
@@ -210,7 +228,7 @@ def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
     match found:
         case Rejected():
             return found, ()
-        case Reservation(status=Status.CONFIRMED):
+        case Reservation(status=Status.CONFIRMED | Status.CHECKED_IN):
             return _reply(state, found), ()
         case Reservation(status=Status.HELD):
             after = msgspec.structs.replace(found, status=Status.CONFIRMED)
@@ -229,6 +247,9 @@ def _cancel(state: State, command: CancelReservation, now_ms: int) -> Decision:
     if found.status is Status.HELD:
         after = msgspec.structs.replace(found, status=Status.RELEASED)
         return _reply(state, after), (HoldReleased(now_ms, reservation_id),)
+    refusal = not_to_be_cancelled(state.tickets, found)
+    if refusal is not None:
+        return refusal, ()
     assert state.terms is not None
     until_ms = state.terms.cancel_until_ms
     if until_ms is None:
@@ -284,6 +305,13 @@ def _extend(state: State, reservation_id: str, now_ms: int) -> Decision:
     expires_at_ms = max(found.expires_at_ms, now_ms + state.terms.hold_duration_s * 1000)
     after = msgspec.structs.replace(found, expires_at_ms=expires_at_ms, extensions=found.extensions + 1)
     return _reply(state, after), (HoldExtended(now_ms, reservation_id, expires_at_ms),)
+
+
+def _of_ticket(state: State, command: TicketCommand, now_ms: int) -> Decision:
+    found = _find(state, command.reservation_id)
+    if isinstance(found, Rejected):
+        return found, ()
+    return decide_ticket(state.tickets, found, state.contacts, command, now_ms)
 
 
 def _find(state: State, reservation_id: str) -> Reservation | Rejected:

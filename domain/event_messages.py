@@ -10,15 +10,18 @@ from msgspec import UNSET, UnsetType
 
 from domain.messages import Message, Rejected
 from domain.seat_map import Fallback
+from domain.ticket_messages import TicketCommand, TicketFact, TicketReply
 
 # --- values ---------------------------------------------------------------------------------------
 
 
 class Status(enum.StrEnum):
-    """Where a reservation stands. Live are `held`, `confirmed` and `seated`; the others are its ends."""
+    """Where a reservation stands. Live are `held`, `confirmed`, `checked_in` and `seated`; the others are its
+    ends."""
 
     HELD = "held"
     CONFIRMED = "confirmed"
+    CHECKED_IN = "checked_in"
     SEATED = "seated"
     RELEASED = "released"
     EXPIRED = "expired"
@@ -28,7 +31,12 @@ class Status(enum.StrEnum):
 
     @property
     def live(self) -> bool:
-        return self is Status.HELD or self is Status.CONFIRMED or self is Status.SEATED
+        return (
+            self is Status.HELD
+            or self is Status.CONFIRMED
+            or self is Status.SEATED
+            or self is Status.CHECKED_IN
+        )
 
 
 class Stage(enum.StrEnum):
@@ -327,6 +335,7 @@ EventCommand = (
     | ExtendHold
     | ConfirmReservation
     | CancelReservation
+    | TicketCommand
     | ExpireDue
 )
 
@@ -442,6 +451,7 @@ EventFact = (
     | HoldReleased
     | ReservationCancelled
     | HoldExpired
+    | TicketFact
 )
 
 # --- replies --------------------------------------------------------------------------------------
@@ -484,4 +494,4 @@ class Looked(Message, frozen=True):
     """Answer to `ExpireDue`: the batch it was in has ended what was due."""
 
 
-EventReplies = ReservationReply | EventReply | Looked | Rejected
+EventReplies = ReservationReply | TicketReply | EventReply | Looked | Rejected

@@ -40,8 +40,17 @@ from domain.event_messages import (
     TypeCounts,
 )
 from domain.event_seats import SeatMove, Seats, seats_of
+from domain.event_tickets import TicketMove, Tickets, contact_key
 from domain.seat_plan import Layout
 from domain.stages import End, drained, drains_at_ms
+from domain.ticket_messages import (
+    CheckInUndone,
+    Ticket,
+    TicketCheckedIn,
+    TicketFact,
+    TicketReissued,
+    TicketTransferred,
+)
 
 LOAD_STEP_SEATS = 100
 
@@ -78,6 +87,7 @@ class State:
         "stage",
         "tallies",
         "terms",
+        "tickets",
         "types",
         "version",
     )
@@ -92,6 +102,7 @@ class State:
         self.types: dict[str, TicketType] = {}
         self.tallies: dict[str, Tally] = {}
         self.seats: Seats | None = None
+        self.tickets = Tickets()
         self.live = 0
         self.reservations: dict[str, Reservation] = {}
         self.contacts: dict[str, bytes] = {}
@@ -169,6 +180,18 @@ def moves(state: State) -> tuple[SeatMove, ...]:
     return state.seats.moves(state.reservations) if state.seats is not None else ()
 
 
+def ticket_moves(state: State) -> tuple[TicketMove, ...]:
+    """What has become of its tickets since this was asked last."""
+    found = state.tickets.moves()
+    contacts = state.contacts
+    return tuple(
+        [
+            move._replace(contact=contacts.get(contact_key(move.reservation_id, move.number), b""))
+            for move in found
+        ]
+    )
+
+
 def next_due_ms(state: State) -> int | None:
     """When the first hold ends; at once, while a cancelled event still has reservations; else None."""
     if state.stage is Stage.CANCELLED:
@@ -226,6 +249,7 @@ BECOMES: dict[type, Stage] = {
 ENDS_WITH_EVENT: dict[Status, End[EventFact]] = {
     Status.HELD: HoldReleased,
     Status.CONFIRMED: ReservationCancelled,
+    Status.CHECKED_IN: ReservationCancelled,
 }
 
 
@@ -274,6 +298,8 @@ def evolve(state: State, fact: EventFact) -> None:
             _enter(state, fact)
         case EventDeleted():
             state.deleted, state.stage, state.version = True, Stage.CANCELLED, state.version + 1
+        case TicketCheckedIn() | CheckInUndone() | TicketTransferred() | TicketReissued():
+            _of_ticket(state, fact)
         case SeatsBlocked():
             _change_blocked(state, fact.seats, blocked=True)
         case SeatsUnblocked():
@@ -382,7 +408,25 @@ def _become_confirmed(state: State, reservation_id: str) -> None:
     state.reservations[reservation_id] = msgspec.structs.replace(before, status=Status.CONFIRMED)
 
 
+def admit_ticket(state: State, reservation_id: str, number: int, ticket: Ticket) -> None:
+    """Take in a ticket that was loaded, once all live reservations are."""
+    if reservation_id in state.reservations:
+        state.tickets.put(reservation_id, number, ticket)
+
+
+def _of_ticket(state: State, fact: TicketFact) -> None:
+    """A reservation is checked in for as long as all of its tickets are in."""
+    state.tickets.happen(fact)
+    found = state.reservations[fact.reservation_id]
+    all_in = state.tickets.let_in(found.id) == found.quantity
+    status = Status.CHECKED_IN if all_in else Status.CONFIRMED
+    if status is not found.status:
+        state.reservations[found.id] = msgspec.structs.replace(found, status=status)
+
+
 def _end(state: State, reservation_id: str, status: Status) -> None:
+    for number in state.tickets.forget(reservation_id):
+        state.contacts.pop(contact_key(reservation_id, number), None)
     state.ended[reservation_id] = msgspec.structs.replace(_leave(state, reservation_id), status=status)
 
 

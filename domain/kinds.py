@@ -8,7 +8,7 @@ Owners, the gateway and the stores know no kind: they find its rules here by the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from domain import event, restaurant
 from domain.event_messages import (
@@ -24,6 +24,7 @@ from domain.event_messages import (
     TypeCounts,
 )
 from domain.event_seats import SeatMove
+from domain.event_tickets import TicketMove, contact_key
 from domain.restaurant_messages import (
     CreateRestaurant,
     HoldTable,
@@ -38,6 +39,7 @@ from domain.restaurant_messages import (
     WalkInSeated,
 )
 from domain.seat_plan import Layout
+from domain.ticket_messages import Ticket, TicketFact, TransferTicket
 
 Command = EventCommand | RestaurantCommand
 Creation = CreateEvent | CreateRestaurant
@@ -45,9 +47,12 @@ Creation = CreateEvent | CreateRestaurant
 PLACING = (PlaceHold, HoldTable, SeatWalkIn)
 """Commands that make a reservation. Each has a `reservation_id` and the customer's `contact`."""
 Fact = EventFact | RestaurantFact
-"""One with a `reservation_id` makes or changes that reservation; any other changes the definition."""
+"""One with a `reservation_id` makes or changes that reservation; any other changes the definition. A
+`TicketFact` changes its reservation only if that is another one afterwards."""
 PLACED = (HoldPlaced, TableHeld, WalkInSeated)
 """Facts that make a reservation."""
+TICKETED = get_args(TicketFact)
+"""Facts of a ticket."""
 Reply = EventReplies | RestaurantReplies
 DESCRIBED = (EventReply, RestaurantReply)
 """What an inventory answers to its making."""
@@ -106,6 +111,12 @@ class Rules(Protocol):
     def moves(self, state: Any) -> tuple[SeatMove, ...]:
         """What has become of its seats since this was asked last."""
 
+    def admit_ticket(self, state: Any, reservation_id: str, number: int, ticket: Ticket) -> None:
+        """Take in a ticket that was loaded, after all reservations."""
+
+    def ticket_moves(self, state: Any) -> tuple[TicketMove, ...]:
+        """What has become of its tickets since this was asked last."""
+
     def looks_up(self, state: Any, command: Any) -> str | None:
         """The reservation that the command needs and memory does not hold."""
 
@@ -120,6 +131,15 @@ class Rules(Protocol):
 
     def evolve(self, state: Any, fact: Any) -> None:
         """Make the fact true of the state."""
+
+
+def contact_of(command: Command) -> tuple[str, bytes] | None:
+    """The contact that a command brings, and under what a state keeps it; most bring none."""
+    if isinstance(command, PLACING):
+        return command.reservation_id, command.contact
+    if isinstance(command, TransferTicket):
+        return contact_key(command.reservation_id, command.number), command.contact
+    return None
 
 
 KINDS: Mapping[str, Rules] = {"event": event, "restaurant": restaurant}

@@ -43,6 +43,8 @@ class Code(enum.StrEnum):
     QUOTA_BELOW_LIVE = "quota_below_live"
     IN_USE = "in_use"
     SCORE_TOO_LOW = "score_too_low"
+    ALREADY_CHECKED_IN = "already_checked_in"
+    TICKET_REPLACED = "ticket_replaced"
     STALE = "stale"
     KEY_REUSED = "key_reused"
     OVERLOADED = "overloaded"
@@ -57,9 +59,9 @@ class Rejected(Message, frozen=True):
     """A no with its reason: a returned value, never an exception. It changes nothing.
 
     `facts` are the numbers a client needs to react (`limit`, `requested`, `live`, `status`,
-    `event_status`, `restaurant_status`, `total`, `currency`, `retry_after_s`); `errors` are (path, message)
-    pairs of an `invalid` request; `reservations` are the ids of those that stand in the way of what was
-    asked.
+    `event_status`, `restaurant_status`, `total`, `currency`, `retry_after_s`; `entered_ms`, `by`, `gate`,
+    `device`); `errors` are (path, message) pairs of an `invalid` request; `reservations` are the ids of those
+    that stand in the way of what was asked.
     """
 
     code: Code

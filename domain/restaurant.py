@@ -94,6 +94,7 @@ from domain.restaurant_state import (
     Decision,
     State,
     admit,
+    admit_ticket,
     adopt,
     closed,
     confirmed,
@@ -113,6 +114,7 @@ from domain.restaurant_state import (
     restored,
     shown,
     terms_of,
+    ticket_moves,
 )
 from domain.restaurant_tables import Stay
 from domain.stages import drained
@@ -121,6 +123,7 @@ __all__ = [
     "COMMANDS",
     "State",
     "admit",
+    "admit_ticket",
     "adopt",
     "counts",
     "decide",
@@ -135,6 +138,7 @@ __all__ = [
     "next_due_ms",
     "pieces",
     "restored",
+    "ticket_moves",
 ]
 
 COMMANDS = frozenset(get_args(RestaurantCommand))

@@ -21,6 +21,7 @@ from domain.event_messages import (
     TypeCounts,
 )
 from domain.event_seats import SeatMove
+from domain.event_tickets import TicketMove
 from domain.local_time import MINUTE_MS
 from domain.messages import Code, Rejected
 from domain.restaurant_hours import Hours
@@ -49,6 +50,7 @@ from domain.restaurant_messages import (
 from domain.restaurant_tables import Diary, Option, Stay, options_of
 from domain.seat_plan import Layout
 from domain.stages import End, as_it_ends, drains_at_ms, not_on_sale
+from domain.ticket_messages import Ticket
 
 Decision = tuple[RestaurantReplies, tuple[RestaurantFact, ...]]
 
@@ -351,6 +353,15 @@ def loaded(state: State) -> None:
 def moves(state: State) -> tuple[SeatMove, ...]:
     """A restaurant has tables, and no seats that are sold one by one."""
     return ()
+
+
+def ticket_moves(state: State) -> tuple[TicketMove, ...]:
+    """Who comes to a table is seated, and needs no ticket."""
+    return ()
+
+
+def admit_ticket(state: State, reservation_id: str, number: int, ticket: Ticket) -> None:
+    raise AssertionError("a restaurant has no tickets")
 
 
 def adopt(

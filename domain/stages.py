@@ -34,6 +34,7 @@ _LEADS_TO = {
 _ENDS_AS = {
     Status.HELD: Status.RELEASED,
     Status.CONFIRMED: Status.CANCELLED,
+    Status.CHECKED_IN: Status.CANCELLED,
     Status.SEATED: Status.COMPLETED,
 }
 """What becomes of a live reservation when all is cancelled; who sits, has been there."""

@@ -40,8 +40,11 @@ Operation = Literal[
     "no-show",
     "prolong",
     "walk-in",
+    "check-in",
+    "undo",
 ]
-"""Those from `search` on are asked of restaurants only; `map` is an event's seats, `list` anything listed."""
+"""Those from `search` to `walk-in` are asked of restaurants only, the last two of tickets; `map` is
+an event's seats, `list` anything listed."""
 
 NO_REPLY = 0
 INTERRUPTED = "interrupted"
@@ -113,6 +116,8 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True, tag="call", gc=False
     """Seats that the reply gave, in the order of its lines."""
     wish: Wish | None = None
     sitting: Sitting | None = None
+    number: int = 0
+    """Of a ticket, in its reservation."""
 
     @property
     def done(self) -> bool:

@@ -71,6 +71,9 @@ JOURNALED = """
 journaled AS (
   INSERT INTO journal (inventory_id, seq, at_ms, facts) SELECT id, seq, at_ms, facts FROM fence)"""
 
+LIVE = "'held', 'confirmed', 'checked_in', 'seated'"
+LETTING_IN = "('confirmed', 'checked_in'), ('checked_in', 'confirmed')"
+"""When it was confirmed is what `updated_ms` goes on to say while its tickets are let in."""
 _NEW_ROWS = (
     "n:bigint* id:uuid status:text* expires_ms:bigint* lines:json* customer:bytea contact:bytea"
     " extensions:smallint* created_ms:bigint*"
@@ -79,7 +82,7 @@ PLACED = f"""
 placed AS (
   INSERT INTO reservations (id, inventory_id, status, live, expires_ms, lines, customer, contact,
                             extensions, created_ms, updated_ms)
-  SELECT p.id, f.id, p.status, p.status IN ('held', 'confirmed', 'seated'), p.expires_ms, p.lines, p.customer,
+  SELECT p.id, f.id, p.status, p.status IN ({LIVE}), p.expires_ms, p.lines, p.customer,
          p.contact, p.extensions, p.created_ms, f.at_ms
     FROM fence f JOIN {rows_of(_NEW_ROWS, "p")} ON p.n = f.n)"""
 
@@ -89,8 +92,9 @@ _ROWS = "n:bigint* id:uuid status:text* expires_ms:bigint* lines:json* extension
 CHANGED = f"""
 changed AS (
   UPDATE reservations r
-     SET status = c.status, live = c.status IN ('held', 'confirmed', 'seated'), expires_ms = c.expires_ms,
-         lines = c.lines, extensions = c.extensions, updated_ms = c.at_ms
+     SET status = c.status, live = c.status IN ({LIVE}), expires_ms = c.expires_ms,
+         lines = c.lines, extensions = c.extensions,
+         updated_ms = CASE WHEN (r.status, c.status) IN ({LETTING_IN}) THEN r.updated_ms ELSE c.at_ms END
     FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
             FROM fence f JOIN {rows_of(_ROWS, "c")} ON c.n = f.n OFFSET 0) AS c
    WHERE r.id = c.id AND r.inventory_id = c.inventory_id)"""

@@ -12,6 +12,7 @@ from domain.event_messages import EventDefinition
 from domain.event_seats import SeatMove
 from domain.venue_time import venue_time
 from persistence.append_columns import Columns, Numbered, Part, once, range_of, rows_of
+from persistence.append_tickets import ticket_parts
 from persistence.rows import TERMS_COLUMNS, encoded_categories, encoded_numbers, terms_column
 from persistence.words import tsvector
 
@@ -82,6 +83,7 @@ def parts(entries: Numbered) -> list[Part]:
         (DEFINED, defined_columns(defining)),
         (TYPED, type_columns(defining)),
         *seat_parts(entries),
+        *ticket_parts(entries),
     ]
 
 

@@ -20,6 +20,7 @@ LINKS = (
     ("inventories", "||--o{", "reservations", "holds"),
     ("reservations", "||--o{", "table_times", "takes"),
     ("inventories", "||--o{", "live_seats", "seats"),
+    ("reservations", "||--o{", "tickets", "lets in by"),
     ("venues", "||--o{", "plans", "is laid out by"),
     ("inventories", "||--o{", "requests", "has done"),
     ("inventories", "||--o{", "submissions", "is asked for in"),

@@ -26,7 +26,17 @@ from typing import Literal, TypeVar
 from domain.event_messages import EventDefinition
 from domain.seat_plan import Layout, Plan
 from persistence.memory_rows import Inventory, Journaled, Tables
-from persistence.store import Append, Claimed, Due, Elsewhere, OutcomeUnknown, Refused, Request, Stored
+from persistence.store import (
+    Append,
+    Claimed,
+    Due,
+    Elsewhere,
+    OutcomeUnknown,
+    Refused,
+    Request,
+    Stored,
+    StoredTicket,
+)
 
 Stage = Literal["before", "during", "after"]
 Fault = Callable[[str, Stage], Awaitable[None]]
@@ -117,6 +127,11 @@ class MemoryStore:
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
         return await self._read("live", lambda: self._database.tables.live(inventory_id, after, limit))
+
+    async def tickets(
+        self, inventory_id: str, after: tuple[str, int] | None, limit: int
+    ) -> list[StoredTicket]:
+        return await self._read("tickets", lambda: self._database.tables.tickets(inventory_id, after, limit))
 
     async def ended(self, inventory_id: str, reservation_ids: list[str]) -> list[Stored]:
         return await self._read("ended", lambda: self._database.tables.find(inventory_id, reservation_ids))

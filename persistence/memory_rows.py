@@ -15,8 +15,9 @@ import msgspec
 from domain.event_messages import EventDefinition, TypeCounts
 from domain.kinds import Definition
 from domain.restaurant_messages import TableReservation
+from domain.ticket_messages import ORDINARY
 from domain.venue_time import VenueTime, venue_time
-from persistence.store import Append, Claimed, Due, Elsewhere, Refused, Request, Stored
+from persistence.store import Append, Claimed, Due, Elsewhere, Refused, Request, Stored, StoredTicket
 
 
 @dataclass(slots=True, frozen=True)
@@ -46,6 +47,7 @@ class Inventory:
     counts: tuple[TypeCounts, ...] = ()
     reservations: dict[str, Stored] = field(default_factory=dict)
     seats: dict[int, str] = field(default_factory=dict)
+    tickets: dict[tuple[str, int], StoredTicket] = field(default_factory=dict)
     journal: list[Journaled] = field(default_factory=list)
 
 
@@ -66,7 +68,8 @@ class Tables:
         if held_epoch not in (None, row.epoch) and row.claimant not in (None, claimant):
             return Elsewhere(inventory_id, row.owner)
         row.epoch, row.claimant = row.epoch + 1, claimant
-        return Claimed(row.id, row.kind, row.epoch, row.seq, row.last_fact_ms, row.definition)
+        fence = row.epoch, row.seq, row.last_fact_ms
+        return Claimed(row.id, row.kind, *fence, row.definition, ticketed=bool(row.tickets))
 
     def place(self, inventory_id: str, owner: str) -> bool:
         row = self.inventories.get(inventory_id)
@@ -81,6 +84,11 @@ class Tables:
         living = [stored for stored in rows if stored.reservation.status.live]
         living.sort(key=lambda stored: stored.reservation.id)
         return [stored for stored in living if after is None or stored.reservation.id > after][:limit]
+
+    def tickets(self, inventory_id: str, after: tuple[str, int] | None, limit: int) -> list[StoredTicket]:
+        row = self.inventories.get(inventory_id)
+        rows = sorted(row.tickets.items()) if row else []
+        return [found for place, found in rows if after is None or place > after][:limit]
 
     def find(self, inventory_id: str, reservation_ids: Iterable[str]) -> list[Stored]:
         row = self.inventories.get(inventory_id)
@@ -105,6 +113,7 @@ class Tables:
             if entry.kind == "restaurant":
                 _check_times(row, entry)
             _check_seats(entry, row)
+            _check_tickets(entry, row)
         self._check_venues(writing)
         for entry in writing:
             self._write(self.inventories[entry.inventory_id], entry, entry.inventory_id)
@@ -169,6 +178,11 @@ class Tables:
                 del row.seats[move.seat]
             if move.after is not None:
                 row.seats[move.seat] = move.after
+        for ticket in entry.tickets:
+            place = ticket.reservation_id, ticket.number
+            row.tickets[place] = StoredTicket(*place, ticket.after, ticket.contact)
+            if ticket.after == ORDINARY:
+                del row.tickets[place]
         for request in entry.requests:
             self.requests[scope, request.request_id] = request
 
@@ -215,3 +229,9 @@ def _check_seats(entry: Append, row: Inventory) -> None:
     for move in entry.moves:
         if move.before is None and move.after is not None and move.seat in row.seats:
             raise Refused(f"seat {move.seat} has been taken already", "live_seats_pkey")
+
+
+def _check_tickets(entry: Append, row: Inventory) -> None:
+    for move in entry.tickets:
+        if move.before == ORDINARY and (move.reservation_id, move.number) in row.tickets:
+            raise Refused(f"something has happened to {move.reservation_id}/{move.number}", "tickets_pkey")

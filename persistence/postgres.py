@@ -25,15 +25,17 @@ from persistence.plans import PLAN, laid_out
 from persistence.rows import (
     NOW,
     TERMS_COLUMNS,
+    TICKET_COLUMNS,
     TYPES_JSON,
     decoded_numbers,
     restaurant_terms_of,
     scope_id,
     stored_of,
     terms_of,
+    ticket_of,
     types_of,
 )
-from persistence.store import Append, Claimed, Elsewhere, Refused, Request, Stored
+from persistence.store import Append, Claimed, Elsewhere, Refused, Request, Stored, StoredTicket
 
 CLAIM = """
 UPDATE inventories SET epoch = epoch + 1, claimant = $4
@@ -46,6 +48,14 @@ EVENT = f"""
 SELECT e.version, e.paused, e.stage, e.blocked, e.deleted, {", ".join(f"e.{name}" for name in TERMS_COLUMNS)},
        i.capacity, {TYPES_JSON} AS types
   FROM events e JOIN inventories i USING (id) WHERE i.id = $1"""
+
+TICKETED = "SELECT EXISTS (SELECT FROM tickets WHERE inventory_id = $1)"
+TICKETS = f"""
+SELECT {", ".join(TICKET_COLUMNS)} FROM tickets
+ WHERE (inventory_id, reservation_id, number)
+       > ($1, coalesce($2::uuid, '00000000-0000-0000-0000-000000000000'), $3::int)
+   AND inventory_id = $1
+ ORDER BY inventory_id, reservation_id, number LIMIT $4"""
 
 RESTAURANT = "SELECT version, paused, stage, deleted, terms FROM restaurants WHERE id = $1"
 LAYOUTS_KEPT_MAX = 32
@@ -92,13 +102,20 @@ class PostgresOwnerStore:
         row = rows[0]
         definition = await self._definition(row["kind"], inventory_id)
         layout = await self._layout(definition)
-        return Claimed(
-            inventory_id, row["kind"], row["epoch"], row["seq"], row["last_fact_ms"], definition, layout
-        )
+        ticketed = row["kind"] == "event" and (await self._loading.fetch(TICKETED, inventory_id))[0][0]
+        fence = row["epoch"], row["seq"], row["last_fact_ms"]
+        return Claimed(inventory_id, row["kind"], *fence, definition, layout, ticketed)
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
         rows = await self._loading.fetch(LIVE, inventory_id, after, limit)
         return [stored_of(row) for row in rows]
+
+    async def tickets(
+        self, inventory_id: str, after: tuple[str, int] | None, limit: int
+    ) -> list[StoredTicket]:
+        reservation_id, number = after or (None, 0)
+        rows = await self._loading.fetch(TICKETS, inventory_id, reservation_id, number, limit)
+        return [ticket_of(row) for row in rows]
 
     async def ended(self, inventory_id: str, reservation_ids: list[str]) -> list[Stored]:
         rows = await self._link.fetch(ENDED, inventory_id, reservation_ids)

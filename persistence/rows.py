@@ -16,7 +16,8 @@ import msgspec
 from domain.event_messages import Line, Reservation, Seating, Stage, Status, Terms, TicketType, TypeCounts
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import RestaurantTerms, TableReservation
-from persistence.store import Stored
+from domain.ticket_messages import Entry, Ticket
+from persistence.store import Stored, StoredTicket
 
 LINES_CACHE_MAX_ENTRIES = 4_096
 _NAMED = "]]]"
@@ -158,6 +159,26 @@ def stored_of(row: Iterable[Any]) -> Stored:
         reservation_id, _STATUS[status], expires_ms, decoded_lines(lines), customer, created_ms, extensions
     )
     return Stored(reservation, contact)
+
+
+TICKET_COLUMNS = (
+    "reservation_id::text",
+    "number",
+    "generation",
+    "holder",
+    "contact",
+    "entered_ms",
+    "entered_by",
+    "gate",
+    "device",
+)
+
+
+def ticket_of(row: Iterable[Any]) -> StoredTicket:
+    """Of a row of `TICKET_COLUMNS`."""
+    reservation_id, number, generation, holder, contact, entered_ms, by, gate, device = row
+    entry = None if entered_ms is None else Entry(entered_ms, by, gate, device)
+    return StoredTicket(reservation_id, number, Ticket(generation, holder, entry), contact)
 
 
 class SeatingRow(msgspec.Struct, frozen=True, gc=False):

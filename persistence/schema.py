@@ -18,6 +18,8 @@
   no index: a page walks along its order, and to try the words of 100,000 events costs 0.1 s.
 - `restaurants` too is only written when one is made or changed; its days of opening are there for the list.
 - `live_seats` has the seats of live reservations, by their numbers in the plan: each seat once, at most.
+- `tickets` has those of which something has happened: let in, passed on, issued again. Of all others nothing
+  is stored: each is a place of a confirmed reservation, and its code is made of that.
 - `contact` is bytes: nothing a client sends can be refused there and spoil a batch. Erasing a customer
   empties it.
 - `table_times` has a row for each table of each live reservation; no two may overlap, and
@@ -209,7 +211,7 @@ reservations = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
     CheckConstraint(
-        "CASE WHEN live THEN status IN ('held', 'confirmed', 'seated')"
+        "CASE WHEN live THEN status IN ('held', 'confirmed', 'checked_in', 'seated')"
         " ELSE status IN ('released', 'expired', 'cancelled', 'completed', 'no_show') END",
         name="reservations_status",
     ),
@@ -263,6 +265,23 @@ live_seats = Table(
     Column("inventory_id", ID, primary_key=True),
     Column("seat", Integer, primary_key=True),
     Column("reservation_id", ID, nullable=False),
+    postgresql_with={"fillfactor": 85},
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("inventory_id", ID, primary_key=True),
+    Column("reservation_id", ID, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("generation", SmallInteger, nullable=False),
+    Column("holder", LargeBinary, nullable=False),
+    Column("contact", LargeBinary, nullable=False),
+    Column("entered_ms", BigInteger),
+    Column("entered_by", Text),
+    Column("gate", Text),
+    Column("device", Text),
+    CheckConstraint("(entered_ms IS NULL) = (entered_by IS NULL)", name="tickets_entry"),
     postgresql_with={"fillfactor": 85},
 )
 

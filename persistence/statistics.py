@@ -1,9 +1,10 @@
 """What was sold, and for how much: sums over the rows of confirmed reservations.
 
 Most reservations of an event share their lines, so rows are grouped by the lines' text before any of them is
-read as JSON. A reservation's row was last changed when it was confirmed; that is its time. Each sum is one
-statement, so it is of one moment. It costs a walk through an event's live reservations, or through all of
-them: that is why reads like these have a connection of their own, one for all (`persistence.reads`).
+read as JSON. A reservation's row says when it was confirmed, also while its tickets are let in; that is its
+time. Each sum is one statement, so it is of one moment. It costs a walk through an event's live reservations,
+or through all of them: that is why reads like these have a connection of their own, one for all
+(`persistence.reads`).
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package only
@@ -19,6 +20,7 @@ from persistence.rows import TYPES_JSON, types_of
 
 RANKED_MAX_EVENTS = 5
 
+SOLD = "'confirmed', 'checked_in'"
 _TICKETS = "g.times * (l.line ->> 1)::bigint"
 _REVENUE = f"{_TICKETS} * (l.line ->> 2)::numeric"
 
@@ -29,7 +31,7 @@ SELECT e.currency, i.seq, {TYPES_JSON} AS types,
                   FROM (SELECT CASE WHEN r.updated_ms >= $2 THEN r.updated_ms / $3 END AS span,
                                r.lines::text AS lines, count(*) AS times
                           FROM reservations r
-                         WHERE r.inventory_id = i.id AND r.live AND r.status = 'confirmed'
+                         WHERE r.inventory_id = i.id AND r.live AND r.status IN ({SOLD})
                          GROUP BY 1, 2) g,
                        json_array_elements(g.lines::json) AS l(line)
                  GROUP BY GROUPING SETS ((g.span), (l.line ->> 0))) s) AS sums
@@ -43,7 +45,7 @@ WITH sales AS (
     FROM (SELECT r.inventory_id, r.lines::text AS lines, count(*) AS times,
                  count(*) FILTER (WHERE r.updated_ms >= $1) AS lately
             FROM reservations r
-           WHERE r.live AND r.status = 'confirmed' AND r.inventory_id IN (SELECT id FROM events)
+           WHERE r.live AND r.status IN ({SOLD}) AND r.inventory_id IN (SELECT id FROM events)
            GROUP BY 1, 2) g,
          json_array_elements(g.lines::json) AS l(line)
    GROUP BY 1),

@@ -22,8 +22,10 @@ import msgspec
 
 from domain.event_messages import TypeCounts
 from domain.event_seats import SeatMove
+from domain.event_tickets import TicketMove
 from domain.kinds import AnyReservation, Definition
 from domain.seat_plan import Layout
+from domain.ticket_messages import Ticket
 
 
 class StoreError(Exception):
@@ -69,6 +71,15 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     contact: bytes
 
 
+class StoredTicket(msgspec.Struct, frozen=True, gc=False):
+    """A ticket of which something has happened, as a row holds it. `contact`: of whom it was passed on to."""
+
+    reservation_id: str
+    number: int
+    ticket: Ticket
+    contact: bytes
+
+
 @dataclass(slots=True)
 class Append:
     """One inventory's part of a batch. Without `facts` it only asks whether the fence still holds."""
@@ -90,6 +101,8 @@ class Append:
     """Present where it changed."""
     moves: tuple[SeatMove, ...] = ()
     """What has become of seats."""
+    tickets: tuple[TicketMove, ...] = ()
+    """What has become of tickets."""
     placed: list[Stored] = field(default_factory=list)
     """Reservations that did not exist before this append, as it leaves them."""
     changed: list[AnyReservation] = field(default_factory=list)
@@ -109,6 +122,8 @@ class Claimed:
     definition: Definition
     layout: Layout | None = None
     """Of its seats, where it has any."""
+    ticketed: bool = False
+    """Something has happened to a ticket of it."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -128,7 +143,7 @@ class Due:
 
 
 class OwnerStore(Protocol):
-    """An owner's own way to its rows. One call at a time, except the loading ones (`live`)."""
+    """An owner's own way to its rows. One call at a time, except the loading ones (`live`, `tickets`)."""
 
     async def now_ms(self) -> int:
         """Store time: PostgreSQL's clock_timestamp."""
@@ -145,6 +160,12 @@ class OwnerStore(Protocol):
 
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
         """The next `limit` live reservations by id, beginning after `after`."""
+
+    async def tickets(
+        self, inventory_id: str, after: tuple[str, int] | None, limit: int
+    ) -> list[StoredTicket]:
+        """The next `limit` tickets of which something has happened, by reservation and number, beginning
+        after `after`; of ended reservations too."""
 
     async def ended(self, inventory_id: str, reservation_ids: list[str]) -> list[Stored]:
         """Those of the ids that are reservations of this inventory, live or ended."""

@@ -27,6 +27,8 @@ STATUS_OF = {
     "no_fitting_seats": 409,
     "taken": 409,
     "score_too_low": 403,
+    "already_checked_in": 409,
+    "ticket_replaced": 409,
     "overloaded": 503,
     "unavailable": 503,
 }
@@ -46,6 +48,8 @@ ALLOWED: dict[str, set[str]] = {
     "map": _ALWAYS,
     "list": _ALWAYS,
     "search": _ALWAYS,
+    "check-in": _ALWAYS | {"already_checked_in", "ticket_replaced", "wrong_state", "key_reused"},
+    "undo": _ALWAYS | {"ticket_replaced", "wrong_state"},
 }
 OF_TABLES: dict[str, set[str]] = {
     "hold": _ALWAYS | _FULL | {"key_reused", "score_too_low"},

@@ -50,6 +50,7 @@ from loadtest.auditor.rows import (
 from loadtest.auditor.series import Series
 from loadtest.auditor.submissions import SubmissionRow, check_submissions
 from loadtest.auditor.sums import SoldRow, Sums
+from loadtest.auditor.tickets import TicketRow, check_let_in, check_tickets
 from loadtest.auditor.verdict import Audited, Verdict
 from loadtest.record import Call, Dining, Entry, Fault, Ranked, Sale, Told
 
@@ -90,6 +91,9 @@ class Source(Protocol):
 
     def live_seats(self, inventory_id: str) -> dict[str, int]:
         """How many seats each reservation has that stands in the relation of live seats."""
+
+    def tickets(self, inventory_id: str) -> Iterator[TicketRow]:
+        """Those of which something has happened."""
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         """What request ids have done to it, as far as that is still kept."""
@@ -201,6 +205,7 @@ class Auditor:
             if row is not None:
                 sold = self._source.sold(inventory_id)
                 sums.ended(book, sold, self._records.ranked.get(inventory_id, ()))
+        check_let_in(book.tickets, calls, self._findings)
         for watcher in (promises, reads, order, series):
             watcher.ended(book)
         if row is not None:
@@ -255,6 +260,9 @@ class Auditor:
         rows = self._source.reservations(book.inventory_id)
         check_reservations(book, _noting(rows, emails) if requests else rows, self._findings)
         check_live_seats(book, self._source.live_seats(book.inventory_id), self._findings)
+        check_tickets(
+            book.inventory_id, book.tickets, self._source.tickets(book.inventory_id), self._findings
+        )
         submitted = self._source.submissions(book.inventory_id)
         check_submissions(book.inventory_id, book.claims, submitted, self._findings)
         if requests:

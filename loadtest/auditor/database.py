@@ -22,6 +22,7 @@ from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.sums import MINUTE_MS, SoldRow
+from loadtest.auditor.tickets import TicketRow
 from loadtest.record import Lines, now_us
 
 JOURNAL_PAGE_ROWS = 200
@@ -56,7 +57,7 @@ SOLD = f"""
 SELECT line ->> 0 AS code, minute, sum(times * (line ->> 1)::bigint)::bigint AS tickets,
        sum(times * (line ->> 1)::bigint * (line ->> 2)::numeric)::text AS revenue
   FROM (SELECT updated_ms / {MINUTE_MS} AS minute, lines::text AS taken, count(*) AS times FROM reservations
-         WHERE inventory_id = $1 AND live AND status = 'confirmed' GROUP BY 1, 2) of,
+         WHERE inventory_id = $1 AND live AND status IN ('confirmed', 'checked_in') GROUP BY 1, 2) of,
        json_array_elements(taken::json) AS line
  GROUP BY 1, 2"""
 RESTAURANT = """
@@ -76,6 +77,9 @@ SELECT s.id::text, s.status, s.reservation_id::text,
   FROM submissions s LEFT JOIN requests r ON r.request_id = s.request_id AND r.scope = s.inventory_id
  WHERE s.inventory_id = $1"""
 LIVE_SEATS = "SELECT reservation_id::text, count(*) FROM live_seats WHERE inventory_id = $1 GROUP BY 1"
+TICKETS = """
+SELECT reservation_id::text, number, generation, holder, entered_ms, entered_by, gate, device
+  FROM tickets WHERE inventory_id = $1"""
 STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
 
 Result = TypeVar("Result")
@@ -231,6 +235,10 @@ class Database:
     def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
         for row in self._fetch(SUBMISSIONS, inventory_id):
             yield SubmissionRow(**row)
+
+    def tickets(self, inventory_id: str) -> Iterator[TicketRow]:
+        for row in self._fetch(TICKETS, inventory_id):
+            yield TicketRow(**row)
 
     def still_held(self, inventory_id: str) -> int:
         return int(self._fetch(STILL_HELD, inventory_id)[0]["count"])

@@ -25,6 +25,12 @@ class Check(enum.Enum):
         "I1",
         "each fact keeps the event's terms: window, prices, limits, extensions, ends",
     )
+    TICKETS = (
+        "tickets",
+        "door",
+        "no ticket's facts let it in twice, or by a dead code; its row equals the fold",
+    )
+    LET_IN = ("let in", "door", "no client was told of a second entry of one ticket, or of one that is not")
     TABLES = ("tables", "I3", "no table is two live reservations' at one time, in any committed state")
     GIVEN = ("given", "I3", "no client was given a seat, or a table at a time, that another surely had")
     INVENTORY_ROW = ("inventory row", "I2", "the inventory's row equals the fold of its facts")

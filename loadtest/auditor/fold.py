@@ -37,10 +37,18 @@ from domain.event_messages import (
     Terms,
     TicketType,
 )
+from domain.ticket_messages import (
+    CheckInUndone,
+    TicketCheckedIn,
+    TicketFact,
+    TicketReissued,
+    TicketTransferred,
+)
 from loadtest.auditor.claims import HELD, LIVE, Claim, ClaimFact, become, misfit
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.seats import SeatBook
 from loadtest.auditor.terms import breaches, breaches_after, unfit
+from loadtest.auditor.tickets import TicketBook
 from loadtest.record import Lines
 
 
@@ -85,6 +93,7 @@ class Book:
         self.live = 0
         self.live_claims = 0
         self.seats = SeatBook()
+        self.tickets = TicketBook()
         self.claims: dict[str, Claim] = {}
         self.customers: dict[bytes, int] = {}
         self._findings = findings
@@ -153,6 +162,8 @@ class Book:
                 self._deleted()
             case SeatsBlocked() | SeatsUnblocked():
                 self._blocked(fact)
+            case TicketCheckedIn() | CheckInUndone() | TicketTransferred() | TicketReissued():
+                self._of_ticket(fact)
             case _:
                 self._of_reservation(fact)
         self._check_sums()
@@ -250,9 +261,21 @@ class Book:
             self._check_terms(fact.reservation_id, claim, fact.lines, before, fact.at_ms, new=False)
         self._tell(fact.reservation_id, claim, fact.at_ms)
 
+    def _of_ticket(self, fact: TicketFact) -> None:
+        """The reservation stays confirmed; `TicketBook.status` says when it counts as checked in."""
+        claim = self.claims.get(fact.reservation_id)
+        self._findings.saw(Check.TICKETS)
+        wrongs = ["it does not exist"] if claim is None else list(self.tickets.happens(fact, claim))
+        if self.stage is Stage.CANCELLED:
+            wrongs.append("its event is cancelled")
+        for wrong in wrongs:
+            what = f"{type(fact).__name__} of {fact.reservation_id}"
+            self._findings.fail(Check.TICKETS, f"{self.where()}: {what}: {wrong}")
+
     def _misfit(self, claim: Claim, fact: ClaimFact) -> str:
         if self.stage is not Stage.CANCELLED:
-            return misfit(claim, fact)
+            kept = isinstance(fact, ReservationCancelled) and self.tickets.keeps(fact.reservation_id, claim)
+            return "a ticket of it is in, or was passed on" if kept else misfit(claim, fact)
         expected = HoldReleased if claim.status == HELD else ReservationCancelled
         fits = claim.status in LIVE and isinstance(fact, expected)
         return "" if fits else f"it is {claim.status}, its event is cancelled"

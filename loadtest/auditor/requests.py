@@ -17,6 +17,7 @@ import msgspec
 
 from domain.event_messages import EventReplies, EventReply, Reservation, ReservationReply
 from domain.messages import Rejected
+from domain.ticket_messages import TicketReply
 from loadtest.auditor.claims import EXPIRED, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.record import Call, View
@@ -70,6 +71,8 @@ class Requests:
                 if book.terms is not None and currency != book.terms.currency:
                     return f"replied in {currency}"
                 return self._wrong_reservation(book, reservation)
+            case TicketReply() as reply:
+                return book.tickets.wrong_reply(reply)
             case EventReply() as reply:
                 return _wrong_event(book, reply)
             case Rejected() if row.of_rejected:

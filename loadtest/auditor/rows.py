@@ -177,7 +177,7 @@ def check_reservations(book: Book, rows: Iterable[ReservationRow], findings: Fin
     seen = 0
     for row in rows:
         claim = book.claims.get(row.id)
-        wrong = ["no fact has placed it"] if claim is None else _differences(claim, row)
+        wrong = ["no fact has placed it"] if claim is None else _differences(book, claim, row)
         told = book.seats.of.get(row.id, ())
         if row.seats != told:
             wrong.append(f"its seats are {row.seats}, the facts say {told}")
@@ -198,7 +198,8 @@ def check_live_seats(book: Book, rows: dict[str, int], findings: Findings) -> No
         findings.expect(Check.SEATS, rows == told, detail)
 
 
-def _differences(claim: Claim, row: ReservationRow) -> list[str]:
+def _differences(book: Book, claim: Claim, row: ReservationRow) -> list[str]:
     pairs = {name: (getattr(row, name), getattr(claim, name)) for name in _COMPARED}
+    pairs["status"] = (row.status, book.tickets.status(row.id, claim))
     pairs["live"] = (row.live, claim.status in LIVE)
     return _unlike(pairs)

@@ -20,6 +20,7 @@ from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.sums import SoldRow
+from loadtest.auditor.tickets import TicketRow
 from loadtest.auditor.verdict import Verdict
 from loadtest.record import Call, Entry, Fault, Lines, Ranked, Sale, Told, View
 
@@ -205,6 +206,7 @@ class SoundSale:
     faults: list[Fault] = field(default_factory=list)
     told: list[Told] = field(default_factory=lambda: [*SOUNDLY_TOLD])
     ranked: list[Ranked] = field(default_factory=lambda: [Ranked(EVENT, 2, 2 * A)])
+    ticket_rows: list[TicketRow] = field(default_factory=list)
     sums: list[SoldRow] = field(default_factory=lambda: [ADAS_SUM])
     sale: Sale = SOLD
 
@@ -244,6 +246,9 @@ class SoundSale:
 
     def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
         return iter(self.submitted)
+
+    def tickets(self, inventory_id: str) -> Iterator[TicketRow]:
+        return iter(self.ticket_rows)
 
     def sold(self, inventory_id: str) -> list[SoldRow]:
         return self.sums

@@ -12,6 +12,7 @@ import msgspec
 from domain.event import (
     State,
     admit,
+    admit_ticket,
     counts,
     decide,
     definition,
@@ -22,6 +23,7 @@ from domain.event import (
     moves,
     next_due_ms,
     restored,
+    ticket_moves,
 )
 from domain.event_messages import (
     CancelReservation,
@@ -43,6 +45,8 @@ from domain.event_messages import (
     TicketType,
     TicketTypeChange,
 )
+from domain.event_tickets import contact_key
+from domain.kinds import contact_of
 from domain.messages import Rejected
 from persistence.store import Append, Claimed, OwnerStore, Request, Stored
 
@@ -113,8 +117,9 @@ class Sale:
             for fact in following:
                 evolve(self.state, fact)
             facts += following
-            if isinstance(command, PlaceHold) and following:
-                self.state.contacts[command.reservation_id] = command.contact
+            brought = contact_of(command)
+            if brought is not None and following:
+                self.state.contacts[brought[0]] = brought[1]
             if not isinstance(reply, Rejected):
                 entry.requests.append(Request(new_request_id(), b"body", _encode(reply), self.now_ms + 1_000))
         return self._filled(entry, facts)
@@ -136,7 +141,7 @@ class Sale:
         entry.at_ms, entry.facts = self.now_ms, _encode(facts)
         entry.next_due_ms, entry.live, entry.counts = next_due_ms(state), state.live, counts(state)
         entry.live_reservations = describe(state).reservations
-        entry.moves = moves(state)
+        entry.moves, entry.tickets = moves(state), ticket_moves(state)
         if any(not hasattr(fact, "reservation_id") for fact in facts):
             entry.definition = definition(state)
         placed = {fact.reservation_id for fact in facts if isinstance(fact, HoldPlaced)}
@@ -203,6 +208,13 @@ async def loaded(store: OwnerStore, found: Claimed, page: int = 100) -> Sale:
             sale.state.contacts[stored.reservation.id] = stored.contact
         after = rows[-1].reservation.id
     moves(sale.state)
+    place = None
+    while tickets := await store.tickets(sale.id, place, page) if found.ticketed else []:
+        for one in tickets:
+            admit_ticket(sale.state, one.reservation_id, one.number, one.ticket)
+            if one.contact:
+                sale.state.contacts[contact_key(one.reservation_id, one.number)] = one.contact
+        place = tickets[-1].reservation_id, tickets[-1].number
     return sale
 
 

@@ -19,8 +19,8 @@ from persistence.directory import PostgresDirectory
 from persistence.memory import CommitsLate, MemoryDatabase, Stage
 from persistence.plans import encoded_plan
 from persistence.postgres import PostgresOwnerStore
-from persistence.rows import encoded_what, types_of
-from persistence.store import Append, Directory, OutcomeUnknown, OwnerStore
+from persistence.rows import TICKET_COLUMNS, encoded_what, ticket_of, types_of
+from persistence.store import Append, Directory, OutcomeUnknown, OwnerStore, StoredTicket
 from tests.persistence.sales import NOW_MS
 from tests.tools.tcp_proxy import TcpProxy, tcp_proxy
 
@@ -47,6 +47,7 @@ class Rows:
     """(status, live, expires_ms, lines, customer, created_ms, extensions, contact) by id."""
     seats: dict[int, str] = field(default_factory=dict)
     """Reservation by seat."""
+    tickets: dict[tuple[str, int], StoredTicket] = field(default_factory=dict)
     journal: list[tuple[int, int, bytes]] = field(default_factory=list)
     """(seq, at_ms, facts)."""
 
@@ -148,7 +149,7 @@ class MemoryWorld:
                 found.extensions,
                 stored.contact,
             )
-        rows.seats = dict(row.seats)
+        rows.seats, rows.tickets = dict(row.seats), dict(row.tickets)
         rows.journal = [(one.seq, one.at_ms, one.facts) for one in row.journal]
         return rows
 
@@ -259,6 +260,9 @@ class PostgresWorld:
             )
         seats = "SELECT seat, reservation_id::text FROM live_seats WHERE inventory_id = $1"
         rows.seats = dict(await connection.fetch(seats, inventory_id))
+        tickets = "SELECT " + ", ".join(TICKET_COLUMNS) + " FROM tickets WHERE inventory_id = $1"
+        found = map(ticket_of, await connection.fetch(tickets, inventory_id))
+        rows.tickets = {(ticket.reservation_id, ticket.number): ticket for ticket in found}
         rows.journal = [
             tuple(one)
             for one in await connection.fetch(

@@ -46,9 +46,11 @@ from domain.event_messages import (
 )
 from domain.messages import Code, Rejected
 from domain.seat_plan import Plan
+from domain.ticket_messages import ORDINARY, TicketCommand, TicketReply
 from tests.properties.reference_seats import Hall, Named, kept_by
+from tests.properties.reference_tickets import Known, ask_ticket, keeps, status_by_tickets
 
-OfOne = ConfirmReservation | CancelReservation | ChangeHold | ExtendHold
+OfOne = ConfirmReservation | CancelReservation | ChangeHold | ExtendHold | TicketCommand
 ENDED = (Status.RELEASED, Status.EXPIRED, Status.CANCELLED)
 
 
@@ -56,11 +58,16 @@ def no(code: Code, **facts: int | str) -> Rejected:
     return Rejected(code, "", facts)
 
 
+def counts_as(found: Reservation) -> Status:
+    """What is checked in counts as confirmed."""
+    return Status.CONFIRMED if found.status is Status.CHECKED_IN else found.status
+
+
 def bare(reply: EventReplies) -> EventReplies:
     """A reply without the words and the personal data, which are no rule's business."""
     if isinstance(reply, Rejected):
         return Rejected(reply.code, "", reply.facts)
-    return replace(reply, contact=b"") if isinstance(reply, ReservationReply) else reply
+    return replace(reply, contact=b"") if isinstance(reply, ReservationReply | TicketReply) else reply
 
 
 class Reference:
@@ -76,6 +83,7 @@ class Reference:
         self.stage = Stage.PUBLISHED
         self.deleted = False
         self.reservations: tuple[Reservation, ...] = ()
+        self.tickets: Known = {}
 
     def copy(self) -> Reference:
         twin = Reference()
@@ -85,7 +93,8 @@ class Reference:
     def key(self) -> tuple[object, ...]:
         """Equal for equal states."""
         reservations = frozenset(self.reservations)
-        return self.terms, self.version, self.paused, self.stage, self.blocked, reservations
+        tickets = frozenset(item for item in self.tickets.items() if item[1] != ORDINARY)
+        return self.terms, self.version, self.paused, self.stage, self.blocked, reservations, tickets
 
     # --- sums ---------------------------------------------------------------------------------------
 
@@ -96,7 +105,7 @@ class Reference:
         return sum(
             line.quantity
             for found in self.live()
-            if found.id != but and status in (None, found.status)
+            if found.id != but and status in (None, counts_as(found))
             for line in found.lines
             if line.ticket_type == code
         )
@@ -105,7 +114,7 @@ class Reference:
         return sum(
             line.quantity
             for found in self.live()
-            if found.id != but and status in (None, found.status)
+            if found.id != but and status in (None, counts_as(found))
             for line in found.lines
         )
 
@@ -113,7 +122,8 @@ class Reference:
         assert self.terms is not None
         found = []
         for kind in self.terms.ticket_types:
-            held, confirmed = self.sold(kind.code, Status.HELD), self.sold(kind.code, Status.CONFIRMED)
+            held = self.sold(kind.code, Status.HELD)
+            confirmed = self.sold(kind.code) - held
             left = kind.quota - held - confirmed
             if self.terms.capacity is not None:
                 left = min(left, self.terms.capacity - self.total())
@@ -183,12 +193,14 @@ class Reference:
         found = next((found for found in self.reservations if found.id == command.reservation_id), None)
         if found is None:
             return no(Code.NOT_FOUND)
+        if isinstance(command, TicketCommand):
+            return self._ticket(found, command, now_ms)
         match command:
             case CancelReservation():
                 if command.if_live and found.status in ENDED:
                     return no(Code.NOT_FOUND)
                 return self._cancel(terms, found, now_ms)
-            case ConfirmReservation() if found.status is Status.CONFIRMED:
+            case ConfirmReservation() if found.status in (Status.CONFIRMED, Status.CHECKED_IN):
                 return self._show(found)
         if found.status is Status.EXPIRED:
             return no(Code.HOLD_EXPIRED)
@@ -202,6 +214,12 @@ class Reference:
             case ChangeHold():
                 return self._change_hold(terms, found, command, now_ms)
         raise AssertionError(command)
+
+    def _ticket(self, found: Reservation, command: TicketCommand, now_ms: int) -> EventReplies:
+        reply, self.tickets = ask_ticket(found, self.tickets, command, now_ms)
+        if isinstance(reply, TicketReply):
+            self._set(found.id, status=status_by_tickets(found, self.tickets))
+        return reply
 
     # --- holds --------------------------------------------------------------------------------------
 
@@ -296,6 +314,8 @@ class Reference:
             return self._show(found)
         if found.status is Status.HELD:
             return self._set(found.id, status=Status.RELEASED)
+        if keeps(found, self.tickets):
+            return no(Code.WRONG_STATE, status=found.status.value)
         if terms.cancel_until_ms is None or now_ms > terms.cancel_until_ms:
             return no(Code.TOO_LATE)
         return self._set(found.id, status=Status.CANCELLED)

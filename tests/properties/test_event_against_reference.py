@@ -38,6 +38,13 @@ from domain.event_messages import (
     TicketType,
     TicketTypeChange,
 )
+from domain.ticket_messages import (
+    ORDINARY,
+    CheckIn,
+    ReissueTicket,
+    TransferTicket,
+    UndoCheckIn,
+)
 from tests.properties.reference import Reference, bare
 
 START_MS = 1_000_000
@@ -45,6 +52,8 @@ CUSTOMERS = st.sampled_from((b"ada", b"bob"))
 CODES = st.sampled_from(("std", "vip", "new"))
 LINES = st.lists(st.tuples(CODES, st.integers(0, 4)), max_size=3).map(tuple)
 QUANTITY_OR_NONE = st.none() | st.integers(1, 6)
+AHEAD_MS = st.sampled_from((None, None, None, -60_000, -60_000, 300_000, 300_001))
+RIGHT = st.sampled_from((None, None, 1, 2, 3))
 BACK = st.integers(1, 5)
 """Which reservation is meant, counted back from the last; there may be none."""
 
@@ -155,6 +164,34 @@ class EventMachine(RuleBasedStateMachine):
         self.ask(CancelReservation(self.meant(back), if_live))
 
     @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, number=st.integers(0, 5), generation=st.integers(1, 3), ahead_ms=AHEAD_MS)
+    def check_in(self, back: int, number: int, generation: int, ahead_ms: int | None) -> None:
+        scanned_ms = None if ahead_ms is None else self.now_ms + ahead_ms
+        self.ask(CheckIn(self.meant(back), number, generation, "staff", "north", "", scanned_ms))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK)
+    def let_all_in(self, back: int) -> None:
+        self.ask(ConfirmReservation(self.meant(back)))
+        for number in range(1, 5):
+            self.ask(CheckIn(self.meant(back), number, 1, "staff", "south", "phone"))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, number=st.integers(1, 4), generation=st.integers(1, 2))
+    def undo_check_in(self, back: int, number: int, generation: int) -> None:
+        self.ask(UndoCheckIn(self.meant(back), number, generation, "staff"))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, number=st.integers(1, 4), generation=RIGHT, buyer=st.booleans(), customer=CUSTOMERS)
+    def transfer(self, back: int, number: int, generation: int | None, buyer: bool, customer: bytes) -> None:
+        self.ask(TransferTicket(self.meant(back), number, customer, b"{}", generation, buyer))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, number=st.integers(1, 4), generation=RIGHT, buyer=st.booleans())
+    def reissue(self, back: int, number: int, generation: int | None, buyer: bool) -> None:
+        self.ask(ReissueTicket(self.meant(back), number, generation, buyer))
+
+    @precondition(lambda self: self.placed > 0)
     @rule(back=BACK, quantity=st.integers(1, 4), code=st.sampled_from(("std", "vip")))
     def change_hold_to_something_likely(self, back: int, quantity: int, code: str) -> None:
         self.ask(ChangeHold(self.meant(back), ((code, quantity),)))
@@ -206,7 +243,11 @@ class EventMachine(RuleBasedStateMachine):
             *[ChangeHold(meant, lines)] * 3,
             *[CancelReservation(meant)] * 3,
             *[ExtendHold(meant)] * 2,
-            ConfirmReservation(meant),
+            *[ConfirmReservation(meant)] * 2,
+            CheckIn(meant, 1, 1, "staff"),
+            CheckIn(meant, 2, 1, "staff"),
+            UndoCheckIn(meant, 1, 1, "staff"),
+            TransferTicket(meant, 1, customer, b"{}"),
             ChangeEvent(TermsChange(ticket_types=RAISED, cancel_until_ms=self.now_ms + 5_000)),
         ]
 
@@ -284,6 +325,18 @@ class EventMachine(RuleBasedStateMachine):
             assert self.state.customers == totals
 
     @invariant()
+    def only_tickets_of_which_something_has_happened_are_kept(self) -> None:
+        kept = {
+            (found.id, number): ticket
+            for found in self.state.reservations.values()
+            for number, ticket in self.state.tickets.of(found.id).items()
+        }
+        live = {found.id for found in self.reference.live()}
+        known = self.reference.tickets.items()
+        if self.state.stage is not Stage.CANCELLED:
+            assert kept == {place: one for place, one in known if one != ORDINARY and place[0] in live}
+
+    @invariant()
     def what_is_due_next_is_the_first_end_of_a_hold(self) -> None:
         if self.state.stage is Stage.CANCELLED:
             at_once = self.state.last_fact_ms if self.state.reservations else None
@@ -301,6 +354,8 @@ class EventMachine(RuleBasedStateMachine):
         assert describe(folded) == describe(self.state)
         assert folded.reservations == self.state.reservations
         assert folded.customers == self.state.customers
+        for found in folded.reservations:
+            assert folded.tickets.of(found) == self.state.tickets.of(found)
         assert folded.last_fact_ms == self.state.last_fact_ms
 
 

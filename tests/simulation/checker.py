@@ -18,6 +18,7 @@ from domain.event_messages import ExtendHold, ReservationReply
 from domain.kinds import CREATES, DESCRIBED, PLACING, Reply
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import ProlongStay, TableReply
+from domain.ticket_messages import CheckIn, ReissueTicket, TicketReply, TransferTicket
 from persistence.store import Request
 from tests.simulation.dining_fold import DiningFold
 from tests.simulation.fold import LIVE, Fold
@@ -29,9 +30,17 @@ from tests.simulation.world import World
 
 _reply = msgspec.msgpack.Decoder(Reply)
 UNCLEAR = (Code.OVERLOADED, Code.UNAVAILABLE)
-TELLING = (ReservationReply, TableReply, *DESCRIBED)
+TELLING = (ReservationReply, TableReply, TicketReply, *DESCRIBED)
 """Replies that say what has been done."""
-ALWAYS_EFFECTS = (*PLACING, *CREATES, ExtendHold, ProlongStay)
+ALWAYS_EFFECTS = (
+    *PLACING,
+    *CREATES,
+    ExtendHold,
+    ProlongStay,
+    CheckIn,
+    TransferTicket,
+    ReissueTicket,
+)
 """Commands that do something whenever they are not refused."""
 Folds = Mapping[str, Fold | DiningFold]
 

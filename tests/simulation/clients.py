@@ -39,9 +39,10 @@ from domain.event_messages import (
     UnblockSeats,
     Wanted,
 )
-from domain.kinds import CREATES, DESCRIBED, Command, Creation, Reply
+from domain.kinds import CREATES, DESCRIBED, AnyReservation, Command, Creation, Reply
 from domain.messages import Code, Rejected
 from domain.seat_map import Fallback
+from domain.ticket_messages import CheckIn, ReissueTicket, TransferTicket, UndoCheckIn
 from tests.simulation.loop import Process
 
 if TYPE_CHECKING:
@@ -163,6 +164,37 @@ class Buyer(Client):
 
     def _rarely(self) -> bool:
         return self.rng.random() < 0.2
+
+
+class Gatekeeper(Client):
+    """Lets in whoever comes: tickets of reservations that are confirmed by then, some of them twice."""
+
+    async def run(self) -> None:
+        for _ in range(self.rng.randint(4, 8)):
+            await asyncio.sleep(self.rng.choice((0.0, self.rng.uniform(0.0, 3.0))))
+            event_id = self.rng.choice(self.world.event_ids)
+            held = self.world.database.tables.live(event_id, None, 100)
+            sold = [one.reservation for one in held if one.reservation.status is not Status.HELD]
+            if sold:
+                await self._of_one(event_id, self.rng.choice(sold))
+
+    async def _of_one(self, event_id: str, sold: AnyReservation) -> None:
+        rng, number = self.rng, self.rng.choice((1, 1, 1, 2, 3))
+        generation = rng.choice((1, 1, 1, 2))
+        let_in = CheckIn(sold.id, number, generation, self.name, rng.choice(("", "north")))
+        command = rng.choice(
+            (
+                let_in,
+                let_in,
+                let_in,
+                UndoCheckIn(sold.id, number, generation, self.name),
+                TransferTicket(sold.id, number, rng.choice(CUSTOMERS), b"{}"),
+                ReissueTicket(sold.id, number, rng.choice((None, generation)), rng.random() < 0.3),
+                ConfirmReservation(sold.id),
+                CancelReservation(sold.id),
+            )
+        )
+        await self.ask(event_id, lambda: command)
 
 
 class Operator(Client):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec.structs import replace as replace_ticket
 
 from domain.event_messages import (
     EventCancelled,
@@ -34,6 +35,15 @@ from domain.event_messages import (
     Terms,
 )
 from domain.seat_plan import Layout, Plan, Row, Seat, Section
+from domain.ticket_messages import (
+    ORDINARY,
+    CheckInUndone,
+    Ticket,
+    TicketCheckedIn,
+    TicketFact,
+    TicketReissued,
+    TicketTransferred,
+)
 from persistence.memory_rows import Inventory, Journaled
 
 HALL = Plan(
@@ -49,7 +59,8 @@ HALL = Plan(
 """Two rows of five; each is a category of its own."""
 LAYOUT = Layout(HALL)
 _facts = msgspec.msgpack.Decoder(list[EventFact])
-LIVE = ("held", "confirmed")
+LIVE = ("held", "confirmed", "checked_in")
+FIRM = ("confirmed", "checked_in")
 DUE_GRID_MS = 250
 _BECOMES = {
     EventPublished: Stage.PUBLISHED,
@@ -87,6 +98,7 @@ class Fold:
     blocked: set[str] = field(default_factory=set)
     last_ms: int = 0
     reservations: dict[str, Folded] = field(default_factory=dict)
+    tickets: dict[tuple[str, int], Ticket] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     effects: int = 0
     """Facts that a command had; the others are ends of holds that were due."""
@@ -161,6 +173,8 @@ class Fold:
             case HoldPlaced():
                 self._place(seq, fact)
                 self.ends.append((fact.reservation_id, fact.expires_at_ms))
+            case TicketCheckedIn() | CheckInUndone() | TicketTransferred() | TicketReissued():
+                self._of_ticket(seq, fact)
             case _:
                 self._step(seq, fact)
 
@@ -210,7 +224,7 @@ class Fold:
         if before is None:
             self._is_wrong(seq, f"{fact} of nothing")
             return
-        needs, running = "held", fact.at_ms < before.expires_at_ms
+        needs, running = ("held",), fact.at_ms < before.expires_at_ms
         match fact:
             case ReservationConfirmed():
                 after = replace(before, status="confirmed")
@@ -228,16 +242,50 @@ class Fold:
                 self.expired[fact.reservation_id] = seq
                 self.looked[fact.reservation_id, before.expires_at_ms] = seq
             case ReservationCancelled():
-                after, needs, running = replace(before, status="cancelled"), "confirmed", True
+                after, needs, running = replace(before, status="cancelled"), FIRM, True
+                if not self._is_due(seq, fact) and self._kept(fact.reservation_id):
+                    self._is_wrong(seq, f"{fact} with a ticket that is in, or was passed on")
             case _:
                 raise AssertionError(fact)
         if self._is_due(seq, fact) and not isinstance(fact, HoldExpired):
             running, self.last_ended_seq = True, seq
         elif self.stage is Stage.CANCELLED:
             self._is_wrong(seq, f"{fact} of a cancelled event")
-        if before.status != needs or not running:
+        if before.status not in needs or not running:
             self._is_wrong(seq, f"{fact} of {before}")
         self.reservations[fact.reservation_id] = after  # type: ignore[union-attr]
+
+    def _of_ticket(self, seq: int, fact: TicketFact) -> None:
+        """Let in once; another code only for who is not in; checked in, while all are."""
+        found = self.reservations.get(fact.reservation_id)
+        places = sum(line.quantity for line in found.lines) if found else 0
+        if found is None or found.status not in FIRM or self.stage is Stage.CANCELLED:
+            self._is_wrong(seq, f"{fact} of {found}")
+        place = fact.reservation_id, fact.number
+        before = self.tickets.get(place, ORDINARY)
+        inside = isinstance(fact, CheckInUndone)
+        if (before.entry is not None) is not inside or not 1 <= fact.number <= places:
+            self._is_wrong(seq, f"{fact} of {before}")
+        match fact:
+            case TicketCheckedIn():
+                after = replace_ticket(before, entry=fact.entry)
+            case CheckInUndone():
+                after = replace_ticket(before, entry=None)
+            case _:
+                holder = fact.customer if isinstance(fact, TicketTransferred) else before.holder
+                after = Ticket(before.generation + 1, holder)
+                if fact.generation != after.generation:
+                    self._is_wrong(seq, f"{fact} of {before}")
+        self.tickets[place] = after
+        let_in = [self.tickets.get((place[0], n), ORDINARY).entry for n in range(1, places + 1)]
+        if found is not None:
+            status = "checked_in" if all(let_in) else "confirmed"
+            self.reservations[place[0]] = replace(found, status=status)
+
+    def _kept(self, reservation_id: str) -> bool:
+        return any(
+            ticket.entry or ticket.holder for (of, _), ticket in self.tickets.items() if of == reservation_id
+        )
 
     # --- what must hold after each --------------------------------------------------------------------
 
@@ -282,7 +330,7 @@ class Fold:
             ends = [self.last_ms] if live else []
         due = -(-min(ends) // DUE_GRID_MS) * DUE_GRID_MS if ends else None
         counts = [
-            (kind.code, kind.quota, self.sold(kind.code, "held"), self.sold(kind.code, "confirmed"))
+            (kind.code, kind.quota, self.sold(kind.code, "held"), self.sold(kind.code, *FIRM))
             for kind in self.terms.ticket_types
         ]
         stored = {
@@ -310,6 +358,10 @@ class Fold:
             "seats": (
                 sorted(row.seats.items()),
                 sorted((number_of(name), holder) for name, holder in self.seats()),
+            ),
+            "tickets": (
+                {place: stored.ticket for place, stored in row.tickets.items()},
+                {place: ticket for place, ticket in self.tickets.items() if ticket != ORDINARY},
             ),
             "blocked": (row.definition.blocked, tuple(sorted(map(number_of, self.blocked)))),
             "last fact": (row.last_fact_ms, self.last_ms),

@@ -80,8 +80,11 @@ def _effect(world: World, tries: list[Attempt], reply: Reply) -> Operation:
     """From the first try that may have had it to the first that was told of it."""
     commit = world.history.effects[tries[0].place]
     own = [attempt for attempt in tries if may_have_had(attempt, reply, commit.at_s)]
+    # One that was told before may have been told how things were then, in the same words.
     ends = [
-        attempt.answered_s for attempt in tries if attempt.reply == reply and attempt.answered_s is not None
+        attempt.answered_s
+        for attempt in tries
+        if attempt.reply == reply and attempt.answered_s is not None and attempt.answered_s >= commit.at_s
     ]
     first = own[0]
     return Operation(

@@ -23,6 +23,7 @@ from domain.event_messages import ReservationReply
 from domain.kinds import Command, Reply
 from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
+from domain.ticket_messages import TicketReply
 
 SEARCH_MAX = 3_000
 """Steps; a history that fits takes about one for each operation."""
@@ -54,7 +55,11 @@ def bare(reply: Any) -> Any:
     """A reply without the words and the personal data, which are no rule's business."""
     if isinstance(reply, Rejected):
         return Rejected(reply.code, "", reply.facts, reservations=reply.reservations)
-    return replace(reply, contact=b"") if isinstance(reply, ReservationReply | TableReply) else reply
+    return (
+        replace(reply, contact=b"")
+        if isinstance(reply, ReservationReply | TableReply | TicketReply)
+        else reply
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -180,9 +185,7 @@ def _told(state: Model, operation: Operation) -> bool:
 def _ask(state: Model, command: Command, now_ms: int) -> Reply | None:
     after = state.copy()
     reply = after.ask(command, now_ms)
-    return (
-        bare(reply) if after.reservations == state.reservations and after.version == state.version else None
-    )
+    return bare(reply) if after.key() == state.key() else None
 
 
 def _seconds(reply: Reply | None, like: Reply) -> int | None:

@@ -15,7 +15,7 @@ from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
 from actors.turn import Held, Turn
 from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
-from domain import restaurant
+from domain import event_tickets, restaurant
 from domain.event_messages import (
     ExpireDue,
     HoldReleased,
@@ -28,6 +28,7 @@ from domain.messages import Code, Rejected
 from domain.restaurant_messages import MoveReservation, TableReservation
 from domain.restaurant_state import Decision, State
 from domain.restaurant_tables import Diary
+from domain.ticket_messages import Ticket
 from persistence import memory_rows
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import Tables
@@ -205,6 +206,10 @@ class Plant:
             yield self.parts
 
 
+def _let_in_again(ticket: Ticket) -> None:
+    """Nobody looks whether it is in."""
+
+
 PLANTS = {
     "fence off": Plant(Parts(database=FenceOff)),
     "fence read of a batch without facts skipped": Plant(Parts(owner=FenceReadOff)),
@@ -216,6 +221,7 @@ PLANTS = {
     "clock believed though it is off": Plant(Parts(owner=ClockBelieved)),
     "deadline looked at before the recorded reply": Plant(replaced=(owner_module, "Turn", _DeadlineFirst)),
     "a seat that came free stays taken in the rows": Plant(replaced=(Seats, "moves", _moves_without_ends)),
+    "a ticket is let in again": Plant(replaced=(event_tickets, "_is_in", _let_in_again)),
     "overlap is equality of starts": Plant(
         Parts(database=TableTimesOff), (Diary, "within", _of_the_same_start)
     ),

@@ -20,6 +20,7 @@ from persistence.store import (
     Refused,
     Request,
     Stored,
+    StoredTicket,
     Unreachable,
 )
 
@@ -56,6 +57,12 @@ class SimStore:
     async def live(self, inventory_id: str, after: str | None, limit: int) -> list[Stored]:
         async with self._loading:
             return await self._send("live", lambda: self._rows.live(inventory_id, after, limit))
+
+    async def tickets(
+        self, inventory_id: str, after: tuple[str, int] | None, limit: int
+    ) -> list[StoredTicket]:
+        async with self._loading:
+            return await self._send("tickets", lambda: self._rows.tickets(inventory_id, after, limit))
 
     async def ended(self, inventory_id: str, reservation_ids: list[str]) -> list[Stored]:
         async with self._link:

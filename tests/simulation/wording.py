@@ -21,6 +21,7 @@ from domain.restaurant_messages import (
     SearchTables,
     TableReply,
 )
+from domain.ticket_messages import TicketReply
 
 
 def brief(message: Command | Reply | None) -> str:
@@ -34,6 +35,10 @@ def brief(message: Command | Reply | None) -> str:
             found = message.reservation
             lines = ", ".join(f"{line.quantity} {line.ticket_type}" for line in found.lines)
             return f"{found.status.value} {found.id[:4]} {lines} until {found.expires_at_ms % 1_000_000}"
+        case TicketReply():
+            ticket = message.ticket
+            inside = f"in since {ticket.entry.at_ms % 1_000_000}" if ticket.entry else "not in"
+            return f"ticket {message.reservation_id[:4]}/{message.number}.{ticket.generation} {inside}"
         case EventReply():
             sums = ", ".join(f"{c.code} {c.held}+{c.confirmed}/{c.quota}" for c in message.counts)
             paused = " paused" if message.paused else ""

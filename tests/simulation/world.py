@@ -20,7 +20,7 @@ from persistence import clock
 from persistence.memory import MemoryDatabase
 from persistence.memory_rows import part_of
 from persistence.store import Append, OwnerStore
-from tests.simulation.clients import Buyer, Operator, Retrier
+from tests.simulation.clients import Buyer, Gatekeeper, Operator, Retrier
 from tests.simulation.clocks import Clocks, SimClock
 from tests.simulation.cluster import Cluster, Incarnation
 from tests.simulation.diners import Diner, Staff
@@ -261,6 +261,7 @@ class World:
         nemesis.start()
         buyers = max(1, self._buyers - self._diners)
         clients = [operator.start(), *(Buyer(self, f"buyer{n}").start() for n in range(buyers))]
+        clients += [Gatekeeper(self, f"gate{n}").start() for n in range(2)]
         if self._houses:
             clients += [staff.start(), *(Diner(self, f"diner{n}").start() for n in range(self._diners))]
         await asyncio.wait(clients, timeout=COURSE_MAX_S)

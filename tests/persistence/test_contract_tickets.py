@@ -1,0 +1,143 @@
+"""What every store promises of tickets: they come back as they were left, and none is let in twice."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from domain.event_messages import (
+    CancelEvent,
+    CancelReservation,
+    ConfirmReservation,
+    EventCommand,
+    PlaceHold,
+    Status,
+)
+from domain.ticket_messages import CheckIn, Entry, ReissueTicket, Ticket, TransferTicket, UndoCheckIn
+from persistence.store import OwnerStore, Refused, StoredTicket
+from tests.persistence.sales import CONTACT, Sale, claimed, loaded, new_id
+from tests.persistence.worlds import World
+
+BOB = b'{"name":"Bob","email":"bob@example.org"}'
+
+
+async def sold(store: OwnerStore, quantity: int = 2) -> tuple[Sale, str]:
+    """An event, and a confirmed reservation of it."""
+    sale = await Sale.opened(store)
+    hold = PlaceHold(new_id(), (("A", quantity),), b"customer", CONTACT)
+    await sale.append(store, sale.decided(hold))
+    await sale.append(store, sale.decided(ConfirmReservation(hold.reservation_id)))
+    return sale, hold.reservation_id
+
+
+def picture(sale: Sale) -> Any:
+    tickets = {one: sale.state.tickets.of(one) for one in sale.state.reservations}
+    contacts = {key: contact for key, contact in sale.state.contacts.items() if "/" in key}
+    return sale.state.reservations, tickets, contacts
+
+
+async def test_of_tickets_to_which_nothing_has_happened_nothing_is_stored(world: World) -> None:
+    store = world.store()
+    sale, _ = await sold(store)
+    assert (await world.rows(sale.id)).tickets == {}
+    assert not (await claimed(store, sale.id)).ticketed
+
+
+async def test_who_claims_finds_each_ticket_as_it_was_left(world: World) -> None:
+    store = world.store()
+    sale, bought = await sold(store, 4)
+    await sale.append(store, sale.decided(CheckIn(bought, 1, 1, "eve", "north")))
+    await sale.append(store, sale.decided(TransferTicket(bought, 2, b"bob", BOB), ReissueTicket(bought, 3)))
+    await sale.append(store, sale.decided(CheckIn(bought, 2, 2, "eve", "south", "phone", sale.now_ms - 9)))
+    assert (await world.rows(sale.id)).tickets == {
+        (bought, 1): StoredTicket(bought, 1, Ticket(1, b"", Entry(sale.now_ms, "eve", "north")), b""),
+        (bought, 2): StoredTicket(
+            bought, 2, Ticket(2, b"bob", Entry(sale.now_ms - 9, "eve", "south", "phone")), BOB
+        ),
+        (bought, 3): StoredTicket(bought, 3, Ticket(2), b""),
+    }
+    again = await loaded(store, await claimed(store, sale.id), page=2)
+    assert picture(again) == picture(sale)
+
+
+async def test_a_second_check_in_of_one_ticket_is_refused_by_the_store_itself(world: World) -> None:
+    store = world.store()
+    sale, bought = await sold(store)
+    ignorant = await loaded(store, await claimed(store, sale.id))
+    sale.epoch = ignorant.epoch
+    await sale.append(store, sale.decided(CheckIn(bought, 1, 1, "eve")))
+    before = await world.rows(sale.id)
+    entry = ignorant.decided(CheckIn(bought, 1, 1, "mallory"))
+    entry.seq = sale.seq
+    with pytest.raises(Refused) as refused:
+        await store.append([entry])
+    assert refused.value.constraint == "tickets_pkey"
+    assert await world.rows(sale.id) == before
+
+
+async def test_what_is_taken_back_leaves_no_row_and_can_happen_again(world: World) -> None:
+    store = world.store()
+    sale, bought = await sold(store)
+    let_in, undone = CheckIn(bought, 1, 1, "eve"), UndoCheckIn(bought, 1, 1, "eve")
+    await sale.append(store, sale.decided(let_in))
+    assert await sale.append(store, sale.decided(undone))
+    assert (await world.rows(sale.id)).tickets == {}
+    assert await sale.append(store, sale.decided(let_in, undone))
+    assert await sale.append(store, sale.decided(let_in, undone, let_in))
+    assert await sale.append(store, sale.decided(undone, let_in))
+    assert (await world.rows(sale.id)).tickets.keys() == {(bought, 1)}
+
+
+async def test_a_reservation_is_stored_as_checked_in_while_all_of_its_tickets_are(world: World) -> None:
+    store = world.store()
+    sale, bought = await sold(store)
+    both = (CheckIn(bought, 1, 1, "eve"), CheckIn(bought, 2, 1, "eve"))
+    assert await sale.append(store, sale.decided(*both))
+    assert (await world.rows(sale.id)).reservations[bought][:2] == (Status.CHECKED_IN, True)
+    again = await loaded(store, await claimed(store, sale.id))
+    assert again.state.reservations == sale.state.reservations
+    sale.epoch = again.epoch
+    assert await sale.append(store, sale.decided(CancelEvent()))
+    assert await sale.append(store, sale.decided())
+    assert (await world.rows(sale.id)).reservations[bought][:2] == (Status.CANCELLED, False)
+    assert (await loaded(store, await claimed(store, sale.id))).state.reservations == {}
+
+
+async def test_whatever_happens_the_next_owner_finds_the_same_tickets(world: World) -> None:
+    dice = random.Random(11)
+    store = world.store()
+    sale = await Sale.opened(store)
+    for step in range(60):
+        sale.now_ms += dice.choice((0, 0, 1_000, 400_000))
+        entry = sale.decided(*(anything(sale, dice) for _ in range(dice.randint(1, 5))))
+        if entry.facts:
+            assert await sale.append(store, entry)
+        sale.state.ended.clear()
+        if step % 15 == 14:
+            again = await loaded(store, await claimed(store, sale.id))
+            assert picture(again) == picture(sale)
+            sale.epoch = again.epoch
+    journal = b"".join(facts for _, _, facts in (await world.rows(sale.id)).journal)
+    for fact in (b"TicketCheckedIn", b"CheckInUndone", b"TicketTransferred", b"TicketReissued"):
+        assert fact in journal
+
+
+def anything(sale: Sale, dice: random.Random) -> EventCommand:
+    one = dice.choice([*sale.state.reservations, new_id()])
+    number = dice.randint(1, 3)
+    generation = sale.state.tickets.get(one, number).generation
+    return dice.choice(
+        (
+            PlaceHold(new_id(), (("A", dice.randint(1, 3)),), b"customer", CONTACT),
+            ConfirmReservation(one),
+            ConfirmReservation(one),
+            CancelReservation(one),
+            CheckIn(one, number, generation, "eve", dice.choice(("", "north"))),
+            CheckIn(one, number, generation, "eve"),
+            UndoCheckIn(one, number, generation, "eve"),
+            TransferTicket(one, number, b"bob", BOB),
+            ReissueTicket(one, number),
+        )
+    )
