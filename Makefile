@@ -10,10 +10,11 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench simulate faults audit lock env-example clean
+.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in faults audit lock \
+	env-example clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from requirements.lock (quick when nothing has changed)
 
@@ -67,6 +68,9 @@ bench: install ## measure beside the usual ways of selling a ticket; writes docs
 
 simulate: install ## deterministic simulation: SEEDS=n seeds, or OPTIONS="--seed n" to replay one
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(OPTIONS)
+
+measure-log-in: install ## whether the time of a refused log-in tells who has an account (100 tries of each)
+	$(BIN)/python -m tests.server.measure_log_in $(OPTIONS)
 
 faults: install ## kill owners, PostgreSQL, Redis and front ends under load; the auditor after each
 	$(BIN)/python -m loadtest.faults $(OPTIONS)

@@ -188,7 +188,7 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
     assert terms is not None
     if command.guest and state.stage is Stage.DRAFT:
         return NO_EVENT, ()
-    if command.guest and not terms.guests:
+    if command.guest and not command.signed_in and not terms.guests:
         return Rejected(Code.UNAUTHORIZED, "This event is not sold to guests."), ()
     refusal = (
         closed(state, now_ms)

@@ -280,7 +280,8 @@ class DeleteEvent(Message, frozen=True):
 
 class PlaceHold(Message, frozen=True):
     """`contact` is the customer's name and e-mail, encoded; no rule looks into it, no fact holds it.
-    `confirm`: at once, if nothing is to be paid."""
+    `confirm`: at once, if nothing is to be paid. `guest`: not who looks after the event; `signed_in`: with an
+    account."""
 
     reservation_id: str
     lines: Wanted
@@ -289,6 +290,7 @@ class PlaceHold(Message, frozen=True):
     guest: bool = True
     confirm: bool = False
     wish: SeatWish | None = None
+    signed_in: bool = False
 
 
 class ChangeHold(Message, frozen=True):

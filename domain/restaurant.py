@@ -243,7 +243,7 @@ def _of_one(state: State, found: TableReservation, command: OfOne, now_ms: int) 
 
 def _hold(state: State, command: HoldTable, now_ms: int) -> Decision:
     terms = terms_of(state)
-    if command.guest and not terms.guests:
+    if command.guest and not command.signed_in and not terms.guests:
         return Rejected(Code.UNAUTHORIZED, "This restaurant does not take guests' reservations."), ()
     refusal = closed(state) or too_low(terms, command.history.visits, command.history.no_shows)
     if refusal is not None:

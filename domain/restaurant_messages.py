@@ -263,6 +263,7 @@ class HoldTable(Message, frozen=True):
     history: History = History()
     guest: bool = True
     phone: bytes = b""
+    signed_in: bool = False
 
 
 class MoveReservation(Message, frozen=True):

@@ -27,6 +27,8 @@ LINKS = (
     ("inventories", "||--o{", "journal", "remembers"),
     ("inventories", "||--o|", "outbox_positions", "has been read up to"),
     ("reservations", "||--o{", "outgoing_mails", "is told of in"),
+    ("accounts", "||--o{", "sessions", "is logged in by"),
+    ("accounts", "|o--o{", "one_time_tokens", "is confirmed by"),
 )
 """Drawn as they are meant; most are no foreign keys, because the fence has proved the inventory already."""
 

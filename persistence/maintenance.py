@@ -37,6 +37,9 @@ PURGES = {
     "submissions": """
         DELETE FROM submissions
          WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 AND status <> 'pending' RETURNING 1""",
+    "sessions": "DELETE FROM sessions WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1",
+    "one_time_tokens": """
+        DELETE FROM one_time_tokens WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1""",
 }
 """Requests first: a rejection that is on record has the submission that it is of."""
 BLOCKS = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint"

@@ -31,6 +31,10 @@
   HOT update. `command` is emptied once there is an answer. They are purged as requests are.
 - `diners` has a restaurant's reservations by the keys of who made them: of the e-mail, and of the number, if
   one was given. It is written when a reservation is made, and of restaurants only.
+- `accounts` are found by `customer`, the key of their e-mail. A session is one row, whatever it is renewed: a
+  token names the session, and only the hash of the one that serves next is kept. `one_time_tokens` (of
+  confirmations and resets) carry what is wanted of an account until it is there.
+- `secrets` has the database's keys; those of access tokens are named `access_key:` and when they were made.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 - `outgoing_mails` are mails to be sent. `due_ms` is when one may be taken next: its time, the end of the
   lease of who has taken it, or of the pause after a failed attempt. What is secret or personal in it
@@ -395,6 +399,53 @@ secrets = Table(
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
 )
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("customer", LargeBinary, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("organiser_id", ID),
+    Column("password_hash", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("customer", name="accounts_customer"),
+    CheckConstraint(
+        "CASE WHEN role IN ('staff', 'organiser') THEN organiser_id IS NOT NULL"
+        " ELSE role IN ('customer', 'admin') AND organiser_id IS NULL END",
+        name="accounts_role",
+    ),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("account_id", ID, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+)
+Index("sessions_of_account", sessions.c.account_id)
+Index("sessions_ended", sessions.c.ended_ms, postgresql_where=sessions.c.ended_ms.is_not(None))
+
+one_time_tokens = Table(
+    "one_time_tokens",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("customer", LargeBinary, nullable=False),
+    Column("account_id", ID),
+    Column("registration", LargeBinary),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+)
+Index("one_time_tokens_of_customer", one_time_tokens.c.customer)
 
 JOURNAL_DEFAULT_PARTITION = text("CREATE TABLE journal_default PARTITION OF journal DEFAULT")
 """Not in the metadata, which knows no partitions: an append never fails for want of a day's partition."""

@@ -1,4 +1,9 @@
-"""Who may: the operator's bearer token, and the token that is a guest's claim to one reservation.
+"""Who calls, and who may: bearer tokens, and the token that is a guest's claim to one reservation.
+
+A bearer token is the operator's of the settings, or an account's access token (`server.access_tokens`).
+Whom a route takes stands in the route (`Who`); `admission` makes a check of that, and the dispatcher runs
+it before the handler. What only a role may do is `forbidden` to others, whatever they ask for; what is not
+theirs is `not_found`.
 
 What a reservation's token is made of stands in `domain.papers`. All comparisons take the same time wherever
 the difference is.
@@ -6,12 +11,18 @@ the difference is.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+from collections.abc import Callable, Collection
+from typing import assert_never
 
 from aiohttp import web
 from multidict import istr
 
+from domain.account import Account
 from domain.papers import Papers
+from server.access_tokens import AccessTokens
+from server.callers import CALLER, GUEST, OPERATOR, Caller, Who
 from server.problems import Problem, not_found
 
 AUTHORIZATION = istr("Authorization")
@@ -21,43 +32,98 @@ RESERVATION_TOKEN = istr("Reservation-Token")
 class Access:
     """Checks tokens; `papers` and `is_code_of` are those of `domain.papers`."""
 
-    def __init__(self, admin_token: str, reservation_secret: bytes) -> None:
+    def __init__(
+        self, admin_token: str, reservation_secret: bytes, tokens: AccessTokens | None = None
+    ) -> None:
+        """`tokens`: without them nobody but the operator is known."""
         if not admin_token:
             raise ValueError("an empty operator's token would let everybody in")
         self._admin = admin_token.encode()
         self._papers = Papers(reservation_secret)
         self.papers = self._papers.of
         self.is_code_of = self._papers.is_code_of
+        self._tokens = tokens
+        self._secret = reservation_secret
 
-    def is_operator(self, request: web.BaseRequest) -> bool:
-        """False without an Authorization header; a wrong one is refused, not overlooked."""
+    def admission(self, who: Who) -> Callable[[web.BaseRequest], None] | None:
+        """What notes the caller in a request, and refuses whom such a route does not take. None: all are
+        taken, and nobody looks who it is."""
+        match who:
+            case Who.ANYONE:
+                return None
+            case Who.READER:
+                return self._note_reader
+            case Who.GUEST | Who.HOLDER:
+                return self._note
+            case Who.ACCOUNT:
+                return self._note_account
+            case Who.OPERATOR:
+                return self._note_operator
+            case _:
+                assert_never(who)
+
+    def _note(self, request: web.BaseRequest) -> None:
+        given = request.headers.get(AUTHORIZATION)
+        if given is not None:
+            request[CALLER] = self._caller(given)
+
+    def _note_reader(self, request: web.BaseRequest) -> None:
+        """What everybody may look at: there a wrong token is no worse than none."""
+        given = request.headers.get(AUTHORIZATION)
+        if given is not None:
+            request[CALLER] = self._bearer(given) or GUEST
+
+    def _note_account(self, request: web.BaseRequest) -> None:
+        if self._signed_in(request).account_id is None:
+            raise Problem("forbidden", "The operator's token of the settings has no account.")
+
+    def _note_operator(self, request: web.BaseRequest) -> None:
+        if not self._signed_in(request).is_admin:
+            raise Problem("forbidden", "This is for operators.")
+
+    def _signed_in(self, request: web.BaseRequest) -> Caller:
         given = request.headers.get(AUTHORIZATION)
         if given is None:
-            return False
-        if not self._is_operators(given):
-            raise Problem("unauthorized", "The bearer token is not the operator's.")
-        return True
+            raise Problem("unauthorized", "This needs a bearer token.")
+        request[CALLER] = caller = self._caller(given)
+        return caller
 
-    def sees_all(self, request: web.BaseRequest) -> bool:
-        """For what everybody may look at: there a wrong token is no worse than none."""
-        given = request.headers.get(AUTHORIZATION)
-        return given is not None and self._is_operators(given)
+    def _caller(self, authorization: str) -> Caller:
+        """A wrong token is refused, not overlooked."""
+        caller = self._bearer(authorization)
+        if caller is None:
+            raise Problem("unauthorized", "The bearer token is not one that is known here, or has run out.")
+        return caller
 
-    def require_operator(self, request: web.BaseRequest) -> None:
-        if not self.is_operator(request):
-            raise Problem("unauthorized", "This needs the operator's bearer token.")
+    def _bearer(self, authorization: str) -> Caller | None:
+        scheme, _, given = authorization.partition(" ")
+        token = given.strip()
+        if hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._admin):
+            return OPERATOR if scheme.lower() == "bearer" else None
+        if self._tokens is None or scheme.lower() != "bearer":
+            return None
+        return self._tokens.caller(token)
 
     def event_of(self, request: web.BaseRequest, reservation_id: str) -> str:
         """The event that a guest's token names, once the token is found to be this reservation's."""
         given = request.headers.get(RESERVATION_TOKEN)
         if given is None:
-            raise Problem("unauthorized", "This needs the Reservation-Token, or the operator's bearer token.")
+            raise Problem("unauthorized", "This needs the Reservation-Token, or a bearer token.")
         named = self._papers.inventory_in(given, reservation_id)
         if named is None:
             raise not_found("reservation")
         return named
 
-    def _is_operators(self, authorization: str) -> bool:
-        scheme, _, token = authorization.partition(" ")
-        right = hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._admin)
-        return right and scheme.lower() == "bearer"
+    def access_token(self, account: Account, session_id: str) -> tuple[str, int]:
+        """A new access token, and when it runs out."""
+        assert self._tokens is not None, "sessions are of a server that signs"
+        return self._tokens.made(account, session_id)
+
+    def end(self, session_ids: Collection[str]) -> None:
+        """Their access tokens serve no more: here at once, elsewhere within a second or two."""
+        if self._tokens is not None:
+            self._tokens.end(session_ids)
+
+    def successor(self, secret: bytes, key: str) -> bytes:
+        """The secret that follows another under an Idempotency-Key: the same for a repeated request."""
+        return hmac.digest(self._secret, b"session\0" + secret + key.encode(), hashlib.sha256)

@@ -15,6 +15,7 @@ from domain.kinds import Command
 from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
 from domain.views import FoundReservation
+from server.callers import caller_of
 from server.ids import parse_id
 from server.keys import key_of
 from server.parts import Parts
@@ -25,11 +26,10 @@ from server.views_restaurants import TableReservationView, table_reservation_vie
 
 
 class Place(NamedTuple):
-    """A reservation, the inventory that it is of, and whether an operator asks."""
+    """A reservation, and the inventory that it is of."""
 
     reservation_id: str
     inventory_id: str
-    operator: bool
 
 
 async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: str) -> Place:
@@ -37,17 +37,17 @@ async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: st
     reservation_id = parse_id(reservation_text)
     if reservation_id is None:
         raise not_found("reservation")
-    if not parts.access.is_operator(request):
-        return Place(reservation_id, parts.access.event_of(request, reservation_id), False)
+    if not caller_of(request).is_admin:
+        return Place(reservation_id, parts.access.event_of(request, reservation_id))
     found = await parts.reads.reservation(reservation_id)
     if found is None:
         raise not_found("reservation")
-    return Place(reservation_id, found.inventory_id, True)
+    return Place(reservation_id, found.inventory_id)
 
 
 async def acted(parts: Parts, request: web.BaseRequest, body: bytes, place: Place, command: Command) -> Reply:
     """The owner's answer to a command with a key."""
-    return await asked(parts, place.inventory_id, command, key_of(request, body, place.operator))
+    return await asked(parts, place.inventory_id, command, key_of(request, body))
 
 
 async def asked(parts: Parts, inventory_id: str, command: Command, key: Key | None = None) -> Reply:
@@ -66,7 +66,7 @@ async def found_by_holder(parts: Parts, request: web.BaseRequest, reservation_te
     if reservation_id is None:
         raise not_found("reservation")
     access = parts.access
-    inventory_id = None if access.is_operator(request) else access.event_of(request, reservation_id)
+    inventory_id = None if caller_of(request).is_admin else access.event_of(request, reservation_id)
     found = await parts.reads.reservation(reservation_id)
     if found is None or inventory_id not in (None, found.inventory_id):
         raise not_found("reservation")

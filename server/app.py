@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from actors.meter import Meter
 from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
+from server.access_tokens import AccessTokens
 from server.composition import opened, placement_rule
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Outages
@@ -18,6 +20,7 @@ from server.front_end import DISPATCHER, build_app
 from server.meter_metrics import publishing
 from server.metrics import Metrics
 from server.parts import Options
+from server.passwords import Passwords
 from server.settings import Settings
 
 __all__ = ["DISPATCHER", "create_app"]
@@ -36,10 +39,16 @@ async def create_app(settings: Settings) -> web.Application:
     stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
     try:
         back = await stack.enter_async_context(opened(settings, meter))
-        access = Access(_admin_token(settings), await back.reads.secret("reservation_token"))
+        tokens = AccessTokens(back.reads.now_ms)
+        await tokens.look(back.accounts)
+        looking = asyncio.create_task(tokens.keep_looking(back.accounts))
+        stack.push_async_callback(_ended, looking)
+        access = Access(_admin_token(settings), await back.reads.secret("reservation_token"), tokens)
         customers = CustomerKeys(await back.reads.secret("customer_key"))
+        passwords = Passwords(settings.password_threads, settings.password_queue_max)
+        stack.callback(passwords.close)
         options = options_of(settings)
-        app = build_app(*back, access, customers, options, metrics, STORE_OUTAGES)
+        app = build_app(*back, access, customers, passwords, options, metrics, STORE_OUTAGES)
     except BaseException:
         await stack.aclose()
         raise
@@ -50,6 +59,11 @@ async def create_app(settings: Settings) -> web.Application:
     app.on_cleanup.append(close)
     metrics.before_flush.append(publishing(meter, metrics.registry))
     return app
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _admin_token(settings: Settings) -> str:

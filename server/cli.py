@@ -36,6 +36,10 @@ cli = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+users = typer.Typer(help="Accounts.", no_args_is_help=True, rich_markup_mode=None)
+keys = typer.Typer(help="Keys of access tokens.", no_args_is_help=True, rich_markup_mode=None)
+cli.add_typer(users, name="user")
+cli.add_typer(keys, name="keys")
 SETTINGS_HELP = (
     "\b\nSettings, from the environment (or a .env file), with their defaults:\n\n\b\n" + help_text()
 )
@@ -171,6 +175,37 @@ def demo(
 
     if not run_demo(load_settings(), url, seed, size, concurrency, Console()):
         sys.exit(EXIT_INTERRUPTED)
+
+
+@users.command("create")
+def create_user(
+    email: Annotated[str, typer.Option(help="Taken as confirmed.")],
+    role: Annotated[
+        Literal["customer", "staff", "organiser", "admin"], typer.Option(help="What it may do.")
+    ] = "customer",
+    name: Annotated[str, typer.Option(help="How to call whoever it is.")] = "Operator",
+    language: Annotated[Literal["en", "es"], typer.Option(help="Of mails to it.")] = "en",
+    organiser: Annotated[
+        str | None, typer.Option(help="Id of the organiser that staff and organisers belong to.")
+    ] = None,
+) -> None:
+    """Make an account. The password is asked for, or the first line of the standard input."""
+    from domain.account import Role
+    from server import users as making
+
+    loaded = load_settings()
+    url = _database_url(loaded)
+    wanted = making.checked(email, name, language, making.password_from_input())
+    made = asyncio.run(making.create_user(loaded, url, wanted, Role(role), organiser))
+    print(f"{made.role.value} {made.email}: account {made.id}")
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Sign access tokens with a new key. What the old one signed serves until it runs out, 15 minutes."""
+    from server.users import rotate_keys as rotate
+
+    print(f"new key {asyncio.run(rotate(_database_url(load_settings())))}: it signs within seconds")
 
 
 @cli.command()

@@ -20,6 +20,7 @@ from actors.meter import Meter
 from actors.owner import OwnerLimits
 from actors.ray_runtime import RayTransport, connect, deploy, disconnect
 from actors.submitter import Submitter, SubmitterLimits
+from persistence.accounts import PostgresAccounts
 from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
@@ -47,6 +48,7 @@ class Back(NamedTuple):
     venues: PostgresVenues
     submissions: PostgresSubmissions
     images: PostgresImages
+    accounts: PostgresAccounts
 
 
 @asynccontextmanager
@@ -75,6 +77,10 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(images.close)
+        accounts = PostgresAccounts(
+            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
+        )
+        stack.push_async_callback(accounts.close)
         floor = Floor(settings.data / FLOOR_FILE)
         stack.callback(floor.close)
         reads.copies = copies = Copies(
@@ -94,7 +100,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
         gateway.wake(*placement_rule(settings).first_owners)
         submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
-        yield Back(gateway, reads, venues, submissions, images)
+        yield Back(gateway, reads, venues, submissions, images, accounts)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """The way of one request through a front end, once and in one place: no middleware does it again.
 
-Route, run the handler, turn what it raised into a problem, count, perhaps log, render. aiohttp's router
-and its Response cost more than all of Turnstile's own work (docs/benchmarks/front-end.md); so routes are
-found here, in a tree of path segments, and replies render themselves.
+Route, see who calls, run the handler, turn what it raised into a problem, count, perhaps log, render.
+aiohttp's router and its Response cost more than all of Turnstile's own work (docs/benchmarks/front-end.md);
+so routes are found here, in a tree of path segments, and replies render themselves.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from aiohttp import web
 from multidict import istr
 
 from server.access_log import AccessLog
+from server.callers import Who
 from server.cors import Cors
 from server.metrics import Metrics, RouteStats
 from server.parts import Parts
@@ -27,6 +28,7 @@ from server.replies import Reply
 REQUEST_ID = istr("X-Request-Id")
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 Handler = Callable[..., Awaitable[Reply]]
+Admission = Callable[[web.BaseRequest], None]
 Outages = Mapping[type[Exception], str]
 OUTAGES: Outages = {OSError: "unavailable", TimeoutError: "unavailable"}
 """What a part raises that cannot be reached or has no room, and the problem it is to the client: the first
@@ -47,6 +49,8 @@ class Routed(Protocol):
     @property
     def handler(self) -> Handler: ...
     @property
+    def who(self) -> Who: ...
+    @property
     def bare(self) -> bool:
         """Takes no query."""
 
@@ -54,11 +58,14 @@ class Routed(Protocol):
 class _Endpoint:
     """A method of a resource."""
 
-    __slots__ = ("bare", "handler", "path", "stats")
+    __slots__ = ("admit", "bare", "handler", "path", "stats")
 
-    def __init__(self, path: str, handler: Handler, bare: bool, stats: RouteStats) -> None:
+    def __init__(
+        self, path: str, handler: Handler, bare: bool, stats: RouteStats, admit: Admission | None = None
+    ) -> None:
         self.path = path
         self.handler = handler
+        self.admit = admit
         self.bare = bare
         self.stats = stats
 
@@ -87,6 +94,7 @@ class Dispatcher:
     def __init__(self, routes: Sequence[Routed], parts: Parts, outages: Outages = OUTAGES) -> None:
         self._metrics: Metrics = parts.metrics
         self._health = parts.health
+        self._access = parts.access
         self._cors = Cors(parts.options.cors_origins)
         self._log = AccessLog(parts.options.log_sample_rate, parts.options.trusted_proxies)
         self._outages = outages
@@ -101,9 +109,10 @@ class Dispatcher:
         node = self._root
         for segment in route.path.split("/")[1:]:
             node = node.grow(segment)
+        admit = self._access.admission(route.who)
         for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
             stats = self._metrics.route(method, route.path)
-            node.endpoints[method] = _Endpoint(route.path, route.handler, route.bare, stats)
+            node.endpoints[method] = _Endpoint(route.path, route.handler, route.bare, stats, admit)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's handler."""
@@ -118,6 +127,8 @@ class Dispatcher:
             endpoint, values = self._find(request)
             if endpoint.bare and request.rel_url.raw_query_string:
                 raise invalid("query", "This takes no query parameters.")
+            if endpoint.admit is not None:
+                endpoint.admit(request)
             reply = await endpoint.handler(request, *values)
         except Problem as problem:
             reply = problem.reply()

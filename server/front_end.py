@@ -11,6 +11,7 @@ from aiohttp import web
 
 from actors.gateway import Gateway
 from server.access import Access
+from server.accounts import Accounts
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
@@ -20,6 +21,7 @@ from server.live import Live
 from server.metrics import Metrics
 from server.openapi import document
 from server.parts import Health, Options, Parts
+from server.passwords import Passwords
 from server.reads import Reads
 from server.routes import all_routes
 from server.seat_maps import seat_maps
@@ -37,8 +39,10 @@ def build_app(
     venues: Venues,
     submissions: Submissions,
     images: Images,
+    accounts: Accounts,
     access: Access,
     customers: CustomerKeys,
+    passwords: Passwords,
     options: Options,
     metrics: Metrics | None = None,
     outages: Outages = OUTAGES,
@@ -53,8 +57,10 @@ def build_app(
         venues,
         submissions,
         images,
+        accounts,
         access,
         customers,
+        passwords,
         options,
         metrics,
         Health(),

@@ -10,6 +10,7 @@ from msgspec import UnsetType
 
 from domain.catalogue import Wanted
 from server import views, views_catalogue
+from server.callers import caller_of
 from server.csv_export import CSV, reservations_csv
 from server.ids import parse_event_id
 from server.lists import page_reply, place_of, words
@@ -35,7 +36,7 @@ class CatalogueHandlers:
     async def events(self, request: web.BaseRequest) -> Reply:
         """List events: those that fit, in any of a few orders."""
         query = parse_query(request, EventsQuery)
-        wanted = _wanted(query, everything=self._parts.access.sees_all(request))
+        wanted = _wanted(query, everything=caller_of(request).is_admin)
         after = place_of(query.cursor, wanted)
         found = await self._parts.reads.events(wanted, after, query.limit + 1)
         shown = found[: query.limit]
@@ -44,7 +45,6 @@ class CatalogueHandlers:
 
     async def ranking(self, request: web.BaseRequest) -> Reply:
         """Show the first five events by sales, by revenue, and by speed of sale."""
-        self._parts.access.require_operator(request)
         window_s = parse_query(request, RankingQuery).window_s
         reads = self._parts.reads
         found = await reads.ranking(reads.now_ms() - window_s * 1000)
@@ -52,7 +52,6 @@ class CatalogueHandlers:
 
     async def statistics(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Show what an event has sold: by ticket type, and over time."""
-        self._parts.access.require_operator(request)
         query = parse_query(request, StatisticsQuery)
         reads, width_ms = self._parts.reads, views_catalogue.WIDTHS_MS[query.bucket]
         first = reads.now_ms() // width_ms - query.buckets + 1
@@ -64,7 +63,6 @@ class CatalogueHandlers:
 
     async def export(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Send an event's reservations as CSV: one record for each of their lines."""
-        self._parts.access.require_operator(request)
         event_id = parse_event_id(event_text)
         if event_id is None or await self._parts.reads.event(event_id) is None:
             raise not_found("event")

@@ -26,6 +26,7 @@ from domain.messages import Rejected
 from domain.views import Availability
 from server import views
 from server.bodies import Payload, read_body
+from server.callers import caller_of
 from server.entity_tags import IF_NONE_MATCH, matches, versions
 from server.event_version import if_event_version
 from server.ids import parse_event_id, uuid7
@@ -56,7 +57,6 @@ class EventHandlers:
     async def create(self, request: web.BaseRequest) -> Reply:
         """Make an event."""
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
         seating = await seating_of(wanted.seating, parts.reads) if wanted.seating is not None else None
@@ -66,7 +66,7 @@ class EventHandlers:
         placement = parts.options.placement.placement(wanted.placement, capacity, wanted.expected_crowd)
         owner = parts.options.placement.owner(event_id, placement)
         answer = await parts.gateway.create(
-            CreateEvent(event_id, terms, Stage(wanted.status)), owner, key_of(request, body, operator=True)
+            CreateEvent(event_id, terms, Stage(wanted.status)), owner, key_of(request, body)
         )
         parts.metrics.commanded(CreateEvent, answer)
         if isinstance(answer, Rejected):
@@ -77,14 +77,13 @@ class EventHandlers:
     async def show(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Show an event; to operators with its placement."""
         found = await self._visible(request, event_text)
-        operator = self._parts.access.sees_all(request)
+        operator = caller_of(request).is_admin
         owner = await self._parts.gateway.owner_of(found.id) if operator else None
         return _event(found, placement=placement_of(owner) if owner is not None else UNSET)
 
     async def change(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Change an event, in one command: all of it or nothing."""
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _PATCH.parse(request, body)
         event_id = _event_id(event_text)
@@ -99,7 +98,6 @@ class EventHandlers:
 
         Those that have ended can still be read by who holds them.
         """
-        self._parts.access.require_operator(request)
         event_id = _event_id(event_text)
         command = DeleteEvent(await if_event_version(self._parts, request, event_id))
         answer = await self._parts.gateway.ask(event_id, command)
@@ -143,7 +141,7 @@ class EventHandlers:
         seen = request.headers.get(IF_NONE_MATCH)
         at_least = max(versions(seen), default=0) if seen else 0
         found = await parts.reads.availability(event_id, at_least) if event_id else None
-        if found is None or (found.draft and not parts.access.sees_all(request)):
+        if found is None or (found.draft and not caller_of(request).is_admin):
             raise not_found("event")
         parts.metrics.availability_age_ms = max(0, parts.reads.now_ms() - found.at_ms)
         tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.sequence
@@ -163,17 +161,16 @@ class EventHandlers:
 
     async def _switch(self, request: web.BaseRequest, event_text: str, command: _Switch) -> Reply:
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         if body:
             _NOTHING.parse(request, body)
-        key = key_of(request, body, operator=True)
+        key = key_of(request, body)
         return self._shown(command, await parts.gateway.ask(_event_id(event_text), command, key))
 
     async def _visible(self, request: web.BaseRequest, event_text: str) -> EventReply:
         """The event, if whoever asks may see it."""
         found = await self._found(event_text)
-        if found.stage is Stage.DRAFT and not self._parts.access.sees_all(request):
+        if found.stage is Stage.DRAFT and not caller_of(request).is_admin:
             raise not_found("event")
         return found
 

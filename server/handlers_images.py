@@ -35,13 +35,12 @@ class ImageHandlers:
     async def add(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Store an image of a restaurant: the file itself is the body."""
         parts = self._parts
-        parts.access.require_operator(request)
         content = await read_body(request, IMAGE_MAX_BYTES)
         media_type = request.content_type
         if media_type not in MEDIA_TYPES:
             raise Problem("malformed", f"The content type must be one of {', '.join(MEDIA_TYPES)}.")
         restaurant = await found_restaurant(parts, restaurant_text)
-        key = key_of(request, content, operator=True)
+        key = key_of(request, content)
         head = head_of(content)
         wrong = flaws(head, media_type)
         if head is None or wrong:
@@ -80,7 +79,6 @@ class ImageHandlers:
     async def remove(self, request: web.BaseRequest, restaurant_text: str, image_text: str) -> Reply:
         """Remove an image. Who has a copy may keep it."""
         parts = self._parts
-        parts.access.require_operator(request)
         restaurant = await found_restaurant(parts, restaurant_text)
         image_id = parse_id(image_text)
         if image_id is None or not await parts.images.remove(restaurant.id, image_id):

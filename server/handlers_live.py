@@ -11,6 +11,7 @@ from multidict import istr
 from domain.event_messages import Stage
 from domain.local_time import local_of
 from domain.views import TableDay
+from server.callers import caller_of
 from server.handlers_restaurants import restaurant_id_of
 from server.ids import parse_event_id
 from server.live import EventStream
@@ -66,7 +67,7 @@ class LiveHandlers:
         event_id = parse_event_id(event_text)
         last = _last_sequence(request)
         found = await parts.reads.availability(event_id, last or 0) if event_id else None
-        if found is None or (found.draft and not parts.access.sees_all(request)):
+        if found is None or (found.draft and not caller_of(request).is_admin):
             raise not_found("event")
         parts.live.check_room()
         return EventStream(parts.live, LiveCounts(found), last)
@@ -78,7 +79,7 @@ class LiveHandlers:
         last = _last_sequence(request)
         reading = parts.seat_maps.of(event_id) if event_id else None
         found = await reading.current(last or 0) if reading else None
-        if reading is None or found is None or (found.states.hidden and not parts.access.sees_all(request)):
+        if reading is None or found is None or (found.states.hidden and not caller_of(request).is_admin):
             raise not_found("event with seats")
         parts.live.check_room()
         return EventStream(parts.live, LiveSeats(reading, found), last)
@@ -91,7 +92,7 @@ class LiveHandlers:
         last = _last_sequence(request)
         reading = parts.table_days.of((restaurant_id, day_of(query.date)))
         found = await reading.current(last or 0)
-        if found is None or (found.stage is Stage.DRAFT and not parts.access.sees_all(request)):
+        if found is None or (found.stage is Stage.DRAFT and not caller_of(request).is_admin):
             raise not_found("restaurant")
         _check(found, query.party_size, parts.reads.now_ms())
         parts.live.check_room()

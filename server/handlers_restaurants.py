@@ -27,6 +27,7 @@ from domain.restaurant_messages import (
 )
 from server import views_restaurants as views
 from server.bodies import Payload, read_body
+from server.callers import caller_of
 from server.entity_tags import version_of, wanted_versions
 from server.ids import parse_event_id, uuid7
 from server.keys import key_of
@@ -58,7 +59,6 @@ class RestaurantHandlers:
     async def create(self, request: web.BaseRequest) -> Reply:
         """Make a restaurant with its tables."""
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
         now_ms = parts.reads.now_ms()
@@ -67,7 +67,7 @@ class RestaurantHandlers:
         placement = rule.placement(wanted.placement, persons_of(terms), wanted.expected_crowd)
         owner = rule.owner(restaurant_id, placement)
         command = CreateRestaurant(restaurant_id, terms, Stage(wanted.status))
-        answer = await parts.gateway.create(command, owner, key_of(request, body, operator=True))
+        answer = await parts.gateway.create(command, owner, key_of(request, body))
         parts.metrics.commanded(CreateRestaurant, answer)
         if isinstance(answer, Rejected):
             return refusal(answer)
@@ -77,14 +77,14 @@ class RestaurantHandlers:
     async def show(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Show a restaurant; to operators with its placement."""
         found = await visible_restaurant(self._parts, request, restaurant_text)
-        operator = self._parts.access.sees_all(request)
+        operator = caller_of(request).is_admin
         owner = await self._parts.gateway.owner_of(found.id) if operator else None
         return _restaurant(found, placement=placement_of(owner) if owner is not None else UNSET)
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List restaurants: those that fit, by name or by when they were made."""
         query = parse_query(request, RestaurantsQuery)
-        wanted = _wanted(query, everything=self._parts.access.sees_all(request))
+        wanted = _wanted(query, everything=caller_of(request).is_admin)
         after = place_of(query.cursor, wanted)
         found = await self._parts.reads.restaurants(wanted, after, query.limit + 1)
         shown = found[: query.limit]
@@ -94,7 +94,6 @@ class RestaurantHandlers:
     async def change(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Change a restaurant, in one command: all of it or nothing."""
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _PATCH.parse(request, body)
         present = await found_restaurant(parts, restaurant_text)
@@ -109,7 +108,6 @@ class RestaurantHandlers:
         Those that have ended can still be read by who holds them.
         """
         parts = self._parts
-        parts.access.require_operator(request)
         present = await found_restaurant(parts, restaurant_text)
         command = DeleteRestaurant(version_of(wanted_versions(request), present.version))
         answer = await parts.gateway.ask(present.id, command)
@@ -151,7 +149,7 @@ class RestaurantHandlers:
             views.minute_of(query.latest),
             tuple(query.traits.split(",")) if query.traits else (),
             views.minute_of(query.time) if query.time else None,
-            not parts.access.sees_all(request),
+            not caller_of(request).is_admin,
         )
         answer = await parts.gateway.ask(restaurant_id, command)
         parts.metrics.commanded(SearchTables, answer)
@@ -162,11 +160,10 @@ class RestaurantHandlers:
 
     async def _switch(self, request: web.BaseRequest, restaurant_text: str, command: _Switch) -> Reply:
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         if body:
             _NOTHING.parse(request, body)
-        key = key_of(request, body, operator=True)
+        key = key_of(request, body)
         present = await found_restaurant(parts, restaurant_text)  # an event is paused by another path
         return self._shown(command, await parts.gateway.ask(present.id, command, key))
 
@@ -189,7 +186,7 @@ async def found_restaurant(parts: Parts, restaurant_text: str) -> RestaurantRepl
 async def visible_restaurant(parts: Parts, request: web.BaseRequest, restaurant_text: str) -> RestaurantReply:
     """The same, if whoever asks may see it."""
     found = await found_restaurant(parts, restaurant_text)
-    if found.stage is Stage.DRAFT and not parts.access.sees_all(request):
+    if found.stage is Stage.DRAFT and not caller_of(request).is_admin:
         raise not_found("restaurant")
     return found
 

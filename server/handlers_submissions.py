@@ -11,6 +11,7 @@ from domain.event_messages import ReservationReply
 from domain.messages import Rejected
 from domain.submission import Found, Standing, Submission, Submitted
 from server import views
+from server.callers import caller_of
 from server.ids import id_bytes, parse_id
 from server.keys import key_of
 from server.parts import Parts
@@ -27,12 +28,11 @@ async def accepted(
     parts: Parts,
     request: web.BaseRequest,
     body: bytes,
-    operator: bool,
     inventory: tuple[str, str],
     command: Submitted,
 ) -> Reply:
     """202, once the command is durable. `inventory`: its id and kind."""
-    key = key_of(request, body, operator)
+    key = key_of(request, body)
     inventory_id, kind = inventory
     new_id = command.reservation_id
     named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
@@ -57,7 +57,7 @@ class SubmissionHandlers:
         if submission_id is None:
             raise not_found("submission")
         access = self._parts.access
-        inventory_id = None if access.is_operator(request) else access.event_of(request, submission_id)
+        inventory_id = None if caller_of(request).is_admin else access.event_of(request, submission_id)
         found = await self._parts.submissions.find(submission_id)
         if found is None or inventory_id not in (None, found.inventory_id):
             raise not_found("submission")

@@ -25,6 +25,7 @@ from domain.restaurant_messages import (
 from server import views_restaurants as views
 from server.addressed import acted, addressed, view_of
 from server.bodies import Payload, read_body
+from server.callers import caller_of
 from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, CustomerKeys
 from server.handlers_restaurants import found_restaurant, restaurant_id_of
 from server.handlers_submissions import accepted
@@ -66,7 +67,7 @@ class TableHandlers:
         """Hold a table: the one that is named, or the best fit."""
         parts = self._parts
         restaurant_id = restaurant_id_of(restaurant_text)
-        operator = parts.access.is_operator(request)
+        caller = caller_of(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
         customer = parts.customers.key(wanted.customer.email)
@@ -80,17 +81,17 @@ class TableHandlers:
             table_id_of(wanted.table_id),
             wanted.traits,
             await parts.reads.history(restaurant_id, customer),
-            not operator,
+            not caller.is_admin,
             _phone_key(wanted.customer, parts.customers),
+            caller.account_id is not None,
         )
         if prefers_async(request):
-            return await accepted(parts, request, body, operator, (restaurant_id, "restaurant"), command)
-        return await self._placed(request, body, restaurant_id, command, operator)
+            return await accepted(parts, request, body, (restaurant_id, "restaurant"), command)
+        return await self._placed(request, body, restaurant_id, command)
 
     async def walk_in(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Seat a party that stands at the door."""
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _WALK_IN.parse(request, body)
         customer = wanted.customer
@@ -104,12 +105,11 @@ class TableHandlers:
             wanted.stay_minutes,
             _phone_key(customer, parts.customers),
         )
-        return await self._placed(request, body, restaurant_id_of(restaurant_text), command, operator=True)
+        return await self._placed(request, body, restaurant_id_of(restaurant_text), command)
 
     async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """List a restaurant's reservations by id, of one day or of all, of one guest or of all."""
         parts = self._parts
-        parts.access.require_operator(request)
         query = parse_query(request, StaysQuery)
         after = sort_key_of(query.cursor, str)
         if after is not None and parse_id(after) is None:
@@ -128,7 +128,6 @@ class TableHandlers:
     async def guests(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Find guests by e-mail or by telephone: what they have done here, and their score."""
         parts = self._parts
-        parts.access.require_operator(request)
         key = _key_of(parse_query(request, GuestsQuery), parts.customers)
         if key is None:
             raise invalid("query", "An email or a phone.")
@@ -167,7 +166,6 @@ class TableHandlers:
     async def prolong(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Let a seated party stay longer; who is in its way is warned of it, or moved."""
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _PROLONG.parse(request, body)
         place = await addressed(parts, request, reservation_text)
@@ -181,16 +179,15 @@ class TableHandlers:
         make: type[SeatParty | CompleteStay | MarkNoShow],
     ) -> Reply:
         parts = self._parts
-        parts.access.require_operator(request)
         body = await read_body(request, parts.options.body_max_bytes)
         place = await addressed(parts, request, reservation_text)
         return await acted(parts, request, body, place, make(place.reservation_id))
 
     async def _placed(
-        self, request: web.BaseRequest, body: bytes, restaurant_id: str, command: Command, operator: bool
+        self, request: web.BaseRequest, body: bytes, restaurant_id: str, command: Command
     ) -> Reply:
         parts = self._parts
-        answer = await parts.gateway.ask(restaurant_id, command, key_of(request, body, operator))
+        answer = await parts.gateway.ask(restaurant_id, command, key_of(request, body))
         parts.metrics.commanded(type(command), answer)
         if isinstance(answer, Rejected):
             return refusal(answer)

@@ -14,11 +14,12 @@ from typing import Any, get_args
 import msgspec
 from apispec import APISpec
 
+from server.callers import Who
 from server.keys import KEY_MAX_CHARACTERS
 from server.payloads import CODE_MAX_CHARACTERS
 from server.problems import TABLE, ProblemBody
 from server.replies import PROBLEM
-from server.route import Route, Who
+from server.route import Route
 from server.views import AvailabilityDelta, CustomerView
 from server.views_restaurants import DayTimesDelta, DayTimesView, DinerView
 
@@ -72,8 +73,9 @@ _ACCEPTED_HEADERS = ("Location", "Preference-Applied", "Retry-After")
 _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     Who.ANYONE: [],
     Who.READER: [{}, {"operator": []}],
-    Who.GUEST: [{}, {"operator": []}],
+    Who.GUEST: [{}, {"account": []}, {"operator": []}],
     Who.HOLDER: [{"reservation": []}, {"operator": []}],
+    Who.ACCOUNT: [{"account": []}],
     Who.OPERATOR: [{"operator": []}],
 }
 
@@ -88,6 +90,7 @@ def document(routes: Iterable[Route], version: str) -> bytes:
         info={"description": "A booking server for the minute when everybody wants the same thing."},
     )
     spec.components.security_scheme("operator", {"type": "http", "scheme": "bearer"})
+    spec.components.security_scheme("account", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     spec.components.security_scheme(
         "reservation", {"type": "apiKey", "in": "header", "name": "Reservation-Token"}
     )
@@ -212,13 +215,15 @@ def problems_of(route: Route) -> list[str]:
         codes += ["malformed", "too_large"]
     if route.who not in (Who.ANYONE, Who.READER):
         codes.append("unauthorized")
+    if route.who in (Who.ACCOUNT, Who.OPERATOR):
+        codes.append("forbidden")
     if "{" in route.path:
         codes.append("not_found")
     if route.keyed:
         codes += ["key_reused", "invalid"]
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
-    if route.tag in ("events", "reservations", "restaurants", "venues"):
+    if route.tag in ("accounts", "events", "reservations", "restaurants", "venues"):
         codes += ["overloaded", "unavailable"]
     return sorted(set(codes))
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from actors.gateway import Gateway
 from server.access import Access
+from server.accounts import Accounts
 from server.customers import CustomerKeys
 from server.images import Images
 from server.live import Live
 from server.metrics import Metrics
+from server.passwords import Passwords
 from server.placement import PlacementRule
 from server.reads import Reads
 from server.seat_maps import SeatMaps
@@ -54,8 +56,10 @@ class Parts:
     venues: Venues
     submissions: Submissions
     images: Images
+    accounts: Accounts
     access: Access
     customers: CustomerKeys
+    passwords: Passwords
     options: Options
     metrics: Metrics
     health: Health

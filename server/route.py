@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from server import payloads as given
+from server.callers import Who
 from server.dispatch import Handler
 from server.replies import JSON
-
-
-class Who(Enum):
-    """Whose requests a route takes."""
-
-    ANYONE = "anyone"
-    READER = "anyone; an operator sees more"
-    GUEST = "anyone; an operator's token makes it an operator's request"
-    HOLDER = "the reservation's token, or an operator's"
-    OPERATOR = "an operator's token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +23,8 @@ class Route:
     status: int = 200
     accepted: Any = None
     """The type of the body of 202, where a client may prefer not to wait for the answer."""
-    who: Who = Who.ANYONE
+    who: Who = Who.OPERATOR
+    """Denied to others unless it says so."""
     body: Any = None
     body_optional: bool = False
     body_media: tuple[str, ...] = ()

@@ -15,7 +15,9 @@ from server import payloads_catalogue as wanted
 from server import payloads_fixtures, payloads_venues, views_fixtures, views_venues
 from server import views as shown
 from server import views_catalogue as sums
+from server.callers import Who
 from server.csv_export import CSV
+from server.handlers_accounts import AccountHandlers
 from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_events import EventHandlers
 from server.handlers_fixtures import FixtureHandlers
@@ -26,13 +28,15 @@ from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers
+from server.handlers_sessions import SessionHandlers
 from server.handlers_submissions import SubmissionHandlers
 from server.handlers_tables import TableHandlers
 from server.handlers_venues import VenueHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
-from server.route import Route, Who
+from server.route import Route
+from server.routes_accounts import account_routes
 from server.routes_restaurants import image_routes, restaurant_routes
 from server.views_restaurants import TableReservationView
 from server.views_submissions import AcceptedView, PendingView, RejectedView
@@ -59,6 +63,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *restaurant_routes(
             RestaurantHandlers(parts), TableHandlers(parts), restaurant_placement(parts), LiveHandlers(parts)
         ),
+        *account_routes(AccountHandlers(parts), SessionHandlers(parts)),
         *image_routes(ImageHandlers(parts)),
         *_service_routes(service),
     ]
@@ -146,7 +151,8 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
               accepted=AcceptedView, who=Who.GUEST, body=given.NewReservation,
               problems=_NOT_TO_BE_PLACED, **placed),
         Route("POST", f"{_EVENT}/reservations/cancel", reservations.cancel_by_code, view,
-              body=given.Cancellation, keyed=True, asks_owner=True, problems=("too_late",), **tag),
+              body=given.Cancellation, who=Who.ANYONE, keyed=True, asks_owner=True, problems=("too_late",),
+              **tag),
         Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
               **listed),
         Route("GET", _RESERVATION, reservations.show, any_kind, **held),
@@ -169,12 +175,13 @@ def _submission_routes(submissions: SubmissionHandlers) -> list[Route]:
 
 def _venue_routes(venues: VenueHandlers) -> list[Route]:
     venue = views_venues.VenueView
-    public: Any = {"tag": "venues"}
+    tag: Any = {"tag": "venues"}
+    public: Any = {**tag, "who": Who.ANYONE}
     listed: Any = {**public, "query": given.PageQuery}
     cached: Any = {**public, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
-    changed: Any = {**public, "who": Who.OPERATOR, "request_headers": ("If-Match",)}
-    created: Any = {**public, "who": Who.OPERATOR, "status": 201, "reply_headers": ("ETag", "Location"),
+    changed: Any = {**tag, "who": Who.OPERATOR, "request_headers": ("If-Match",)}
+    created: Any = {**tag, "who": Who.OPERATOR, "status": 201, "reply_headers": ("ETag", "Location"),
                     "keyed": True}
     return [
         Route("POST", "/api/v1/venues", venues.create, venue, body=payloads_venues.NewVenue, **created),
@@ -200,12 +207,14 @@ def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
 
 def _service_routes(service: ServiceHandlers) -> list[Route]:
     owners: Any = {"who": Who.OPERATOR, "problems": ("unavailable",), "tag": "operations"}
+    public: Any = {"who": Who.ANYONE}
     return [
         Route("GET", "/api/v1/owners", service.owners, shown.Page[shown.OwnerView], **owners),
-        Route("GET", "/healthz", service.alive, Alive),
-        Route("GET", "/readyz", service.ready, Alive, problems=("unavailable",)),
-        Route("GET", "/metrics", service.metrics, str, media=METRICS_TEXT),
-        Route("GET", "/openapi.json", service.describe, dict[str, Any]),
-        Route("GET", "/docs", service.docs, str, media=_HTML),
-        Route("GET", "/docs/{file}", service.docs_file, bytes, media="*/*", problems=("not_found",)),
+        Route("GET", "/healthz", service.alive, Alive, **public),
+        Route("GET", "/readyz", service.ready, Alive, problems=("unavailable",), **public),
+        Route("GET", "/metrics", service.metrics, str, media=METRICS_TEXT, **public),
+        Route("GET", "/openapi.json", service.describe, dict[str, Any], **public),
+        Route("GET", "/docs", service.docs, str, media=_HTML, **public),
+        Route("GET", "/docs/{file}", service.docs_file, bytes, media="*/*", problems=("not_found",),
+              **public),
     ]

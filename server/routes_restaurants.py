@@ -7,6 +7,7 @@ from typing import Any
 from domain.images import IMAGE_MAX_BYTES, MEDIA_TYPES
 from server import payloads_restaurants as given
 from server import views_restaurants as shown
+from server.callers import Who
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveHandlers, LiveTimeEvents
 from server.handlers_placement import PlacementHandlers
@@ -15,7 +16,7 @@ from server.handlers_tables import TableHandlers
 from server.live import EVENT_STREAM
 from server.payloads import NewPlacement, Nothing
 from server.payloads_catalogue import RestaurantsQuery
-from server.route import Route, Who
+from server.route import Route
 from server.views import Page, RestaurantPlacementView
 from server.views_submissions import AcceptedView
 

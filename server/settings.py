@@ -127,6 +127,17 @@ class Settings(BaseSettings):
         20, ge=0, le=600, description="how long requests under way may take at a stop"
     )
 
+    # -- accounts
+    password_threads: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="passwords that one front end checks at a time; each takes about 0.1 s and 64 MiB",
+    )
+    password_queue_max: int = Field(
+        32, ge=0, le=10_000, description="passwords that wait to be checked; one more is refused"
+    )
+
     # -- owners and gateway
     request_deadline_ms: int = Field(
         5_000, ge=100, le=60_000, description="a command not decided, or a read not done by then is refused"

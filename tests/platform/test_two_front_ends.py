@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.served import Served, assert_gone, data_folder, listens, served, until
+from tests.served import Served, assert_gone, clean_environment, data_folder, listens, served, until
 
 WORKERS = ("worker-1", "worker-2")
 HOLDS_EACH = 3
@@ -129,6 +132,51 @@ def test_both_sell_and_whoever_is_asked_the_availability_never_goes_back(sale: S
 
 def test_the_metrics_of_either_are_the_sum_of_both(sale: Sale) -> None:
     _until_both_count(sale)
+
+
+def test_who_is_signed_in_at_one_is_known_at_the_other_and_known_to_have_left(sale: Sale) -> None:
+    me, password = "/api/v1/accounts/me", "correct horse battery"
+    user_create(sale.server.data, "ada@example.org", password)
+    with closing(sale.line_to("worker-1")) as one, closing(sale.line_to("worker-2")) as two:
+        wrong = {"email": "ada@example.org", "password": f"{password}?"}
+        assert _ask(one, "POST", "/api/v1/sessions", wrong)[0] == 401
+        status, said = _ask(one, "POST", "/api/v1/sessions", wrong | {"password": password})
+        assert status == 201, said
+        bearer = {"Authorization": f"Bearer {said['access_token']}"}
+        rotated = turnstile(sale.server.data, "keys", "rotate")
+        assert rotated.returncode == 0, rotated.stderr
+        for line in (one, two):
+            assert _ask(line, "GET", me, **bearer)[1]["role"] == "admin"
+            assert _ask(line, "GET", "/api/v1/owners", **bearer)[0] == 200
+        assert _delete(one, "/api/v1/sessions/current", bearer) == 204
+        assert _ask(one, "GET", me, **bearer)[0] == 401
+        until(lambda: _ask(two, "GET", me, **bearer)[0] == 401, TIMEOUT_S, "the other knows too")
+
+
+def user_create(data: Path, email: str, password: str) -> None:
+    made = turnstile(data, "user", "create", "--role", "admin", "--email", email, said=password)
+    assert made.returncode == 0, made.stderr
+    assert password not in made.stdout
+
+
+def turnstile(data: Path, *words: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    """The command, told something on its standard input."""
+    return subprocess.run(
+        [sys.executable, "-m", "server.cli", *words],
+        input=f"{said}\n",
+        env=clean_environment({"TURNSTILE_DATA": str(data)}),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def _delete(line: HTTPConnection, path: str, headers: dict[str, str]) -> int:
+    line.request("DELETE", path, headers=headers)
+    with line.getresponse() as reply:
+        reply.read()
+        return reply.status
 
 
 def test_one_that_is_killed_comes_back_and_the_other_sells_meanwhile(sale: Sale) -> None:

@@ -12,16 +12,22 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from multidict import CIMultiDictProxy
 
+from persistence.accounts import PostgresAccounts
 from persistence.reads import PostgresReads
 from persistence.venues import PostgresVenues
 from server.access import Access
+from server.access_tokens import AccessTokens
 from server.app import STORE_OUTAGES
 from server.customers import CustomerKeys
 from server.front_end import build_app
 from server.parts import Options
+from server.passwords import Passwords
 from server.runner import FrontEndRunner
+from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_submissions import DirectSubmissions
@@ -93,6 +99,8 @@ class Api:
     runner: web.BaseRunner
     app: web.Application
     submissions: DirectSubmissions
+    accounts: DirectAccounts
+    tokens: AccessTokens
     event_id: str = ""
     default_headers: dict[str, str] = field(default_factory=dict)
 
@@ -128,6 +136,11 @@ class Api:
         return f"/api/v1/reservations/{held.json['id']}", {"Reservation-Token": held.json["token"]}
 
 
+def quick_passwords() -> Passwords:
+    """As little work as argon2 takes."""
+    return Passwords(hasher=PasswordHasher.from_parameters(CHEAPEST))
+
+
 Start = Callable[..., Awaitable[Api]]
 
 
@@ -141,21 +154,29 @@ async def starting() -> AsyncIterator[Start]:
             runner_type: Any = FrontEndRunner,
             reads: PostgresReads | None = None,
             venues: PostgresVenues | None = None,
+            accounts: PostgresAccounts | None = None,
+            passwords: Passwords | None = None,
             **bounds: Any,
         ) -> Api:
             gateway = DirectGateway()
             direct = DirectReads(gateway)
             submissions = DirectSubmissions(gateway, direct)
-            access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."))
+            in_memory, tokens = DirectAccounts(), AccessTokens((reads or direct).now_ms)
+            await tokens.look(accounts or in_memory)
+            access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
+            passwords = passwords or quick_passwords()
+            stack.callback(passwords.close)
             app = build_app(
                 gateway,
                 reads or direct,
                 venues or DirectVenues(),
                 submissions,
                 DirectImages(),
+                accounts or in_memory,
                 access,
                 customers,
+                passwords,
                 options or Options(),
                 outages=STORE_OUTAGES,
             )
@@ -167,7 +188,7 @@ async def starting() -> AsyncIterator[Start]:
             host, port = runner.addresses[0][:2]
             session = aiohttp.ClientSession(f"http://{host}:{port}")
             await stack.enter_async_context(session)
-            return Api(session, gateway, direct, runner, app, submissions)
+            return Api(session, gateway, direct, runner, app, submissions, in_memory, tokens)
 
         yield begin
 

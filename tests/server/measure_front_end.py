@@ -26,6 +26,7 @@ import uvloop
 from aiohttp import web
 
 from actors.gateway import Gateway, Key
+from domain.account import Account, Role, SigningKey
 from domain.event_messages import (
     EventCommand,
     EventReplies,
@@ -38,11 +39,14 @@ from domain.event_messages import (
 from domain.messages import Code, Rejected
 from server import logs
 from server.access import Access
+from server.access_tokens import AccessTokens
 from server.customers import CustomerKeys
 from server.front_end import build_app
 from server.parts import Options
+from server.passwords import Passwords
 from server.runner import FrontEndRunner
-from tests.server.direct_gateway import DirectGateway, DirectReads
+from tests.server.direct_accounts import DirectAccounts
+from tests.server.direct_gateway import START_MS, DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
@@ -54,7 +58,7 @@ BODY = (
 )
 SOLD_OUT = Rejected(Code.SOLD_OUT, "Not enough tickets are left.")
 ECHOES = {"echo": ["loadtest.peers.echo"], "echo, aiohttp's router": ["loadtest.peers.echo_app"]}
-VARIANTS = (*ECHOES, "place", "place with key", "sold out", "place, aiohttp's router")
+VARIANTS = (*ECHOES, "place", "place signed in", "place with key", "sold out", "place, aiohttp's router")
 START_TIMEOUT_S = 30.0
 
 
@@ -76,6 +80,23 @@ class InstantGateway(Gateway):
         return ReservationReply(held, "EUR", command.contact)
 
 
+def signing() -> AccessTokens:
+    """The same keys here and there; the clock stands still."""
+    tokens = AccessTokens(lambda: START_MS)
+    tokens.know([SigningKey("1", b"k" * 32, 1)], frozenset())
+    return tokens
+
+
+def _headers(variant: str) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if "key" in variant:
+        headers["Idempotency-Key"] = "7d6f9d1e-4b0e-4f0e-9c39-1df0a9b6c7a1"
+    if "signed in" in variant:
+        account = Account(EVENT, "ada@example.org", b"c" * 16, "Ada", "en", Role.CUSTOMER, None, 1, 0)
+        headers["Authorization"] = f"Bearer {signing().made(account, EVENT)[0]}"
+    return headers
+
+
 async def serve(variant: str, port: int) -> None:
     """One variant, until the process is ended."""
     reads = DirectReads(DirectGateway())
@@ -85,8 +106,10 @@ async def serve(variant: str, port: int) -> None:
         DirectVenues(),
         DirectSubmissions(reads.gateway, reads),
         DirectImages(),
-        Access("operator-token-0123", b"r" * 32),
+        DirectAccounts(),
+        Access("operator-token-0123", b"r" * 32, signing()),
         CustomerKeys(b"c" * 32),
+        Passwords(),
         Options(),
     )
     runner = (
@@ -125,14 +148,8 @@ def measure(variant: str, connections: int, seconds: int, folder: Path) -> Measu
 
 def _load(port: int, variant: str, connections: int, seconds: int, folder: Path) -> tuple[int, float]:
     script = folder / "place.lua"
-    key = (
-        'wrk.headers["Idempotency-Key"] = "7d6f9d1e-4b0e-4f0e-9c39-1df0a9b6c7a1"\n'
-        if "key" in variant
-        else ""
-    )
-    script.write_text(
-        f"wrk.method = 'POST'\nwrk.body = '{BODY}'\nwrk.headers['Content-Type'] = 'application/json'\n{key}"
-    )
+    lines = [f"wrk.headers['{name}'] = '{value}'" for name, value in _headers(variant).items()]
+    script.write_text("\n".join(["wrk.method = 'POST'", f"wrk.body = '{BODY}'", *lines]))
     url = f"http://127.0.0.1:{port}/api/v1/events/{EVENT}/reservations"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
     words = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

@@ -25,7 +25,8 @@ from server.openapi import document
 from server.parts import Options
 from server.routes import all_routes
 from server.runner import FrontEndRunner
-from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body
+from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body, quick_passwords
+from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_submissions import DirectSubmissions
@@ -115,7 +116,18 @@ gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
 reads = DirectReads(gateway)
 submissions = DirectSubmissions(gateway, reads)
-app = build_app(gateway, reads, DirectVenues(), submissions, DirectImages(), access, customers, Options())
+app = build_app(
+    gateway,
+    reads,
+    DirectVenues(),
+    submissions,
+    DirectImages(),
+    DirectAccounts(),
+    access,
+    customers,
+    quick_passwords(),
+    Options(),
+)
 parts = app[PARTS]
 described = msgspec.json.decode(document(all_routes(parts, ServiceHandlers(parts)), "0"))
 _keep_short(described)

@@ -1,0 +1,78 @@
+"""Accounts: who somebody is to the server, and what of that is kept.
+
+An account is made by confirming an e-mail, or by an operator; so each has an address that is its holder's. To
+the rules of a sale it is a customer like any other, by the key of that address (`server.customers`).
+"""
+
+from __future__ import annotations
+
+import enum
+
+from domain.messages import Message
+
+SESSION_LIFE_MS = 30 * 86_400_000
+"""Of a session that is not renewed."""
+CONFIRMATION_LIFE_MS = 24 * 3_600_000
+RESET_LIFE_MS = 3_600_000
+ACCESS_LIFE_MS = 15 * 60_000
+
+
+class Role(enum.StrEnum):
+    """What an account may do. `customer`: only what concerns itself."""
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    ORGANISER = "organiser"
+    ADMIN = "admin"
+
+
+class Account(Message, frozen=True):
+    """A person, or what works for one. `customer`: the key of the e-mail. `organiser_id`: whose events staff
+    and organisers look after."""
+
+    id: str
+    email: str
+    customer: bytes
+    name: str
+    language: str
+    role: Role
+    organiser_id: str | None
+    version: int
+    created_ms: int
+
+
+class Registration(Message, frozen=True):
+    """What is wanted of an account that is not there before its e-mail is confirmed."""
+
+    email: str
+    customer: bytes
+    name: str
+    language: str
+    password_hash: str
+
+
+class MailedToken(Message, frozen=True):
+    """A token that is mailed, and serves once until it runs out. Only its hash is kept."""
+
+    token_hash: bytes
+    created_ms: int
+    expires_ms: int
+
+
+class Session(Message, frozen=True):
+    """One log-in on one device, renewed again and again by tokens that each serve once. `secret_hash`: of the
+    one that serves next."""
+
+    id: str
+    account_id: str
+    secret_hash: bytes
+    created_ms: int
+    expires_ms: int
+
+
+class SigningKey(Message, frozen=True):
+    """What access tokens are signed with, from `made_ms` on until the next one is made."""
+
+    id: str
+    value: bytes
+    made_ms: int

@@ -1,0 +1,317 @@
+"""Accounts, sessions and one-time tokens in PostgreSQL, kept by front ends: each deed is one transaction,
+with the mail that tells of it.
+
+Secrets are stored as hashes only: whoever reads these rows can log in as nobody.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this file only
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from domain.account import ACCESS_LIFE_MS, Account, MailedToken, Registration, Role, Session, SigningKey
+from domain.mail import Mail, MailKind
+from domain.messages import Code, Rejected
+from persistence import mails
+from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
+from persistence.rows import scope_id
+
+CONNECTIONS_MAX = 2
+WAITING_MAX_STATEMENTS = 200
+SCOPE = "accounts"
+LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
+KEY_NAME = "access_key:"
+CONFIRM, RESET = "confirm", "reset"
+"""What a one-time token is for."""
+
+NO_ACCOUNT = Rejected(Code.NOT_FOUND, "There is no such account.")
+TAKEN = Rejected(Code.IN_USE, "There is an account with this e-mail already.")
+KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
+
+_ACCOUNT = "id::text, email, customer, name, language, role, organiser_id::text, version, created_ms"
+BY_ID = f"SELECT {_ACCOUNT} FROM accounts WHERE id = $1"
+BY_CUSTOMER = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE customer = $1"
+CREATE = f"""
+INSERT INTO accounts (id, customer, email, name, language, role, organiser_id, password_hash,
+                      created_ms, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT (customer) DO NOTHING RETURNING {_ACCOUNT}"""
+CHANGE = f"""
+UPDATE accounts SET name = coalesce($3, name), language = coalesce($4, language), version = version + 1
+ WHERE id = $1 AND version = coalesce($2, version) RETURNING {_ACCOUNT}"""
+SET_HASH = """
+UPDATE accounts SET password_hash = $2, version = version + 1 WHERE id = $1 RETURNING email, language"""
+ERASE = "DELETE FROM accounts WHERE id = $1 RETURNING customer, email"
+
+RECORD = """
+INSERT INTO requests (request_id, scope, fingerprint, reply, expires_ms) VALUES ($1, $2, $3, '', $4)
+ON CONFLICT DO NOTHING RETURNING 1"""
+RECORDED = "SELECT fingerprint FROM requests WHERE request_id = $1 AND scope = $2"
+
+KEEP = """
+INSERT INTO one_time_tokens (token_hash, kind, customer, account_id, registration, created_ms, expires_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+FIND = """
+SELECT account_id::text, registration FROM one_time_tokens
+ WHERE token_hash = $1 AND kind = $2 AND expires_ms > $3 FOR UPDATE"""
+USED = "UPDATE one_time_tokens SET account_id = $2, registration = NULL WHERE token_hash = $1"
+FORGET_OTHERS = "DELETE FROM one_time_tokens WHERE customer = $1 AND token_hash <> $2"
+FORGET_TOKENS = "DELETE FROM one_time_tokens WHERE customer = $1"
+
+OPEN = """
+INSERT INTO sessions (id, account_id, secret_hash, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)"""
+RENEW = f"""
+WITH renewed AS (
+  UPDATE sessions SET secret_hash = $3, expires_ms = $5
+   WHERE id = $1 AND secret_hash IN ($2, $3) AND ended_ms IS NULL AND expires_ms > $4 RETURNING account_id)
+SELECT {_ACCOUNT} FROM accounts WHERE id = (SELECT account_id FROM renewed)"""
+"""Also where the next secret is the present one already: the answer to the same request was lost."""
+END = "UPDATE sessions SET ended_ms = $2 WHERE id = $1 AND ended_ms IS NULL"
+END_ALL = """
+UPDATE sessions SET ended_ms = $2
+ WHERE account_id = $1 AND ended_ms IS NULL AND id IS DISTINCT FROM $3::uuid"""
+SESSIONS = """
+SELECT id::text, account_id::text, ''::bytea, created_ms, expires_ms FROM sessions
+ WHERE account_id = $1 AND ended_ms IS NULL AND expires_ms > $2 ORDER BY id"""
+ENDED = "SELECT id::text FROM sessions WHERE ended_ms > $1"
+
+KEYS = f"SELECT name, value FROM secrets WHERE starts_with(name, '{KEY_NAME}')"
+ADD_KEY = "INSERT INTO secrets (name, value) VALUES ($1, $2)"
+DROP_KEY = "DELETE FROM secrets WHERE name = $1"
+
+_registrations = msgspec.msgpack.Decoder(Registration)
+Result = TypeVar("Result")
+
+
+class PostgresAccounts:
+    """The `Accounts` of front ends (see `server.accounts`)."""
+
+    def __init__(self, database_url: str, deadline_ms: int = 5_000, key_retention_s: int = 25 * 3600) -> None:
+        queue = QueueLimits(WAITING_MAX_STATEMENTS, deadline_ms / 2000)
+        self._links = Links(database_url, "turnstile accounts", LIMITS, CONNECTIONS_MAX, queue)
+        self._watch = Links(database_url, "turnstile sessions", LIMITS, 1, queue)
+        self._deadline_s = deadline_ms / 1000
+        self._key_retention_ms = key_retention_s * 1000
+
+    async def register(
+        self,
+        wanted: Registration,
+        token: MailedToken,
+        mail: Mail,
+        known: Mail,
+        key: tuple[bytes, bytes] | None,
+    ) -> Rejected | None:
+        async def work(connection: Connection) -> Rejected | None:
+            said = await self._recorded(connection, key, token.created_ms)
+            if said is not None:
+                return said.rejection
+            if await connection.fetch(BY_CUSTOMER, wanted.customer):
+                await mails.enqueue(connection, known)
+                return None
+            kept, times = msgspec.msgpack.encode(wanted), (token.created_ms, token.expires_ms)
+            await connection.execute(KEEP, token.token_hash, CONFIRM, wanted.customer, None, kept, *times)
+            await mails.enqueue(connection, mail)
+            return None
+
+        return await self._together(work)
+
+    async def confirm(self, token_hash: bytes, account_id: str, now_ms: int) -> Account | None:
+        async def work(connection: Connection) -> Account | None:
+            found = await connection.fetchrow(FIND, token_hash, CONFIRM, now_ms)
+            if found is None:
+                return None
+            if found["registration"] is None:
+                there = await connection.fetchrow(BY_ID, found["account_id"])
+                return _account_of(there) if there else None
+            wanted = _registrations.decode(found["registration"])
+            values = (account_id, wanted.customer, wanted.email, wanted.name, wanted.language)
+            made = await connection.fetchrow(
+                CREATE, *values, Role.CUSTOMER.value, None, wanted.password_hash, now_ms
+            )
+            if made is None:
+                return None
+            await connection.execute(USED, token_hash, account_id)
+            await connection.execute(FORGET_OTHERS, wanted.customer, token_hash)
+            return _account_of(made)
+
+        return await self._together(work)
+
+    async def create(self, account: Account, password_hash: str | None) -> Account | Rejected:
+        values = (account.id, account.customer, account.email, account.name, account.language)
+        role = (account.role.value, account.organiser_id)
+        rows = await self._ask(CREATE, *values, *role, password_hash, account.created_ms)
+        return _account_of(rows[0]) if rows else TAKEN
+
+    async def account(self, account_id: str) -> Account | None:
+        rows = await self._ask(BY_ID, account_id)
+        return _account_of(rows[0]) if rows else None
+
+    async def credentials(self, customer: bytes) -> tuple[Account, str | None] | None:
+        rows = await self._ask(BY_CUSTOMER, customer)
+        return (_account_of(rows[0]), rows[0]["password_hash"]) if rows else None
+
+    async def change(
+        self, account_id: str, name: str | None, language: str | None, if_version: int | None
+    ) -> Account | Rejected:
+        rows = await self._ask(CHANGE, account_id, if_version, name, language)
+        if rows:
+            return _account_of(rows[0])
+        there = await self.account(account_id)
+        if there is None:
+            return NO_ACCOUNT
+        return Rejected(Code.STALE, "The account has changed meanwhile.", {"version": there.version})
+
+    async def set_password(
+        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None
+    ) -> bool:
+        async def work(connection: Connection) -> bool:
+            return await _set_password(connection, account_id, password_hash, now_ms, session_id)
+
+        return await self._together(work)
+
+    async def ask_reset(
+        self, customer: bytes, token: MailedToken, mail: Mail, key: tuple[bytes, bytes] | None
+    ) -> Rejected | None:
+        async def work(connection: Connection) -> Rejected | None:
+            said = await self._recorded(connection, key, token.created_ms)
+            if said is not None:
+                return said.rejection
+            found = await connection.fetchrow(BY_CUSTOMER, customer)
+            # A row for nobody too: the answer shall take as long.
+            account_id = found["id"] if found else None
+            times = (token.created_ms, token.expires_ms)
+            await connection.execute(KEEP, token.token_hash, RESET, customer, account_id, None, *times)
+            if found:
+                addressed = replace(mail, recipient=found["email"], language=found["language"])
+                await mails.enqueue(connection, addressed)
+            return None
+
+        return await self._together(work)
+
+    async def may_reset(self, token_hash: bytes, now_ms: int) -> bool:
+        rows = await self._ask(FIND, token_hash, RESET, now_ms)
+        return bool(rows) and rows[0]["account_id"] is not None
+
+    async def reset(self, token_hash: bytes, password_hash: str, now_ms: int) -> bool:
+        async def work(connection: Connection) -> bool:
+            found = await connection.fetchrow(FIND, token_hash, RESET, now_ms)
+            account_id = found["account_id"] if found else None
+            there = await connection.fetchrow(BY_ID, account_id) if account_id else None
+            if there is None:
+                return False
+            await connection.execute(FORGET_TOKENS, there["customer"])
+            return await _set_password(connection, there["id"], password_hash, now_ms, None)
+
+        return await self._together(work)
+
+    async def erase(self, account_id: str, now_ms: int) -> bool:
+        async def work(connection: Connection) -> bool:
+            row = await connection.fetchrow(ERASE, account_id)
+            if row is None:
+                return False
+            await connection.execute(END_ALL, account_id, now_ms, None)
+            await connection.execute(FORGET_TOKENS, row["customer"])
+            await connection.execute(mails.FORGET, row["email"])
+            return True
+
+        return await self._together(work)
+
+    async def open_session(self, session: Session) -> None:
+        times = (session.created_ms, session.expires_ms)
+        await self._ask(OPEN, session.id, session.account_id, session.secret_hash, *times)
+
+    async def renew(
+        self, session_id: str, secret_hash: bytes, next_hash: bytes, now_ms: int, expires_ms: int
+    ) -> Account | None:
+        rows = await self._ask(RENEW, session_id, secret_hash, next_hash, now_ms, expires_ms)
+        if rows:
+            return _account_of(rows[0])
+        await self.end_session(session_id, now_ms)
+        return None
+
+    async def end_session(self, session_id: str, now_ms: int) -> None:
+        await self._ask(END, session_id, now_ms)
+
+    async def sessions(self, account_id: str, now_ms: int) -> list[Session]:
+        return [Session(*row) for row in await self._ask(SESSIONS, account_id, now_ms)]
+
+    async def ended_since(self, since_ms: int) -> frozenset[str]:
+        rows = await self._watch.answer(self._deadline_s, ENDED, since_ms)
+        return frozenset([row["id"] for row in rows])
+
+    async def signing_keys(self) -> list[SigningKey]:
+        return _keys_of(await self._watch.answer(self._deadline_s, KEYS))
+
+    async def rotate_keys(self, value: bytes, now_ms: int, grace_ms: int) -> SigningKey:
+        """A new key; those that nobody needs any more go: superseded for longer than the life of a token."""
+
+        async def work(connection: Connection) -> SigningKey:
+            keys = _keys_of(await connection.fetch(KEYS))
+            for key, following in pairwise(keys):
+                if following.made_ms + grace_ms + ACCESS_LIFE_MS < now_ms:
+                    await connection.execute(DROP_KEY, f"{KEY_NAME}{key.made_ms}")
+            made = SigningKey(str(now_ms), value, now_ms)
+            await connection.execute(ADD_KEY, f"{KEY_NAME}{now_ms}", value)
+            return made
+
+        return await self._together(work)
+
+    async def close(self) -> None:
+        await self._links.close()
+        await self._watch.close()
+
+    async def _recorded(
+        self, connection: Connection, key: tuple[bytes, bytes] | None, now_ms: int
+    ) -> _Recorded | None:
+        """What this key has done; None if this is its first time."""
+        if key is None:
+            return None
+        scope = scope_id(SCOPE)
+        expires_ms = now_ms + self._key_retention_ms
+        if await connection.fetch(RECORD, key[0], scope, key[1], expires_ms):
+            return None
+        row = await connection.fetchrow(RECORDED, key[0], scope)
+        return _Recorded(None if row["fingerprint"] == key[1] else KEY_REUSED)
+
+    async def _together(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        async def whole(connection: Connection) -> Result:
+            async with connection.transaction():
+                return await work(connection)
+
+        return await in_time(self._deadline_s, self._links.run(whole))
+
+    async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
+        return await self._links.answer(self._deadline_s, sql, *values)
+
+
+class _Recorded(NamedTuple):
+    """A key was there already: with the same body if there is no `rejection`."""
+
+    rejection: Rejected | None
+
+
+async def _set_password(
+    connection: Connection, account_id: str, password_hash: str, now_ms: int, session_id: str | None
+) -> bool:
+    """In the connection's transaction."""
+    row = await connection.fetchrow(SET_HASH, account_id, password_hash)
+    if row is None:
+        return False
+    await connection.execute(END_ALL, account_id, now_ms, session_id)
+    await mails.enqueue(connection, Mail(MailKind.PASSWORD_CHANGED, row["email"], language=row["language"]))
+    return True
+
+
+def _account_of(row: Row) -> Account:
+    account_id, email, customer, name, language, role, organiser_id, version, created_ms, *_ = row
+    return Account(account_id, email, customer, name, language, Role(role), organiser_id, version, created_ms)
+
+
+def _keys_of(rows: Sequence[Row]) -> list[SigningKey]:
+    """The oldest first."""
+    made = [(int(row["name"].removeprefix(KEY_NAME)), row["value"]) for row in rows]
+    return [SigningKey(str(made_ms), value, made_ms) for made_ms, value in sorted(made)]

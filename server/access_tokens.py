@@ -1,0 +1,154 @@
+"""Access tokens: what a signed-in client sends with each request, recognised without a read.
+
+A JWT (RFC 7519) of one algorithm, HS256, whose key the header names by `kid`. The keys are the database's
+own; a new one signs from `KEY_REST_MS` after it was made on, when all front ends have it, and the one before
+is accepted for as long as what it signed can last. A token lasts 15 minutes. Who ends a session before that
+puts it on the list of those that have ended: each front end loads that list and the keys every second, and
+while it could not for `KNOWN_MAX_AGE_MS` it takes no access token at all.
+
+Verifying costs 30 us, so what was verified is remembered, by the token's hash, in bounded number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import jwt
+import msgspec
+import structlog
+
+from domain.account import ACCESS_LIFE_MS, Account, Role, SigningKey
+from server.accounts import Accounts
+from server.callers import Caller
+from server.problems import Problem
+
+ALGORITHM = "HS256"
+ISSUER, AUDIENCE = "turnstile", "turnstile-api"
+KEY_REST_MS = 5_000
+LOOK_EVERY_S = 1.0
+KNOWN_MAX_AGE_MS = 15_000
+SKEW_MAX_MS = 2_000
+"""Between the clocks of two front ends."""
+REMEMBERED_MAX = 20_000
+TOKEN_MAX_CHARACTERS = 1_024
+_HASH_BYTES = 16
+_REQUIRED = ["iss", "aud", "exp", "sub", "sid", "role", "customer"]
+
+_log = structlog.get_logger("turnstile.http")
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What a token says beside its issuer and audience; `exp` in whole seconds, `customer` in base64."""
+
+    sub: str
+    sid: str
+    role: Role
+    customer: bytes
+    exp: int
+    organiser: str | None = None
+
+
+class AccessTokens:
+    """Makes them, and knows them again. `now_ms`: store time."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._keys: Sequence[SigningKey] = ()
+        self._ended: frozenset[str] = frozenset()
+        self._known_ms = 0
+        self._remembered: dict[bytes, tuple[int, Caller]] = {}
+
+    def know(self, keys: Sequence[SigningKey], ended: frozenset[str]) -> None:
+        """The keys there are, the oldest first, and the sessions that were ended lately."""
+        self._keys, self._ended, self._known_ms = keys, ended, self._now_ms()
+
+    def end(self, session_ids: Collection[str]) -> None:
+        """Here at once; elsewhere when they look."""
+        self._ended |= frozenset(session_ids)
+
+    def made(self, account: Account, session_id: str) -> tuple[str, int]:
+        """A token, and when it runs out."""
+        now_ms = self._now_ms()
+        usable = [key for key in self._keys if key.made_ms + KEY_REST_MS <= now_ms] or self._keys[:1]
+        expires_ms = now_ms + ACCESS_LIFE_MS
+        said: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "iat": now_ms // 1000,
+            "exp": expires_ms // 1000,
+            "sub": account.id,
+            "sid": session_id,
+            "role": account.role.value,
+            "customer": b64encode(account.customer).decode(),
+        }
+        if account.organiser_id is not None:
+            said["organiser"] = account.organiser_id
+        key = usable[-1]
+        return jwt.encode(said, key.value, algorithm=ALGORITHM, headers={"kid": key.id}), expires_ms
+
+    def caller(self, token: str) -> Caller | None:
+        """Whose token it is; None if it is nobody's, has run out, or its session has ended."""
+        now_ms = self._now_ms()
+        digest = hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=_HASH_BYTES).digest()
+        found = self._remembered.get(digest) or self._verified(token, digest, now_ms)
+        if found is None or found[0] <= now_ms or found[1].session_id in self._ended:
+            return None
+        if now_ms - self._known_ms > KNOWN_MAX_AGE_MS:
+            raise Problem("unavailable", "It cannot be found out whether this session has ended.")
+        return found[1]
+
+    def _verified(self, token: str, digest: bytes, now_ms: int) -> tuple[int, Caller] | None:
+        claims = self._claims(token, now_ms) if len(token) <= TOKEN_MAX_CHARACTERS else None
+        if claims is None:
+            return None
+        scope = f"account:{claims.sub}"
+        caller = Caller(claims.role, scope, claims.sub, claims.customer, claims.organiser, claims.sid)
+        if len(self._remembered) >= REMEMBERED_MAX:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[digest] = found = (claims.exp * 1000, caller)
+        return found
+
+    def _claims(self, token: str, now_ms: int) -> Claims | None:
+        try:
+            key = self._key(jwt.get_unverified_header(token).get("kid"), now_ms)
+            if key is None:
+                return None
+            # The time is store time, which the library does not know.
+            options: Any = {"require": _REQUIRED, "verify_exp": False, "verify_iat": False}
+            said = jwt.decode(
+                token, key, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=options
+            )
+            claims = msgspec.convert(said, Claims)
+            # No token of ours lasts longer; one that did would outlast the key that signed it.
+            sound = claims.exp * 1000 <= now_ms + ACCESS_LIFE_MS + SKEW_MAX_MS
+            return claims if sound else None
+        except (jwt.InvalidTokenError, msgspec.ValidationError, ValueError):
+            return None
+
+    def _key(self, key_id: object, now_ms: int) -> bytes | None:
+        """None also for one that was replaced so long ago that what it signed has run out."""
+        for position, key in enumerate(self._keys):
+            if key.id == key_id:
+                following = self._keys[position + 1 : position + 2]
+                until_ms = [one.made_ms + KEY_REST_MS + ACCESS_LIFE_MS + SKEW_MAX_MS for one in following]
+                return key.value if all(now_ms <= end_ms for end_ms in until_ms) else None
+        return None
+
+    async def look(self, accounts: Accounts) -> None:
+        """Load what `know` takes."""
+        since_ms = self._now_ms() - ACCESS_LIFE_MS - SKEW_MAX_MS
+        keys, ended = await asyncio.gather(accounts.signing_keys(), accounts.ended_since(since_ms))
+        self.know(keys, ended)
+
+    async def keep_looking(self, accounts: Accounts) -> None:
+        """Every second, until it is cancelled. Who does not answer is asked again."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.look(accounts)
+            except Exception as error:  # noqa: BLE001 - whatever it raises, the next look may find it well
+                _log.warning("the list of ended sessions cannot be read", error=repr(error))

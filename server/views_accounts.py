@@ -1,0 +1,71 @@
+"""What clients get of accounts and sessions; see `server/views.py`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain.account import ACCESS_LIFE_MS, Account, Role, Session
+from server.times import rfc3339
+from server.views import View
+
+
+class AskedView(View, frozen=True):
+    """The same whatever was asked and of whom: what came of it is in a mail, if there is one."""
+
+    status: Literal["accepted"] = "accepted"
+
+
+class AccountView(View, frozen=True):
+    """`version` is the ETag."""
+
+    id: str
+    email: str
+    name: str
+    language: str
+    role: Role
+    organiser_id: str | None
+    version: int
+    created_at: str
+
+
+class SessionView(View, frozen=True):
+    """`access_token` goes into `Authorization: Bearer`; `refresh_token` serves once, for the next of both."""
+
+    access_token: str
+    access_expires_at: str
+    refresh_token: str
+    refresh_expires_at: str
+    account: AccountView
+    expires_in_s: int = ACCESS_LIFE_MS // 1000
+
+
+class OpenSessionView(View, frozen=True):
+    """A log-in that lasts."""
+
+    id: str
+    created_at: str
+    expires_at: str
+
+
+class ExportView(View, frozen=True):
+    """All that is kept of a person."""
+
+    account: AccountView
+    sessions: list[OpenSessionView]
+
+
+def account_view(account: Account) -> AccountView:
+    return AccountView(
+        account.id,
+        account.email,
+        account.name,
+        account.language,
+        account.role,
+        account.organiser_id,
+        account.version,
+        rfc3339(account.created_ms),
+    )
+
+
+def session_view(session: Session) -> OpenSessionView:
+    return OpenSessionView(session.id, rfc3339(session.created_ms), rfc3339(session.expires_ms))

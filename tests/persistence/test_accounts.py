@@ -1,0 +1,271 @@
+"""Accounts as rows: whole or not at all, whoever does the same at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from domain.account import ACCESS_LIFE_MS, Account, MailedToken, Registration, Role, Session
+from domain.mail import Mail, MailKind
+from domain.messages import Code, Rejected
+from persistence.accounts import PostgresAccounts
+from persistence.maintenance import Maintenance
+from tests.persistence.sales import NOW_MS, new_id
+
+LIFE_MS = 1_000
+
+
+@pytest.fixture
+async def accounts(postgres_url: str) -> AsyncIterator[PostgresAccounts]:
+    made = PostgresAccounts(postgres_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def rows(postgres_url: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+def a_token() -> MailedToken:
+    return MailedToken(secrets.token_bytes(32), NOW_MS, NOW_MS + LIFE_MS)
+
+
+def a_registration(**changes: Any) -> Registration:
+    made = Registration(f"{new_id()}@example.org", secrets.token_bytes(16), "Ada", "es", "hash")
+    return msgspec.structs.replace(made, **changes)
+
+
+RESET = Mail(MailKind.PASSWORD_RESET, parameters={"token": "t", "valid_minutes": 1})
+
+
+def an_account(role: Role = Role.ADMIN, organiser_id: str | None = None) -> Account:
+    wanted = a_registration()
+    identity = (new_id(), wanted.email, wanted.customer, wanted.name, wanted.language)
+    return Account(*identity, role, organiser_id, 1, NOW_MS)
+
+
+async def registered(
+    accounts: PostgresAccounts, wanted: Registration, key: tuple[bytes, bytes] | None = None
+) -> tuple[MailedToken, Rejected | None]:
+    token = a_token()
+    said = {"token": "t", "valid_minutes": 1}
+    mails = (
+        Mail(MailKind.CONFIRM_EMAIL, wanted.email, parameters=said),
+        Mail(MailKind.ACCOUNT_EXISTS, wanted.email),
+    )
+    return token, await accounts.register(wanted, token, *mails, key)
+
+
+async def kinds(rows: Any, email: str) -> list[str]:
+    found = await rows.fetch(
+        "SELECT kind FROM outgoing_mails WHERE recipient = $1 ORDER BY created_ms", email
+    )
+    return [row["kind"] for row in found]
+
+
+async def made_account(accounts: PostgresAccounts) -> Account:
+    wanted = a_registration()
+    token, _ = await registered(accounts, wanted)
+    made = await accounts.confirm(token.token_hash, new_id(), NOW_MS)
+    assert made is not None
+    return made
+
+
+async def a_session(accounts: PostgresAccounts, account: Account) -> Session:
+    session = Session(new_id(), account.id, secrets.token_bytes(32), NOW_MS, NOW_MS + LIFE_MS)
+    await accounts.open_session(session)
+    return session
+
+
+async def test_a_registration_becomes_one_account_however_often_it_is_confirmed(
+    accounts: PostgresAccounts, rows: Any
+) -> None:
+    wanted = a_registration()
+    token, refused = await registered(accounts, wanted)
+    assert refused is None
+    assert await accounts.credentials(wanted.customer) is None
+    made = await asyncio.gather(*(accounts.confirm(token.token_hash, new_id(), NOW_MS) for _ in range(6)))
+    assert len({one.id for one in made if one is not None}) == 1
+    assert None not in made
+    assert await accounts.credentials(wanted.customer) == (made[0], "hash")
+    first = made[0]
+    assert first is not None
+    assert (first.email, first.role, first.version) == (wanted.email, Role.CUSTOMER, 1)
+    assert await kinds(rows, wanted.email) == ["confirm_email"]
+
+
+async def test_of_two_registrations_of_one_address_the_first_that_is_confirmed_makes_it(
+    accounts: PostgresAccounts, rows: Any
+) -> None:
+    wanted = a_registration()
+    first, _ = await registered(accounts, wanted)
+    second, _ = await registered(accounts, msgspec.structs.replace(wanted, password_hash="second"))
+    made = await accounts.confirm(second.token_hash, new_id(), NOW_MS)
+    assert made is not None
+    assert await accounts.confirm(first.token_hash, new_id(), NOW_MS) is None
+    assert await accounts.credentials(wanted.customer) == (made, "second")
+    third, _ = await registered(accounts, wanted)
+    assert await accounts.confirm(third.token_hash, new_id(), NOW_MS) is None
+    assert not await accounts.may_reset(third.token_hash, NOW_MS)
+    assert await kinds(rows, wanted.email) == ["confirm_email", "confirm_email", "account_exists"]
+
+
+async def test_a_token_serves_until_it_has_run_out(accounts: PostgresAccounts) -> None:
+    token, _ = await registered(accounts, a_registration())
+    assert await accounts.confirm(token.token_hash, new_id(), NOW_MS + LIFE_MS) is None
+    assert await accounts.confirm(token.token_hash, new_id(), NOW_MS + LIFE_MS - 1) is not None
+
+
+async def test_a_key_registers_once_and_asks_once(accounts: PostgresAccounts, rows: Any) -> None:
+    wanted, key = a_registration(), secrets.token_bytes(16)
+    answers = await asyncio.gather(*(registered(accounts, wanted, (key, b"body")) for _ in range(5)))
+    assert [refused for _, refused in answers] == [None] * 5
+    assert await kinds(rows, wanted.email) == ["confirm_email"]
+    _, refused = await registered(accounts, wanted, (key, b"other"))
+    assert refused is not None
+    assert refused.code is Code.KEY_REUSED
+
+
+async def test_an_address_has_one_account(accounts: PostgresAccounts) -> None:
+    account = an_account()
+    assert await accounts.create(account, None) == account
+    again = await accounts.create(msgspec.structs.replace(account, id=new_id()), None)
+    assert isinstance(again, Rejected)
+    assert again.code is Code.IN_USE
+    assert await accounts.credentials(account.customer) == (account, None)
+    staff = an_account(Role.STAFF, new_id())
+    assert await accounts.create(staff, "hash") == staff
+
+
+async def test_of_two_who_change_the_same_version_one_is_stale(accounts: PostgresAccounts) -> None:
+    account = await made_account(accounts)
+    answers = await asyncio.gather(*(accounts.change(account.id, f"A{n}", None, 1) for n in range(5)))
+    done = [answer for answer in answers if isinstance(answer, Account)]
+    assert len(done) == 1
+    assert {answer.code for answer in answers if isinstance(answer, Rejected)} == {Code.STALE}
+    assert await accounts.account(account.id) == done[0]
+    assert (done[0].version, done[0].language) == (2, "es")
+    missing = await accounts.change(new_id(), "A", None, None)
+    assert isinstance(missing, Rejected)
+    assert missing.code is Code.NOT_FOUND
+
+
+async def test_a_refresh_token_serves_one_of_many_at_once_and_then_the_session_is_over(
+    accounts: PostgresAccounts,
+) -> None:
+    account = await made_account(accounts)
+    session = await a_session(accounts, account)
+    nexts = [secrets.token_bytes(32) for _ in range(6)]
+    renewed = await asyncio.gather(
+        *(accounts.renew(session.id, session.secret_hash, one, NOW_MS, NOW_MS + 9_000) for one in nexts)
+    )
+    assert renewed.count(account) == 1
+    assert renewed.count(None) == 5
+    assert session.id in await accounts.ended_since(NOW_MS - 1)
+    for one in nexts:
+        assert await accounts.renew(session.id, one, b"x" * 32, NOW_MS, NOW_MS + 9_000) is None
+
+
+async def test_the_same_successor_is_had_again_and_a_late_one_not(accounts: PostgresAccounts) -> None:
+    account = await made_account(accounts)
+    session = await a_session(accounts, account)
+    first, second, third = (secrets.token_bytes(32) for _ in range(3))
+    end_ms = NOW_MS + LIFE_MS
+    for _ in range(2):
+        assert await accounts.renew(session.id, session.secret_hash, first, NOW_MS, end_ms) == account
+    assert await accounts.renew(session.id, first, second, end_ms - 1, end_ms) == account
+    assert await accounts.renew(session.id, second, third, end_ms, end_ms + 1) is None
+
+
+async def test_sessions_end_alone_or_together(accounts: PostgresAccounts) -> None:
+    account = await made_account(accounts)
+    kept, one, two = [await a_session(accounts, account) for _ in range(3)]
+    await accounts.end_session(one.id, NOW_MS + 1)
+    await accounts.end_session(one.id, NOW_MS + 2)
+    assert await accounts.set_password(account.id, "new", NOW_MS + 3, kept.id)
+    assert await accounts.ended_since(NOW_MS) >= {one.id, two.id}
+    assert one.id not in await accounts.ended_since(NOW_MS + 1)
+    assert [found.id for found in await accounts.sessions(account.id, NOW_MS)] == [kept.id]
+    assert not await accounts.set_password(new_id(), "new", NOW_MS, None)
+
+
+async def test_a_reset_serves_once_ends_all_sessions_and_takes_other_resets_with_it(
+    accounts: PostgresAccounts, rows: Any
+) -> None:
+    account = await made_account(accounts)
+    session = await a_session(accounts, account)
+    first, second = a_token(), a_token()
+    for token in (first, second):
+        assert await accounts.ask_reset(account.customer, token, RESET, None) is None
+    sent = await rows.fetch(
+        "SELECT language FROM outgoing_mails WHERE recipient = $1 AND kind = 'password_reset'", account.email
+    )
+    assert [row["language"] for row in sent] == ["es", "es"]
+    done = await asyncio.gather(*(accounts.reset(first.token_hash, "new", NOW_MS) for _ in range(4)))
+    assert sorted(done) == [False, False, False, True]
+    assert not await accounts.may_reset(second.token_hash, NOW_MS)
+    assert (await accounts.credentials(account.customer) or ("", ""))[1] == "new"
+    assert await accounts.sessions(account.id, NOW_MS) == []
+    assert (await kinds(rows, account.email))[-1] == "password_changed"
+    assert session.id in await accounts.ended_since(NOW_MS - 1)
+
+
+async def test_a_reset_of_nobody_mails_nobody(accounts: PostgresAccounts, rows: Any) -> None:
+    nobody, token = secrets.token_bytes(16), a_token()
+    before = await rows.fetchval("SELECT count(*) FROM outgoing_mails")
+    assert await accounts.ask_reset(nobody, token, RESET, None) is None
+    assert await rows.fetchval("SELECT count(*) FROM outgoing_mails") == before
+    assert not await accounts.may_reset(token.token_hash, NOW_MS)
+    assert not await accounts.reset(token.token_hash, "new", NOW_MS)
+
+
+async def test_whatever_names_an_erased_person_is_gone(accounts: PostgresAccounts, rows: Any) -> None:
+    account = await made_account(accounts)
+    session = await a_session(accounts, account)
+    await registered(accounts, a_registration(customer=account.customer, email=account.email))
+    assert await accounts.erase(account.id, NOW_MS)
+    assert not await accounts.erase(account.id, NOW_MS)
+    assert await accounts.account(account.id) is None
+    assert session.id in await accounts.ended_since(NOW_MS - 1)
+    for relation, column in (
+        ("accounts", "customer"),
+        ("one_time_tokens", "customer"),
+    ):
+        found = await rows.fetch(f"SELECT FROM {relation} WHERE {column} = $1", account.customer)
+        assert found == [], relation
+    assert await kinds(rows, account.email) == []
+
+
+async def test_a_new_key_is_the_last_and_old_ones_go_when_nothing_of_theirs_lasts(
+    database_url: str,
+) -> None:
+    accounts = PostgresAccounts(database_url)
+    first = (await accounts.signing_keys())[0]
+    later_ms = first.made_ms + 10
+    second = await accounts.rotate_keys(b"2" * 32, later_ms, 5)
+    assert await accounts.signing_keys() == [first, second]
+    third = await accounts.rotate_keys(b"3" * 32, later_ms + 5 + ACCESS_LIFE_MS, 5)
+    assert await accounts.signing_keys() == [first, second, third]
+    fourth = await accounts.rotate_keys(b"4" * 32, later_ms + 5 + ACCESS_LIFE_MS + 1, 5)
+    assert await accounts.signing_keys() == [second, third, fourth]
+    await accounts.close()
+
+
+async def test_sessions_and_tokens_that_ran_out_are_forgotten(database_url: str) -> None:
+    accounts, maintenance = PostgresAccounts(database_url), Maintenance(database_url)
+    account = await made_account(accounts)
+    await a_session(accounts, account)
+    for relation in ("sessions", "one_time_tokens"):
+        assert await maintenance.purge(relation, NOW_MS + LIFE_MS) == 0
+        assert await maintenance.purge(relation, NOW_MS + LIFE_MS + 1) == 1
+    await accounts.close()
+    await maintenance.close()

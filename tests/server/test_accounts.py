@@ -1,0 +1,200 @@
+"""Accounts: registered, confirmed, changed, erased; and nothing that tells who has one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.account import CONFIRMATION_LIFE_MS, RESET_LIFE_MS
+from server.payloads_accounts import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS
+from tests.server.conftest import OPERATOR, Api, hold_body
+from tests.server.people import (
+    ACCOUNTS,
+    ADA,
+    ME,
+    PASSWORD,
+    confirmed,
+    log_in,
+    mailed_token,
+    person_of,
+    register,
+    signed_in,
+)
+
+RESETS = "/api/v1/password-resets"
+OTHER_PASSWORD = "another horse's battery"
+
+
+async def test_an_account_is_there_once_its_mail_was_answered(api: Api) -> None:
+    asked = await register(api, " Ada@Example.org ", language="es")
+    assert (asked.status, asked.json) == (202, {"status": "accepted"})
+    mail = api.accounts.mails[0]
+    assert (mail.kind, mail.recipient, mail.language) == ("confirm_email", "Ada@Example.org", "es")
+    assert (await log_in(api)).code == "unauthorized"
+    made = await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
+    assert made.json | {"id": "", "created_at": ""} == {
+        "id": "",
+        "email": "Ada@Example.org",
+        "name": "Ada Lovelace",
+        "language": "es",
+        "role": "customer",
+        "organiser_id": None,
+        "version": 1,
+        "created_at": "",
+    }
+    assert (await log_in(api)).status == 201
+
+
+async def test_a_repeated_confirmation_shows_the_same_account(api: Api) -> None:
+    account = await confirmed(api)
+    again = await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
+    assert (again.status, again.json) == (200, account)
+
+
+async def test_a_confirmation_that_is_late_or_made_up_finds_nothing(api: Api) -> None:
+    await register(api)
+    token = mailed_token(api)
+    assert (await api.post(f"{ACCOUNTS}/confirm", json={"token": token[::-1]})).code == "not_found"
+    api.gateway.now_ms += CONFIRMATION_LIFE_MS
+    assert (await api.post(f"{ACCOUNTS}/confirm", json={"token": token})).code == "not_found"
+    assert (
+        await api.post(f"{RESETS}/confirm", json={"token": token, "password": PASSWORD})
+    ).code == "not_found"
+
+
+async def test_registering_a_known_address_looks_the_same_and_changes_nothing(api: Api) -> None:
+    first = await register(api)
+    await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
+    again = await register(api, "ADA@example.org", password=OTHER_PASSWORD, name="Eve")
+    assert (again.status, again.raw) == (first.status, first.raw)
+    assert api.accounts.mails[-1].kind == "account_exists"
+    assert "token" not in api.accounts.mails[-1].parameters
+    assert (await log_in(api, password=OTHER_PASSWORD)).code == "unauthorized"
+    assert (await log_in(api)).json["account"]["name"] == "Ada Lovelace"
+
+
+async def test_a_key_registers_once(api: Api) -> None:
+    body = {"email": ADA, "password": PASSWORD, "name": "Ada"}
+    key = {"Idempotency-Key": "register-once"}
+    for _ in range(2):
+        assert (await api.post(ACCOUNTS, json=body, headers=key)).status == 202
+    assert len(api.accounts.mails) == 1
+    other = await api.post(ACCOUNTS, json=body | {"name": "Eve"}, headers=key)
+    assert other.code == "key_reused"
+
+
+@pytest.mark.parametrize(
+    ("field", "at_the_bound", "beyond"),
+    [
+        ("password", "x" * PASSWORD_MIN_CHARACTERS, "x" * (PASSWORD_MIN_CHARACTERS - 1)),
+        ("password", "x" * PASSWORD_MAX_CHARACTERS, "x" * (PASSWORD_MAX_CHARACTERS + 1)),
+        ("name", "x" * 200, "x" * 201),
+        ("name", "x", ""),
+        ("language", "es", "de"),
+        ("email", "a@b", "ab"),
+        ("email", "\u00a0a@b\u2003", "a\u200bc@b"),
+        ("email", "a" * 64 + "@" + "b" * 189, "a" * 64 + "@" + "b" * 190),
+    ],
+)
+async def test_each_bound_of_a_registration_holds_on_both_sides(
+    api: Api, field: str, at_the_bound: str, beyond: str
+) -> None:
+    assert (await register(api, **{field: at_the_bound})).status == 202
+    assert (await register(api, **{field: beyond})).paths == [field]
+    assert len(api.accounts.mails) == 1
+
+
+async def test_one_sees_and_changes_oneself_under_if_match(api: Api) -> None:
+    ada = await signed_in(api)
+    shown = await api.get(ME, headers=ada.headers)
+    assert (shown.json, shown.headers["ETag"]) == (ada.account, '"1"')
+    first = {"If-Match": '"1"', **ada.headers}
+    changed = await api.patch(ME, json={"name": "Countess", "language": "es"}, headers=first)
+    assert (changed.json["name"], changed.json["language"], changed.headers["ETag"]) == (
+        "Countess",
+        "es",
+        '"2"',
+    )
+    stale = await api.patch(ME, json={"name": "Eve"}, headers=first)
+    assert (stale.status, stale.code, stale.json["version"]) == (412, "stale", 2)
+    assert (await api.patch(ME, json={"role": "admin"}, headers=ada.headers)).paths == ["role"]
+    assert (await api.get(ME, headers=ada.headers)).json["name"] == "Countess"
+
+
+async def test_who_has_no_account_has_none_to_see(api: Api) -> None:
+    assert (await api.get(ME)).code == "unauthorized"
+    assert (await api.get(ME, headers=OPERATOR)).code == "forbidden"
+
+
+async def test_the_present_password_opens_the_way_to_another_and_other_sessions_end(api: Api) -> None:
+    ada, elsewhere = await signed_in(api), person_of(await log_in(api))
+    wanted = {"present": "wrong", "password": OTHER_PASSWORD}
+    assert (await api.post(f"{ME}/password", json=wanted, headers=ada.headers)).code == "forbidden"
+    wanted["present"] = PASSWORD
+    assert (await api.post(f"{ME}/password", json=wanted, headers=ada.headers)).status == 204
+    assert (await api.get(ME, headers=ada.headers)).status == 200
+    assert (await api.get(ME, headers=elsewhere.headers)).code == "unauthorized"
+    assert (await log_in(api)).code == "unauthorized"
+    assert (await log_in(api, password=OTHER_PASSWORD)).status == 201
+
+
+async def test_a_reset_is_mailed_to_who_has_an_account_and_serves_once(api: Api) -> None:
+    ada = await signed_in(api)
+    nobodys = await api.post(RESETS, json={"email": "eve@example.org"})
+    mails = len(api.accounts.mails)
+    adas = await api.post(RESETS, json={"email": "ADA@example.org"})
+    assert (adas.status, adas.raw) == (nobodys.status, nobodys.raw) == (202, b'{"status":"accepted"}')
+    assert [mail.kind for mail in api.accounts.mails[mails:]] == ["password_reset"]
+    wanted = {"token": mailed_token(api), "password": OTHER_PASSWORD}
+    assert (await api.post(f"{ACCOUNTS}/confirm", json={"token": wanted["token"]})).code == "not_found"
+    assert (await api.post(f"{RESETS}/confirm", json=wanted)).status == 204
+    assert api.accounts.mails[-1].kind == "password_changed"
+    assert (await api.post(f"{RESETS}/confirm", json=wanted)).code == "not_found"
+    await api.tokens.look(api.accounts)
+    assert (await api.get(ME, headers=ada.headers)).code == "unauthorized"
+    assert (await log_in(api, password=OTHER_PASSWORD)).status == 201
+
+
+async def test_a_reset_runs_out(api: Api) -> None:
+    await confirmed(api)
+    await api.post(RESETS, json={"email": ADA})
+    api.gateway.now_ms += RESET_LIFE_MS
+    wanted = {"token": mailed_token(api), "password": OTHER_PASSWORD}
+    assert (await api.post(f"{RESETS}/confirm", json=wanted)).code == "not_found"
+
+
+async def test_an_export_has_what_is_kept(api: Api) -> None:
+    ada = await signed_in(api)
+    export = (await api.get(f"{ME}/export", headers=ada.headers)).json
+    assert export["account"] == ada.account
+    assert len(export["sessions"]) == 1
+
+
+async def test_an_erased_account_is_gone_and_its_tokens_with_it(api: Api) -> None:
+    ada, elsewhere = await signed_in(api), person_of(await log_in(api))
+    assert (await api.ask("DELETE", ME, headers=ada.headers)).status == 204
+    for person in (ada, elsewhere):
+        assert (await api.get(ME, headers=person.headers)).code == "unauthorized"
+    assert (await log_in(api)).code == "unauthorized"
+    assert api.accounts.mails == []
+    assert (await signed_in(api)).account["id"] != ada.account["id"]
+
+
+async def test_an_event_that_is_not_sold_to_guests_is_sold_to_accounts(api: Api) -> None:
+    event_id = await api.new_event(guests=False)
+    ada = await signed_in(api)
+    path = f"/api/v1/events/{event_id}/reservations"
+    assert (await api.post(path, json=hold_body())).code == "unauthorized"
+    assert (await api.post(path, json=hold_body(), headers=ada.headers)).status == 201
+
+
+async def test_a_customer_sees_no_draft_and_does_nothing_of_an_operators(api: Api) -> None:
+    draft = await api.new_event(status="draft")
+    ada = await signed_in(api)
+    path = f"/api/v1/events/{draft}"
+    assert (await api.get(path, headers=ada.headers)).code == "not_found"
+    held: dict[str, Any] = {"json": hold_body(), "headers": ada.headers}
+    assert (await api.post(f"{path}/reservations", **held)).code == "not_found"
+    assert (await api.post(f"{path}/publish", headers=ada.headers)).code == "forbidden"
+    assert (await api.get(path, headers=OPERATOR)).json["status"] == "draft"
