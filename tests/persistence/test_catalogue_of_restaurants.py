@@ -28,10 +28,12 @@ from domain.restaurant_messages import (
     Service,
     SpecialDay,
 )
+from persistence import catalogue
 from persistence.append_restaurant import array_of
 from persistence.catalogue import page_of_restaurants
 from persistence.migrate import migrate
 from persistence.reads import READ_LIMITS, PostgresReads
+from persistence.schema import restaurants
 from persistence.words import tsvector
 from tests.brute_force import KnownRestaurant, listed_restaurants
 from tests.persistence.restaurants import House, terms
@@ -160,13 +162,16 @@ async def paged(reads: PostgresReads, wanted: WantedRestaurants, limit: int = 50
     return found
 
 
+async def agree(reads: PostgresReads, street: Street, wanted: WantedRestaurants) -> None:
+    assert await paged(reads, wanted) == listed_restaurants(street.known, wanted), wanted
+
+
 @pytest.mark.parametrize("sort", RestaurantSort)
 async def test_each_filter_finds_what_the_obvious_one_finds_in_each_order(
     reads: PostgresReads, street: Street, sort: RestaurantSort
 ) -> None:
     for alone in (WantedRestaurants(), *SINGLE):
-        wanted = replace(alone, sort=sort)
-        assert await paged(reads, wanted) == listed_restaurants(street.known, wanted), wanted
+        await agree(reads, street, replace(alone, sort=sort))
 
 
 async def test_each_pair_of_filters_finds_what_the_obvious_one_finds(
@@ -234,3 +239,27 @@ async def test_what_the_store_wrote_is_found_and_what_it_changed_is_found_anew(d
         assert await ids(WantedRestaurants(city=words_of("lodz"), open_on=MONDAY + 1)) == []
         assert await ids(WantedRestaurants(city=words_of("łódź"), open_on=MONDAY + 1)) == [house.id]
     await world.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("stage", WantedRestaurants(stage=Stage.DRAFT, everything=True)),
+        ("no_drafts", WantedRestaurants()),
+        ("open_on", WantedRestaurants(open_on=MONDAY)),
+        ("text", WantedRestaurants(text=words_of("gasse"))),
+        ("city", WantedRestaurants(city=words_of("york"))),
+    ],
+)
+async def test_a_filter_that_lets_all_pass_is_noticed(
+    reads: PostgresReads,
+    street: Street,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    wanted: WantedRestaurants,
+) -> None:
+    sound = catalogue.RESTAURANTS
+    leaky = {**sound.conditions, name: sound.conditions[name] | (restaurants.c.version > 0)}
+    monkeypatch.setattr(catalogue, "RESTAURANTS", replace(sound, conditions=leaky))
+    with pytest.raises(AssertionError):
+        await agree(reads, street, wanted)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
 
 from domain.messages import Code, Rejected
 from domain.submission import Done, Final, Found, Standing, Submission
+from persistence import submissions as stored
 from persistence.maintenance import Maintenance
+from persistence.rows import NOW
 from persistence.store import Refused
 from persistence.submissions import FULL, KEY_REUSED, NO_INVENTORY, PendingBounds, PostgresSubmissions
 from tests.persistence.sales import Sale, new_id, new_request_id, place
@@ -264,3 +266,28 @@ async def test_answered_ones_are_purged_after_their_time_and_pending_ones_never(
     assert await submissions.find(done.id) is None
     assert await submissions.find(pending.id) is not None
     await keeper.close()
+
+
+# --- planted bugs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lease", "check"),
+    [
+        ("", test_they_are_taken_in_the_order_in_which_they_came_and_by_one_at_a_time),
+        ("AND attempts = 0", test_what_its_taker_never_answered_is_taken_again_after_the_lease),
+    ],
+    ids=["no lease", "one that never ends"],
+)
+async def test_a_lease_that_is_none_is_noticed(
+    submissions: PostgresSubmissions,
+    sale: Sale,
+    monkeypatch: pytest.MonkeyPatch,
+    lease: str,
+    check: Callable[[PostgresSubmissions, Sale], Awaitable[None]],
+) -> None:
+    sound = f"AND leased_until_ms <= ({NOW})"
+    assert sound in stored.TAKE
+    monkeypatch.setattr(stored, "TAKE", stored.TAKE.replace(sound, lease))
+    with pytest.raises(AssertionError):
+        await check(submissions, sale)

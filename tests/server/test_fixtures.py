@@ -483,3 +483,23 @@ async def test_more_blocked_seats_than_are_copied_at_once_are_refused_before_any
         answer = await make_all(api, path, match(8 if made else 9), copy_from=source)
         assert answer.json["made"] == 1 if made else answer.code == "limit_exceeded"
     assert len(api.gateway.inventories) == 2
+
+
+# --- planted bugs -------------------------------------------------------------------------------------
+
+
+async def test_a_list_that_is_begun_anew_each_time_is_noticed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers_fixtures._Keys, "of", lambda *_: None)
+    with pytest.raises(AssertionError):
+        await test_after_an_outage_the_same_request_makes_what_is_missing(api, monkeypatch, False)
+
+
+async def test_entries_of_a_list_that_share_a_key_are_noticed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = handlers_fixtures._Keys.of
+    monkeypatch.setattr(handlers_fixtures._Keys, "of", lambda keys, _: sound(keys, "all"))
+    with pytest.raises(AssertionError):
+        await test_after_an_outage_the_same_request_makes_what_is_missing(api, monkeypatch, True)

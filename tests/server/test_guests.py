@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from server import customers, handlers_tables
 from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, CustomerKeys, normalised_phone
 from server.ids import uuid7
 from tests.server.conftest import OPERATOR, Answer, Api
@@ -116,3 +117,20 @@ async def test_a_number_that_is_none_is_refused(house: House, phone: str) -> Non
     assert refused.paths == ["customer.phone"]
     walk_in = {"party_size": 2, "customer": {**ADA, "phone": phone}}
     assert (await house.staff(f"{house.path}/walk-ins", json=walk_in)).paths == ["customer.phone"]
+
+
+# --- planted bugs -------------------------------------------------------------------------------------
+
+
+async def test_numbers_told_apart_by_their_spelling_are_noticed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(customers, "normalised_phone", lambda phone: phone)
+    with pytest.raises(AssertionError):
+        await test_reservations_are_found_by_address_and_by_number(house)
+
+
+async def test_a_number_that_is_not_kept_is_noticed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers_tables, "_phone_key", lambda *_: b"")
+    with pytest.raises(AssertionError):
+        await test_reservations_are_found_by_address_and_by_number(house)

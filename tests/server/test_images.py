@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from domain.images import IMAGE_MAX_BYTES, IMAGE_SIDE_MAX_PIXELS, IMAGES_MAX
+from domain.images import IMAGE_MAX_BYTES, IMAGE_SIDE_MAX_PIXELS, IMAGES_MAX, Head, flaws
+from server import handlers_images
 from server.handlers_images import KEPT_MAX_S
 from server.ids import uuid7
 from tests.server.conftest import OPERATOR, Answer, Api
@@ -151,3 +152,18 @@ async def test_the_bounds_are_in_the_document(api: Api) -> None:
     content = paths[f"{RESTAURANTS}/{{restaurant_id}}/images"]["post"]["requestBody"]["content"]
     assert set(content) == {"image/png", "image/jpeg", "image/webp"}
     assert {one["schema"]["maxLength"] for one in content.values()} == {IMAGE_MAX_BYTES}
+
+
+# --- planted bugs -------------------------------------------------------------------------------------
+
+
+async def test_an_image_whose_type_is_believed_is_noticed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers_images, "flaws", lambda head, _: flaws(head, head.media_type))
+    with pytest.raises(AssertionError):
+        await test_what_is_no_image_or_too_large_is_refused(api, png(), "image/jpeg", "invalid")
+
+
+async def test_an_image_that_nobody_looks_into_is_noticed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers_images, "head_of", lambda _: Head("image/png", 1, 1))
+    with pytest.raises(AssertionError):
+        await test_what_is_no_image_or_too_large_is_refused(api, b"<script>", "image/png", "invalid")

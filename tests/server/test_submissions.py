@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -236,6 +237,26 @@ async def test_only_whoever_asked_and_operators_see_what_became_of_it(api: Api) 
         path = f"/api/v1/submissions/{missing}"
         assert (await api.get(path, headers=OPERATOR)).code == "not_found"
         assert (await api.get(path, headers=asked.token)).code == "not_found"
+
+
+def forged(own: str, inventory_id: str) -> dict[str, str]:
+    """One's own token, under the id of another inventory."""
+    mac = base64.urlsafe_b64decode(own + "=")[16:]
+    inventory = bytes.fromhex(inventory_id.replace("-", ""))
+    return {"Reservation-Token": base64.urlsafe_b64encode(inventory + mac).decode().rstrip("=")}
+
+
+async def test_a_token_under_another_inventory_s_id_opens_nothing(api: Api) -> None:
+    event_id, another = await api.new_event(), await api.new_event()
+    asked = Asked(api, await ask(api, event_id))
+    own = asked.answer.json["token"]
+    assert forged(own, event_id) == asked.token
+    for _ in range(2):
+        for inventory_id in (another, uuid7(0)):
+            answer = await api.get(asked.location, headers=forged(own, inventory_id))
+            assert (answer.status, answer.code) == (404, "not_found")
+        await api.submissions.work()
+    assert (await asked.look()).json["id"] == asked.id
 
 
 async def test_what_is_wrong_is_said_at_once(api: Api) -> None:
