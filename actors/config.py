@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from actors.gateway import GatewayLimits
+from actors.mail.config import MailConfig
 from actors.owner import OwnerLimits
 
 
@@ -23,6 +24,7 @@ class Deployment:
     timers: int = 2
     clock_skew_max_ms: int = 500
     availability_publish_ms: int = 100
+    mail: MailConfig = field(default_factory=MailConfig)
     owner: OwnerLimits = field(default_factory=OwnerLimits)
     gateway: GatewayLimits = field(default_factory=GatewayLimits)
 

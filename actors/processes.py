@@ -1,4 +1,5 @@
-"""What lives in each actor's process, and what it needs there: an owner, an expiry timer, or the watchdog.
+"""What lives in each actor's process, and what it needs there: an owner, an expiry timer, or the watchdog
+(what sends mail is in `actors.mail.process`).
 
 Plain classes: `actors.ray_runtime` makes actors of them and is their `Host`. Each begins to work when it is
 made, so that one which is made again after a crash goes on without being told. A front end that comes says
@@ -12,7 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import psutil
 
@@ -40,6 +41,7 @@ START_AGAIN_S = 1.0
 MAKING_MAX_S = 60.0
 """An owner that has never told its process, and does not answer for so long, is not just being made."""
 
+Result = TypeVar("Result")
 Process = tuple[str, int, float]
 """Node, process id, and when that process was made, for ids are used again."""
 
@@ -76,7 +78,7 @@ class Host(Protocol):
 
 
 class Actor:
-    """One named process; the base of the three below."""
+    """One named process; the base of all of them."""
 
     def __init__(self, name: str, deployment: Deployment, host: Host) -> None:
         self._name = name
@@ -178,7 +180,7 @@ class TimerActor(Actor):
         deployment, meter = self._deployment, self._meter
         directory = PostgresDirectory(deployment.database_url, connections_max=1)
         clock = StoreClock(directory.now_ms, deployment.clock_skew_max_ms)
-        await _until_done(clock.start)
+        await until_done(clock.start)
         gateway = Gateway(self._host.transport(), directory, clock, deployment.gateway, meter)
         timer = ExpiryTimer(self._part, deployment.timers, directory, gateway, clock, meter)
         if self._part == 0:
@@ -240,15 +242,14 @@ def timer_name(part: int) -> str:
     return f"timer:{part}"
 
 
-async def _until_done(start: Callable[[], Awaitable[None]]) -> None:
+async def until_done(start: Callable[[], Awaitable[Result]]) -> Result:
+    """Its result, once the store answers."""
     while True:
         try:
-            await start()
+            return await start()
         except StoreError as error:
             log.warning("the store does not answer yet", extra={"error": repr(error)})
             await asyncio.sleep(START_AGAIN_S)
-        else:
-            return
 
 
 async def _show_journal(maintenance: Maintenance, meter: Meter) -> None:

@@ -26,6 +26,7 @@ from ray.util import metrics
 from actors.config import Deployment
 from actors.gateway import CREATOR
 from actors.line import Address, Line, open_line
+from actors.mail.process import MailActor, mail_name
 from actors.meter import Labels, Meter
 from actors.processes import WATCHDOG, OwnerActor, Process, TimerActor, WatchdogActor, timer_name
 from actors.wire import CallFailed
@@ -138,7 +139,7 @@ def _end_process(pid: int, create_time: float) -> None:
 # --- making them ----------------------------------------------------------------------------------
 
 
-for _plain in (OwnerActor, TimerActor, WatchdogActor):
+for _plain in (OwnerActor, TimerActor, WatchdogActor, MailActor):
     for _, _method in inspect.getmembers(_plain, inspect.iscoroutinefunction):
         ray.method(max_task_retries=0)(_method)
 
@@ -170,12 +171,13 @@ def _watchdog_handle(deployment: Deployment) -> Any:
 
 
 def deploy(deployment: Deployment) -> None:
-    """See to it that the watchdog, the timers and the first owner live, made for this deployment or a newer
-    one. Safe to repeat; bounded in time.
+    """See to it that the watchdog, the timers, the mail actors and the first owner live, made for this
+    deployment or a newer one. Safe to repeat; bounded in time.
     """
     wanted: list[tuple[type, str, tuple[Any, ...]]] = [
         (WatchdogActor, WATCHDOG, ()),
         *((TimerActor, timer_name(part), (part,)) for part in range(deployment.timers)),
+        *((MailActor, mail_name(part), (part,)) for part in range(deployment.mail.actors)),
         (OwnerActor, CREATOR, (CREATOR,)),
     ]
     give_up_s = time.monotonic() + DEPLOY_MAX_S

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from actors.config import Deployment
 from actors.gateway import Gateway, GatewayLimits
+from actors.mail.config import MailConfig
 from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import OwnerLimits
@@ -36,6 +37,8 @@ DATABASE_ID = "database_id"
 LEASE_MARGIN_MS = 2_000
 """Beyond a command's deadline: to write down what became of it."""
 SETTLED_TIMEOUT_S = 1.0
+MAIL_FOLDER = "mail"
+"""In the data folder: letters, where no SMTP server is named."""
 FLOOR_FILE = "sequences"
 """In the data folder: what all front ends of this server have given out."""
 
@@ -148,6 +151,7 @@ def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployme
         timers=settings.timers,
         clock_skew_max_ms=settings.clock_skew_max_ms,
         availability_publish_ms=settings.availability_publish_ms,
+        mail=_mail_of(settings),
         owner=OwnerLimits(
             mailbox_max_commands=settings.mailbox_max_commands,
             batch_max_commands=settings.batch_max_commands,
@@ -169,6 +173,23 @@ def placement_rule(settings: Settings) -> PlacementRule:
     return PlacementRule(
         settings.pool_owners, settings.dedicated_from_capacity, settings.dedicated_from_crowd
     )
+
+
+def _mail_of(settings: Settings) -> MailConfig:
+    smtp_url = settings.smtp_url
+    return MailConfig(
+        actors=settings.mail_actors,
+        smtp_url=smtp_url.get_secret_value() if smtp_url else None,
+        sender=settings.mail_from,
+        public_url=public_url_of(settings),
+        folder=str(settings.data.absolute() / MAIL_FOLDER),
+        folder_max_letters=settings.mail_folder_max_letters,
+    )
+
+
+def public_url_of(settings: Settings) -> str:
+    """What links begin with."""
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
 
 
 def key_retention_s(settings: Settings) -> int:

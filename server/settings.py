@@ -18,7 +18,16 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from server.settings_values import check_head, check_network, check_origin, check_token, check_url
+from server.settings_values import (
+    check_head,
+    check_mail_server,
+    check_network,
+    check_origin,
+    check_public_url,
+    check_sender,
+    check_token,
+    check_url,
+)
 
 PREFIX = "TURNSTILE_"
 DOT_ENV = ".env"
@@ -176,6 +185,27 @@ class Settings(BaseSettings):
         500, ge=1, le=60_000, description="a process whose clock differs more from the store's refuses to own"
     )
 
+    # -- mail
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="smtp://user:password@host:port (STARTTLS where it is offered), or smtps:// (TLS from the"
+        " beginning); unset: mails go to the folder `mail` in the data folder, and to the page /mail",
+    )
+    mail_from: str = Field(
+        "Turnstile <turnstile@localhost.localdomain>", description="sender of all mails: Name <address>"
+    )
+    public_url: str | None = Field(
+        None,
+        description="what links in mails begin with, as customers reach this server: https://tickets.example;"
+        " unset: http://, the host and the port",
+    )
+    mail_actors: int = Field(
+        1, ge=1, le=16, description="actors that send mails, each over one SMTP connection"
+    )
+    mail_folder_max_letters: int = Field(
+        1_000, ge=1, le=100_000, description="mails kept in the folder; older ones are removed"
+    )
+
     # -- reads and retention
     read_queue_max_reads: int = Field(
         1_000, ge=1, le=100_000, description="reads of one front end waiting for PostgreSQL"
@@ -219,6 +249,26 @@ class Settings(BaseSettings):
     def _host_and_port(cls, value: str | None) -> str | None:
         if value is not None:
             check_head(value)
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_mail_server(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        check_sender(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _address_of_ours(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_public_url(value)
         return value
 
     @field_validator("admin_token")

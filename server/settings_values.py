@@ -6,6 +6,7 @@ not in it.
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from ipaddress import ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -55,6 +56,30 @@ def check_network(network: str) -> None:
         ip_network(network, strict=False)
     except ValueError:
         raise ValueError(f"{network!r} is no address and no network") from None
+
+
+def check_mail_server(url: str) -> None:
+    """Where mails are handed in, with the password in it."""
+    address = _split(url)
+    sound = address is not None and address.scheme in ("smtp", "smtps") and address.hostname
+    if not sound or address is None or address.path not in ("", "/"):
+        raise ValueError(f"must look like smtp://user:password@host:port, with a port of 1 to {PORT_MAX}")
+
+
+def check_sender(text: str) -> None:
+    """`Name <address>`, or the address alone; nothing that would begin another header."""
+    _, address = parseaddr(text)
+    local, _, host = address.rpartition("@")
+    if not (text.isprintable() and local and host and address.isascii() and " " not in address):
+        raise ValueError("must look like Name <address@example.com>")
+
+
+def check_public_url(url: str) -> None:
+    """What a path is put behind."""
+    address = _split(url)
+    web = address is not None and address.scheme in ("http", "https") and address.hostname
+    if not web or "?" in url or "#" in url or "@" in url or url.endswith("/"):
+        raise ValueError("must look like https://tickets.example, with no slash at its end")
 
 
 def _split(url: str) -> SplitResult | None:

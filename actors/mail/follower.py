@@ -1,0 +1,151 @@
+"""The follower: reads the journal as an outbox and writes a mail for whatever deserves one.
+
+It remembers nothing that matters: how far it has read is a position in PostgreSQL, which moves in the same
+statement that writes the mails, and a mail's id is made of the fact it tells of. So it may die anywhere, and
+two of them may follow the same part: each fact is told of once.
+
+It stays out of the sale's way. It rests twenty times as long as a look that found little has taken, and half
+of the time even when there is much to do; nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from actors.mail.config import FollowerLimits
+from actors.meter import Meter
+from domain.mail import MailKind
+from domain.news import REMIND_BEFORE_MS, Known, News, told
+from persistence.mails import id_of
+from persistence.news import FIRST_ID, PAGE_MAX_RESERVATIONS, Read, RowToSend, Unread
+from persistence.store import StoreError
+
+log = logging.getLogger(__name__)
+
+
+class NewsStore(Protocol):
+    """See `persistence.news`."""
+
+    async def unread(self, part: int, parts: int, inventories_max: int, appends_max: int) -> list[Unread]: ...
+    async def write(self, read: Sequence[Read]) -> set[str]: ...
+    async def spread(self, mails: Sequence[RowToSend]) -> None: ...
+    async def concerned(self, inventory_id: str, after: str, made_until_ms: int) -> list[str]: ...
+    async def starts_ms(self, reservation_ids: Sequence[str]) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A piece of news, and the place of its fact: what its mails' ids are made of."""
+
+    news: News
+    place: tuple[object, ...]
+
+
+class Follower:
+    """Of part number `part` of `parts`."""
+
+    def __init__(
+        self, part: int, parts: int, store: NewsStore, meter: Meter, limits: FollowerLimits | None = None
+    ) -> None:
+        self._part = part
+        self._parts = parts
+        self._store = store
+        self._meter = meter
+        self._limits = limits or FollowerLimits()
+
+    async def run(self) -> None:
+        """For ever; a store that does not answer is asked again a moment later."""
+        limits = self._limits
+        while True:
+            begun_s = time.perf_counter()
+            found = 0
+            try:
+                found = await self.step()
+            except StoreError as error:
+                log.warning("the journal cannot be followed", extra={"error": repr(error)})
+            except Exception:
+                log.exception("following the journal failed")
+            took_s = time.perf_counter() - begun_s
+            rest_s = max(limits.poll_s, took_s * limits.rest_of_look)
+            await asyncio.sleep(took_s * limits.rest_of_work if found else rest_s)
+
+    async def step(self) -> int:
+        """Read some of what is new; how many inventories that was of."""
+        limits = self._limits
+        unread = await self._store.unread(self._part, self._parts, limits.inventories_max, limits.appends_max)
+        if unread:
+            read = [await self._read(one) for one in unread]
+            written = await self._store.write(read)
+            self._meter.count("news_appends_read", sum(len(one.appends) for one in unread))
+            mails = sum(len(one.mails) for one in read if one.inventory_id in written)
+            self._meter.count("mails_written", mails)
+        return len(unread)
+
+    async def _read(self, unread: Unread) -> Read:
+        known, found = _fold(unread)
+        await asyncio.sleep(0)
+        last = unread.appends[-1]
+        unsaid = [
+            one.news.reservation_id
+            for one in found
+            if one.news.kind is MailKind.REMINDER and one.news.starts_at_ms is None
+        ]
+        starts_ms = await self._store.starts_ms([one for one in unsaid if one is not None])
+        mails: list[RowToSend] = []
+        for one in found:
+            if one.news.reservation_id is None:
+                await self._spread(unread.inventory_id, one)
+            else:
+                mails += _rows(unread.inventory_id, one, one.news.reservation_id, starts_ms)
+        return Read(unread.inventory_id, unread.seq, last.seq, last.at_ms, known, mails)
+
+    async def _spread(self, inventory_id: str, one: _Told) -> None:
+        """To all whom it concerns, a page at a time."""
+        after = FIRST_ID
+        while page := await self._store.concerned(inventory_id, after, one.news.at_ms):
+            rows = [row for id_ in page for row in _rows(inventory_id, one, id_, {})]
+            await self._store.spread(rows)
+            self._meter.count("mails_written", len(rows))
+            if len(page) < PAGE_MAX_RESERVATIONS:
+                return
+            after = page[-1]
+
+
+def _fold(unread: Unread) -> tuple[Known, list[_Told]]:
+    known, found = unread.known, []
+    for append in unread.appends:
+        for position, fact in enumerate(append.facts):
+            known, news = told(known, fact)
+            place = (unread.inventory_id, append.seq, position)
+            found += [_Told(one, place) for one in news]
+    return known, found
+
+
+def _rows(
+    inventory_id: str, one: _Told, reservation_id: str, starts_ms: dict[str, int]
+) -> tuple[RowToSend, ...]:
+    """The mail to one reservation's customer; a reminder only if its hour is still to come."""
+    news = one.news
+    if news.kind is not MailKind.REMINDER:
+        mail_id = id_of(*one.place, news.kind.value, reservation_id)
+        return (_row(mail_id, inventory_id, reservation_id, news, news.at_ms, dict(news.parameters)),)
+    starts_at_ms = news.starts_at_ms or starts_ms.get(reservation_id)
+    if starts_at_ms is None or starts_at_ms - REMIND_BEFORE_MS <= news.at_ms:
+        return ()
+    mail_id = id_of("reminder", reservation_id, starts_at_ms)
+    due_ms, parameters = starts_at_ms - REMIND_BEFORE_MS, {"starts_at_ms": starts_at_ms}
+    return (_row(mail_id, inventory_id, reservation_id, news, due_ms, parameters),)
+
+
+def _row(
+    mail_id: str, inventory_id: str, reservation_id: str, news: News, due_ms: int, parameters: object
+) -> RowToSend:
+    written = msgspec.json.encode(parameters).decode()
+    return RowToSend(mail_id, news.kind.value, inventory_id, reservation_id, written, due_ms)

@@ -1,0 +1,228 @@
+"""Letters: a mail's row and what it is about become an e-mail of a text part and an HTML part.
+
+A template has a subject and a body, in one file for each kind and language. The body is rendered twice,
+with a `Medium` for each part, so that the two cannot say different things. The HTML part escapes all that
+is filled in; it loads nothing from anywhere.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from actors.mail.words import WORDS, Words, amount, moment
+from domain.mail import LANGUAGE_DEFAULT, Language, MailKind
+from domain.mail_details import Details
+from domain.papers import Papers
+from domain.unsubscribing import token_for
+from persistence.mail_queue import TakenMail
+
+LINE_MAX_CHARACTERS = 76
+GREETED_MAX_CHARACTERS = 60
+Facts = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Stationery:
+    """What all letters share. `sender`: as in From. `public_url`: what links begin with. `secret`: the one
+    that reservations' tokens are made with."""
+
+    sender: str
+    public_url: str
+    secret: bytes
+
+
+class Medium(Protocol):
+    """How a part shows a paragraph, a list of facts, a link, and what is to be typed."""
+
+    def p(self, caller: Callable[[], Markup]) -> str: ...
+    def facts(self, facts: Facts) -> str: ...
+    def link(self, label: str, url: str) -> str: ...
+    def code(self, text: str) -> str: ...
+
+
+class _Plain(str):
+    """Text that is put into a text part as it is."""
+
+    def __html__(self) -> str:
+        return self
+
+
+class TextMedium:
+    def p(self, caller: Callable[[], Markup]) -> str:
+        words = " ".join(caller().unescape().split())
+        wrapped = textwrap.wrap(words, LINE_MAX_CHARACTERS, break_long_words=False, break_on_hyphens=False)
+        return _Plain("\n".join(wrapped))
+
+    def facts(self, facts: Facts) -> str:
+        return _Plain("\n".join(f"  {label}: {_one_line(value)}" for label, value in facts))
+
+    def link(self, label: str, url: str) -> str:
+        return _Plain(f"{label}:\n{url}")
+
+    def code(self, text: str) -> str:
+        return _Plain(f"  {_one_line(text)}")
+
+
+class HtmlMedium:
+    def p(self, caller: Callable[[], Markup]) -> Markup:
+        return Markup("<p>{}</p>").format(caller())
+
+    def facts(self, facts: Facts) -> Markup:
+        row = Markup('<tr><td class="label">{}</td><td>{}</td></tr>')
+        return Markup("<table>{}</table>").format(Markup().join(row.format(*fact) for fact in facts))
+
+    def link(self, label: str, url: str) -> Markup:
+        return Markup('<p><a class="button" href="{}">{}</a></p>').format(url, label)
+
+    def code(self, text: str) -> Markup:
+        return Markup('<p class="code">{}</p>').format(text)
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("actors.mail"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class Letters:
+    """Writes them."""
+
+    def __init__(self, stationery: Stationery) -> None:
+        self._stationery = stationery
+        self._papers = Papers(stationery.secret)
+        _, self.sender = parseaddr(stationery.sender)
+        self._domain = self.sender.rpartition("@")[2]
+
+    def write(self, mail: TakenMail, kind: MailKind, about: Mapping[str, Details]) -> EmailMessage:
+        """`about` has the details of the reservations that the mail names, where they are still there.
+        Raises ValueError where no e-mail can be made of it."""
+        details = about.get(mail.reservation_id) if mail.reservation_id else None
+        recipient = mail.recipient or (details.email if details else None)
+        if recipient is None:
+            raise ValueError("nobody to write to")
+        language = _language(mail.language or (details.language if details else None))
+        words = WORDS[language]
+        said = {**self._said(mail, details, words), "listed": self._listed(mail, about, words)}
+        subject, text, html = _rendered(kind, language, said)
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._stationery.sender
+        message["To"] = Address(addr_spec=recipient)
+        message["Subject"] = subject
+        message["Message-ID"] = f"<{mail.id}@{self._domain}>"
+        message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_ms / 1000, UTC))
+        message["Auto-Submitted"] = "auto-generated"
+        if details is not None and kind is MailKind.REMINDER:
+            message["List-Unsubscribe"] = f"<{self._unsubscribe(details)}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        message.set_content(text)
+        message.add_alternative(html, subtype="html")
+        message["Content-Language"] = language
+        return message
+
+    def _said(self, mail: TakenMail, details: Details | None, words: Words) -> dict[str, Any]:
+        """What templates may fill in."""
+        given = mail.parameters
+        said: dict[str, Any] = {"given": given, "url": self._stationery.public_url, "quote": quote}
+        if details is not None:
+            said |= {
+                "d": details,
+                "who": _greeted(details.customer_name or ""),
+                "booking": self._booking(details, words),
+                "link": self._link(details),
+                "unsubscribe": self._unsubscribe(details),
+            }
+            before_ms = given.get("starts_at_ms")
+            if isinstance(before_ms, int):
+                said["before"] = moment(before_ms, details.time_zone, words)
+            minor, currency = given.get("amount"), given.get("currency")
+            if isinstance(minor, int) and isinstance(currency, str):
+                said["amount"] = amount(minor, currency, words)
+        return said
+
+    def _listed(self, mail: TakenMail, about: Mapping[str, Details], words: Words) -> list[tuple[Facts, str]]:
+        """Of a mail about several reservations: the facts of each, and its link."""
+        ids = mail.parameters.get("reservation_ids")
+        known = [about[str(one)] for one in ids if str(one) in about] if isinstance(ids, list) else []
+        return [(self._booking(details, words), self._link(details)) for details in known]
+
+    def _booking(self, details: Details, words: Words) -> list[tuple[str, str]]:
+        labels = words.labels
+        place = ", ".join(part for part in (details.venue, details.address, details.city) if part)
+        seats = ", ".join(seat for line in details.lines for seat in line.seats)
+        tickets = ", ".join(f"{line.quantity} x {line.name}" for line in details.lines)
+        of_table = (str(details.party_size), ", ".join(details.tables)) if details.of_table else ("", "")
+        shown = (
+            ("what", details.name),
+            ("when", moment(details.starts_at_ms, details.time_zone, words)),
+            ("where", place),
+            ("tickets", tickets),
+            ("seats", seats),
+            ("total", self._total(details, words)),
+            ("party", of_table[0]),
+            ("table", of_table[1]),
+            ("phone", details.phone or ""),
+            ("reservation", details.reservation_id),
+            ("code", self._code(details)),
+        )
+        return [(labels[name], value) for name, value in shown if value]
+
+    def _total(self, details: Details, words: Words) -> str:
+        if details.currency is None:
+            return ""
+        return amount(details.total, details.currency, words) if details.total else words.free
+
+    def _code(self, details: Details) -> str:
+        """Only where it may be of use: a table is cancelled by its token, and what is final by none."""
+        if details.of_table or details.cancel_until_ms is None or details.status != "confirmed":
+            return ""
+        return self._papers.of(details.inventory_id, details.reservation_id)[1]
+
+    def _link(self, details: Details) -> str:
+        """The token stands behind the #, which browsers send to no server and servers log nowhere."""
+        token, _ = self._papers.of(details.inventory_id, details.reservation_id)
+        return f"{self._stationery.public_url}/reservations/{details.reservation_id}#token={token}"
+
+    def _unsubscribe(self, details: Details) -> str:
+        token = token_for(details.customer, self._stationery.secret)
+        return f"{self._stationery.public_url}/api/v1/mails/unsubscribe/{token}"
+
+
+def _rendered(kind: MailKind, language: Language, said: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Subject, text, HTML page."""
+    template = _TEMPLATES.get_template(f"{language}/{kind.value}.j2")
+
+    def block(name: str, medium: Medium) -> Markup:
+        return Markup().join(template.blocks[name](template.new_context({**said, "m": medium}))).strip()
+
+    text, html = (block("body", medium) for medium in (TextMedium(), HtmlMedium()))
+    page = _TEMPLATES.get_template("page.html").render(body=html, language=language)
+    return _one_line(block("subject", TextMedium()).unescape()), f"{text}\n", page
+
+
+def _greeted(name: str) -> str:
+    """A name is what anybody types in for any address: what could be read as a message is left out."""
+    plain = all(character.isalpha() or character in " -'’" for character in name)
+    return _one_line(name) if plain and len(name) <= GREETED_MAX_CHARACTERS else ""
+
+
+def _language(name: str | None) -> Language:
+    return next((known for known in WORDS if known == name), LANGUAGE_DEFAULT)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

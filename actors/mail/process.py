@@ -1,0 +1,72 @@
+"""The mail actor: follows a part of the journal, and sends whatever is due.
+
+There may be several: each follows its own part, and all of them send, each over one connection of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+from actors.config import Deployment
+from actors.meter import Meter
+from actors.processes import Actor, Host, until_done
+from persistence.clock import StoreClock
+from persistence.mail_queue import PostgresMailQueue
+from persistence.news import PostgresNews
+from persistence.store import StoreError
+
+log = logging.getLogger(__name__)
+GIVES_WAY = 5
+"""To be nice by: nobody waits for a mail as somebody waits for a sale."""
+SHOW_EVERY_S = 5.0
+RESERVATION_SECRET = "reservation_token"  # noqa: S105 - the name of one
+
+
+class MailActor(Actor):
+    """A Follower and a Sender, and their stores."""
+
+    def __init__(self, part: int, deployment: Deployment, host: Host) -> None:
+        super().__init__(mail_name(part), deployment, host)
+        self._part = part
+        self._meter = Meter()
+        with contextlib.suppress(OSError):
+            os.nice(GIVES_WAY)
+        self._keep(self._run(), host.keep_shown(self._meter, {"owner": self._name}))
+
+    async def _run(self) -> None:
+        # Here, because every actor's process imports this module, and templates take a while.
+        from actors.mail.follower import Follower
+        from actors.mail.letters import Letters, Stationery
+        from actors.mail.post import post_of
+        from actors.mail.sender import Sender
+
+        deployment, mail = self._deployment, self._deployment.mail
+        queue, news = PostgresMailQueue(deployment.database_url), PostgresNews(deployment.database_url)
+        clock = StoreClock(queue.now_ms, deployment.clock_skew_max_ms)
+        await until_done(clock.start)
+        secret = await until_done(lambda: queue.secret(RESERVATION_SECRET))
+        letters = Letters(Stationery(mail.sender, mail.public_url, secret))
+        post = post_of(mail.smtp_url, letters.sender, Path(mail.folder), mail.folder_max_letters)
+        sender = Sender(queue, letters, post, clock.now_ms, self._meter, mail.sending)
+        follower = Follower(self._part, mail.actors, news, self._meter, mail.following)
+        await asyncio.gather(follower.run(), sender.run(), self._show(queue))
+
+    async def _show(self, queue: PostgresMailQueue) -> None:
+        """One of them shows how much waits."""
+        while self._part == 0:
+            try:
+                due, dead, oldest_ms = await queue.waiting()
+                self._meter.show("mails_due", due)
+                self._meter.show("mails_dead", dead)
+                self._meter.show("mails_oldest_due_ms", oldest_ms)
+            except StoreError as error:
+                log.warning("waiting mails cannot be counted", extra={"error": repr(error)})
+            await asyncio.sleep(SHOW_EVERY_S)
+
+
+def mail_name(part: int) -> str:
+    return f"mail:{part}"

@@ -1,0 +1,233 @@
+"""The journal read as an outbox: what has been appended since it was read last, inventory by inventory.
+
+The journal has no order of commits over all inventories: a row of an earlier time can become visible after
+one of a later time, and then a reader that remembers "the last one seen" has lost it. But each inventory's
+appends are numbered without gaps, each commits only after the one before it (the fence), and
+`inventories.seq` is their number in the same transaction. So a reader remembers one number for each
+inventory (`outbox_positions.seq`), and whatever has a greater `inventories.seq` has news. No clock is in
+it, nothing can be overtaken, and an append writes nothing for it.
+
+`LOOK` compares all inventories, which costs 0.6 us each; who asks rests in proportion
+(`actors.mail.follower`).
+
+A position moves in the statement that writes the mails which follow, and only from where it was: of two who
+have read the same, one writes.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this package only
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from domain.kinds import Fact
+from domain.news import Known
+from persistence.connection import Limits, Links, Row
+from persistence.mails import COLUMNS
+from persistence.rows import NOW
+
+PAGE_MAX_RESERVATIONS = 1_000
+"""Of an inventory, to which one piece of news goes at a time."""
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+
+log = logging.getLogger(__name__)
+
+LOOK = """
+SELECT i.id::text, i.kind, i.seq AS until, coalesce(p.seq, 0) AS seq, coalesce(p.at_ms, 0) AS at_ms, p.known
+  FROM inventories i LEFT JOIN outbox_positions p ON p.inventory_id = i.id
+ WHERE i.seq > coalesce(p.seq, 0)
+   AND ('x' || right(i.id::text, 8))::bit(32)::bigint % $2::bigint = $1::bigint
+ ORDER BY i.last_fact_ms LIMIT $3"""
+"""Who has waited longest first. An inventory's part is made as that of an expiry timer."""
+
+READ = """
+SELECT p.id::text, j.seq, j.at_ms, j.facts
+  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS p(id, seq, at_ms)
+ CROSS JOIN LATERAL (SELECT seq, at_ms, facts FROM journal
+                      WHERE inventory_id = p.id AND seq > p.seq AND at_ms >= p.at_ms
+                      ORDER BY seq LIMIT $4) j
+ ORDER BY p.id, j.seq"""
+
+_MAILS = (
+    "unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::json[], $6::bigint[])"
+    " AS m(id, kind, inventory_id, reservation_id, parameters, due_ms)"
+)
+_INSERT = f"""
+INSERT INTO outgoing_mails ({COLUMNS}, created_ms, attempts)
+SELECT m.id, m.kind, 'pending', NULL, NULL, m.inventory_id, m.reservation_id, m.parameters,
+       greatest(m.due_ms, now.ms), NULL, now.ms, 0
+  FROM {_MAILS}, ({NOW} AS ms) now"""
+_ONCE = "ON CONFLICT (id) DO NOTHING"
+
+WRITE = f"""
+WITH read AS (
+  SELECT * FROM unnest($7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::json[])
+              AS r(id, before, seq, at_ms, known)),
+begun AS (
+  INSERT INTO outbox_positions (inventory_id, seq, at_ms, known)
+  SELECT id, seq, at_ms, known FROM read WHERE before = 0
+  ON CONFLICT (inventory_id) DO NOTHING RETURNING inventory_id),
+moved AS (
+  UPDATE outbox_positions p SET seq = r.seq, at_ms = r.at_ms, known = r.known
+    FROM read r WHERE p.inventory_id = r.id AND p.seq = r.before AND r.before > 0
+  RETURNING p.inventory_id),
+mailed AS ({_INSERT}
+ WHERE m.inventory_id IN (SELECT inventory_id FROM begun UNION ALL SELECT inventory_id FROM moved)
+{_ONCE})
+SELECT inventory_id::text FROM begun UNION ALL SELECT inventory_id::text FROM moved"""
+
+SPREAD = f"{_INSERT}\n{_ONCE}"
+"""What goes to many, before the position moves: if it does not, the same is written once more."""
+
+CONCERNED = """
+SELECT id::text FROM reservations
+ WHERE inventory_id = $1 AND live AND id > $2 AND created_ms <= $3 ORDER BY id LIMIT $4"""
+
+STARTS = """
+SELECT id::text, (lines ->> 'start_ms')::bigint AS start_ms FROM reservations
+ WHERE id = ANY($1::uuid[]) AND json_typeof(lines) = 'object'"""
+
+BEHIND = """
+SELECT count(*) AS inventories, coalesce(sum(i.seq - coalesce(p.seq, 0)), 0)::bigint AS appends
+  FROM inventories i LEFT JOIN outbox_positions p ON p.inventory_id = i.id
+ WHERE i.seq > coalesce(p.seq, 0)"""
+
+
+@dataclass(frozen=True)
+class Append:
+    """One of the journal's rows."""
+
+    seq: int
+    at_ms: int
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An inventory with news. `appends` follow `seq`, without a gap, as far as the journal still has them."""
+
+    inventory_id: str
+    seq: int
+    at_ms: int
+    known: Known
+    appends: tuple[Append, ...]
+
+
+@dataclass(frozen=True)
+class RowToSend:
+    """A mail as it is written: `parameters` is JSON."""
+
+    id: str
+    kind: str
+    inventory_id: str
+    reservation_id: str
+    parameters: str
+    due_ms: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """That an inventory was read from `before` up to `seq`, and the mails that follow."""
+
+    inventory_id: str
+    before: int
+    seq: int
+    at_ms: int
+    known: Known
+    mails: list[RowToSend] = field(default_factory=list)
+
+
+_facts = msgspec.msgpack.Decoder(tuple[Fact, ...])
+_known = msgspec.json.Decoder(Known)
+
+
+class PostgresNews:
+    """One connection: what is read is read one after the other."""
+
+    def __init__(self, database_url: str, limits: Limits | None = None) -> None:
+        self._links = Links(database_url, "turnstile news", limits or Limits(), 1)
+
+    async def unread(self, part: int, parts: int, inventories_max: int, appends_max: int) -> list[Unread]:
+        """Inventories with news, with up to `appends_max` appends each."""
+        found = await self._links.fetch(LOOK, part, parts, inventories_max)
+        rows = await self._read(found, appends_max)
+        # Where what comes next is not there, it is older than what came last (a clock has been set back), or
+        # gone from the journal.
+        odd = [one for one in found if _begins_late(one, rows)]
+        if odd:
+            rows |= await self._read([{**one, "at_ms": 0} for one in odd], appends_max)
+        return [_unread(one, rows.get(one["id"], [])) for one in found]
+
+    async def write(self, read: Sequence[Read]) -> set[str]:
+        """Move the positions and write the mails; the inventories whose positions were where they were."""
+        mails = [mail for one in read for mail in one.mails]
+        positions = [
+            [one.inventory_id for one in read],
+            [one.before for one in read],
+            [one.seq for one in read],
+            [one.at_ms for one in read],
+            [msgspec.json.encode(one.known).decode() for one in read],
+        ]
+        return {row[0] for row in await self._links.fetch(WRITE, *_columns(mails), *positions)}
+
+    async def spread(self, mails: Sequence[RowToSend]) -> None:
+        """Write mails that go with no position."""
+        await self._links.fetch(SPREAD, *_columns(mails))
+
+    async def concerned(self, inventory_id: str, after: str, made_until_ms: int) -> list[str]:
+        """The next live reservations by id, of those that were made until then."""
+        values = (inventory_id, after, made_until_ms, PAGE_MAX_RESERVATIONS)
+        return [row["id"] for row in await self._links.fetch(CONCERNED, *values)]
+
+    async def starts_ms(self, reservation_ids: Sequence[str]) -> dict[str, int]:
+        """When the tables of these reservations are taken from."""
+        return dict(await self._links.fetch(STARTS, list(reservation_ids))) if reservation_ids else {}
+
+    async def behind(self) -> tuple[int, int]:
+        """How many inventories have news, and of how many appends."""
+        row = (await self._links.fetch(BEHIND))[0]
+        return row["inventories"], row["appends"]
+
+    async def close(self) -> None:
+        await self._links.close()
+
+    async def _read(self, wanted: Sequence[Mapping[str, object]], appends_max: int) -> dict[str, list[Row]]:
+        columns = [[one[name] for one in wanted] for name in ("id", "seq", "at_ms")]
+        rows: dict[str, list[Row]] = {}
+        for row in await self._links.fetch(READ, *columns, appends_max) if wanted else ():
+            rows.setdefault(row["id"], []).append(row)
+        return rows
+
+
+def _begins_late(one: Row, rows: Mapping[str, list[Row]]) -> bool:
+    following = rows.get(one["id"])
+    return not following or following[0]["seq"] != one["seq"] + 1
+
+
+def _unread(one: Row, rows: Sequence[Row]) -> Unread:
+    """What is gone is passed over, for it will not come again, and said loudly."""
+    missing_until = rows[0]["seq"] - 1 if rows else one["until"]
+    if missing_until > one["seq"]:
+        log.error(
+            "the journal has lost appends that nobody was told of",
+            extra={"inventory": one["id"], "from": one["seq"] + 1, "until": missing_until},
+        )
+    appends = [Append(row["seq"], row["at_ms"], _facts.decode(row["facts"])) for row in rows]
+    if not rows:
+        appends = [Append(one["until"], one["at_ms"], ())]
+    known = _known.decode(one["known"]) if one["known"] else Known()
+    return Unread(one["id"], one["seq"], one["at_ms"], known, tuple(appends))
+
+
+def _columns(mails: Sequence[RowToSend]) -> list[list[object]]:
+    return [
+        [mail.id for mail in mails],
+        [mail.kind for mail in mails],
+        [mail.inventory_id for mail in mails],
+        [mail.reservation_id for mail in mails],
+        [mail.parameters for mail in mails],
+        [mail.due_ms for mail in mails],
+    ]

@@ -1,0 +1,188 @@
+"""Every mail can be written in every language, says the same in both parts, and nothing in it is believed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from email.message import EmailMessage
+from html import unescape
+from typing import Any
+
+import pytest
+
+from actors.mail.letters import Letters, Stationery
+from actors.mail.words import ENGLISH, SPANISH, amount, moment
+from domain.mail import FORMS, LANGUAGES, Json, MailKind
+from domain.mail_details import BookedLine, Details
+from domain.papers import Papers
+from domain.unsubscribing import customer_in, token_for
+from persistence.mail_queue import TakenMail
+
+SECRET = b"s" * 32
+LETTERS = Letters(Stationery("Box <box@example.org>", "https://tickets.example", SECRET))
+START_MS = 1_783_105_200_000
+EVENT, RESERVATION = "01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
+CONCERT = Details(
+    reservation_id=RESERVATION,
+    inventory_id=EVENT,
+    status="confirmed",
+    customer=b"k" * 16,
+    name="Nächtliche Musik",
+    starts_at_ms=START_MS,
+    email="ada@example.org",
+    customer_name="Ada",
+    venue="Hall",
+    city="Graz",
+    currency="EUR",
+    lines=(BookedLine("Stalls", 2, 4_500, ("A/1/1", "A/1/2")),),
+    cancel_until_ms=START_MS,
+)
+DINNER = replace(
+    CONCERT,
+    name="Trattoria",
+    currency=None,
+    lines=(),
+    party_size=4,
+    tables=("7",),
+    time_zone="Europe/Vienna",
+    phone="+43 1 2345",
+)
+PARAMETERS: dict[str, Json] = {
+    "amount": 9_000,
+    "currency": "EUR",
+    "changed": ["time", "place"],
+    "venue": "Old hall",
+    "city": None,
+    "starts_at_ms": START_MS,
+    "ticket_id": "t",
+    "token": "to/ken",
+    "valid_minutes": 30,
+    "reservation_ids": [RESERVATION],
+}
+
+
+def written(kind: MailKind, details: Details = CONCERT, language: str | None = None) -> EmailMessage:
+    form = FORMS[kind]
+    parameters = {name: PARAMETERS[name] for name in form.needs | form.may}
+    to = None if form.of_reservation else "ada@example.org"
+    reservation = RESERVATION if form.of_reservation else None
+    mail = TakenMail("m", kind, to, language, EVENT, reservation, parameters, START_MS, None, 1)
+    return LETTERS.write(mail, kind, {RESERVATION: details})
+
+
+def text_of(letter: EmailMessage) -> str:
+    return content(letter.get_body(("plain",)))
+
+
+def html_of(letter: EmailMessage) -> str:
+    return content(letter.get_body(("html",)))
+
+
+def content(part: Any) -> str:
+    return str(part.get_content())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", MailKind)
+@pytest.mark.parametrize("details", [CONCERT, DINNER])
+def test_both_parts_say_the_same(kind: MailKind, language: str, details: Details) -> None:
+    letter = written(kind, details, language)
+    assert letter["Content-Language"] == language
+    body = html_of(letter).split("<main>")[1].split("</main>")[0]
+    links = re.findall(r'href="([^"]*)"', body)
+    in_html = sorted(
+        re.findall(r"\w+", unescape(re.sub(r"<[^>]*>", " ", body)) + " ".join(map(unescape, links)))
+    )
+    assert in_html == sorted(re.findall(r"\w+", text_of(letter)))
+
+
+def test_the_languages_differ_and_the_customers_is_taken() -> None:
+    assert written(MailKind.CONFIRMED)["Subject"] == "Confirmed: Nächtliche Musik"
+    spanish = replace(CONCERT, language="es")
+    assert written(MailKind.CONFIRMED, spanish)["Subject"] == "Confirmada: Nächtliche Musik"
+    assert written(MailKind.CONFIRMED, spanish, "en")["Subject"].startswith("Confirmed")
+    assert written(MailKind.CONFIRMED, replace(CONCERT, language="xx"))["Content-Language"] == "en"
+
+
+def test_a_confirmation_has_what_was_bought_and_the_papers() -> None:
+    token, code = Papers(SECRET).of(EVENT, RESERVATION)
+    text = text_of(written(MailKind.CONFIRMED))
+    for said in (
+        "Friday, 3 July 2026, 19:00 UTC",
+        "Hall, Graz",
+        "2 x Stalls",
+        "A/1/1, A/1/2",
+        "90.00 EUR",
+        code,
+        f"https://tickets.example/reservations/{RESERVATION}#token={token}",
+    ):
+        assert said in text
+
+
+@pytest.mark.parametrize(
+    "details", [DINNER, replace(CONCERT, cancel_until_ms=None), replace(CONCERT, status="cancelled")]
+)
+def test_a_code_that_is_of_no_use_is_not_shown(details: Details) -> None:
+    assert Papers(SECRET).of(EVENT, RESERVATION)[1] not in text_of(written(MailKind.CONFIRMED, details))
+
+
+def test_a_table_is_confirmed_in_its_own_time() -> None:
+    text = text_of(written(MailKind.CONFIRMED, DINNER, "es"))
+    for said in ("viernes, 3 de julio de 2026, 21:00\n", "Personas: 4", "Mesa: 7", "+43 1 2345"):
+        assert said in text
+
+
+def test_what_others_typed_in_is_no_markup_and_no_header() -> None:
+    hostile = "<script>alert(1)</script>\r\nBcc: eve@example.org"
+    letter = written(MailKind.CONFIRMED, replace(CONCERT, name=hostile, venue=hostile))
+    assert "<script>" not in html_of(letter)
+    assert "&lt;script&gt;" in html_of(letter)
+    assert letter["Bcc"] is None
+    assert "\n" not in letter["Subject"]
+    assert letter["To"] == "ada@example.org"
+
+
+@pytest.mark.parametrize("name", ["Win at http://evil.example", "x" * 61, "a.b", "call 0900"])
+def test_a_name_that_could_be_a_message_is_left_out(name: str) -> None:
+    assert name not in text_of(written(MailKind.CONFIRMED, replace(CONCERT, customer_name=name)))
+
+
+def test_a_reminder_can_be_ended_with_one_click() -> None:
+    letter = written(MailKind.REMINDER)
+    token = token_for(CONCERT.customer, SECRET)
+    assert letter["List-Unsubscribe"] == f"<https://tickets.example/api/v1/mails/unsubscribe/{token}>"
+    assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert written(MailKind.CONFIRMED)["List-Unsubscribe"] is None
+
+
+def test_the_message_id_is_the_mails() -> None:
+    assert written(MailKind.CONFIRMED)["Message-ID"] == "<m@example.org>"
+
+
+def test_an_erased_customer_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        written(MailKind.CONFIRMED, replace(CONCERT, email=None))
+
+
+def test_an_unsubscribing_token_is_its_customers_and_its_secrets_alone() -> None:
+    token = token_for(b"k" * 16, SECRET)
+    assert customer_in(token, SECRET) == b"k" * 16
+    assert customer_in(token, b"another") is None
+    for wrong in ("", token[:-1], token + "A", token[:-2] + "AA", "é" * 43, "A" * 65, "!" * 43):
+        assert customer_in(wrong, SECRET) is None
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "english", "spanish"),
+    [
+        (5, "EUR", "0.05 EUR", "0,05 EUR"),
+        (1_234, "JPY", "1234 JPY", "1234 JPY"),
+        (1_500, "KWD", "1.500 KWD", "1,500 KWD"),
+    ],
+)
+def test_amounts_have_their_currencys_digits(minor: int, currency: str, english: str, spanish: str) -> None:
+    assert (amount(minor, currency, ENGLISH), amount(minor, currency, SPANISH)) == (english, spanish)
+
+
+def test_a_zone_that_is_none_is_utc() -> None:
+    assert moment(0, "Nowhere/At-all", ENGLISH) == "Thursday, 1 January 1970, 00:00 UTC"
