@@ -116,8 +116,9 @@ class Sender:
             return
         try:
             letter = self._letters.write(mail, kind, about)
-        except Exception as error:
-            log.exception("a mail cannot be written", extra={"mail": mail.id})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next mail may be sound
+            # Without its text, which may repeat an address.
+            log.error("a mail cannot be written", extra={"mail": mail.id, "error": type(error).__name__})
             await self._failed(mail, f"cannot be written: {type(error).__name__}")
             return
         try:
