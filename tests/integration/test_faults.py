@@ -71,6 +71,8 @@ def test_the_auditor_has_looked_at_everything(outcome: Outcome) -> None:
         Check.SEATS.title,
         Check.GIVEN.title,
         Check.SUBMISSIONS.title,
+        Check.TICKETS.title,
+        Check.LET_IN.title,
         *(check.title for check in OF_RESTAURANTS),
     }
     assert {check for check, times in looked_at.items() if not times} == not_sold
