@@ -5,8 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.event_messages import ReservationReply, Stage, TypeCounts
+from domain.event_messages import Reservation, ReservationReply, Stage, TypeCounts
 from domain.restaurant_messages import History, RestaurantTerms, TableReply, TableReservation
+from domain.ticket_messages import Ticket
+
+
+@dataclass(slots=True, frozen=True)
+class FoundTicket:
+    """A ticket of which something has happened. `contact`: of whom it was passed on to."""
+
+    number: int
+    ticket: Ticket
+    contact: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class FoundTicketed:
+    """A confirmed reservation and those of its tickets of which something has happened."""
+
+    reservation: Reservation
+    contact: bytes
+    tickets: tuple[FoundTicket, ...]
 
 
 @dataclass(slots=True, frozen=True)

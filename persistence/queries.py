@@ -21,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Text,
+    any_,
     bindparam,
     cast,
     func,
@@ -30,7 +31,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import asyncpg, distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, asyncpg, distinct_on
 
 from domain.event_messages import Status
 from persistence.rows import TERMS_COLUMNS, TYPES_JSON
@@ -44,6 +45,7 @@ from persistence.schema import (
     reservations,
     restaurants,
     secrets,
+    tickets,
     venues,
 )
 
@@ -195,6 +197,27 @@ def _made_at(live: bool) -> Select[Any]:
         reservations.c.customer == bindparam("customer", type_=LargeBinary),
     )
 
+
+DOOR = Query(_range(True, reservations.c.status.in_([Status.CONFIRMED.value, Status.CHECKED_IN.value])))
+"""Those of an event that have tickets."""
+
+TICKETS_OF = Query(
+    select(
+        cast(tickets.c.reservation_id, Text),
+        tickets.c.number,
+        tickets.c.generation,
+        tickets.c.holder,
+        tickets.c.contact,
+        tickets.c.entered_ms,
+        tickets.c.entered_by,
+        tickets.c.gate,
+        tickets.c.device,
+    ).where(
+        tickets.c.inventory_id == bindparam("event_id", type_=ID),
+        tickets.c.reservation_id == any_(bindparam("ids", type_=ARRAY(ID))),
+    )
+)
+"""Of these reservations, as `persistence.rows.ticket_of` reads them."""
 
 MADE_AT = Query(union_all(_made_at(True), _made_at(False)))
 """Of one customer: those whose ids lie between two."""

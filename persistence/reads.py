@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
-from domain.event_messages import EventReply, ReservationReply, Stage, Status
+from domain.event_messages import EventReply, Reservation, ReservationReply, Stage, Status
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Plan
 from domain.views import (
@@ -29,6 +29,8 @@ from domain.views import (
     EventSales,
     FoundGuest,
     FoundReservation,
+    FoundTicket,
+    FoundTicketed,
     Ranking,
     SeatChanges,
     SeatStates,
@@ -42,7 +44,14 @@ from persistence.histories import Histories
 from persistence.maps import Maps
 from persistence.plans import BLOCKED, blocked_names, decoded_plan
 from persistence.queries import FIRST_ID, LAST_ID, Query
-from persistence.rows import counts_of, restaurant_terms_of, stored_of, terms_of, types_of
+from persistence.rows import (
+    counts_of,
+    restaurant_terms_of,
+    stored_of,
+    terms_of,
+    ticket_of,
+    types_of,
+)
 from persistence.statistics import RANKING, SALES, ranking_of, sales_of
 
 READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
@@ -145,6 +154,35 @@ class PostgresReads:
 
     async def ranking(self, since_ms: int) -> Ranking:
         return ranking_of(await self._ask(RANKING, (since_ms,), self._reports))
+
+    async def tickets(self, event_id: str, reservation_id: str) -> list[FoundTicket]:
+        if not (_is_id(event_id) and _is_id(reservation_id)):
+            return []
+        return [found for _, found in await self._tickets(event_id, [reservation_id], self._links)]
+
+    async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
+        if not _is_id(event_id):
+            return []
+        given = {"event_id": event_id, "after": after or FIRST_ID, "limit": limit}
+        page = await self._ask(queries.DOOR.sql, queries.DOOR.values(given), self._reports)
+        sold = [stored_of(row[:8]) for row in page]
+        of: dict[str, list[FoundTicket]] = {}
+        ids = [stored.reservation.id for stored in sold]
+        for reservation_id, found in await self._tickets(event_id, ids, self._reports):
+            of.setdefault(reservation_id, []).append(found)
+        return [
+            FoundTicketed(stored.reservation, stored.contact, tuple(of.get(stored.reservation.id, ())))
+            for stored in sold
+            if isinstance(stored.reservation, Reservation)
+        ]
+
+    async def _tickets(
+        self, event_id: str, reservation_ids: list[str], links: Links
+    ) -> list[tuple[str, FoundTicket]]:
+        given = {"event_id": event_id, "ids": reservation_ids}
+        rows = await self._ask(queries.TICKETS_OF.sql, queries.TICKETS_OF.values(given), links)
+        tickets = map(ticket_of, rows)
+        return [(one.reservation_id, FoundTicket(one.number, one.ticket, one.contact)) for one in tickets]
 
     async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
         """`at_ms` stands in the first 48 bits of an id."""

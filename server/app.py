@@ -9,6 +9,7 @@ from aiohttp import web
 
 from actors.gateway import NotMade
 from actors.meter import Meter
+from domain.ticket_codes import TicketCodes
 from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
@@ -45,10 +46,11 @@ async def create_app(settings: Settings) -> web.Application:
         stack.push_async_callback(_ended, looking)
         access = Access(_admin_token(settings), await back.reads.secret("reservation_token"), tokens)
         customers = CustomerKeys(await back.reads.secret("customer_key"))
+        codes = TicketCodes(await back.reads.secret("ticket_key"))
         passwords = Passwords(settings.password_threads, settings.password_queue_max)
         stack.callback(passwords.close)
         options = options_of(settings)
-        app = build_app(*back, access, customers, passwords, options, metrics, STORE_OUTAGES)
+        app = build_app(*back, access, customers, passwords, codes, options, metrics, STORE_OUTAGES)
     except BaseException:
         await stack.aclose()
         raise

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from aiohttp import web
 
 from actors.gateway import Gateway
+from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
 from server.customers import CustomerKeys
@@ -22,6 +23,7 @@ from server.metrics import Metrics
 from server.openapi import document
 from server.parts import Health, Options, Parts
 from server.passwords import Passwords
+from server.printing import Printer
 from server.reads import Reads
 from server.routes import all_routes
 from server.seat_maps import seat_maps
@@ -43,6 +45,7 @@ def build_app(
     access: Access,
     customers: CustomerKeys,
     passwords: Passwords,
+    codes: TicketCodes,
     options: Options,
     metrics: Metrics | None = None,
     outages: Outages = OUTAGES,
@@ -67,6 +70,8 @@ def build_app(
         live,
         seat_maps(reads),
         table_days(reads),
+        codes,
+        printer := Printer(),
     )
     service = ServiceHandlers(parts)
     routes = all_routes(parts, service)
@@ -76,6 +81,7 @@ def build_app(
     app[DISPATCHER] = dispatcher = Dispatcher(routes, parts, outages)
     app.on_startup.append(_watch_for_the_stop)
     app.on_shutdown.append(_end_streams)
+    app.on_cleanup.append(lambda _app: printer.close())
     app.router.add_route("*", "/{path:.*}", dispatcher.handle, expect_handler=_expected_by_the_body_reader)
     return app
 

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import msgspec
 from apispec import APISpec
 
+from domain.ticket_codes import NUMBER_MAX, TOKEN_CHARACTERS
 from server.callers import Who
 from server.keys import KEY_MAX_CHARACTERS
 from server.payloads import CODE_MAX_CHARACTERS
@@ -35,6 +36,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     "image_id": _UUID,
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
+    "number": {"type": "integer", "minimum": 1, "maximum": NUMBER_MAX},
 }
 _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
@@ -49,6 +51,10 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Last-Event-ID": (
         "The id of the last event that you had: what came later is sent, not all again.",
         {"type": "string"},
+    ),
+    "Ticket-Token": (
+        "The token of a ticket that was passed on, instead of the reservation's.",
+        {"type": "string", "minLength": TOKEN_CHARACTERS, "maxLength": TOKEN_CHARACTERS},
     ),
     "If-None-Match": ("Answers 304 if the ETag is still this one.", {"type": "string"}),
 }

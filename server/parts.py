@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from actors.gateway import Gateway
+from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
 from server.customers import CustomerKeys
@@ -14,6 +15,7 @@ from server.live import Live
 from server.metrics import Metrics
 from server.passwords import Passwords
 from server.placement import PlacementRule
+from server.printing import Printer
 from server.reads import Reads
 from server.seat_maps import SeatMaps
 from server.submissions import Submissions
@@ -66,3 +68,5 @@ class Parts:
     live: Live
     seat_maps: SeatMaps
     table_days: TableDays
+    codes: TicketCodes
+    printer: Printer

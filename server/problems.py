@@ -15,6 +15,7 @@ import msgspec
 from domain.messages import Code, Rejected
 from server.payloads import Money
 from server.replies import PROBLEM, Reply
+from server.times import rfc3339
 
 RETRY_AFTER_S = 1
 """For `overloaded` and `unavailable`, where nobody knows better."""
@@ -41,6 +42,8 @@ TABLE: dict[str, tuple[int, str]] = {
     "wrong_state": (409, "The present state does not allow it"),
     "too_late": (409, "Too late"),
     "quota_below_live": (409, "Below what is live"),
+    "already_checked_in": (409, "Let in already"),
+    "ticket_replaced": (409, "Replaced by another code"),
     "score_too_low": (403, "Too many reservations were not kept"),
     "stale": (412, "Changed meanwhile"),
     "key_reused": (422, "The Idempotency-Key came with another body before"),
@@ -56,6 +59,15 @@ class FieldError(msgspec.Struct, frozen=True):
 
     path: str
     message: str
+
+
+class CheckedIn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When a ticket was let in, by whom, at which gate, by which device."""
+
+    at: str
+    by: str
+    gate: str | None = None
+    device: str | None = None
 
 
 class ProblemBody(msgspec.Struct, omit_defaults=True):
@@ -79,6 +91,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     seat: str | None = None
     failing: list[str] | None = None
     reservations: list[str] | None = None
+    checked_in: CheckedIn | None = None
 
 
 class Problem(Exception):
@@ -120,6 +133,11 @@ def refusal(rejected: Rejected) -> Reply:
     return _reply(rejected.code.value, rejected.detail, b"", _members(rejected))
 
 
+def refused(rejected: Rejected) -> Problem:
+    """A rule that was looked at before an owner was asked."""
+    return Problem(rejected.code.value, rejected.detail, **_members(rejected))
+
+
 def problem_body(rejected: Rejected) -> ProblemBody:
     """What was refused, to be shown as a part of something else."""
     return _body(rejected.code.value, rejected.detail, _members(rejected))
@@ -131,6 +149,9 @@ def _members(rejected: Rejected) -> dict[str, Any]:
         members["total"] = Money(members["total"], members.pop("currency"))
     if "status" in members:
         members["reservation_status"] = members.pop("status")
+    if "entered_ms" in members:
+        at, by = rfc3339(members.pop("entered_ms")), members.pop("by")
+        members["checked_in"] = CheckedIn(at, by, members.pop("gate", None), members.pop("device", None))
     if rejected.errors:
         members["errors"] = [FieldError(path, message) for path, message in rejected.errors]
     if rejected.reservations:

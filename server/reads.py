@@ -14,6 +14,8 @@ from domain.views import (
     EventSales,
     FoundGuest,
     FoundReservation,
+    FoundTicket,
+    FoundTicketed,
     Ranking,
     SeatChanges,
     SeatStates,
@@ -40,6 +42,13 @@ class Reads(Protocol):
         self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
         """An event's reservations by id, beginning after `after`. A hold past its end counts as expired."""
+
+    async def tickets(self, event_id: str, reservation_id: str) -> list[FoundTicket]:
+        """Those of a reservation's tickets of which something has happened."""
+
+    async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
+        """An event's confirmed reservations by id with their tickets, beginning after `after`; read beside
+        all others."""
 
     async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
         """The ids of this customer's reservations of the event that were made in that millisecond."""

@@ -12,13 +12,22 @@ from typing import Any
 
 from server import payloads as given
 from server import payloads_catalogue as wanted
-from server import payloads_fixtures, payloads_venues, views_fixtures, views_venues
+from server import (
+    payloads_fixtures,
+    payloads_tickets,
+    payloads_venues,
+    views_fixtures,
+    views_tickets,
+    views_venues,
+)
 from server import views as shown
 from server import views_catalogue as sums
+from server.calendar_files import CALENDAR
 from server.callers import Who
 from server.csv_export import CSV
 from server.handlers_accounts import AccountHandlers
 from server.handlers_catalogue import CatalogueHandlers
+from server.handlers_door import LINES, DoorHandlers
 from server.handlers_events import EventHandlers
 from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
@@ -31,13 +40,16 @@ from server.handlers_service import Alive, ServiceHandlers
 from server.handlers_sessions import SessionHandlers
 from server.handlers_submissions import SubmissionHandlers
 from server.handlers_tables import TableHandlers
+from server.handlers_tickets import TicketHandlers
 from server.handlers_venues import VenueHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
+from server.printing import PDF
 from server.route import Route
 from server.routes_accounts import account_routes
 from server.routes_restaurants import image_routes, restaurant_routes
+from server.ticket_pictures import SVG
 from server.views_restaurants import TableReservationView
 from server.views_submissions import AcceptedView, PendingView, RejectedView
 
@@ -57,6 +69,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_seat_routes(SeatHandlers(parts), LiveHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
+        *_ticket_routes(TicketHandlers(parts), DoorHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
         *_fixture_routes(FixtureHandlers(parts)),
@@ -162,6 +175,41 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
         Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, any_kind, problems=_NO_HOLD, **action),
         Route("POST", f"{_RESERVATION}/cancel", reservations.cancel, any_kind,
               problems=("too_late", "wrong_state"), **action),
+    ]
+
+
+def _ticket_routes(tickets: TicketHandlers, door: DoorHandlers) -> list[Route]:
+    view, let_in = views_tickets.TicketView, views_tickets.LetInView
+    held: Any = {"tag": "tickets", "who": Who.HOLDER, "request_headers": ("Ticket-Token",)}
+    shows: Any = {**held, "problems": ("wrong_state", "ticket_replaced"), "reply_headers": ("Cache-Control",)}
+    file: Any = {**shows, "reply_headers": ("Cache-Control", "Content-Disposition")}
+    pages: Any = {**file, "problems": ("wrong_state", "ticket_replaced", "limit_exceeded", "overloaded",
+                                       "unavailable")}
+    replaces: Any = {**held, "asks_owner": True, "keyed": True, "reply_headers": ("Cache-Control",),
+                     "problems": ("wrong_state", "ticket_replaced", "already_checked_in", "limit_exceeded")}
+    staff: Any = {"tag": "tickets", "who": Who.OPERATOR}
+    scans: Any = {**staff, "asks_owner": True, "keyed": True}
+    calendar: Any = {"tag": "reservations", "who": Who.HOLDER, "media": CALENDAR,
+                     "problems": ("wrong_state",), "reply_headers": ("Cache-Control", "Content-Disposition")}
+    return [
+        Route("GET", f"{_RESERVATION}/tickets", tickets.list_all, shown.Page[views_tickets.TicketView],
+              query=given.PageQuery, **shows),
+        Route("GET", f"{_RESERVATION}/tickets.pdf", tickets.pdf, bytes, query=payloads_tickets.PdfQuery,
+              media=PDF, **pages),
+        Route("GET", f"{_RESERVATION}/tickets/{{file}}", tickets.svg, bytes, media=SVG, **shows),
+        Route("GET", f"{_RESERVATION}/calendar.ics", tickets.calendar, bytes, **calendar),
+        Route("POST", f"{_RESERVATION}/tickets/{{number}}/transfer", tickets.transfer, view,
+              body=payloads_tickets.NewHolder, **replaces),
+        Route("POST", f"{_RESERVATION}/tickets/{{number}}/reissue", tickets.reissue, view,
+              body=given.Nothing, body_optional=True, **replaces),
+        Route("POST", f"{_EVENT}/check-ins", door.check_in, let_in, body=payloads_tickets.Scan,
+              problems=("already_checked_in", "ticket_replaced", "wrong_state"), **scans),
+        Route("POST", f"{_EVENT}/check-ins/undo", door.undo, let_in, body=payloads_tickets.WrongScan,
+              problems=("ticket_replaced", "wrong_state"), **scans),
+        Route("POST", f"{_EVENT}/check-ins/batch", door.upload, views_tickets.ScanResults,
+              body=payloads_tickets.OfflineScans, **staff),
+        Route("GET", f"{_EVENT}/check-ins/list", door.offline_list, views_tickets.ListedTicket, media=LINES,
+              request_headers=("If-None-Match",), reply_headers=("ETag", "Cache-Control"), **staff),
     ]
 
 

@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from multidict import CIMultiDictProxy
 
+from domain.ticket_codes import TicketCodes
 from persistence.accounts import PostgresAccounts
 from persistence.reads import PostgresReads
 from persistence.venues import PostgresVenues
@@ -34,6 +35,7 @@ from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
 ADMIN_TOKEN = "operator-token-0123"
+CODES = TicketCodes(b"ticket secret".ljust(32, b"."))
 OPERATOR = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 EVENT = {
     "name": "A concert",
@@ -177,6 +179,7 @@ async def starting() -> AsyncIterator[Start]:
                 access,
                 customers,
                 passwords,
+                CODES,
                 options or Options(),
                 outages=STORE_OUTAGES,
             )

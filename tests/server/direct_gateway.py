@@ -22,7 +22,8 @@ from domain.event_messages import (
     Status,
 )
 from domain.event_seats import Seats
-from domain.kinds import CREATES, DESCRIBED, KINDS, PLACING, AnyReservation, Command, Creation, Reply
+from domain.event_tickets import contact_key
+from domain.kinds import CREATES, DESCRIBED, KINDS, AnyReservation, Command, Creation, Reply, contact_of
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Layout, Plan
@@ -32,6 +33,8 @@ from domain.views import (
     EventSales,
     FoundGuest,
     FoundReservation,
+    FoundTicket,
+    FoundTicketed,
     Ranked,
     Ranking,
     SeatChanges,
@@ -163,8 +166,9 @@ class DirectGateway(Gateway):
             if isinstance(fact, ReservationConfirmed):
                 inventory.confirmed_ms[fact.reservation_id] = fact.at_ms
         inventory.ended |= state.ended
-        if isinstance(command, PLACING) and facts:
-            state.contacts[command.reservation_id] = command.contact
+        brought = contact_of(command)
+        if brought is not None and facts:
+            state.contacts[brought[0]] = brought[1]
         if key is not None and facts:
             self.recorded[key.request_id] = (key.fingerprint, reply)
         if facts:
@@ -227,6 +231,24 @@ class DirectReads:
             one for one in everything if status in (None, _shown(one, now_ms)) and one.id > (after or "")
         ]
         return [self._found(event_id, one) for one in wanted[:limit]]
+
+    async def tickets(self, event_id: str, reservation_id: str) -> list[FoundTicket]:
+        self.gateway._check()
+        state = self.gateway.inventories[event_id].state
+        return [
+            FoundTicket(number, one, state.contacts.get(contact_key(reservation_id, number), b""))
+            for number, one in state.tickets.of(reservation_id).items()
+        ]
+
+    async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
+        self.gateway._check()
+        state = self.gateway.inventories[event_id].state
+        sold = [one for one in state.reservations.values() if one.status is not Status.HELD]
+        page = sorted((one for one in sold if one.id > (after or "")), key=lambda one: one.id)[:limit]
+        return [
+            FoundTicketed(one, state.contacts[one.id], tuple(await self.tickets(event_id, one.id)))
+            for one in page
+        ]
 
     async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
         inventory = self.gateway.inventories.get(event_id)

@@ -37,6 +37,7 @@ from domain.event_messages import (
     Status,
 )
 from domain.messages import Code, Rejected
+from domain.ticket_codes import TicketCodes
 from server import logs
 from server.access import Access
 from server.access_tokens import AccessTokens
@@ -110,6 +111,7 @@ async def serve(variant: str, port: int) -> None:
         Access("operator-token-0123", b"r" * 32, signing()),
         CustomerKeys(b"c" * 32),
         Passwords(),
+        TicketCodes(b"t" * 32),
         Options(),
     )
     runner = (

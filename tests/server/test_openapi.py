@@ -47,6 +47,16 @@ PATCH /api/v1/reservations/{reservation_id}
 POST /api/v1/reservations/{reservation_id}/extend
 POST /api/v1/reservations/{reservation_id}/confirm
 POST /api/v1/reservations/{reservation_id}/cancel
+GET /api/v1/reservations/{reservation_id}/tickets
+GET /api/v1/reservations/{reservation_id}/tickets.pdf
+GET /api/v1/reservations/{reservation_id}/tickets/{file}
+GET /api/v1/reservations/{reservation_id}/calendar.ics
+POST /api/v1/reservations/{reservation_id}/tickets/{number}/transfer
+POST /api/v1/reservations/{reservation_id}/tickets/{number}/reissue
+POST /api/v1/events/{event_id}/check-ins
+POST /api/v1/events/{event_id}/check-ins/undo
+POST /api/v1/events/{event_id}/check-ins/batch
+GET /api/v1/events/{event_id}/check-ins/list
 GET /api/v1/submissions/{submission_id}
 GET /api/v1/events/{event_id}/statistics
 GET /api/v1/events/{event_id}/reservations.csv

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.customers import CustomerKeys
 from server.front_end import PARTS, build_app
@@ -126,6 +127,7 @@ app = build_app(
     access,
     customers,
     quick_passwords(),
+    TicketCodes(b"t" * 32),
     Options(),
 )
 parts = app[PARTS]
