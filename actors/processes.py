@@ -188,6 +188,7 @@ class TimerActor(Actor):
             maintenance = Maintenance(deployment.database_url)
             self._keep(
                 maintenance.run(clock.now_ms),
+                maintenance.keep_filing(clock.now_ms),
                 _show_journal(maintenance, meter),
                 _show_submissions(maintenance, meter),
             )

@@ -19,6 +19,8 @@ from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
 from persistence import mails
 from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
+from persistence.customers import FORGET_CONTACTS, LIVE_OF
+from persistence.queries import LAST_ID
 from persistence.rows import scope_id
 
 CONNECTIONS_MAX = 2
@@ -208,6 +210,21 @@ class PostgresAccounts:
 
         return await self._together(work)
 
+    async def recover(
+        self, customer: bytes, email: str, now_ms: int, key: tuple[bytes, bytes] | None
+    ) -> Rejected | None:
+        async def work(connection: Connection) -> Rejected | None:
+            said = await self._recorded(connection, key, now_ms)
+            if said is not None:
+                return said.rejection
+            found = [row["id"] for row in await connection.fetch(LIVE_OF, customer, LAST_ID, now_ms)]
+            if found:
+                told = Mail(MailKind.RECOVER_LINKS, email, parameters={"reservation_ids": found})
+                await mails.enqueue(connection, told)
+            return None
+
+        return await self._together(work)
+
     async def erase(self, account_id: str, now_ms: int) -> bool:
         async def work(connection: Connection) -> bool:
             row = await connection.fetchrow(ERASE, account_id)
@@ -216,6 +233,7 @@ class PostgresAccounts:
             await connection.execute(END_ALL, account_id, now_ms, None)
             await connection.execute(FORGET_TOKENS, row["customer"])
             await connection.execute(mails.FORGET, row["email"])
+            await connection.execute(FORGET_CONTACTS, row["customer"], LAST_ID)
             return True
 
         return await self._together(work)

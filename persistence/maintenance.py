@@ -1,5 +1,5 @@
 """What has to be done to the store now and then: forget old requests and submissions, make the journal's next
-partitions.
+partitions, file reservations by their customers.
 
 Nothing here is in anybody's way. Rows are purged by walking through their relation, a slice of blocks at a
 time: no index over their end is kept for it, which each hold would pay for. Partitions are made days ahead;
@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from persistence.connection import Connection, Limits, Links
+from persistence.customers import FILE, LAG_MS, SLICE_MAX_ROWS, first_id_of
 from persistence.rows import NOW
 from persistence.store import StoreError
 
 ROUND_EVERY_S = 900.0
+FILE_EVERY_S = 30.0
 PURGE_SLICE_BLOCKS = 256
 """2 MB of rows, some ten thousand: a statement of a few milliseconds."""
 PURGE_PAUSE_S = 0.02
@@ -83,6 +85,25 @@ class Maintenance:
             except Exception:
                 log.exception("maintenance failed")
             await asyncio.sleep(every_s)
+
+    async def keep_filing(self, now_ms: Callable[[], int], every_s: float = FILE_EVERY_S) -> None:
+        """`file_customers`, again and again."""
+        while True:
+            try:
+                await self.file_customers(now_ms())
+            except StoreError as error:
+                log.warning("filing reservations failed", extra={"error": repr(error)})
+            except Exception:
+                log.exception("filing reservations failed")
+            await asyncio.sleep(every_s)
+
+    async def file_customers(self, now_ms: int) -> int:
+        """File by their customers the reservations that nobody is still making; how many they were."""
+        until, filed = first_id_of(now_ms - LAG_MS), 0
+        while count := (await self._links.fetch(FILE, until, SLICE_MAX_ROWS))[0]["count"]:
+            filed += count
+            await asyncio.sleep(PURGE_PAUSE_S)
+        return filed
 
     async def purge(self, relation: str, before_ms: int) -> int:
         """Forget every row that was to be kept until before `before_ms`; how many they were."""

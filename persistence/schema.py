@@ -31,6 +31,10 @@
   HOT update. `command` is emptied once there is an answer. They are purged as requests are.
 - `diners` has a restaurant's reservations by the keys of who made them: of the e-mail, and of the number, if
   one was given. It is written when a reservation is made, and of restaurants only.
+- `customers_reservations` finds reservations by their customer. An index in `reservations` would cost each
+  hold 5 us of PostgreSQL; so rows are filed behind the sales, many at a time, up to the id in
+  `customers_filed` (`persistence.customers`), and what is newer is looked for along the ids, which are in
+  order of time.
 - `accounts` are found by `customer`, the key of their e-mail. A session is one row, whatever it is renewed: a
   token names the session, and only the hash of the one that serves next is kept. `one_time_tokens` (of
   confirmations and resets) carry what is wanted of an account until it is there.
@@ -398,6 +402,19 @@ secrets = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", LargeBinary, nullable=False),
+)
+
+customers_reservations = Table(
+    "customers_reservations",
+    metadata,
+    Column("customer", LargeBinary, primary_key=True),
+    Column("reservation_id", ID, primary_key=True),
+)
+
+customers_filed = Table(
+    "customers_filed",
+    metadata,
+    Column("until_id", ID, primary_key=True),
 )
 
 accounts = Table(

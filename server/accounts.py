@@ -57,6 +57,11 @@ class Accounts(Protocol):
     async def reset(self, token_hash: bytes, password_hash: str, now_ms: int) -> bool:
         """The token serves once, all sessions end, and that it was done is mailed. False: no such token."""
 
+    async def recover(
+        self, customer: bytes, email: str, now_ms: int, key: tuple[bytes, bytes] | None
+    ) -> Rejected | None:
+        """Mail to the address what opens its live reservations, if it has any. Rejected: `key_reused`."""
+
     async def erase(self, account_id: str, now_ms: int) -> bool:
         """The account, and whatever else names the person. False: there is no such account."""
 

@@ -1,6 +1,8 @@
 """Commands to a reservation, whatever it is of: who may, which inventory is asked, how the answer is shown.
 
-A command takes its inventory from the token, never from a read; only an operator, who has none, costs one.
+A command takes its inventory from the token, never from a read; who has none, because he is an operator or
+because the reservation is by his account's e-mail, costs one. The row says whose it is, and that never
+changes.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from domain.kinds import Command
 from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
 from domain.views import FoundReservation
-from server.callers import caller_of
+from server.access import RESERVATION_TOKEN
+from server.callers import Caller, caller_of
 from server.ids import parse_id
 from server.keys import key_of
 from server.parts import Parts
@@ -37,12 +40,24 @@ async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: st
     reservation_id = parse_id(reservation_text)
     if reservation_id is None:
         raise not_found("reservation")
-    if not caller_of(request).is_admin:
+    if not opened_by_bearer(request):
         return Place(reservation_id, parts.access.event_of(request, reservation_id))
     found = await parts.reads.reservation(reservation_id)
-    if found is None:
+    if found is None or not is_open_to(caller_of(request), found):
         raise not_found("reservation")
     return Place(reservation_id, found.inventory_id)
+
+
+def opened_by_bearer(request: web.BaseRequest) -> bool:
+    """Whether the bearer token is what is to open a reservation; else it takes the Reservation-Token. An
+    account that sends both is asked for the latter: it may be another's, who gave it away."""
+    caller = caller_of(request)
+    return caller.is_admin or (caller.role is not None and RESERVATION_TOKEN not in request.headers)
+
+
+def is_open_to(caller: Caller, found: FoundReservation) -> bool:
+    """An admin's is every reservation, an account's those of its e-mail."""
+    return caller.is_admin or found.reply.reservation.customer == caller.customer
 
 
 async def acted(parts: Parts, request: web.BaseRequest, body: bytes, place: Place, command: Command) -> Reply:
@@ -65,10 +80,12 @@ async def found_by_holder(parts: Parts, request: web.BaseRequest, reservation_te
     reservation_id = parse_id(reservation_text)
     if reservation_id is None:
         raise not_found("reservation")
-    access = parts.access
-    inventory_id = None if caller_of(request).is_admin else access.event_of(request, reservation_id)
+    bearer = opened_by_bearer(request)
+    inventory_id = None if bearer else parts.access.event_of(request, reservation_id)
     found = await parts.reads.reservation(reservation_id)
     if found is None or inventory_id not in (None, found.inventory_id):
+        raise not_found("reservation")
+    if bearer and not is_open_to(caller_of(request), found):
         raise not_found("reservation")
     return found
 

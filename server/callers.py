@@ -20,7 +20,7 @@ class Who(Enum):
     ANYONE = "anyone; who calls is not looked at"
     READER = "anyone; who looks after it sees more"
     GUEST = "anyone, signed in or not"
-    HOLDER = "the reservation's token, or an operator's"
+    HOLDER = "the reservation's token, the account of its e-mail, or an operator"
     ACCOUNT = "an account's access token"
     OPERATOR = "an operator's token"
 

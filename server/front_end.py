@@ -13,6 +13,7 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
@@ -64,6 +65,7 @@ def build_app(
         access,
         customers,
         passwords,
+        Contacts(accounts, reads.now_ms),
         options,
         metrics,
         Health(),

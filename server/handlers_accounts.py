@@ -7,12 +7,13 @@ alone.
 from __future__ import annotations
 
 from aiohttp import web
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from domain.account import CONFIRMATION_LIFE_MS, RESET_LIFE_MS, Account, Registration
 from domain.mail import Json, Mail, MailKind, UnsoundMail, check
 from domain.messages import Rejected
 from server import views
+from server.addressed import body_of
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.entity_tags import version_of, wanted_versions
@@ -26,16 +27,18 @@ from server.payloads_accounts import (
     NewAccount,
     PasswordChange,
     PasswordReset,
+    Recovery,
     WantedReset,
 )
 from server.problems import Problem, invalid, not_found, refusal
-from server.replies import Reply
+from server.replies import PRIVATE, Reply
 from server.views_accounts import AskedView, ExportView, account_view, session_view
 
 _NEW, _CONFIRMATION, _PATCH = Payload(NewAccount), Payload(Confirmation), Payload(AccountPatch)
+_RECOVERY = Payload(Recovery)
 _PASSWORD, _WANTED_RESET, _RESET = Payload(PasswordChange), Payload(WantedReset), Payload(PasswordReset)
+EXPORT_PAGE_ITEMS = 200
 _ASKED = views.encode(AskedView())
-PRIVATE = b"Cache-Control: no-store\r\n"
 
 
 class AccountHandlers:
@@ -95,8 +98,31 @@ class AccountHandlers:
         """Show all that is kept of oneself."""
         account, now_ms = await self._own(request), self._parts.reads.now_ms()
         sessions = await self._parts.accounts.sessions(account.id, now_ms)
-        shown = ExportView(account_view(account), [session_view(session) for session in sessions])
+        reservations: list[Raw] = []
+        before = None
+        while found := await self._parts.reads.of_customer(account.customer, before, EXPORT_PAGE_ITEMS):
+            reservations += [
+                Raw(body_of(one.inventory_id, views.as_read(one.reply, now_ms))) for one in found
+            ]
+            before = found[-1].reply.reservation.id
+        shown = ExportView(
+            account_view(account), [session_view(session) for session in sessions], reservations
+        )
         return Reply(200, views.encode(shown), PRIVATE)
+
+    async def recover(self, request: web.BaseRequest) -> Reply:
+        """Ask for links and codes of one's reservations; they are mailed to the address, if it has any."""
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        email = mailable(_RECOVERY.parse(request, body).email)
+        key = key_of(request, body)
+        refused = await parts.accounts.recover(
+            parts.customers.key(email),
+            email,
+            parts.reads.now_ms(),
+            (key.request_id, key.fingerprint) if key else None,
+        )
+        return refusal(refused) if refused is not None else Reply(202, _ASKED, PRIVATE)
 
     async def erase(self, request: web.BaseRequest) -> Reply:
         """Erase one's own account, and the name and address wherever they are kept."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiohttp import web
+from msgspec import UNSET, Raw
 
 from domain.cancel_codes import as_spelled, made_ms
 from domain.event_messages import (
@@ -37,13 +38,15 @@ from server.payloads import (
     Cancellation,
     NewReservation,
     Nothing,
+    PageQuery,
     ReservationPatch,
     ReservationsQuery,
     WantedLine,
 )
 from server.preferences import prefers_async
 from server.problems import invalid, not_found, refusal
-from server.replies import Reply
+from server.replies import PRIVATE, Reply
+from server.views_accounts import OwnReservationsView
 
 _NEW = Payload(NewReservation)
 _PATCH = Payload(ReservationPatch)
@@ -69,11 +72,14 @@ class ReservationHandlers:
         caller = caller_of(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
+        customer = wanted.customer
+        if customer is UNSET:
+            customer = await parts.contacts.own(caller)
         command = PlaceHold(
             uuid7(parts.reads.now_ms()),
             _lines(wanted.lines),
-            parts.customers.key(wanted.customer.email),
-            views.encode(wanted.customer),
+            parts.customers.key(customer.email),
+            views.encode(customer),
             not caller.is_admin,
             wanted.confirm,
             _wish(wanted.lines, wanted.best),
@@ -145,6 +151,21 @@ class ReservationHandlers:
             if self._parts.access.is_code_of(found, code):
                 return found
         return None
+
+    async def list_own(self, request: web.BaseRequest) -> Reply:
+        """List the reservations of one's own e-mail, the newest first."""
+        parts, query = self._parts, parse_query(request, PageQuery)
+        before = sort_key_of(query.cursor, str)
+        if before is not None and parse_id(before) is None:
+            raise invalid("cursor", "Not a cursor of this list.")
+        customer = caller_of(request).customer
+        assert customer is not None, "every account has an e-mail"
+        found = await parts.reads.of_customer(customer, before, query.limit + 1)
+        now_ms = parts.reads.now_ms()
+        shown = [Raw(body_of(one.inventory_id, views.as_read(one.reply, now_ms))) for one in found]
+        last = found[: query.limit][-1:]
+        following = cursor_of(last[0].reply.reservation.id) if len(found) > query.limit else None
+        return Reply(200, views.encode(OwnReservationsView(shown[: query.limit], following)), PRIVATE)
 
     async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
         """List an event's reservations by id."""

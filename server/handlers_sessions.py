@@ -19,13 +19,12 @@ from domain.account import SESSION_LIFE_MS, Account, Session
 from server import views
 from server.bodies import Payload, read_body
 from server.callers import caller_of
-from server.handlers_accounts import PRIVATE
 from server.ids import id_bytes, uuid7
 from server.keys import IDEMPOTENCY_KEY, key_of
 from server.parts import Parts
 from server.payloads_accounts import Credentials, Renewal
 from server.problems import Problem
-from server.replies import Reply
+from server.replies import PRIVATE, Reply
 from server.times import rfc3339
 from server.views_accounts import SessionView, account_view
 

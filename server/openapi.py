@@ -80,7 +80,7 @@ _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     Who.ANYONE: [],
     Who.READER: [{}, {"operator": []}],
     Who.GUEST: [{}, {"account": []}, {"operator": []}],
-    Who.HOLDER: [{"reservation": []}, {"operator": []}],
+    Who.HOLDER: [{"reservation": []}, {"account": []}, {"operator": []}],
     Who.ACCOUNT: [{"account": []}],
     Who.OPERATOR: [{"operator": []}],
 }
@@ -124,6 +124,11 @@ def _schemas(routes: list[Route]) -> tuple[dict[Any, Any], dict[str, Any]]:
         properties["customer"] = {"anyOf": [{"$ref": REF.format(name=customer)}, {"type": "null"}]}
         for name in ("expires_at", "created_at", "starts_at", "ends_at"):
             _say_moment(properties, name)
+    either = {
+        "anyOf": [{"$ref": REF.format(name=name)} for name in ("ReservationView", "TableReservationView")]
+    }
+    components["OwnReservationsView"]["properties"]["items"]["items"] = either
+    components["ExportView"]["properties"]["reservations"]["items"] = either
     components["OwnerView"]["additionalProperties"] = True
     return dict(zip([*ordered, ProblemBody], made, strict=False)), components
 

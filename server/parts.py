@@ -9,6 +9,7 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.images import Images
 from server.live import Live
@@ -62,6 +63,7 @@ class Parts:
     access: Access
     customers: CustomerKeys
     passwords: Passwords
+    contacts: Contacts
     options: Options
     metrics: Metrics
     health: Health

@@ -234,10 +234,11 @@ class Customer(Payload, frozen=True):
 
 
 class NewReservation(Payload, frozen=True):
-    """All of the lines or none. `confirm`: at once, which takes a total of 0."""
+    """All of the lines or none. `confirm`: at once, which takes a total of 0. `customer`: who is signed in
+    may leave it out, and reserves for himself."""
 
     lines: WantedLines
-    customer: Customer
+    customer: Customer | UnsetType = UNSET
     confirm: bool = False
     best: BestAvailable | None = None
 

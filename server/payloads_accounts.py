@@ -84,6 +84,12 @@ class WantedReset(Payload, frozen=True):
     email: Email
 
 
+class Recovery(Payload, frozen=True):
+    """Whose reservations are to be found again."""
+
+    email: Email
+
+
 class PasswordReset(Payload, frozen=True):
     """What the mail of a reset brought, and the password that is to be."""
 

@@ -38,6 +38,10 @@ class Reads(Protocol):
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""
 
+    async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
+        """A customer's reservations of whatever kind, the last id first, beginning below `before`. A status
+        is the row's, as in `reservation`."""
+
     async def reservations(
         self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:

@@ -19,6 +19,8 @@ from aiohttp.abc import AbstractStreamWriter
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+PRIVATE = b"Cache-Control: no-store\r\n"
+"""Of what has secrets, or somebody's name in it."""
 JOINED_MAX_BYTES = 16_384
 _CONSTANT = "X-Content-Type-Options: nosniff\r\nServer: turnstile\r\n"
 

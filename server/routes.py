@@ -50,6 +50,7 @@ from server.route import Route
 from server.routes_accounts import account_routes
 from server.routes_restaurants import image_routes, restaurant_routes
 from server.ticket_pictures import SVG
+from server.views_accounts import OwnReservationsView
 from server.views_restaurants import TableReservationView
 from server.views_submissions import AcceptedView, PendingView, RejectedView
 
@@ -168,6 +169,8 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
               **tag),
         Route("GET", f"{_EVENT}/reservations", reservations.list_of_event, shown.Page[shown.ReservationView],
               **listed),
+        Route("GET", "/api/v1/accounts/me/reservations", reservations.list_own, OwnReservationsView,
+              who=Who.ACCOUNT, query=given.PageQuery, reply_headers=("Cache-Control",), **tag),
         Route("GET", _RESERVATION, reservations.show, any_kind, **held),
         Route("PATCH", _RESERVATION, reservations.change, view, body=given.ReservationPatch, **changed),
         Route("POST", f"{_RESERVATION}/extend", reservations.extend, any_kind,

@@ -39,6 +39,8 @@ def account_routes(accounts: AccountHandlers, sessions: SessionHandlers) -> list
               reply_headers=("Cache-Control",), **own),
         Route("POST", f"{_ME}/password", accounts.change_password, None, status=204,
               body=given.PasswordChange, problems=("not_found",), **own),
+        Route("POST", "/api/v1/reservations/recover", accounts.recover, shown.AskedView, body=given.Recovery,
+              **asked | {"tag": "reservations"}),
         Route("POST", _RESETS, accounts.ask_reset, shown.AskedView, body=given.WantedReset, **asked),
         Route("POST", f"{_RESETS}/confirm", accounts.reset, None, status=204, body=given.PasswordReset,
               **mailed | {"reply_headers": ()}),

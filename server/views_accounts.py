@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from domain.account import ACCESS_LIFE_MS, Account, Role, Session
 from server.times import rfc3339
 from server.views import View
@@ -47,11 +49,19 @@ class OpenSessionView(View, frozen=True):
     expires_at: str
 
 
+class OwnReservationsView(View, frozen=True):
+    """A page of one's own, of whatever kind."""
+
+    items: list[msgspec.Raw]
+    next: str | None
+
+
 class ExportView(View, frozen=True):
     """All that is kept of a person."""
 
     account: AccountView
     sessions: list[OpenSessionView]
+    reservations: list[msgspec.Raw]
 
 
 def account_view(account: Account) -> AccountView:

@@ -13,6 +13,7 @@ import time
 import uuid
 from dataclasses import dataclass
 
+import asyncpg
 import msgspec
 import psutil
 import uvloop
@@ -149,9 +150,19 @@ async def measured(store: MeasuredStore, batches: list[list[Append]], commands: 
 
 
 async def main(
-    database_url: str, sizes: list[int], commands: int, types: int, with_keys: bool, pooled: int
+    database_url: str,
+    sizes: list[int],
+    commands: int,
+    types: int,
+    with_keys: bool,
+    pooled: int,
+    indexed: bool,
 ) -> None:
     await migrate(database_url)
+    if indexed:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute("CREATE INDEX ON reservations (customer)")
+        await connection.close()
     store = MeasuredStore(database_url, limits=Limits())
     print(
         f"{'us a command':12} {'batch':>5} {'PostgreSQL user':>16} {'system':>7} {'Python':>7} {'elapsed':>8}"
@@ -183,6 +194,17 @@ if __name__ == "__main__":
         "--pooled", type=int, default=1, help="events that share each batch (default: %(default)s)"
     )
     parser.add_argument("--without-keys", action="store_true", help="as without Idempotency-Key")
+    parser.add_argument("--indexed", action="store_true", help="with an index over customers, to compare")
     given = parser.parse_args()
     with throwaway_postgres() as (url, _):
-        uvloop.run(main(url, given.sizes, given.commands, given.types, not given.without_keys, given.pooled))
+        uvloop.run(
+            main(
+                url,
+                given.sizes,
+                given.commands,
+                given.types,
+                not given.without_keys,
+                given.pooled,
+                given.indexed,
+            )
+        )

@@ -163,7 +163,7 @@ async def starting() -> AsyncIterator[Start]:
             gateway = DirectGateway()
             direct = DirectReads(gateway)
             submissions = DirectSubmissions(gateway, direct)
-            in_memory, tokens = DirectAccounts(), AccessTokens((reads or direct).now_ms)
+            in_memory, tokens = DirectAccounts(direct), AccessTokens((reads or direct).now_ms)
             await tokens.look(accounts or in_memory)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))

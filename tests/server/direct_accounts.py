@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from domain.account import Account, MailedToken, Registration, Role, Session, SigningKey
-from domain.mail import Language, Mail, MailKind
+from domain.mail import Json, Language, Mail, MailKind
 from domain.messages import Code, Rejected
+from tests.server.direct_gateway import DirectReads
 
 NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such account.")
 TAKEN = Rejected(Code.IN_USE, "There is an account with this e-mail already.")
@@ -32,7 +33,8 @@ class Kept:
 class DirectAccounts:
     """What there is. `mails`: what would be sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads: DirectReads) -> None:
+        self.reads = reads
         self.kept: dict[str, Account] = {}
         self.hashes: dict[str, str | None] = {}
         self.tokens: dict[bytes, Kept] = {}
@@ -145,6 +147,18 @@ class DirectAccounts:
             return False
         account_id = self.tokens.pop(token_hash).account_id
         return await self.set_password(account_id or "", password_hash, now_ms, None)
+
+    async def recover(
+        self, customer: bytes, email: str, now_ms: int, key: tuple[bytes, bytes] | None
+    ) -> Rejected | None:
+        if key is not None and self._seen(key):
+            return None if self.recorded[key[0]] == key[1] else KEY_REUSED
+        found = [one.reply.reservation for one in await self.reads.of_customer(customer, None, 50)]
+        live = [one.id for one in found if one.status.live and one.expires_at_ms > now_ms]
+        if live:
+            said: dict[str, Json] = {"reservation_ids": [*live]}
+            self.mails.append(Mail(MailKind.RECOVER_LINKS, email, parameters=said))
+        return None
 
     async def erase(self, account_id: str, now_ms: int) -> bool:
         there = self.kept.pop(account_id, None)

@@ -250,6 +250,15 @@ class DirectReads:
             for one in page
         ]
 
+    async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
+        everything = [
+            self._found(name, one)
+            for name, inventory in (self.gateway.inventories | self.gateway.deleted).items()
+            for one in (inventory.state.reservations | inventory.ended).values()
+            if one.customer == customer and (before is None or one.id < before)
+        ]
+        return sorted(everything, key=lambda found: found.reply.reservation.id, reverse=True)[:limit]
+
     async def made_at(self, event_id: str, customer: bytes, at_ms: int) -> list[str]:
         inventory = self.gateway.inventories.get(event_id)
         everything = inventory.state.reservations | inventory.ended if inventory else {}

@@ -107,7 +107,7 @@ async def serve(variant: str, port: int) -> None:
         DirectVenues(),
         DirectSubmissions(reads.gateway, reads),
         DirectImages(),
-        DirectAccounts(),
+        DirectAccounts(reads),
         Access("operator-token-0123", b"r" * 32, signing()),
         CustomerKeys(b"c" * 32),
         Passwords(),

@@ -100,6 +100,8 @@ GET /api/v1/accounts/me
 PATCH /api/v1/accounts/me
 DELETE /api/v1/accounts/me
 GET /api/v1/accounts/me/export
+GET /api/v1/accounts/me/reservations
+POST /api/v1/reservations/recover
 POST /api/v1/accounts/me/password
 POST /api/v1/password-resets
 POST /api/v1/password-resets/confirm

@@ -123,7 +123,7 @@ app = build_app(
     DirectVenues(),
     submissions,
     DirectImages(),
-    DirectAccounts(),
+    DirectAccounts(reads),
     access,
     customers,
     quick_passwords(),

@@ -1,0 +1,60 @@
+"""Reservations by their customer: filed behind the sales, many at a time.
+
+Ids of reservations are in order of time, so what has not been filed yet is a range of them. A row may be
+committed a while after its id was made (a submission waits for up to its patience), so the range that is
+filed ends `LAG_MS` ago; what is newer is looked through when somebody asks.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this package only
+from __future__ import annotations
+
+from persistence.queries import FIRST_ID
+
+LAG_MS = 180_000
+"""More than any reservation takes from its id to its commit."""
+SLICE_MAX_ROWS = 20_000
+
+_UNFILED = """
+SELECT id, customer FROM reservations
+ WHERE id > (SELECT until_id FROM customers_filed) AND id < $1::uuid ORDER BY id LIMIT $2::int"""
+
+FILE = f"""
+WITH slice AS MATERIALIZED ({_UNFILED}),
+filed AS (
+  INSERT INTO customers_reservations (customer, reservation_id)
+  SELECT customer, id FROM slice WHERE customer <> '' ORDER BY customer, id
+  ON CONFLICT DO NOTHING),
+marked AS (
+  UPDATE customers_filed SET until_id = s.id FROM (SELECT id FROM slice ORDER BY id DESC LIMIT 1) s
+   WHERE until_id < s.id)
+SELECT count(*) AS count FROM slice"""
+
+FOUND = """
+SELECT c.reservation_id AS id FROM customers_reservations c
+ WHERE c.customer = $1 AND c.reservation_id < $2::uuid
+UNION
+SELECT r.id FROM reservations r
+ WHERE r.id > (SELECT until_id FROM customers_filed) AND r.id < $2::uuid AND r.customer = $1"""
+"""The ids of a customer's reservations below an id."""
+
+
+def first_id_of(at_ms: int) -> str:
+    """No id that was made then or later is below it."""
+    digits = f"{max(0, at_ms):012x}"
+    time = f"{digits[:8]}-{digits[8:]}"
+    return time + FIRST_ID[len(time) :]
+
+
+OF_CUSTOMER = f"""
+SELECT r.id::text, r.status, r.expires_ms, r.lines, r.customer, r.created_ms, r.extensions, r.contact,
+       r.inventory_id::text, e.currency
+  FROM ({FOUND}) f JOIN reservations r ON r.id = f.id LEFT JOIN events e ON e.id = r.inventory_id
+ ORDER BY r.id DESC LIMIT $3::int"""
+
+RECOVERED_MAX_RESERVATIONS = 50
+LIVE_OF = f"""
+SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id
+ WHERE r.live AND (r.status <> 'held' OR r.expires_ms > $3)
+ ORDER BY r.id DESC LIMIT {RECOVERED_MAX_RESERVATIONS}"""
+
+FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"
