@@ -32,10 +32,10 @@ Course = Callable[["Stage"], Awaitable[None]]
 class Stage(World):
     """Front ends, a timer, and what the course makes of them. Nothing is late or lost by itself."""
 
-    def __init__(self, course: Course, parts: Parts | None = None, **limits: Any) -> None:
+    def __init__(self, course: Course, parts: Parts | None = None, seed: int = 0, **limits: Any) -> None:
         self._limits = limits
         self._play = course
-        super().__init__(0, parts)
+        super().__init__(seed, parts)
         self._timer_parts = 1
 
     def _draw_kinds(self, rng: Random) -> frozenset[str]:
@@ -57,7 +57,7 @@ class Stage(World):
     async def event(self, owner: str = "pool:0", quota: int = 5, **terms: Any) -> str:
         """A new event; its id."""
         plain = Terms("A show", EPOCH_MS + 3_600_000, "EUR", (TicketType("std", "Standard", quota, 10),))
-        command = CreateEvent(self.new_id(), replace_terms(plain, hold_duration_s=HOLD_S, **terms))
+        command = CreateEvent(self.new_id(), replace_terms(plain, **{"hold_duration_s": HOLD_S} | terms))
         attempt, task = self.fronts[0].create("test", command, owner, None)
         await asyncio.wait((task,))
         assert isinstance(attempt.reply, EventReply), attempt.reply

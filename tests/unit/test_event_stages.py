@@ -23,9 +23,7 @@ from domain.event_messages import (
     CancelEvent,
     CancelReservation,
     CloseEvent,
-    CreateEvent,
     DeleteEvent,
-    EventCommand,
     HoldReleased,
     PauseSale,
     PublishEvent,
@@ -36,82 +34,10 @@ from domain.event_messages import (
     TicketTypeChange,
 )
 from domain.messages import Code
-from tests.unit.sale import ADA, BOB, START_MS, Sale, code, event, event_terms, refused, reservation
+from tests.unit.sale import ADA, BOB, START_MS, Sale, code, event, refused, reservation
 from tests.unit.seated import Hall
 
 DRAFT, PUBLISHED, CLOSED, CANCELLED = Stage
-MOVES: dict[Stage, EventCommand] = {
-    PUBLISHED: PublishEvent(),
-    CLOSED: CloseEvent(),
-    CANCELLED: CancelEvent(),
-}
-
-
-def sale_in(stage: Stage) -> Sale:
-    if stage is DRAFT:
-        return Sale(DRAFT)
-    sale = Sale()
-    if stage is not PUBLISHED:
-        sale.ask(MOVES[stage])
-    return sale
-
-
-# --- from stage to stage ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("stage", "to"),
-    [
-        (DRAFT, PUBLISHED),
-        (DRAFT, CANCELLED),
-        (PUBLISHED, CLOSED),
-        (PUBLISHED, CANCELLED),
-        (CLOSED, PUBLISHED),
-        (CLOSED, CANCELLED),
-    ],
-)
-def test_an_event_moves_on_and_its_version_rises(stage: Stage, to: Stage) -> None:
-    sale = sale_in(stage)
-    version = sale.state.version
-    moved = event(sale.ask(MOVES[to]))
-    assert (moved.stage, moved.version) == (to, version + 1)
-    assert moved == describe(sale.state)
-
-
-@pytest.mark.parametrize(("stage", "to"), [(DRAFT, CLOSED), (CANCELLED, PUBLISHED), (CANCELLED, CLOSED)])
-def test_what_a_stage_does_not_allow_is_refused_and_named(stage: Stage, to: Stage) -> None:
-    sale = sale_in(stage)
-    before = len(sale.facts)
-    refusal = refused(sale.ask(MOVES[to]))
-    assert (refusal.code, refusal.facts) == (Code.WRONG_STATE, {"event_status": stage.value})
-    assert len(sale.facts) == before
-
-
-@pytest.mark.parametrize("stage", [PUBLISHED, CLOSED, CANCELLED])
-def test_asking_for_the_stage_that_is_answers_it_and_changes_nothing(stage: Stage) -> None:
-    sale = sale_in(stage)
-    before, facts = describe(sale.state), len(sale.facts)
-    assert sale.ask(MOVES[stage]) == before
-    assert len(sale.facts) == facts
-
-
-@pytest.mark.parametrize(
-    ("stage", "allowed"), [(DRAFT, True), (PUBLISHED, True), (CLOSED, False), (CANCELLED, False)]
-)
-def test_a_new_event_is_a_draft_or_published(stage: Stage, allowed: bool) -> None:
-    reply, facts = decide(State(), CreateEvent("e1", event_terms(), stage), START_MS)
-    if allowed:
-        assert event(reply).stage is stage
-    else:
-        assert [path for path, _ in refused(reply).errors] == ["status"]
-        assert facts == ()
-
-
-def test_terms_can_be_changed_in_every_stage_and_do_not_change_it() -> None:
-    for stage in Stage:
-        sale = sale_in(stage)
-        assert event(sale.change(name="Another")).stage is stage
-        assert event(sale.change(max_per_customer=3)) == describe(sale.state)
 
 
 # --- what can be sold in it ---------------------------------------------------------------------------
@@ -146,7 +72,8 @@ def test_holds_expire_while_the_event_is_closed() -> None:
 
 
 def test_an_event_that_was_closed_can_be_sold_again() -> None:
-    sale = sale_in(CLOSED)
+    sale = Sale()
+    sale.ask(CloseEvent())
     sale.ask(PublishEvent())
     assert reservation(sale.place())
 
@@ -280,14 +207,6 @@ def test_a_cancelled_event_can_be_deleted_when_all_of_it_has_ended() -> None:
     reply, _ = decide(sale.state, DeleteEvent(), sale.now_ms)
     assert code(reply) is Code.IN_USE
     assert event(sale.ask(DeleteEvent()))
-
-
-def test_only_the_version_that_is_meant_is_deleted() -> None:
-    sale = Sale(DRAFT)
-    sale.change(name="Another")
-    refusal = refused(sale.ask(DeleteEvent(1)))
-    assert (refusal.code, refusal.facts) == (Code.STALE, {"version": 2})
-    assert event(sale.ask(DeleteEvent(2)))
 
 
 # --- one for each customer ----------------------------------------------------------------------------

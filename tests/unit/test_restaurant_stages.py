@@ -2,115 +2,29 @@
 
 from __future__ import annotations
 
-import pytest
-
 from domain.event_messages import ConfirmReservation, PauseSale, Stage, Status
 from domain.messages import Code
-from domain.restaurant import State, admit, decide, definition, describe, due, evolve, next_due_ms, restored
+from domain.restaurant import admit, decide, definition, due, evolve, next_due_ms, restored
 from domain.restaurant_messages import (
     CancelRestaurant,
     CloseRestaurant,
-    CreateRestaurant,
     DeleteRestaurant,
     PublishRestaurant,
-    RestaurantCommand,
     RestaurantDeleted,
     RestaurantPublished,
     SearchTables,
 )
 from tests.unit.dining import (
     BOB,
-    NOON_MS,
     TODAY,
     Dining,
     code,
     refused,
     reservation,
     restaurant,
-    restaurant_terms,
 )
 
 DRAFT, PUBLISHED, CLOSED, CANCELLED = Stage
-MOVES: dict[Stage, RestaurantCommand] = {
-    PUBLISHED: PublishRestaurant(),
-    CLOSED: CloseRestaurant(),
-    CANCELLED: CancelRestaurant(),
-}
-
-
-def dining_in(stage: Stage) -> Dining:
-    if stage is DRAFT:
-        return Dining(stage=DRAFT)
-    dining = Dining()
-    if stage is not PUBLISHED:
-        dining.ask(MOVES[stage])
-    return dining
-
-
-# --- from stage to stage ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("stage", "to"),
-    [
-        (DRAFT, PUBLISHED),
-        (DRAFT, CANCELLED),
-        (PUBLISHED, CLOSED),
-        (PUBLISHED, CANCELLED),
-        (CLOSED, PUBLISHED),
-        (CLOSED, CANCELLED),
-    ],
-)
-def test_a_restaurant_moves_on_and_its_version_rises(stage: Stage, to: Stage) -> None:
-    dining = dining_in(stage)
-    version = dining.state.version
-    moved = restaurant(dining.ask(MOVES[to]))
-    assert (moved.stage, moved.version) == (to, version + 1)
-    assert moved == describe(dining.state)
-
-
-@pytest.mark.parametrize(("stage", "to"), [(DRAFT, CLOSED), (CANCELLED, PUBLISHED), (CANCELLED, CLOSED)])
-def test_what_a_stage_does_not_allow_is_refused_and_named(stage: Stage, to: Stage) -> None:
-    dining = dining_in(stage)
-    before = len(dining.facts)
-    refusal = refused(dining.ask(MOVES[to]))
-    assert (refusal.code, refusal.facts) == (Code.WRONG_STATE, {"restaurant_status": stage.value})
-    assert len(dining.facts) == before
-
-
-@pytest.mark.parametrize("stage", [PUBLISHED, CLOSED, CANCELLED])
-def test_asking_for_the_stage_that_is_answers_it_and_changes_nothing(stage: Stage) -> None:
-    dining = dining_in(stage)
-    before, facts = describe(dining.state), len(dining.facts)
-    assert dining.ask(MOVES[stage]) == before
-    assert len(dining.facts) == facts
-
-
-@pytest.mark.parametrize(
-    ("stage", "allowed"), [(DRAFT, True), (PUBLISHED, True), (CLOSED, False), (CANCELLED, False)]
-)
-def test_a_new_restaurant_is_a_draft_or_published(stage: Stage, allowed: bool) -> None:
-    reply, facts = decide(State(), CreateRestaurant("x1", restaurant_terms(), stage), NOON_MS)
-    if allowed:
-        assert restaurant(reply).stage is stage
-    else:
-        assert [path for path, _ in refused(reply).errors] == ["status"]
-        assert facts == ()
-
-
-def test_terms_can_be_changed_in_every_stage_and_do_not_change_it() -> None:
-    for stage in Stage:
-        dining = dining_in(stage)
-        assert restaurant(dining.change(name="Another")).stage is stage
-        assert restaurant(dining.change(buffer_minutes=5)) == describe(dining.state)
-
-
-def test_what_is_stored_of_a_restaurant_brings_its_stage_back() -> None:
-    for stage in Stage:
-        dining = dining_in(stage)
-        state = restored("x1", definition(dining.state), NOON_MS)
-        assert (state.stage, state.hidden) == (stage, stage is DRAFT)
-        assert describe(state) == describe(dining.state)
 
 
 # --- what is taken in it ------------------------------------------------------------------------------
@@ -155,7 +69,8 @@ def test_while_paused_nothing_is_moved_to_another_time_either() -> None:
 
 
 def test_what_was_closed_takes_reservations_again_once_it_is_published() -> None:
-    dining = dining_in(CLOSED)
+    dining = Dining()
+    dining.ask(CloseRestaurant())
     dining.ask(PublishRestaurant())
     assert reservation(dining.place())
     assert isinstance(dining.facts[-2], RestaurantPublished)
@@ -215,7 +130,8 @@ def test_what_is_loaded_of_a_cancelled_restaurant_is_not_live_and_ends() -> None
 
 
 def test_a_cancelled_restaurant_refuses_more() -> None:
-    dining = dining_in(CANCELLED)
+    dining = Dining()
+    dining.ask(CancelRestaurant())
     assert code(dining.place()) is Code.SALES_CLOSED
     assert code(dining.walk_in()) is Code.SALES_CLOSED
     assert dining.search().times == ()
@@ -246,10 +162,3 @@ def test_what_is_deleted_is_not_there_for_anybody() -> None:
         assert code(reply) is Code.NOT_FOUND
     state = restored("x1", definition(dining.state), dining.state.last_fact_ms)
     assert (state.deleted, state.hidden) == (True, True)
-
-
-def test_a_deletion_names_the_version_that_it_means() -> None:
-    dining = Dining()
-    stale = refused(dining.ask(DeleteRestaurant(if_version=2)))
-    assert (stale.code, stale.facts) == (Code.STALE, {"version": 1})
-    assert restaurant(dining.ask(DeleteRestaurant(if_version=1)))
