@@ -198,7 +198,8 @@ def _made_at(live: bool) -> Select[Any]:
     )
 
 
-DOOR = Query(_range(True, reservations.c.status.in_([Status.CONFIRMED.value, Status.CHECKED_IN.value])))
+_status = reservations.c.status
+DOOR = Query(_range(True, (_status == Status.CONFIRMED.value) | (_status == Status.CHECKED_IN.value)))
 """Those of an event that have tickets."""
 
 TICKETS_OF = Query(
