@@ -182,14 +182,7 @@ def moves(state: State) -> tuple[SeatMove, ...]:
 
 def ticket_moves(state: State) -> tuple[TicketMove, ...]:
     """What has become of its tickets since this was asked last."""
-    found = state.tickets.moves()
-    contacts = state.contacts
-    return tuple(
-        [
-            move._replace(contact=contacts.get(contact_key(move.reservation_id, move.number), b""))
-            for move in found
-        ]
-    )
+    return state.tickets.moves(state.contacts)
 
 
 def next_due_ms(state: State) -> int | None:

@@ -58,13 +58,13 @@ class Placed(NamedTuple):
 
 
 class TicketMove(NamedTuple):
-    """What has become of a ticket. `contact`: its holder's, if it was passed on."""
+    """What has become of a ticket. `contact`: of whom it was passed on to by this; None: as it was."""
 
     reservation_id: str
     number: int
     before: Ticket
     after: Ticket
-    contact: bytes = b""
+    contact: bytes | None = None
 
 
 def places(reservation: Reservation) -> Iterator[Placed]:
@@ -100,8 +100,9 @@ class Tickets:
 
     def __init__(self) -> None:
         self._of: dict[str, dict[int, Ticket]] = {}
-        self._before: dict[tuple[str, int], tuple[Ticket, Ticket]] = {}
-        """Those that something was done with since `moves` was asked last: as it was then, and as it is."""
+        self._before: dict[tuple[str, int], tuple[Ticket, Ticket, bool]] = {}
+        """Those that something was done with since `moves` was asked last: as it was then, as it is, and
+        whether it was passed on."""
 
     def get(self, reservation_id: str, number: int) -> Ticket:
         return self._of.get(reservation_id, {}).get(number, ORDINARY)
@@ -129,20 +130,28 @@ class Tickets:
         before = self.get(fact.reservation_id, fact.number)
         after = _after(before, fact)
         place = fact.reservation_id, fact.number
-        first, _ = self._before.get(place, (before, before))
-        self._before[place] = first, after
+        first, _, passed_on = self._before.get(place, (before, before, False))
+        self._before[place] = first, after, passed_on or isinstance(fact, TicketTransferred)
         self.put(fact.reservation_id, fact.number, after)
 
     def forget(self, reservation_id: str) -> tuple[int, ...]:
         """The reservation has ended: the numbers of its tickets that were kept."""
         return tuple(self._of.pop(reservation_id, ()))
 
-    def moves(self) -> tuple[TicketMove, ...]:
+    def moves(self, contacts: dict[str, bytes]) -> tuple[TicketMove, ...]:
         """What has become of tickets since this was asked last."""
         if not self._before:
             return ()
         touched, self._before = self._before, {}
-        return tuple([TicketMove(*place, *pair) for place, pair in touched.items() if pair[0] != pair[1]])
+        return tuple(
+            [
+                TicketMove(
+                    *place, before, after, contacts.get(contact_key(*place), b"") if passed_on else None
+                )
+                for place, (before, after, passed_on) in touched.items()
+                if before != after
+            ]
+        )
 
 
 def _after(before: Ticket, fact: TicketFact) -> Ticket:

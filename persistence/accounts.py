@@ -19,7 +19,7 @@ from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
 from persistence import mails
 from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
-from persistence.customers import FORGET_CONTACTS, LIVE_OF
+from persistence.customers import FORGET_CONTACTS, FORGET_TICKETS, LIVE_OF
 from persistence.queries import LAST_ID
 from persistence.rows import scope_id
 
@@ -234,6 +234,7 @@ class PostgresAccounts:
             await connection.execute(FORGET_TOKENS, row["customer"])
             await connection.execute(mails.FORGET, row["email"])
             await connection.execute(FORGET_CONTACTS, row["customer"], LAST_ID)
+            await connection.execute(FORGET_TICKETS, row["customer"])
             return True
 
         return await self._together(work)

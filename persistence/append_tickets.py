@@ -22,17 +22,21 @@ _ROW = {
 }
 _TYPED = " ".join(f"{name}:{sql_type}" for name, sql_type in _ROW.items())
 _TICKETS = rows_of(f"n:bigint* reservation_id:uuid number:int {_TYPED}", "t")
+_GIVEN = ", ".join(f"t.{name}" for name in _ROW)
 _NAMES = ", ".join(_ROW)
 _MOVED = f"(SELECT f.id AS inventory_id, t.* FROM fence f JOIN {_TICKETS} ON t.n = f.n OFFSET 0) AS t"
 _SAME = "k.inventory_id = t.inventory_id AND k.reservation_id = t.reservation_id AND k.number = t.number"
+_SET = ", ".join(f"{name} = t.{name}" for name in _ROW if name != "contact")
+_SET += ", contact = coalesce(t.contact, k.contact)"
+"""Whom it was passed on to is written then and not again: the contact may have been erased meanwhile."""
 TICKETED = f"""
 ticketed AS (
   INSERT INTO tickets (inventory_id, reservation_id, number, {_NAMES})
-  SELECT t.inventory_id, t.reservation_id, t.number, {", ".join(f"t.{name}" for name in _ROW)}
+  SELECT t.inventory_id, t.reservation_id, t.number, {_GIVEN.replace("t.contact", "coalesce(t.contact, '')")}
     FROM {_MOVED})"""
 RETICKETED = f"""
 reticketed AS (
-  UPDATE tickets k SET {", ".join(f"{name} = t.{name}" for name in _ROW)} FROM {_MOVED} WHERE {_SAME})"""
+  UPDATE tickets k SET {_SET} FROM {_MOVED} WHERE {_SAME})"""
 UNTICKETED = f"""
 unticketed AS (DELETE FROM tickets k USING {_MOVED} WHERE {_SAME})"""
 

@@ -57,4 +57,6 @@ SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id
  WHERE r.live AND (r.status <> 'held' OR r.expires_ms > $3)
  ORDER BY r.id DESC LIMIT {RECOVERED_MAX_RESERVATIONS}"""
 
+FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1"
+"""Those that were passed on to the customer; there are few, and none of them is asked for so by a sale."""
 FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"

@@ -180,7 +180,9 @@ class Tables:
                 row.seats[move.seat] = move.after
         for ticket in entry.tickets:
             place = ticket.reservation_id, ticket.number
-            row.tickets[place] = StoredTicket(*place, ticket.after, ticket.contact)
+            known = row.tickets[place].contact if place in row.tickets else b""
+            contact = known if ticket.contact is None else ticket.contact
+            row.tickets[place] = StoredTicket(*place, ticket.after, contact)
             if ticket.after == ORDINARY:
                 del row.tickets[place]
         for request in entry.requests:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -243,6 +244,19 @@ async def test_whatever_names_an_erased_person_is_gone(accounts: PostgresAccount
         found = await rows.fetch(f"SELECT FROM {relation} WHERE {column} = $1", account.customer)
         assert found == [], relation
     assert await kinds(rows, account.email) == []
+
+
+async def test_an_erasure_reaches_the_tickets_that_were_passed_on_to_a_person(
+    accounts: PostgresAccounts, rows: Any
+) -> None:
+    account = await made_account(accounts)
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    put = "INSERT INTO tickets (inventory_id, reservation_id, number, generation, holder, contact)"
+    for reservation_id, holder in zip(ids[1:], (account.customer, b"bob"), strict=True):
+        await rows.execute(f"{put} VALUES ($1, $2, 1, 2, $3, 'name')", ids[0], reservation_id, holder)
+    assert await accounts.erase(account.id, NOW_MS)
+    found = await rows.fetch("SELECT holder, contact FROM tickets WHERE inventory_id = $1", ids[0])
+    assert dict(found) == {account.customer: b"", b"bob": b"name"}
 
 
 async def test_a_new_key_is_the_last_and_old_ones_go_when_nothing_of_theirs_lasts(

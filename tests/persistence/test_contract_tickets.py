@@ -105,6 +105,19 @@ async def test_a_reservation_is_stored_as_checked_in_while_all_of_its_tickets_ar
     assert (await loaded(store, await claimed(store, sale.id))).state.reservations == {}
 
 
+async def test_a_contact_is_written_when_a_ticket_is_passed_on_and_not_again(world: World) -> None:
+    store = world.store()
+    sale, bought = await sold(store)
+    entry = sale.decided(TransferTicket(bought, 1, b"bob", BOB), ReissueTicket(bought, 1))
+    assert [move.contact for move in entry.tickets] == [BOB]
+    await sale.append(store, entry)
+    later = sale.decided(CheckIn(bought, 1, 3, "eve"), ReissueTicket(bought, 2))
+    assert [move.contact for move in later.tickets] == [None, None]
+    await sale.append(store, later)
+    stored = (await world.rows(sale.id)).tickets
+    assert [stored[bought, number].contact for number in (1, 2)] == [BOB, b""]
+
+
 async def test_whatever_happens_the_next_owner_finds_the_same_tickets(world: World) -> None:
     dice = random.Random(11)
     store = world.store()

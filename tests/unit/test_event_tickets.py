@@ -197,4 +197,4 @@ def test_of_a_ticket_to_which_nothing_has_happened_nothing_is_kept() -> None:
     door.scan()
     door.ask(UndoCheckIn(door.bought.id, 1, 1, "eve"))
     assert door.state.tickets.of(door.bought.id) == {}
-    assert door.state.tickets.moves() == ()
+    assert door.state.tickets.moves({}) == ()
