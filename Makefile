@@ -79,6 +79,9 @@ audit: install ## known vulnerabilities in what requirements.lock pins (asks pyp
 	@PATH="$(abspath $(BIN)):$$PATH" UV_SYSTEM_CERTS=1 uv tool run pip-audit \
 		--strict --disable-pip --require-hashes -r requirements.lock
 
+mail-proof: install ## 10,000 mails while the mail actor is killed 20 times (OPTIONS="--facts 1000 ...")
+	$(BIN)/python -m tests.mail.proof $(OPTIONS)
+
 lock: ## pin the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-emit-build-options \

@@ -28,6 +28,7 @@ from persistence.news import FIRST_ID, PAGE_MAX_RESERVATIONS, Read, RowToSend, U
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
+AT_ONCE_MS = 0
 
 
 class NewsStore(Protocol):
@@ -135,7 +136,7 @@ def _rows(
     news = one.news
     if news.kind is not MailKind.REMINDER:
         mail_id = id_of(*one.place, news.kind.value, reservation_id)
-        return (_row(mail_id, inventory_id, reservation_id, news, news.at_ms, dict(news.parameters)),)
+        return (_row(mail_id, inventory_id, reservation_id, news, AT_ONCE_MS, dict(news.parameters)),)
     starts_at_ms = news.starts_at_ms or starts_ms.get(reservation_id)
     if starts_at_ms is None or starts_at_ms - REMIND_BEFORE_MS <= news.at_ms:
         return ()

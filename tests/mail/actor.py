@@ -1,0 +1,51 @@
+"""`python -m tests.mail.actor URL SMTP_URL`: the mail actor in a process of its own, to be killed.
+
+The same plain class of which `actors.ray_runtime` makes an actor, with short leases and pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable
+from typing import Any
+
+from actors.config import Deployment
+from actors.mail.config import FollowerLimits, MailConfig, SenderLimits
+from actors.mail.process import MailActor
+from actors.meter import Meter
+
+LEASE_MS = 3_000
+SENDING = SenderLimits(
+    take_max_mails=20,
+    lease_ms=LEASE_MS,
+    mail_max_s=1.5,
+    poll_s=0.05,
+    pause_first_ms=100,
+    pause_max_ms=400,
+    closed_pause_first_s=0.1,
+)
+FOLLOWING = FollowerLimits(poll_s=0.05, inventories_max=5, appends_max=2)
+
+
+class Alone:
+    """The part of a `Host` that a mail actor needs."""
+
+    def keep_shown(self, meter: Meter, tags: dict[str, str]) -> Awaitable[None]:
+        return asyncio.sleep(0)
+
+    def end(self) -> None:
+        sys.exit()
+
+
+async def run(database_url: str, smtp_url: str) -> None:
+    mail = MailConfig(smtp_url=smtp_url, sender="box@example.org", following=FOLLOWING, sending=SENDING)
+    deployment = Deployment(database_url, "", "", "", (0,), mail=mail)
+    host: Any = Alone()
+    actor = MailActor(0, deployment, host)
+    print(actor, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(*sys.argv[1:3]))
