@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in faults audit lock \
+.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in faults mail-proof audit lock \
 	env-example clean
 
 help: ## list the targets

@@ -109,6 +109,23 @@ class Mail:
     until_ms: int | None = None
 
 
+@dataclass(frozen=True)
+class ListedMail:
+    """A row without what is in it. `recipient` only of a mail to no reservation, while it is to be sent."""
+
+    id: str
+    kind: str
+    status: MailStatus
+    inventory_id: str | None
+    reservation_id: str | None
+    recipient: str | None
+    created_ms: int
+    due_ms: int
+    attempts: int
+    error: str | None
+    ended_ms: int | None
+
+
 class UnsoundMail(ValueError):
     """A mail that could not be written: whoever asked for it has a bug."""
 

@@ -7,9 +7,8 @@ What is in a mail is not shown: its parameters may open an account.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from domain.mail import MailStatus
+from domain.mail import ListedMail, MailStatus
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.rows import NOW
 
@@ -37,23 +36,6 @@ RETURNING 1"""
 PREFER = f"""
 INSERT INTO mail_preferences (customer, reminders, changed_ms) VALUES ($1, $2, ({NOW}))
 ON CONFLICT (customer) DO UPDATE SET reminders = excluded.reminders, changed_ms = excluded.changed_ms"""
-
-
-@dataclass(frozen=True)
-class ListedMail:
-    """A row without what is in it. `recipient` only of a mail to no reservation, while it is to be sent."""
-
-    id: str
-    kind: str
-    status: MailStatus
-    inventory_id: str | None
-    reservation_id: str | None
-    recipient: str | None
-    created_ms: int
-    due_ms: int
-    attempts: int
-    error: str | None
-    ended_ms: int | None
 
 
 class PostgresMailList:

@@ -11,6 +11,7 @@ the difference is.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Collection
@@ -43,7 +44,7 @@ class Access:
         self.papers = self._papers.of
         self.is_code_of = self._papers.is_code_of
         self._tokens = tokens
-        self._secret = reservation_secret
+        self.reservation_secret = reservation_secret
 
     def admission(self, who: Who) -> Callable[[web.BaseRequest], None] | None:
         """What notes the caller in a request, and refuses whom such a route does not take. None: all are
@@ -104,6 +105,16 @@ class Access:
             return None
         return self._tokens.caller(token)
 
+    def is_password(self, authorization: str | None) -> bool:
+        """Whether the operator's token was given as a browser gives a password (RFC 7617), whatever the
+        name."""
+        scheme, _, given = (authorization or "").partition(" ")
+        try:
+            said = base64.b64decode(given, validate=True).partition(b":")[2]
+        except ValueError:
+            return False
+        return hmac.compare_digest(said, self._admin) and scheme.lower() == "basic"
+
     def event_of(self, request: web.BaseRequest, reservation_id: str) -> str:
         """The event that a guest's token names, once the token is found to be this reservation's."""
         given = request.headers.get(RESERVATION_TOKEN)
@@ -126,4 +137,4 @@ class Access:
 
     def successor(self, secret: bytes, key: str) -> bytes:
         """The secret that follows another under an Idempotency-Key: the same for a repeated request."""
-        return hmac.digest(self._secret, b"session\0" + secret + key.encode(), hashlib.sha256)
+        return hmac.digest(self.reservation_secret, b"session\0" + secret + key.encode(), hashlib.sha256)

@@ -14,7 +14,7 @@ from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
 from server.access_tokens import AccessTokens
-from server.composition import opened, placement_rule
+from server.composition import mail_folder, opened, placement_rule
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Outages
 from server.front_end import DISPATCHER, build_app
@@ -84,4 +84,5 @@ def options_of(settings: Settings) -> Options:
         trusted_proxies=settings.trusted_proxies,
         streams_max=settings.streams_max,
         stream_interval_ms=settings.availability_publish_ms,
+        mail_folder=None if settings.smtp_url else mail_folder(settings),
     )

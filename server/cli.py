@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from domain.mail import MailStatus
 from server.settings import Settings, WrongSettings, load_settings
 from server.settings_listing import env_example, help_text
 from server.supervisor.data_folder import read_endpoints
@@ -27,6 +28,7 @@ SEED_MAX = 2**31 - 1
 INVENTORIES_SHOWN = 2
 INVENTORIES_SHOWN_MAX = 100
 """No owner names more of them; how many it has it always says."""
+MAILS_SHOWN_MAX = 1_000
 
 cli = typer.Typer(
     name="turnstile",
@@ -206,6 +208,36 @@ def rotate_keys() -> None:
     from server.users import rotate_keys as rotate
 
     print(f"new key {asyncio.run(rotate(_database_url(load_settings())))}: it signs within seconds")
+
+
+mail_cli = typer.Typer(
+    help="Mails: where they stand, and those that are dead sent again.", no_args_is_help=True
+)
+cli.add_typer(mail_cli, name="mail")
+
+
+@mail_cli.command("list")
+def mail_list(
+    status: Annotated[MailStatus, typer.Option(help="Of which mails.")] = MailStatus.DEAD,
+    limit: Annotated[int, typer.Option(min=1, max=MAILS_SHOWN_MAX, help="How many at most.")] = 50,
+) -> None:
+    """List mails, the oldest first."""
+    from server.mail_command import list_mails
+
+    asyncio.run(list_mails(_database_url(load_settings()), status, limit, Console()))
+
+
+@mail_cli.command("replay")
+def mail_replay(
+    mail_id: Annotated[str, typer.Argument(help="Of a dead mail.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All dead mails.")] = False,
+) -> None:
+    """Send a dead mail again, or all of them, each with all of its attempts before it."""
+    from server.mail_command import replay_mails
+
+    if bool(mail_id) == every:
+        raise typer.BadParameter("either a mail's id or --all")
+    asyncio.run(replay_mails(_database_url(load_settings()), mail_id or None, Console()))
 
 
 @cli.command()

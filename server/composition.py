@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
 from persistence.images import PostgresImages
+from persistence.mail_list import PostgresMailList
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
@@ -52,6 +54,7 @@ class Back(NamedTuple):
     submissions: PostgresSubmissions
     images: PostgresImages
     accounts: PostgresAccounts
+    mails: PostgresMailList
 
 
 @asynccontextmanager
@@ -84,6 +87,8 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(accounts.close)
+        mails = PostgresMailList(database_url.get_secret_value(), settings.request_deadline_ms)
+        stack.push_async_callback(mails.close)
         floor = Floor(settings.data / FLOOR_FILE)
         stack.callback(floor.close)
         reads.copies = copies = Copies(
@@ -103,7 +108,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
         gateway.wake(*placement_rule(settings).first_owners)
         submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
-        yield Back(gateway, reads, venues, submissions, images, accounts)
+        yield Back(gateway, reads, venues, submissions, images, accounts, mails)
 
 
 @asynccontextmanager
@@ -182,9 +187,14 @@ def _mail_of(settings: Settings) -> MailConfig:
         smtp_url=smtp_url.get_secret_value() if smtp_url else None,
         sender=settings.mail_from,
         public_url=public_url_of(settings),
-        folder=str(settings.data.absolute() / MAIL_FOLDER),
+        folder=str(mail_folder(settings)),
         folder_max_letters=settings.mail_folder_max_letters,
     )
+
+
+def mail_folder(settings: Settings) -> Path:
+    """Where letters are put for want of an SMTP server."""
+    return settings.data.absolute() / MAIL_FOLDER
 
 
 def public_url_of(settings: Settings) -> str:

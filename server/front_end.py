@@ -20,6 +20,7 @@ from server.drain import DRAINING
 from server.handlers_service import ServiceHandlers
 from server.images import Images
 from server.live import Live
+from server.mails import Mails
 from server.metrics import Metrics
 from server.openapi import document
 from server.parts import Health, Options, Parts
@@ -43,6 +44,7 @@ def build_app(
     submissions: Submissions,
     images: Images,
     accounts: Accounts,
+    mails: Mails,
     access: Access,
     customers: CustomerKeys,
     passwords: Passwords,
@@ -62,6 +64,7 @@ def build_app(
         submissions,
         images,
         accounts,
+        mails,
         access,
         customers,
         passwords,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
@@ -13,6 +14,7 @@ from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.images import Images
 from server.live import Live
+from server.mails import Mails
 from server.metrics import Metrics
 from server.passwords import Passwords
 from server.placement import PlacementRule
@@ -37,6 +39,8 @@ class Options:
     ready_timeout_s: float = 2.0
     streams_max: int = 5_000
     stream_interval_ms: int = 100
+    mail_folder: Path | None = None
+    """Where letters are put for want of an SMTP server; None: there is one."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Parts:
     submissions: Submissions
     images: Images
     accounts: Accounts
+    mails: Mails
     access: Access
     customers: CustomerKeys
     passwords: Passwords

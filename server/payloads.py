@@ -22,6 +22,7 @@ from domain.event_change import (
     TICKET_TYPES_MAX,
 )
 from domain.event_messages import Listed, Status
+from domain.mail import Language
 from domain.seat_map import Fallback
 from domain.seat_plan import LABEL_MAX_CHARACTERS
 from server.placement import Placement
@@ -227,10 +228,11 @@ class BestAvailable(Payload, frozen=True):
 
 
 class Customer(Payload, frozen=True):
-    """Who the reservation is for."""
+    """Who the reservation is for. `language`: of the mails about it; English if not given."""
 
     name: Text
     email: Email
+    language: Language | UnsetType = UNSET
 
 
 class NewReservation(Payload, frozen=True):
@@ -298,6 +300,12 @@ class PageQuery(Payload, frozen=True):
 
     limit: PageLimit = PAGE_DEFAULT_ITEMS
     cursor: Cursor | UnsetType = UNSET
+
+
+class MailsQuery(PageQuery, frozen=True):
+    """A page of the mails of one status."""
+
+    status: Literal["pending", "sent", "dead", "void"] = "dead"
 
 
 class ReservationsQuery(Payload, frozen=True):

@@ -87,6 +87,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     reservation_status: str | None = None
     event_status: str | None = None
     restaurant_status: str | None = None
+    mail_status: str | None = None
     retry_after_s: int | None = None
     seat: str | None = None
     failing: list[str] | None = None

@@ -32,6 +32,7 @@ from server.handlers_events import EventHandlers
 from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
+from server.handlers_mails import MailHandlers
 from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
@@ -48,6 +49,7 @@ from server.parts import Parts
 from server.printing import PDF
 from server.route import Route
 from server.routes_accounts import account_routes
+from server.routes_mails import mail_routes
 from server.routes_restaurants import image_routes, restaurant_routes
 from server.ticket_pictures import SVG
 from server.views_accounts import OwnReservationsView
@@ -79,6 +81,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         ),
         *account_routes(AccountHandlers(parts), SessionHandlers(parts)),
         *image_routes(ImageHandlers(parts)),
+        *mail_routes(MailHandlers(parts)),
         *_service_routes(service),
     ]
 

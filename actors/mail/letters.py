@@ -199,7 +199,7 @@ class Letters:
 
     def _unsubscribe(self, details: Details) -> str:
         token = token_for(details.customer, self._stationery.secret)
-        return f"{self._stationery.public_url}/api/v1/mails/unsubscribe/{token}"
+        return f"{self._stationery.public_url}/api/v1/unsubscribe/{token}"
 
 
 def _rendered(kind: MailKind, language: Language, said: Mapping[str, Any]) -> tuple[str, str, str]:

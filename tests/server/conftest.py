@@ -31,6 +31,7 @@ from server.runner import FrontEndRunner
 from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
+from tests.server.direct_mails import DirectMails
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
@@ -176,6 +177,7 @@ async def starting() -> AsyncIterator[Start]:
                 submissions,
                 DirectImages(),
                 accounts or in_memory,
+                DirectMails(),
                 access,
                 customers,
                 passwords,

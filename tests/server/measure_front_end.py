@@ -49,6 +49,7 @@ from server.runner import FrontEndRunner
 from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import START_MS, DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
+from tests.server.direct_mails import DirectMails
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 
@@ -108,6 +109,7 @@ async def serve(variant: str, port: int) -> None:
         DirectSubmissions(reads.gateway, reads),
         DirectImages(),
         DirectAccounts(reads),
+        DirectMails(),
         Access("operator-token-0123", b"r" * 32, signing()),
         CustomerKeys(b"c" * 32),
         Passwords(),

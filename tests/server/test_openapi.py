@@ -108,6 +108,14 @@ POST /api/v1/password-resets/confirm
 POST /api/v1/sessions
 POST /api/v1/sessions/refresh
 DELETE /api/v1/sessions/current
+GET /api/v1/mails
+POST /api/v1/mails/replay
+GET /api/v1/mails/{mail_id}
+POST /api/v1/mails/{mail_id}/replay
+GET /api/v1/unsubscribe/{token}
+POST /api/v1/unsubscribe/{token}
+GET /mail
+GET /mail/{name}
 GET /api/v1/owners
 GET /healthz
 GET /readyz

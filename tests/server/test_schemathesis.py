@@ -30,6 +30,7 @@ from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body, 
 from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
+from tests.server.direct_mails import DirectMails
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.test_restaurants import house_body
@@ -124,6 +125,7 @@ app = build_app(
     submissions,
     DirectImages(),
     DirectAccounts(reads),
+    DirectMails(),
     access,
     customers,
     quick_passwords(),

@@ -150,7 +150,7 @@ def test_a_name_that_could_be_a_message_is_left_out(name: str) -> None:
 def test_a_reminder_can_be_ended_with_one_click() -> None:
     letter = written(MailKind.REMINDER)
     token = token_for(CONCERT.customer, SECRET)
-    assert letter["List-Unsubscribe"] == f"<https://tickets.example/api/v1/mails/unsubscribe/{token}>"
+    assert letter["List-Unsubscribe"] == f"<https://tickets.example/api/v1/unsubscribe/{token}>"
     assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert written(MailKind.CONFIRMED)["List-Unsubscribe"] is None
 
