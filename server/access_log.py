@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import logging
 import random
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from time import monotonic, perf_counter
 
 import structlog
 from aiohttp import web
-from multidict import istr
+
+from server.client_address import ClientAddress
 
 FAULTS_LOGGED_MAX_PER_S = 50
-FORWARDED_FOR = istr("X-Forwarded-For")
 
 _log = structlog.get_logger("turnstile.http")
 
@@ -27,9 +26,7 @@ class AccessLog:
 
     def __init__(self, sample_rate: float, trusted_proxies: tuple[str, ...]) -> None:
         self._rate = sample_rate
-        self._trusted: list[IPv4Network | IPv6Network] = [
-            ip_network(proxy, strict=False) for proxy in trusted_proxies
-        ]
+        self._address = ClientAddress(trusted_proxies)
         self._second = 0
         self._faults = 0
 
@@ -56,24 +53,10 @@ class AccessLog:
             path=request.rel_url.raw_path,
             status=status,
             ms=round((perf_counter() - begun_s) * 1000, 2),
-            client=self.client(request),
+            client=self._address.of(request),
             request_id=request_id,
             **_explained(status, error),
         )
-
-    def client(self, request: web.BaseRequest) -> str:
-        """The peer, or whom the trusted proxies name: the last address that is not theirs."""
-        client = request.remote or ""
-        # Each proxy may add a line of its own instead of writing behind the one before.
-        lines = request.headers.getall(FORWARDED_FOR, ()) if self._trusted else ()
-        for hop in reversed(",".join(lines).split(",")):
-            if not self._is_trusted(client) or not _is_address(hop.strip()):
-                break
-            client = hop.strip()
-        return client
-
-    def _is_trusted(self, address: str) -> bool:
-        return _is_address(address) and any(ip_address(address) in network for network in self._trusted)
 
     def _over_bound(self) -> bool:
         second = int(monotonic())
@@ -94,11 +77,3 @@ def _explained(status: int, error: Exception | None) -> dict[str, object]:
     if error is None:
         return {}
     return {"exc_info": error} if status == 500 else {"error": repr(error)}
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

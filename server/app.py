@@ -14,6 +14,7 @@ from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
 from server.access_tokens import AccessTokens
+from server.client_address import ClientAddress
 from server.composition import mail_folder, opened, placement_rule
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Outages
@@ -23,6 +24,7 @@ from server.metrics import Metrics
 from server.parts import Options
 from server.passwords import Passwords
 from server.settings import Settings
+from server.throttle import Group, Throttle
 
 __all__ = ["DISPATCHER", "create_app"]
 
@@ -49,8 +51,9 @@ async def create_app(settings: Settings) -> web.Application:
         codes = TicketCodes(await back.reads.secret("ticket_key"))
         passwords = Passwords(settings.password_threads, settings.password_queue_max)
         stack.callback(passwords.close)
-        options = options_of(settings)
-        app = build_app(*back, access, customers, passwords, codes, options, metrics, STORE_OUTAGES)
+        options, throttle = options_of(settings), throttle_of(settings)
+        stack.push_async_callback(throttle.close)
+        app = build_app(*back, access, customers, passwords, codes, options, metrics, STORE_OUTAGES, throttle)
     except BaseException:
         await stack.aclose()
         raise
@@ -71,6 +74,20 @@ async def _ended(task: asyncio.Task[None]) -> None:
 def _admin_token(settings: Settings) -> str:
     assert settings.admin_token is not None, "the supervisor gives every worker one"
     return settings.admin_token.get_secret_value()
+
+
+def throttle_of(settings: Settings) -> Throttle:
+    """How often somebody may ask, counted together with the other front ends."""
+    bounds = {
+        Group.ANY: (settings.limit_requests_per_s, 1),
+        Group.RESERVE: (settings.limit_reservations_per_minute, 60),
+        Group.LOG_IN: (settings.limit_log_ins_per_minute, 60),
+        Group.LOG_IN_EMAIL: (settings.limit_log_ins_per_email_per_minute, 60),
+        Group.ASK_FOR_MAIL: (settings.limit_mails_per_hour, 3_600),
+        Group.ASK_EMAIL: (settings.limit_mails_per_email_per_hour, 3_600),
+    }
+    valkey = settings.redis_url.get_secret_value() if settings.redis_url is not None else None
+    return Throttle(bounds, ClientAddress(settings.trusted_proxies), valkey)
 
 
 def options_of(settings: Settings) -> Options:

@@ -24,6 +24,7 @@ from server.metrics import Metrics, RouteStats
 from server.parts import Parts
 from server.problems import Problem, invalid
 from server.replies import Reply
+from server.throttle import Check, Group
 
 REQUEST_ID = istr("X-Request-Id")
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -51,6 +52,8 @@ class Routed(Protocol):
     @property
     def who(self) -> Who: ...
     @property
+    def group(self) -> Group | None: ...
+    @property
     def bare(self) -> bool:
         """Takes no query."""
 
@@ -58,14 +61,21 @@ class Routed(Protocol):
 class _Endpoint:
     """A method of a resource."""
 
-    __slots__ = ("admit", "bare", "handler", "path", "stats")
+    __slots__ = ("admit", "bare", "handler", "limit", "path", "stats")
 
     def __init__(
-        self, path: str, handler: Handler, bare: bool, stats: RouteStats, admit: Admission | None = None
+        self,
+        path: str,
+        handler: Handler,
+        bare: bool,
+        stats: RouteStats,
+        admit: Admission | None = None,
+        limit: Check | None = None,
     ) -> None:
         self.path = path
         self.handler = handler
         self.admit = admit
+        self.limit = limit
         self.bare = bare
         self.stats = stats
 
@@ -95,6 +105,7 @@ class Dispatcher:
         self._metrics: Metrics = parts.metrics
         self._health = parts.health
         self._access = parts.access
+        self._throttle = parts.throttle
         self._cors = Cors(parts.options.cors_origins)
         self._log = AccessLog(parts.options.log_sample_rate, parts.options.trusted_proxies)
         self._outages = outages
@@ -110,9 +121,10 @@ class Dispatcher:
         for segment in route.path.split("/")[1:]:
             node = node.grow(segment)
         admit = self._access.admission(route.who)
+        limit = self._throttle.check_of(route.group) if route.path.startswith("/api/") else None
         for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
             stats = self._metrics.route(method, route.path)
-            node.endpoints[method] = _Endpoint(route.path, route.handler, route.bare, stats, admit)
+            node.endpoints[method] = _Endpoint(route.path, route.handler, route.bare, stats, admit, limit)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's handler."""
@@ -129,6 +141,8 @@ class Dispatcher:
                 raise invalid("query", "This takes no query parameters.")
             if endpoint.admit is not None:
                 endpoint.admit(request)
+            if endpoint.limit is not None:
+                await endpoint.limit(request)
             reply = await endpoint.handler(request, *values)
         except Problem as problem:
             reply = problem.reply()

@@ -31,6 +31,7 @@ from server.routes import all_routes
 from server.seat_maps import seat_maps
 from server.submissions import Submissions
 from server.table_days import table_days
+from server.throttle import Throttle
 from server.venues import Venues
 
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
@@ -52,6 +53,7 @@ def build_app(
     options: Options,
     metrics: Metrics | None = None,
     outages: Outages = OUTAGES,
+    throttle: Throttle | None = None,
 ) -> web.Application:
     """An application over these parts. `outages`: what they raise when something cannot be
     reached or has no room."""
@@ -69,6 +71,7 @@ def build_app(
         customers,
         passwords,
         Contacts(accounts, reads.now_ms),
+        throttle or Throttle(),
         options,
         metrics,
         Health(),

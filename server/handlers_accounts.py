@@ -32,6 +32,7 @@ from server.payloads_accounts import (
 )
 from server.problems import Problem, invalid, not_found, refusal
 from server.replies import PRIVATE, Reply
+from server.throttle import Group
 from server.views_accounts import AskedView, ExportView, account_view, session_view
 
 _NEW, _CONFIRMATION, _PATCH = Payload(NewAccount), Payload(Confirmation), Payload(AccountPatch)
@@ -55,6 +56,7 @@ class AccountHandlers:
         key = key_of(request, body)
         customer = parts.customers.key(wanted.email)
         email = mailable(wanted.email)
+        await parts.throttle.of_email(Group.ASK_EMAIL, customer)
         hashed = await parts.passwords.hashed(wanted.password)
         registration = Registration(email, customer, wanted.name, wanted.language, hashed)
         now_ms = parts.reads.now_ms()
@@ -115,9 +117,10 @@ class AccountHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         email = mailable(_RECOVERY.parse(request, body).email)
-        key = key_of(request, body)
+        key, customer = key_of(request, body), parts.customers.key(email)
+        await parts.throttle.of_email(Group.ASK_EMAIL, customer)
         refused = await parts.accounts.recover(
-            parts.customers.key(email),
+            customer,
             email,
             parts.reads.now_ms(),
             (key.request_id, key.fingerprint) if key else None,
@@ -157,6 +160,7 @@ class AccountHandlers:
         wanted = _WANTED_RESET.parse(request, body)
         key = key_of(request, body)
         customer, now_ms = parts.customers.key(wanted.email), parts.reads.now_ms()
+        await parts.throttle.of_email(Group.ASK_EMAIL, customer)
         text, token = new_token(now_ms, RESET_LIFE_MS)
         said: dict[str, Json] = {"token": text, "valid_minutes": RESET_LIFE_MS // 60_000}
         mail = Mail(MailKind.PASSWORD_RESET, parameters=said)

@@ -25,6 +25,7 @@ from server.parts import Parts
 from server.payloads_accounts import Credentials, Renewal
 from server.problems import Problem
 from server.replies import PRIVATE, Reply
+from server.throttle import Group
 from server.times import rfc3339
 from server.views_accounts import SessionView, account_view
 
@@ -46,7 +47,9 @@ class SessionHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         given = _CREDENTIALS.parse(request, body)
-        found = await parts.accounts.credentials(parts.customers.key(given.email))
+        customer = parts.customers.key(given.email)
+        await parts.throttle.of_email(Group.LOG_IN_EMAIL, customer)
+        found = await parts.accounts.credentials(customer)
         right = await parts.passwords.matches(found[1] if found else None, given.password)
         if found is None or not right:
             raise Problem("unauthorized", "The e-mail or the password is wrong.")

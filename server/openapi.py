@@ -235,6 +235,8 @@ def problems_of(route: Route) -> list[str]:
         codes.append("not_found")
     if route.keyed:
         codes += ["key_reused", "invalid"]
+    if route.path.startswith("/api/"):
+        codes.append("rate_limited")
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
     if route.tag in ("accounts", "events", "reservations", "restaurants", "venues"):

@@ -23,6 +23,7 @@ from server.reads import Reads
 from server.seat_maps import SeatMaps
 from server.submissions import Submissions
 from server.table_days import TableDays
+from server.throttle import Throttle
 from server.venues import Venues
 
 
@@ -69,6 +70,7 @@ class Parts:
     customers: CustomerKeys
     passwords: Passwords
     contacts: Contacts
+    throttle: Throttle
     options: Options
     metrics: Metrics
     health: Health

@@ -9,6 +9,7 @@ from server import payloads as given
 from server.callers import Who
 from server.dispatch import Handler
 from server.replies import JSON
+from server.throttle import Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Route:
     keyed: bool = False
     """Takes an Idempotency-Key."""
     asks_owner: bool = False
+    group: Group | None = None
+    """Whose bound it counts against, beside that of all requests."""
     request_headers: tuple[str, ...] = ()
     reply_headers: tuple[str, ...] = ()
     media: str = JSON

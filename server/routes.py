@@ -51,6 +51,7 @@ from server.route import Route
 from server.routes_accounts import account_routes
 from server.routes_mails import mail_routes
 from server.routes_restaurants import image_routes, restaurant_routes
+from server.throttle import Group
 from server.ticket_pictures import SVG
 from server.views_accounts import OwnReservationsView
 from server.views_restaurants import TableReservationView
@@ -165,7 +166,7 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     action: Any = {**held, "asks_owner": True, "body": given.Nothing, "body_optional": True, "keyed": True}
     return [
         Route("POST", f"{_EVENT}/reservations", reservations.place, view,
-              accepted=AcceptedView, who=Who.GUEST, body=given.NewReservation,
+              accepted=AcceptedView, who=Who.GUEST, group=Group.RESERVE, body=given.NewReservation,
               problems=_NOT_TO_BE_PLACED, **placed),
         Route("POST", f"{_EVENT}/reservations/cancel", reservations.cancel_by_code, view,
               body=given.Cancellation, who=Who.ANYONE, keyed=True, asks_owner=True, problems=("too_late",),

@@ -10,6 +10,7 @@ from server.callers import Who
 from server.handlers_accounts import AccountHandlers
 from server.handlers_sessions import SessionHandlers
 from server.route import Route
+from server.throttle import Group
 
 _ME = "/api/v1/accounts/me"
 _RESETS = "/api/v1/password-resets"
@@ -23,7 +24,7 @@ def account_routes(accounts: AccountHandlers, sessions: SessionHandlers) -> list
     tag: Any = {"tag": "accounts", "reply_headers": ("Cache-Control",)}
     own: Any = {"tag": "accounts", "who": Who.ACCOUNT}
     anyone: Any = {**tag, "who": Who.ANYONE}
-    asked: Any = {**anyone, "status": 202, "keyed": True}
+    asked: Any = {**anyone, "status": 202, "keyed": True, "group": Group.ASK_FOR_MAIL}
     mailed: Any = {**anyone, "problems": ("not_found",)}
     cached: Any = {**own, "reply_headers": ("ETag", "Cache-Control")}
     session: Any = {**anyone, "problems": ("unauthorized",)}
@@ -45,7 +46,7 @@ def account_routes(accounts: AccountHandlers, sessions: SessionHandlers) -> list
         Route("POST", f"{_RESETS}/confirm", accounts.reset, None, status=204, body=given.PasswordReset,
               **mailed | {"reply_headers": ()}),
         Route("POST", "/api/v1/sessions", sessions.log_in, shown.SessionView, status=201,
-              body=given.Credentials, **session),
+              body=given.Credentials, group=Group.LOG_IN, **session),
         Route("POST", "/api/v1/sessions/refresh", sessions.refresh, shown.SessionView, body=given.Renewal,
               keyed=True, **session),
         Route("DELETE", "/api/v1/sessions/current", sessions.log_out, None, status=204, **own),

@@ -17,6 +17,7 @@ from server.live import EVENT_STREAM
 from server.payloads import NewPlacement, Nothing
 from server.payloads_catalogue import RestaurantsQuery
 from server.route import Route
+from server.throttle import Group
 from server.views import Page, RestaurantPlacementView
 from server.views_submissions import AcceptedView
 
@@ -68,7 +69,7 @@ def restaurant_routes(
               query=given.WatchQuery, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",),
               **seen),
         Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
-              accepted=AcceptedView, who=Who.GUEST, body=given.NewTableReservation,
+              accepted=AcceptedView, who=Who.GUEST, group=Group.RESERVE, body=given.NewTableReservation,
               problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
         Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.OPERATOR,
               body=given.NewWalkIn, problems=("taken", "held", "sales_closed"), **placed),

@@ -147,6 +147,32 @@ class Settings(BaseSettings):
         32, ge=0, le=10_000, description="passwords that wait to be checked; one more is refused"
     )
 
+    # -- limits: by the account that is signed in, or by the client's address; 0: none
+    limit_requests_per_s: int = Field(
+        0, ge=0, le=1_000_000, description="requests of one client a second, of whatever kind; 0: no limit"
+    )
+    limit_reservations_per_minute: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="reservations that one client may ask for in a minute; 0: no limit",
+    )
+    limit_log_ins_per_minute: int = Field(
+        300, ge=0, le=1_000_000, description="log-ins that one client may try in a minute; 0: no limit"
+    )
+    limit_log_ins_per_email_per_minute: int = Field(
+        10, ge=0, le=1_000_000, description="log-ins that may be tried at one e-mail in a minute; 0: no limit"
+    )
+    limit_mails_per_hour: int = Field(
+        1_000,
+        ge=0,
+        le=1_000_000,
+        description="mails (registration, reset, recovery) one client may ask for in an hour; 0: no limit",
+    )
+    limit_mails_per_email_per_hour: int = Field(
+        5, ge=0, le=1_000_000, description="of those, mails to one e-mail; 0: no limit"
+    )
+
     # -- owners and gateway
     request_deadline_ms: int = Field(
         5_000, ge=100, le=60_000, description="a command not decided, or a read not done by then is refused"

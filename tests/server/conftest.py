@@ -28,6 +28,7 @@ from server.front_end import build_app
 from server.parts import Options
 from server.passwords import Passwords
 from server.runner import FrontEndRunner
+from server.throttle import Throttle
 from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
@@ -159,6 +160,7 @@ async def starting() -> AsyncIterator[Start]:
             venues: PostgresVenues | None = None,
             accounts: PostgresAccounts | None = None,
             passwords: Passwords | None = None,
+            throttle: Throttle | None = None,
             **bounds: Any,
         ) -> Api:
             gateway = DirectGateway()
@@ -184,6 +186,7 @@ async def starting() -> AsyncIterator[Start]:
                 CODES,
                 options or Options(),
                 outages=STORE_OUTAGES,
+                throttle=throttle,
             )
             runner = runner_type(app, access_log=None, shutdown_timeout=1.0, **bounds)
             await runner.setup()

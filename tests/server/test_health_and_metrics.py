@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 
 from domain.event_messages import PlaceHold
 from server.access_log import FAULTS_LOGGED_MAX_PER_S, AccessLog
+from server.client_address import ClientAddress
 from server.front_end import PARTS
 from server.metrics import Metrics
 from server.parts import Options
@@ -193,7 +194,7 @@ def test_forwarded_addresses_count_from_trusted_proxies_only(
 ) -> None:
     headers = CIMultiDict([("X-Forwarded-For", line) for line in forwarded.split("\n")])
     request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
-    assert AccessLog(1.0, trusted).client(request) == client
+    assert ClientAddress(trusted).of(request) == client
 
 
 LOGGER = """

@@ -207,8 +207,8 @@ async def test_every_problem_is_documented_where_it_can_come(
 
 async def test_every_code_of_the_contract_is_documented_somewhere(routes: list[Route]) -> None:
     said = {code for route in routes for code in problems_of(route)}
-    # A method that is not there has no place in the document, and nobody limits rates yet.
-    assert said == set(TABLE) - {"method_not_allowed", "rate_limited"}
+    # A method that is not there has no place in the document.
+    assert said == set(TABLE) - {"method_not_allowed"}
 
 
 @pytest.mark.parametrize("name", REFUSALS)
