@@ -14,7 +14,9 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
+from typing import cast
 
+import redis.asyncio
 import structlog
 from aiohttp import web
 from limits import RateLimitItem, RateLimitItemPerSecond
@@ -95,7 +97,7 @@ class Throttle:
         """Give the connections to Valkey back."""
         if self._storage is not None:
             assert isinstance(self._storage.bridge, RedispyBridge)
-            await self._storage.bridge.get_connection().aclose()
+            await cast(redis.asyncio.Redis, self._storage.bridge.get_connection()).aclose()
 
     async def _take(self, item: RateLimitItem, who: str) -> None:
         limiter = self._own
