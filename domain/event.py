@@ -6,14 +6,17 @@
   operators only. Closing keeps what is live, and can be undone by publishing; cancelling is for good: from
   then on nothing of the event is live, and `due` says of each reservation how it ended, a slice at a time.
 - An event without live reservations can be deleted: cancelled, and from then on there is no such event.
-- Live is what is held or confirmed. A hold whose time has run out is not live: `due` says which those
-  are, and a batch turns them into facts before it decides anything, so none of them refuses a sale.
+- Live is what is held, being paid, or confirmed. A hold whose time has run out is not live: `due` says which
+  those are, and a batch turns them into facts before it decides anything, so none of them refuses a sale.
 - Sales are open in [sales_start, sales_end) and while not paused. A hold that exists may be confirmed,
   extended, made smaller or released outside of that too; its price stays what it was.
 - `max_per_order` bounds one type's tickets in one reservation, `max_per_customer` the tickets of all of
   a customer's live reservations. A customer is a normalised e-mail, here only a key made from it.
 - With `one_per_customer` who has a live reservation gets no second one.
 - What costs nothing can be confirmed in the command that places it.
+- Where payment is required, what costs something is confirmed by a payment or by the box office only
+  (`domain.event_payment`). While it is being paid it is live, ends at the payment's deadline, and is neither
+  changed nor cancelled.
 - A confirmed reservation can be cancelled up to `cancel_until`; without one it is final.
 - A ticket of a type with categories is a seat of one of them: `domain.event_seats` has the rules of these.
 - Another event's prices and blocked seats are taken over in one command. What is sold stays as it was sold;
@@ -31,8 +34,9 @@ from typing import assert_never, get_args
 
 import msgspec
 
-from domain import event_operator
+from domain import event_operator, event_payment
 from domain.event_messages import (
+    BeginPayment,
     BlockSeats,
     CancelEvent,
     CancelReservation,
@@ -46,6 +50,8 @@ from domain.event_messages import (
     EventCommand,
     ExpireDue,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     HoldChanged,
     HoldExtended,
     HoldPlaced,
@@ -55,29 +61,33 @@ from domain.event_messages import (
     PauseSale,
     PlaceHold,
     PublishEvent,
+    ReduceReservation,
     Reservation,
     ReservationCancelled,
     ReservationConfirmed,
     ReservationReply,
     ResumeSale,
     SeatWish,
+    SellReservation,
     Stage,
     Status,
     Terms,
     UnblockSeats,
+    VoidReservation,
 )
 from domain.event_operator import Decision
 from domain.event_refusals import (
     NO_EVENT,
-    NO_RESERVATION,
     closed,
     ill_formed,
     not_enough,
     not_held,
     over_limits,
+    payment_due,
 )
 from domain.event_seats import Chosen, Seats, choose, ill_wished, seats_of
 from domain.event_state import (
+    NO_RESERVATION,
     State,
     admit,
     admit_ticket,
@@ -87,17 +97,18 @@ from domain.event_state import (
     describe,
     due,
     evolve,
+    find,
     load,
     loaded,
     moves,
     next_due_ms,
     pieces,
+    reply,
     restored,
     ticket_moves,
 )
 from domain.event_tickets import decide_ticket, not_to_be_cancelled
 from domain.messages import Code, Rejected
-from domain.stages import as_it_ends
 from domain.ticket_messages import CheckIn, ReissueTicket, TicketCommand, TransferTicket, UndoCheckIn
 
 __all__ = [
@@ -128,20 +139,11 @@ COMMANDS = frozenset(get_args(EventCommand))
 def looks_up(state: State, command: EventCommand) -> str | None:
     """The reservation that `command` needs and memory does not hold: ended earlier, or never there."""
     match command:
-        case (
-            ChangeHold()
-            | ExtendHold()
-            | ConfirmReservation()
-            | CancelReservation()
-            | CheckIn()
-            | UndoCheckIn()
-            | TransferTicket()
-            | ReissueTicket()
-        ):
-            wanted = command.reservation_id
-            return None if wanted in state.reservations or wanted in state.ended else wanted
-        case _:
+        case PlaceHold():
             return None
+        case _:
+            wanted: str | None = getattr(command, "reservation_id", None)
+            return None if wanted in state.reservations or wanted in state.ended else wanted
 
 
 def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
@@ -161,6 +163,15 @@ def decide(state: State, command: EventCommand, now_ms: int) -> Decision:
             return _extend(state, command.reservation_id, now_ms)
         case CheckIn() | UndoCheckIn() | TransferTicket() | ReissueTicket():
             return _of_ticket(state, command, now_ms)
+        case (
+            SellReservation()
+            | BeginPayment()
+            | FinishPayment()
+            | FailPayment()
+            | ReduceReservation()
+            | VoidReservation()
+        ):
+            return event_payment.decide(state, command, now_ms)
         case ExpireDue():
             return Looked(), ()
         case CreateEvent():
@@ -216,40 +227,44 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
 
 def _confirmed_at_once(terms: Terms, held: Reservation, contact: bytes, placed: HoldPlaced) -> Decision:
     if held.total:
-        due: dict[str, int | str] = {"total": held.total, "currency": terms.currency}
-        return Rejected(Code.PAYMENT_DUE, "This has to be paid for before it is confirmed.", due), ()
+        return payment_due(terms, held), ()
     confirmed = msgspec.structs.replace(held, status=Status.CONFIRMED)
     facts = (placed, ReservationConfirmed(placed.at_ms, held.id))
     return ReservationReply(confirmed, terms.currency, contact), facts
 
 
 def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
-    found = _find(state, reservation_id)
+    found = find(state, reservation_id)
     match found:
         case Rejected():
             return found, ()
         case Reservation(status=Status.CONFIRMED | Status.CHECKED_IN):
-            return _reply(state, found), ()
+            return reply(state, found), ()
         case Reservation(status=Status.HELD):
+            assert state.terms is not None
+            if state.terms.payment != "none" and found.total:
+                return payment_due(state.terms, found), ()
             after = msgspec.structs.replace(found, status=Status.CONFIRMED)
-            return _reply(state, after), (ReservationConfirmed(now_ms, reservation_id),)
+            return reply(state, after), (ReservationConfirmed(now_ms, reservation_id),)
         case _:
             return not_held(found), ()
 
 
 def _cancel(state: State, command: CancelReservation, now_ms: int) -> Decision:
     reservation_id = command.reservation_id
-    found = _find(state, reservation_id)
+    found = find(state, reservation_id)
     if isinstance(found, Rejected):
         return found, ()
     if not found.status.live:
-        return (NO_RESERVATION if command.if_live else _reply(state, found)), ()
+        return (NO_RESERVATION if command.if_live else reply(state, found)), ()
     if found.status is Status.HELD:
         after = msgspec.structs.replace(found, status=Status.RELEASED)
-        return _reply(state, after), (HoldReleased(now_ms, reservation_id),)
+        return reply(state, after), (HoldReleased(now_ms, reservation_id),)
     refusal = not_to_be_cancelled(state.tickets, found)
     if refusal is not None:
         return refusal, ()
+    if found.status is Status.PAYING:
+        return not_held(found), ()
     assert state.terms is not None
     until_ms = state.terms.cancel_until_ms
     if until_ms is None:
@@ -257,11 +272,11 @@ def _cancel(state: State, command: CancelReservation, now_ms: int) -> Decision:
     if now_ms > until_ms:
         return Rejected(Code.TOO_LATE, "The time for cancelling has passed."), ()
     after = msgspec.structs.replace(found, status=Status.CANCELLED)
-    return _reply(state, after), (ReservationCancelled(now_ms, reservation_id),)
+    return reply(state, after), (ReservationCancelled(now_ms, reservation_id),)
 
 
 def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
-    found = _find(state, command.reservation_id)
+    found = find(state, command.reservation_id)
     if isinstance(found, Rejected):
         return found, ()
     if found.status is not Status.HELD:
@@ -288,11 +303,11 @@ def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:
         lines = _seated(lines, chosen)
     after = msgspec.structs.replace(found, lines=lines)
     facts = () if lines == found.lines else (HoldChanged(now_ms, found.id, lines),)
-    return _reply(state, after), facts
+    return reply(state, after), facts
 
 
 def _extend(state: State, reservation_id: str, now_ms: int) -> Decision:
-    found = _find(state, reservation_id)
+    found = find(state, reservation_id)
     if isinstance(found, Rejected):
         return found, ()
     if found.status is not Status.HELD:
@@ -304,24 +319,14 @@ def _extend(state: State, reservation_id: str, now_ms: int) -> Decision:
         return Rejected(Code.LIMIT_EXCEEDED, "This hold cannot be extended again.", numbers), ()
     expires_at_ms = max(found.expires_at_ms, now_ms + state.terms.hold_duration_s * 1000)
     after = msgspec.structs.replace(found, expires_at_ms=expires_at_ms, extensions=found.extensions + 1)
-    return _reply(state, after), (HoldExtended(now_ms, reservation_id, expires_at_ms),)
+    return reply(state, after), (HoldExtended(now_ms, reservation_id, expires_at_ms),)
 
 
 def _of_ticket(state: State, command: TicketCommand, now_ms: int) -> Decision:
-    found = _find(state, command.reservation_id)
+    found = find(state, command.reservation_id)
     if isinstance(found, Rejected):
         return found, ()
     return decide_ticket(state.tickets, found, state.contacts, command, now_ms)
-
-
-def _find(state: State, reservation_id: str) -> Reservation | Rejected:
-    found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
-    return NO_RESERVATION if found is None else as_it_ends(found, state.stage)
-
-
-def _reply(state: State, reservation: Reservation) -> ReservationReply:
-    assert state.terms is not None
-    return ReservationReply(reservation, state.terms.currency, state.contacts.get(reservation.id, b""))
 
 
 def _seated(lines: tuple[Line, ...], chosen: Chosen) -> tuple[Line, ...]:

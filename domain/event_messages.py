@@ -16,10 +16,10 @@ from domain.ticket_messages import TicketCommand, TicketFact, TicketReply
 
 
 class Status(enum.StrEnum):
-    """Where a reservation stands. Live are `held`, `confirmed`, `checked_in` and `seated`; the others are its
-    ends."""
+    """Where a reservation stands. The first five are live, the others are its ends."""
 
     HELD = "held"
+    PAYING = "paying"
     CONFIRMED = "confirmed"
     CHECKED_IN = "checked_in"
     SEATED = "seated"
@@ -31,12 +31,17 @@ class Status(enum.StrEnum):
 
     @property
     def live(self) -> bool:
-        return (
-            self is Status.HELD
-            or self is Status.CONFIRMED
-            or self is Status.SEATED
-            or self is Status.CHECKED_IN
-        )
+        return self.on_hold or self.firm or self is Status.SEATED
+
+    @property
+    def on_hold(self) -> bool:
+        """It may yet end by itself, and what it has come free."""
+        return self is Status.HELD or self is Status.PAYING
+
+    @property
+    def firm(self) -> bool:
+        """Confirmed, whether or not somebody has come."""
+        return self is Status.CONFIRMED or self is Status.CHECKED_IN
 
 
 class Stage(enum.StrEnum):
@@ -50,6 +55,10 @@ class Stage(enum.StrEnum):
 
 Listed = Literal["always", "while_open"]
 """When an event is shown in lists."""
+Due = Literal["none", "required"]
+"""Whether what costs something is confirmed only by a payment, or by the box office."""
+Paid = Literal["cash", "card", "transfer", "free"]
+"""How the box office was paid."""
 
 
 class TicketType(Message, frozen=True):
@@ -99,6 +108,7 @@ class Terms(Message, frozen=True):
     listed: Listed = "always"
     city: str | None = None
     seating: Seating | None = None
+    payment: Due = "none"
 
     @property
     def closes_at_ms(self) -> int:
@@ -154,6 +164,7 @@ class TermsChange(msgspec.Struct, frozen=True):
     one_per_customer: bool | UnsetType = UNSET
     listed: Listed | UnsetType = UNSET
     city: str | UnsetType | None = UNSET
+    payment: Due | UnsetType = UNSET
     ticket_types: tuple[TicketTypeChange, ...] = ()
     removed_ticket_types: tuple[str, ...] = ()
 
@@ -167,8 +178,17 @@ class Line(Message, frozen=True):
     seats: tuple[str, ...] = ()
 
 
+class PaidBy(Message, frozen=True):
+    """The payment that a reservation is being paid by, or was last. `hold_ends_ms`: the hold's own end, which
+    counts again if the payment fails."""
+
+    payment_id: str
+    hold_ends_ms: int
+
+
 class Reservation(Message, frozen=True):
-    """One customer's claim. `customer` is the key made of the normalised e-mail, not the e-mail."""
+    """One customer's claim. `customer` is the key made of the normalised e-mail, not the e-mail.
+    `expires_at_ms`: the hold's end, or its payment's deadline while it is paying."""
 
     id: str
     status: Status
@@ -177,6 +197,7 @@ class Reservation(Message, frozen=True):
     customer: bytes
     created_at_ms: int
     extensions: int = 0
+    paid_by: PaidBy | None = None
 
     @property
     def quantity(self) -> int:
@@ -316,6 +337,52 @@ class CancelReservation(Message, frozen=True):
     if_live: bool = False
 
 
+class SellReservation(Message, frozen=True):
+    """The box office confirms. `paid` None: as who confirms a hold does, where nothing is due; `by`: whose
+    work it was, never a name."""
+
+    reservation_id: str
+    by: str
+    paid: Paid | None = None
+
+
+class BeginPayment(Message, frozen=True):
+    """From now on the hold does not end before the payment's deadline."""
+
+    reservation_id: str
+    payment_id: str
+    deadline_ms: int
+
+
+class FinishPayment(Message, frozen=True):
+    """The money is here, so much of it. What has expired meanwhile is taken again, if it is free."""
+
+    reservation_id: str
+    payment_id: str
+    amount: int
+
+
+class FailPayment(Message, frozen=True):
+    """There will be no money: the hold has the rest of its own time again."""
+
+    reservation_id: str
+    payment_id: str
+
+
+class ReduceReservation(Message, frozen=True):
+    """What is confirmed, and has the lines `before`, gets these smaller ones; of seats the first are kept."""
+
+    reservation_id: str
+    lines: Wanted
+    before: Wanted
+
+
+class VoidReservation(Message, frozen=True):
+    """The operator cancels what is confirmed, whatever `cancel_until` says."""
+
+    reservation_id: str
+
+
 class ExpireDue(Message, frozen=True):
     """Nothing but a reason to look: every batch turns what is due into facts first."""
 
@@ -338,6 +405,12 @@ EventCommand = (
     | ConfirmReservation
     | CancelReservation
     | TicketCommand
+    | SellReservation
+    | BeginPayment
+    | FinishPayment
+    | FailPayment
+    | ReduceReservation
+    | VoidReservation
     | ExpireDue
 )
 
@@ -435,6 +508,61 @@ class HoldExpired(Message, frozen=True):
     reservation_id: str
 
 
+class ReservationSold(Message, frozen=True):
+    """Confirmed by the box office: how it was paid, and whose work it was."""
+
+    at_ms: int
+    reservation_id: str
+    paid: Paid
+    by: str
+
+
+class PaymentBegun(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+    payment_id: str
+    deadline_ms: int
+
+
+class PaymentFailed(Message, frozen=True):
+    """It is held again, until the hold's own end."""
+
+    at_ms: int
+    reservation_id: str
+    payment_id: str
+
+
+class ReservationPaid(Message, frozen=True):
+    """Confirmed by a payment."""
+
+    at_ms: int
+    reservation_id: str
+    payment_id: str
+
+
+class ReservationRetaken(Message, frozen=True):
+    """A hold that had expired was paid after all, and its lines were free: `reservation` as it is now,
+    confirmed."""
+
+    at_ms: int
+    reservation_id: str
+    payment_id: str
+    reservation: Reservation
+
+
+class ReservationReduced(Message, frozen=True):
+    at_ms: int
+    reservation_id: str
+    lines: tuple[Line, ...]
+
+
+class ReservationVoided(Message, frozen=True):
+    """Cancelled by the operator."""
+
+    at_ms: int
+    reservation_id: str
+
+
 EventFact = (
     EventCreated
     | EventChanged
@@ -454,6 +582,13 @@ EventFact = (
     | ReservationCancelled
     | HoldExpired
     | TicketFact
+    | ReservationSold
+    | PaymentBegun
+    | PaymentFailed
+    | ReservationPaid
+    | ReservationRetaken
+    | ReservationReduced
+    | ReservationVoided
 )
 
 # --- replies --------------------------------------------------------------------------------------

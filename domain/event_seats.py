@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from domain.event_messages import Line, Reservation, SeatWish, Status, TicketType, Wanted
+from domain.event_messages import Line, Reservation, SeatWish, TicketType, Wanted
 from domain.messages import Code, Rejected
 from domain.seat_map import BEST_MAX_SEATS, SeatMap
 from domain.seat_plan import Layout, Overrides
@@ -146,7 +146,7 @@ class Seats:
         holder = self._holders.get(name)
         if holder is None:
             return Look.FREE
-        return Look.HELD if reservations[holder].status is Status.HELD else Look.SOLD
+        return Look.HELD if reservations[holder].status.on_hold else Look.SOLD
 
     def _numbers(self, names: Iterable[str]) -> list[int]:
         numbers = [self.layout.number_of(name) for name in names]
@@ -264,7 +264,7 @@ def _not_free(
         if seats.is_free(name):
             continue
         holder = reservations.get(seats.holder(name) or "")
-        if holder is None or holder.status is not Status.HELD:
+        if holder is None or not holder.status.on_hold:
             return Rejected(Code.SOLD_OUT, f"Seat {name} is not for sale any more.", {"seat": name})
         ends.append((holder.expires_at_ms, name))
     if not ends:

@@ -26,9 +26,18 @@ from domain.event_messages import (
     HoldExtended,
     HoldPlaced,
     HoldReleased,
+    PaidBy,
+    PaymentBegun,
+    PaymentFailed,
     Reservation,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationReduced,
+    ReservationReply,
+    ReservationRetaken,
+    ReservationSold,
+    ReservationVoided,
     SalePaused,
     SaleResumed,
     SeatsBlocked,
@@ -41,8 +50,9 @@ from domain.event_messages import (
 )
 from domain.event_seats import SeatMove, Seats, seats_of
 from domain.event_tickets import TicketMove, Tickets, contact_key
+from domain.messages import Code, Rejected
 from domain.seat_plan import Layout
-from domain.stages import End, drained, drains_at_ms
+from domain.stages import End, as_it_ends, drained, drains_at_ms
 from domain.ticket_messages import (
     CheckInUndone,
     Ticket,
@@ -56,7 +66,8 @@ LOAD_STEP_SEATS = 100
 
 
 class Tally:
-    """What is live of one ticket type, in tickets, and when its holds end (a heap, stale entries kept)."""
+    """What is live of one ticket type, in tickets, and when its holds end (a heap, stale entries kept).
+    Held is also what is being paid: it ends at its payment's deadline."""
 
     __slots__ = ("confirmed", "due", "held")
 
@@ -154,6 +165,21 @@ def counts(state: State) -> tuple[TypeCounts, ...]:
     )
 
 
+def find(state: State, reservation_id: str) -> Reservation | Rejected:
+    """One that is live, or that ended in the present batch or was looked up for it."""
+    found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
+    return NO_RESERVATION if found is None else as_it_ends(found, state.stage)
+
+
+def reply(state: State, reservation: Reservation) -> ReservationReply:
+    """The answer to who asked something of a reservation, which is now so."""
+    assert state.terms is not None
+    return ReservationReply(reservation, state.terms.currency, state.contacts.get(reservation.id, b""))
+
+
+NO_RESERVATION = Rejected(Code.NOT_FOUND, "There is no such reservation.")
+
+
 def describe(state: State) -> EventReply:
     """The whole event as an operator sees it."""
     assert state.terms is not None
@@ -186,7 +212,8 @@ def ticket_moves(state: State) -> tuple[TicketMove, ...]:
 
 
 def next_due_ms(state: State) -> int | None:
-    """When the first hold ends; at once, while a cancelled event still has reservations; else None."""
+    """When the first hold, or payment of one, ends; at once, while a cancelled event still has reservations;
+    else None."""
     if state.stage is Stage.CANCELLED:
         return drains_at_ms(state.reservations, state.last_fact_ms)
     ends = [end for end in (_first_end(state, code) for code in state.tallies) if end is not None]
@@ -241,6 +268,7 @@ BECOMES: dict[type, Stage] = {
 }
 ENDS_WITH_EVENT: dict[Status, End[EventFact]] = {
     Status.HELD: HoldReleased,
+    Status.PAYING: HoldReleased,
     Status.CONFIRMED: ReservationCancelled,
     Status.CHECKED_IN: ReservationCancelled,
 }
@@ -262,15 +290,21 @@ def evolve(state: State, fact: EventFact) -> None:
                     fact.at_ms,
                 ),
             )
-        case ReservationConfirmed():
+        case ReservationConfirmed() | ReservationSold() | ReservationPaid():
             _become_confirmed(state, fact.reservation_id)
         case HoldExpired():
             _end(state, fact.reservation_id, Status.EXPIRED)
         case HoldReleased():
             _end(state, fact.reservation_id, Status.RELEASED)
-        case ReservationCancelled():
+        case ReservationCancelled() | ReservationVoided():
             _end(state, fact.reservation_id, Status.CANCELLED)
-        case HoldChanged():
+        case PaymentBegun() | PaymentFailed():
+            before = _leave(state, fact.reservation_id)
+            admit(state, paying(before, fact) if isinstance(fact, PaymentBegun) else given_back(before))
+        case ReservationRetaken():
+            state.ended.pop(fact.reservation_id, None)
+            admit(state, fact.reservation)
+        case HoldChanged() | ReservationReduced():
             before = _leave(state, fact.reservation_id)
             admit(state, msgspec.structs.replace(before, lines=fact.lines))
         case HoldExtended():
@@ -375,7 +409,7 @@ def admit(state: State, reservation: Reservation) -> None:
                 state.seats.take(line.seats, reservation.id)
     if state.stage is Stage.CANCELLED:
         return
-    held = reservation.status is Status.HELD
+    held = reservation.status.on_hold
     for line in reservation.lines:
         tally = state.tallies[line.ticket_type]
         if held:
@@ -386,6 +420,20 @@ def admit(state: State, reservation: Reservation) -> None:
         state.live += line.quantity
     if state.customers is not None:
         _count_customer(state, reservation, 1)
+
+
+def paying(before: Reservation, fact: PaymentBegun) -> Reservation:
+    """A hold whose payment has begun."""
+    paid_by = PaidBy(fact.payment_id, before.expires_at_ms)
+    return msgspec.structs.replace(
+        before, status=Status.PAYING, expires_at_ms=fact.deadline_ms, paid_by=paid_by
+    )
+
+
+def given_back(before: Reservation) -> Reservation:
+    """A hold whose payment has failed: its own end counts again."""
+    assert before.paid_by is not None
+    return msgspec.structs.replace(before, status=Status.HELD, expires_at_ms=before.paid_by.hold_ends_ms)
 
 
 def _become_confirmed(state: State, reservation_id: str) -> None:
@@ -430,7 +478,7 @@ def _leave(state: State, reservation_id: str) -> Reservation:
         state.seats.release(seats_of(before.lines))
     if state.stage is Stage.CANCELLED:
         return before
-    held = before.status is Status.HELD
+    held = before.status.on_hold
     for line in before.lines:
         tally = state.tallies[line.ticket_type]
         if held:
@@ -466,7 +514,7 @@ def _forget_stale(state: State, code: str) -> None:
 def _still_held(state: State, code: str, entry: tuple[int, str]) -> bool:
     """An entry says: this reservation holds some of the type, and ends then. It may have changed since."""
     found = state.reservations.get(entry[1])
-    if found is None or found.status is not Status.HELD or found.expires_at_ms != entry[0]:
+    if found is None or not found.status.on_hold or found.expires_at_ms != entry[0]:
         return False
     return any(line.ticket_type == code for line in found.lines)
 

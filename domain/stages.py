@@ -33,6 +33,7 @@ _LEADS_TO = {
 }
 _ENDS_AS = {
     Status.HELD: Status.RELEASED,
+    Status.PAYING: Status.RELEASED,
     Status.CONFIRMED: Status.CANCELLED,
     Status.CHECKED_IN: Status.CANCELLED,
     Status.SEATED: Status.COMPLETED,

@@ -22,13 +22,18 @@ from persistence.append_columns import (
     Numbered,
     Part,
     asked_columns,
+    changed,
     changed_columns,
     created_columns,
+    ended_paid_columns,
     fence_columns,
+    paid,
+    placed,
     placed_columns,
     redefining_columns,
     request_columns,
     rows_of,
+    with_payments,
 )
 from persistence.rows import scope_id
 from persistence.store import Append
@@ -71,7 +76,7 @@ JOURNALED = """
 journaled AS (
   INSERT INTO journal (inventory_id, seq, at_ms, facts) SELECT id, seq, at_ms, facts FROM fence)"""
 
-LIVE = "'held', 'confirmed', 'checked_in', 'seated'"
+LIVE = "'held', 'paying', 'confirmed', 'checked_in', 'seated'"
 LETTING_IN = "('confirmed', 'checked_in'), ('checked_in', 'confirmed')"
 """When it was confirmed is what `updated_ms` goes on to say while its tickets are let in."""
 _NEW_ROWS = (
@@ -86,8 +91,18 @@ placed AS (
          p.contact, p.extensions, p.created_ms, f.at_ms
     FROM fence f JOIN {rows_of(_NEW_ROWS, "p")} ON p.n = f.n)"""
 
+_PAID_BY = " payment_id:uuid hold_ends_ms:bigint"
+PLACED_PAID = f"""
+placed AS (
+  INSERT INTO reservations (id, inventory_id, status, live, expires_ms, lines, customer, contact,
+                            extensions, created_ms, updated_ms, payment_id, hold_ends_ms)
+  SELECT p.id, f.id, p.status, p.status IN ({LIVE}), p.expires_ms, p.lines,
+         p.customer, p.contact, p.extensions, p.created_ms, f.at_ms, p.payment_id, p.hold_ends_ms
+    FROM fence f JOIN {rows_of(_NEW_ROWS + _PAID_BY, "p")} ON p.n = f.n)"""
+"""The same where one of them is already being paid: it was asked for behind the scenes, and its id known."""
+
 # OFFSET 0: joined to the fence first. Else a plan made while the relations were small may look for a row by
-# half of its key, and is kept while they grow.
+# half of its key, and is kept while they grow. IS TRUE: and no index but the key's will do.
 _ROWS = "n:bigint* id:uuid status:text* expires_ms:bigint* lines:json* extensions:smallint*"
 CHANGED = f"""
 changed AS (
@@ -97,7 +112,30 @@ changed AS (
          updated_ms = CASE WHEN (r.status, c.status) IN ({LETTING_IN}) THEN r.updated_ms ELSE c.at_ms END
     FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
             FROM fence f JOIN {rows_of(_ROWS, "c")} ON c.n = f.n OFFSET 0) AS c
-   WHERE r.id = c.id AND r.inventory_id = c.inventory_id)"""
+   WHERE r.id = c.id AND (r.inventory_id = c.inventory_id) IS TRUE)"""
+
+CHANGED_PAID = f"""
+changed AS (
+  UPDATE reservations r
+     SET status = c.status, live = c.status IN ({LIVE}),
+         expires_ms = c.expires_ms, lines = c.lines, extensions = c.extensions,
+         updated_ms = CASE WHEN r.status = c.status OR (r.status, c.status) IN ({LETTING_IN})
+                           THEN r.updated_ms ELSE c.at_ms END,
+         payment_id = coalesce(c.payment_id, r.payment_id),
+         hold_ends_ms = coalesce(c.hold_ends_ms, r.hold_ends_ms)
+    FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
+            FROM fence f JOIN {rows_of(_ROWS + _PAID_BY, "c")} ON c.n = f.n
+          OFFSET 0) AS c
+   WHERE r.id = c.id AND (r.inventory_id = c.inventory_id) IS TRUE)"""
+"""The same where one of them was ever being paid: no other append writes the two columns of that. What is
+made smaller keeps the time at which it was confirmed."""
+
+ENDED_PAID = f"""
+ended_paid AS (
+  INSERT INTO paid_ends (reservation_id, payment_id, at_ms)
+  SELECT e.id, e.payment_id, f.at_ms
+    FROM fence f JOIN {rows_of("n:bigint* id:uuid payment_id:uuid", "e")} ON e.n = f.n
+  ON CONFLICT DO NOTHING)"""
 
 _REQUESTS = rows_of("n:bigint* request_id:bytea fingerprint:bytea* reply:bytea expires_ms:bigint*", "q")
 RECORDED = f"""
@@ -127,8 +165,7 @@ def append_statement(writing: Sequence[Append], asking: Sequence[Append]) -> Sta
     parts: list[Part] = [
         (FENCE_REDEFINING, redefining_columns(writing)) if defining else (FENCE, fence_columns(writing)),
         (JOURNALED, []),
-        (PLACED, placed_columns(entries)),
-        (CHANGED, changed_columns(entries)),
+        *_reservations(entries),
         (RECORDED, request_columns(entries)),
         *_parts_of_kinds(entries),
     ]
@@ -148,6 +185,18 @@ def create_statement(entry: Append, owner: str, scope: str) -> Statement:
         *_parts_of_kinds(numbered),
     ]
     return _put_together(parts, HELD)
+
+
+def _reservations(entries: Numbered) -> list[Part]:
+    """New ones and changed ones; and what was paid for and is cancelled, so that somebody looks after the
+    money. A batch without payments says nothing of them."""
+    if not paid(entries):
+        return [(PLACED, placed_columns(entries)), (CHANGED, changed_columns(entries))]
+    return [
+        (PLACED_PAID, with_payments(placed_columns(entries), placed(entries))),
+        (CHANGED_PAID, with_payments(changed_columns(entries), changed(entries))),
+        (ENDED_PAID, ended_paid_columns(entries)),
+    ]
 
 
 def _parts_of_kinds(entries: Numbered) -> list[Part]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain.event_messages import Reservation, Status
+from domain.kinds import AnyReservation
 from persistence.rows import encoded_what
 from persistence.store import Append
 
@@ -125,6 +127,54 @@ def changed_columns(entries: Numbered) -> Columns | None:
         once([row.expires_at_ms for _, row in changed]),
         once([encoded_what(row) for _, row in changed]),
         once([row.extensions for _, row in changed]),
+    ]
+
+
+def placed(entries: Numbered) -> list[tuple[int, AnyReservation]]:
+    return [(n, stored.reservation) for n, entry in entries for stored in entry.placed]
+
+
+def changed(entries: Numbered) -> list[tuple[int, AnyReservation]]:
+    return [(n, row) for n, entry in entries for row in entry.changed]
+
+
+def paid(entries: Numbered) -> bool:
+    """Is one of them being paid, or was it ever?"""
+    for _, entry in entries:
+        for row in entry.changed:
+            if isinstance(row, Reservation) and row.paid_by is not None:
+                return True
+        for stored in entry.placed:
+            row = stored.reservation
+            if isinstance(row, Reservation) and row.status is Status.PAYING:
+                return True
+    return False
+
+
+def with_payments(columns: Columns | None, rows: list[tuple[int, AnyReservation]]) -> Columns | None:
+    if columns is None:
+        return None
+    marks = [row.paid_by if isinstance(row, Reservation) else None for _, row in rows]
+    return [
+        *columns,
+        [None if mark is None else mark.payment_id for mark in marks],
+        [None if mark is None else mark.hold_ends_ms for mark in marks],
+    ]
+
+
+def ended_paid_columns(entries: Numbered) -> Columns | None:
+    """Of those that a payment had confirmed and that are cancelled."""
+    ended = [
+        (n, row.id, row.paid_by.payment_id)
+        for n, row in [*placed(entries), *changed(entries)]
+        if isinstance(row, Reservation) and row.status is Status.CANCELLED and row.paid_by is not None
+    ]
+    if not ended:
+        return None
+    return [
+        once([n for n, _, _ in ended]),
+        [reservation_id for _, reservation_id, _ in ended],
+        [payment_id for _, _, payment_id in ended],
     ]
 
 

@@ -19,6 +19,7 @@ LINKS = (
     ("inventories", "||--o{", "diners", "finds"),
     ("inventories", "||--o{", "reservations", "holds"),
     ("reservations", "||--o{", "table_times", "takes"),
+    ("reservations", "||--o{", "paid_ends", "ends as"),
     ("inventories", "||--o{", "live_seats", "seats"),
     ("reservations", "||--o{", "tickets", "lets in by"),
     ("venues", "||--o{", "plans", "is laid out by"),

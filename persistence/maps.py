@@ -19,7 +19,15 @@ from typing import Any
 
 import msgspec
 
-from domain.event_messages import EventFact, HoldChanged, SeatsBlocked, SeatsUnblocked, Stage, Status
+from domain.event_messages import (
+    EventFact,
+    HoldChanged,
+    ReservationReduced,
+    SeatsBlocked,
+    SeatsUnblocked,
+    Stage,
+    Status,
+)
 from domain.event_seats import Look, seats_of
 from domain.local_time import MINUTE_MS, bound_ms
 from domain.restaurant_messages import RestaurantTerms, TableReservation
@@ -40,8 +48,8 @@ TERMS_KEPT_MAX = 256
 SEATS = """
 SELECT i.seq, i.last_fact_ms, e.stage, e.blocked, p.id::text AS plan_id, p.seats, taken.held, taken.sold
   FROM inventories i JOIN events e ON e.id = i.id JOIN plans p ON p.id = (e.seating ->> 'plan_id')::uuid,
-       LATERAL (SELECT array_agg(l.seat) FILTER (WHERE r.status = 'held') AS held,
-                       array_agg(l.seat) FILTER (WHERE r.status <> 'held') AS sold
+       LATERAL (SELECT array_agg(l.seat) FILTER (WHERE r.status IN ('held', 'paying')) AS held,
+                       array_agg(l.seat) FILTER (WHERE r.status NOT IN ('held', 'paying')) AS sold
                   FROM live_seats l JOIN reservations r ON r.id = l.reservation_id
                  WHERE l.inventory_id = i.id) AS taken
  WHERE i.id = $1 AND NOT e.deleted"""
@@ -67,6 +75,8 @@ SELECT i.seq, i.last_fact_ms, r.version, r.paused, r.stage,
  WHERE i.id = $1 AND NOT r.deleted"""
 
 _facts = msgspec.msgpack.Decoder(list[EventFact])
+_CHANGES_OF_LINES = (HoldChanged, ReservationReduced)
+"""They do not say which seats there were before."""
 
 
 class Maps:
@@ -146,7 +156,9 @@ async def _since(connection: Connection, known: SeatStates) -> tuple[Row, list[E
         if not rows or len(rows[0]["facts"]) != rows[0]["seq"] - known.sequence:
             return None
         facts = [fact for entry in rows[0]["facts"] for fact in _facts.decode(entry)]
-        if len(facts) > FACTS_MAX or any(isinstance(fact, HoldChanged) for fact in facts):
+        if len(facts) > FACTS_MAX or any(
+            isinstance(fact, HoldChanged | ReservationReduced) for fact in facts
+        ):
             return None
         ids = {fact.reservation_id for fact in facts if hasattr(fact, "reservation_id")}
         return rows[0], facts, await connection.fetch(TOUCHED, list(ids)) if ids else []
@@ -161,7 +173,7 @@ def looks_after(
     live: dict[str, Look] = {}
     for row in touched:
         status = Status(row["status"])
-        look = Look.HELD if status is Status.HELD else Look.SOLD
+        look = Look.HELD if status.on_hold else Look.SOLD
         for name in seats_of(decoded_lines(row["lines"])):
             if status.live:
                 live[name] = look

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
-from domain.event_messages import EventDefinition, TypeCounts
+from domain.event_messages import EventDefinition, Reservation, Status, TypeCounts
 from domain.kinds import Definition
 from domain.restaurant_messages import TableReservation
 from domain.ticket_messages import ORDINARY
@@ -58,6 +58,8 @@ class Tables:
         self.inventories: dict[str, Inventory] = {}
         self.requests: dict[tuple[str, bytes], Request] = {}
         self.reservation_ids: set[str] = set()
+        self.paid_ends: dict[tuple[str, str], int] = {}
+        """When what was paid for was cancelled: by reservation and payment."""
 
     def claim(
         self, inventory_id: str, owner: str, held_epoch: int | None, claimant: int
@@ -173,6 +175,9 @@ class Tables:
             before = row.reservations.get(after.id)
             if before is not None:
                 row.reservations[after.id] = msgspec.structs.replace(before, reservation=after)
+        for ended in (*(stored.reservation for stored in entry.placed), *entry.changed):
+            if isinstance(ended, Reservation) and ended.status is Status.CANCELLED and ended.paid_by:
+                self.paid_ends.setdefault((ended.id, ended.paid_by.payment_id), entry.at_ms)
         for move in entry.moves:
             if move.before is not None and row.seats.get(move.seat) == move.before:
                 del row.seats[move.seat]

@@ -60,7 +60,10 @@ SELECT {", ".join(TICKET_COLUMNS)} FROM tickets
 RESTAURANT = "SELECT version, paused, stage, deleted, terms FROM restaurants WHERE id = $1"
 LAYOUTS_KEPT_MAX = 32
 
-_STORED = "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact"
+_STORED = (
+    "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact, payment_id::text,"
+    " hold_ends_ms"
+)
 
 LIVE = f"""
 SELECT {_STORED} FROM reservations

@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     tuple_,
     union_all,
@@ -99,6 +100,8 @@ _STORED = (
     reservations.c.created_ms,
     reservations.c.extensions,
     reservations.c.contact,
+    cast(reservations.c.payment_id, Text).label("payment_id"),
+    reservations.c.hold_ends_ms,
 )
 
 RESERVATION = Query(
@@ -176,14 +179,15 @@ def _both(first: Select[Any], second: Select[Any]) -> CompoundSelect[Any]:
 def _of_status(status: Status | None, *others: ColumnElement[bool]) -> Query:
     """A hold past its end counts as expired, whatever its row still says. `others`: further conditions."""
     over = reservations.c.expires_ms <= bindparam("now_ms", type_=BigInteger)
-    held, same = reservations.c.status == Status.HELD.value, reservations.c.status == (status or "")
+    on_hold = or_(*(reservations.c.status == one.value for one in Status if one.on_hold))
+    same = reservations.c.status == (status or "")
     match status:
         case None:
             return Query(_both(_range(True, *others), _range(False, *others)))
         case Status.EXPIRED:
-            return Query(_both(_range(True, held, over, *others), _range(False, same, *others)))
-        case Status.HELD:
-            return Query(_range(True, held, ~over, *others))
+            return Query(_both(_range(True, on_hold, over, *others), _range(False, same, *others)))
+        case Status.HELD | Status.PAYING:
+            return Query(_range(True, same, ~over, *others))
         case _:
             return Query(_range(status.live, same, *others))
 

@@ -134,7 +134,7 @@ class PostgresReads:
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
-        return _found_of(rows[0][:8], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
+        return _found_of(rows[0][:10], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         rows = await self._ask(OF_CUSTOMER, (customer, before or LAST_ID, limit), self._lists)

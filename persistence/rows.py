@@ -13,7 +13,17 @@ from typing import Any
 
 import msgspec
 
-from domain.event_messages import Line, Reservation, Seating, Stage, Status, Terms, TicketType, TypeCounts
+from domain.event_messages import (
+    Line,
+    PaidBy,
+    Reservation,
+    Seating,
+    Stage,
+    Status,
+    Terms,
+    TicketType,
+    TypeCounts,
+)
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import RestaurantTerms, TableReservation
 from domain.ticket_messages import Entry, Ticket
@@ -47,6 +57,7 @@ TERMS_COLUMNS = {
     "listed": "text",
     "city": "text",
     "seating": "json",
+    "payment": "text",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""
@@ -133,8 +144,20 @@ def encoded_what(reservation: AnyReservation) -> str:
 
 
 def stored_of(row: Iterable[Any]) -> Stored:
-    """Of a row (id, status, expires_ms, lines, customer, created_ms, extensions, contact)."""
-    reservation_id, status, expires_ms, lines, customer, created_ms, extensions, contact = row
+    """Of a row (id, status, expires_ms, lines, customer, created_ms, extensions, contact, payment_id,
+    hold_ends_ms)."""
+    (
+        reservation_id,
+        status,
+        expires_ms,
+        lines,
+        customer,
+        created_ms,
+        extensions,
+        contact,
+        payment_id,
+        hold_ends_ms,
+    ) = row
     if lines[0] == "{":
         stay = decoded_stay(lines)
         return Stored(
@@ -156,7 +179,14 @@ def stored_of(row: Iterable[Any]) -> Stored:
             contact,
         )
     reservation = Reservation(
-        reservation_id, _STATUS[status], expires_ms, decoded_lines(lines), customer, created_ms, extensions
+        reservation_id,
+        _STATUS[status],
+        expires_ms,
+        decoded_lines(lines),
+        customer,
+        created_ms,
+        extensions,
+        None if payment_id is None else PaidBy(payment_id, hold_ends_ms),
     )
     return Stored(reservation, contact)
 

@@ -24,6 +24,9 @@
   empties it.
 - `table_times` has a row for each table of each live reservation; no two may overlap, and
   `persistence.append_restaurant` says how that is written.
+- `payment_id` of a reservation is that of the payment that confirmed it, or was last tried; `hold_ends_ms`
+  is the hold's own end. Only an append with such a reservation writes them. `paid_ends` is where owners
+  leave word of what a payment had confirmed and that is cancelled: its money is to go back.
 - `guests` is what a customer has done at a restaurant, counted with the appends: asking for all of a
   customer's reservations would need an index that each hold pays for.
 - `submissions` are reservations asked for behind the scenes. `number` is the order of their acceptance. Its
@@ -128,6 +131,7 @@ events = Table(
     Column("name_key", Text(collation="C"), nullable=False),
     Column("words", TSVECTOR, nullable=False),
     Column("seating", JSON),
+    Column("payment", Text, nullable=False),
     Column("blocked", JSON, nullable=False),
     Column("during", NUMRANGE),
     ExcludeConstraint(("during", "&&"), using="gist", name="events_apart"),
@@ -218,14 +222,24 @@ reservations = Table(
     Column("extensions", SmallInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("updated_ms", BigInteger, nullable=False),
+    Column("payment_id", ID),
+    Column("hold_ends_ms", BigInteger),
     CheckConstraint(
-        "CASE WHEN live THEN status IN ('held', 'confirmed', 'checked_in', 'seated')"
+        "CASE WHEN live THEN status IN ('held', 'paying', 'confirmed', 'checked_in', 'seated')"
         " ELSE status IN ('released', 'expired', 'cancelled', 'completed', 'no_show') END",
         name="reservations_status",
     ),
     postgresql_with={"fillfactor": 85},
 )
 Index("reservations_of_inventory", reservations.c.inventory_id, reservations.c.live, reservations.c.id)
+
+paid_ends = Table(
+    "paid_ends",
+    metadata,
+    Column("reservation_id", ID, primary_key=True),
+    Column("payment_id", ID, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
 
 venues = Table(
     "venues",

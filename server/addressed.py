@@ -29,10 +29,12 @@ from server.views_restaurants import TableReservationView, table_reservation_vie
 
 
 class Place(NamedTuple):
-    """A reservation, and the inventory that it is of."""
+    """A reservation, and the inventory that it is of. `at_tables`: of a restaurant; not known of what a token
+    names."""
 
     reservation_id: str
     inventory_id: str
+    at_tables: bool = False
 
 
 async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: str) -> Place:
@@ -45,7 +47,7 @@ async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: st
     found = await parts.reads.reservation(reservation_id)
     if found is None or not is_open_to(caller_of(request), found):
         raise not_found("reservation")
-    return Place(reservation_id, found.inventory_id)
+    return Place(reservation_id, found.inventory_id, isinstance(found.reply, TableReply))
 
 
 def opened_by_bearer(request: web.BaseRequest) -> bool:

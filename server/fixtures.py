@@ -33,6 +33,7 @@ _OF_AN_EVENT = (
     "hold_extensions_max",
     "one_per_customer",
     "listed",
+    "payment",
 )
 
 

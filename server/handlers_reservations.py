@@ -20,6 +20,7 @@ from domain.event_messages import (
     PlaceHold,
     ReservationReply,
     SeatWish,
+    SellReservation,
     Wanted,
 )
 from domain.kinds import Command
@@ -35,6 +36,7 @@ from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads import (
     BestAvailable,
+    BoxOffice,
     Cancellation,
     NewReservation,
     Nothing,
@@ -44,7 +46,7 @@ from server.payloads import (
     WantedLine,
 )
 from server.preferences import prefers_async
-from server.problems import invalid, not_found, refusal
+from server.problems import Problem, invalid, not_found, refusal
 from server.replies import PRIVATE, Reply
 from server.views_accounts import OwnReservationsView
 
@@ -52,6 +54,7 @@ _NEW = Payload(NewReservation)
 _PATCH = Payload(ReservationPatch)
 _NOTHING = Payload(Nothing)
 _CODED = Payload(Cancellation)
+_BOX_OFFICE = Payload(BoxOffice)
 
 
 class ReservationHandlers:
@@ -119,8 +122,18 @@ class ReservationHandlers:
         return await self._act(request, reservation_text, ExtendHold)
 
     async def confirm(self, request: web.BaseRequest, reservation_text: str) -> Reply:
-        """Confirm a hold, while it lasts."""
-        return await self._act(request, reservation_text, ConfirmReservation)
+        """Confirm a hold, while it lasts; an operator also says how it was paid at the box office."""
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        paid = _BOX_OFFICE.parse(request, body).paid if body else None
+        place = await addressed(parts, request, reservation_text)
+        caller = caller_of(request)
+        if paid is not None and not caller.is_admin:
+            raise Problem("forbidden", "What the box office was paid is for operators to say.")
+        command: Command = ConfirmReservation(place.reservation_id)
+        if caller.is_admin and not place.at_tables:
+            command = SellReservation(place.reservation_id, caller.account_id or caller.scope, paid)
+        return await acted(parts, request, body, place, command)
 
     async def cancel(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Release a hold, or cancel what is confirmed."""

@@ -21,7 +21,7 @@ from domain.event_change import (
     QUOTA_MAX,
     TICKET_TYPES_MAX,
 )
-from domain.event_messages import Listed, Status
+from domain.event_messages import Due, Listed, Paid, Status
 from domain.mail import Language
 from domain.seat_map import Fallback
 from domain.seat_plan import LABEL_MAX_CHARACTERS
@@ -139,7 +139,8 @@ class NewSeating(Payload, frozen=True):
 
 class NewEvent(Payload, frozen=True):
     """`sales_end` left out means: when it starts. Without `cancel_until` what is confirmed is final.
-    `listed` `while_open`: in lists only until it starts or is full."""
+    `listed` `while_open`: in lists only until it starts or is full. `payment` `required`: what costs
+    something is confirmed by a payment or by the box office."""
 
     name: Text
     starts_at: Moment
@@ -159,6 +160,7 @@ class NewEvent(Payload, frozen=True):
     hold_extensions_max: HoldExtensions | None = None
     one_per_customer: bool = False
     listed: Listed = "always"
+    payment: Due = "none"
     status: Literal["draft", "published"] = "published"
     city: Text | None = None
     seating: NewSeating | None = None
@@ -200,6 +202,7 @@ class EventPatch(Payload, frozen=True):
     hold_extensions_max: HoldExtensions | UnsetType = UNSET
     one_per_customer: bool | UnsetType = UNSET
     listed: Listed | UnsetType = UNSET
+    payment: Due | UnsetType = UNSET
     ticket_types: Annotated[tuple[TicketTypePatch, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
     removed_ticket_types: Annotated[tuple[TypeCode, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
 
@@ -243,6 +246,12 @@ class NewReservation(Payload, frozen=True):
     customer: Customer | UnsetType = UNSET
     confirm: bool = False
     best: BestAvailable | None = None
+
+
+class BoxOffice(Payload, frozen=True):
+    """How it was paid, for operators to say. Left out where payment is required: in cash."""
+
+    paid: Paid | None = None
 
 
 class ReservationPatch(Payload, frozen=True):

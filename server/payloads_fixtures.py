@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.event_messages import Listed
+from domain.event_messages import Due, Listed
 from server.payloads import (
     CATEGORIES_MAX,
     Crowd,
@@ -47,6 +47,7 @@ class Template(Payload, frozen=True):
     hold_extensions_max: HoldExtensions | None = None
     one_per_customer: bool = False
     listed: Listed = "always"
+    payment: Due = "none"
     duration_s: Duration | None = None
     sales_start_before_s: Before | None = None
     sales_end_before_s: Before | None = None

@@ -179,7 +179,8 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
         Route("PATCH", _RESERVATION, reservations.change, view, body=given.ReservationPatch, **changed),
         Route("POST", f"{_RESERVATION}/extend", reservations.extend, any_kind,
               problems=("limit_exceeded", *_NO_HOLD), **action),
-        Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, any_kind, problems=_NO_HOLD, **action),
+        Route("POST", f"{_RESERVATION}/confirm", reservations.confirm, any_kind,
+              problems=(*_NO_HOLD, "payment_due", "forbidden"), **{**action, "body": given.BoxOffice}),
         Route("POST", f"{_RESERVATION}/cancel", reservations.cancel, any_kind,
               problems=("too_late", "wrong_state"), **action),
     ]

@@ -45,6 +45,7 @@ def terms_of(wanted: NewEvent, hold_extensions_max: int, seated: Counted | None 
         hold_extensions_max=hold_extensions_max if extensions is None else extensions,
         one_per_customer=wanted.one_per_customer,
         listed=wanted.listed,
+        payment=wanted.payment,
         seating=seating,
     )
 

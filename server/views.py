@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.event_messages import (
+    Due,
     EventReply,
     Line,
     Listed,
@@ -128,6 +129,7 @@ class EventView(View, frozen=True):
     status: Stage
     one_per_customer: bool
     listed: Listed
+    payment: Due
     reservations: int
     placement: Placement | UnsetType = UNSET
 
@@ -256,7 +258,7 @@ def _priced(lines: tuple[Line, ...], currency: str) -> tuple[Any, Any]:
 def as_read(reply: OfAnyKind, now_ms: int) -> OfAnyKind:
     """The reservation as it stands at `now_ms`."""
     claim = reply.reservation
-    if claim.status is not Status.HELD or now_ms < claim.expires_at_ms:
+    if not claim.status.on_hold or now_ms < claim.expires_at_ms:
         return reply
     expired = msgspec.structs.replace(claim, status=Status.EXPIRED)
     return msgspec.structs.replace(reply, reservation=expired)
@@ -287,6 +289,7 @@ def event_view(reply: EventReply, placement: Placement | UnsetType = UNSET) -> E
         status=reply.stage,
         one_per_customer=terms.one_per_customer,
         listed=terms.listed,
+        payment=terms.payment,
         reservations=reply.reservations,
         placement=placement,
     )

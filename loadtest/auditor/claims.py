@@ -7,17 +7,37 @@ from domain.event_messages import (
     HoldExpired,
     HoldExtended,
     HoldReleased,
+    PaymentBegun,
+    PaymentFailed,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationReduced,
+    ReservationRetaken,
+    ReservationSold,
+    ReservationVoided,
 )
 from loadtest.record import Lines, View
 
-HELD, CONFIRMED = "held", "confirmed"
+HELD, PAYING, CONFIRMED = "held", "paying", "confirmed"
 RELEASED, EXPIRED, CANCELLED = "released", "expired", "cancelled"
-LIVE = (HELD, CONFIRMED)
+LIVE = (HELD, PAYING, CONFIRMED)
+ON_HOLD = (HELD, PAYING)
 
 ClaimFact = (
-    HoldChanged | HoldExtended | HoldExpired | HoldReleased | ReservationConfirmed | ReservationCancelled
+    HoldChanged
+    | HoldExtended
+    | HoldExpired
+    | HoldReleased
+    | ReservationConfirmed
+    | ReservationCancelled
+    | ReservationSold
+    | PaymentBegun
+    | PaymentFailed
+    | ReservationPaid
+    | ReservationRetaken
+    | ReservationReduced
+    | ReservationVoided
 )
 """What can happen to a reservation after it was placed."""
 
@@ -25,7 +45,18 @@ ClaimFact = (
 class Claim:
     """A reservation as the facts so far left it."""
 
-    __slots__ = ("changes", "created_ms", "customer", "expires_ms", "extensions", "lines", "status")
+    __slots__ = (
+        "changes",
+        "created_ms",
+        "customer",
+        "expires_ms",
+        "extensions",
+        "given_back_ms",
+        "hold_ends_ms",
+        "lines",
+        "payment_id",
+        "status",
+    )
 
     def __init__(self, created_ms: int, customer: bytes, lines: Lines, expires_ms: int) -> None:
         self.status = HELD
@@ -35,6 +66,10 @@ class Claim:
         self.expires_ms = expires_ms
         self.extensions = 0
         self.changes = 0
+        self.payment_id: str | None = None
+        self.hold_ends_ms: int | None = None
+        self.given_back_ms = 0
+        """When its last payment failed: a hold whose time had run out by then ends with that."""
 
     @property
     def quantity(self) -> int:
@@ -45,21 +80,39 @@ class Claim:
         return View(self.status, self.expires_ms, self.lines, total, self.created_ms)
 
 
+_NEEDS: dict[type, tuple[str, ...]] = {
+    HoldChanged: (HELD,),
+    HoldExtended: (HELD,),
+    HoldExpired: ON_HOLD,
+    HoldReleased: (HELD,),
+    ReservationConfirmed: (HELD,),
+    ReservationSold: (HELD,),
+    PaymentBegun: (HELD,),
+    PaymentFailed: (PAYING,),
+    ReservationPaid: (PAYING,),
+    ReservationRetaken: (EXPIRED,),
+    ReservationCancelled: (CONFIRMED,),
+    ReservationReduced: (CONFIRMED,),
+    ReservationVoided: (CONFIRMED,),
+}
+
+
 def misfit(claim: Claim, fact: ClaimFact) -> str:
     """Why the fact cannot happen to the claim as it stands; empty if it can."""
-    needed = CONFIRMED if isinstance(fact, ReservationCancelled) else HELD
-    if claim.status != needed:
+    if claim.status not in _NEEDS[type(fact)]:
         return f"it is {claim.status}"
+    if isinstance(fact, PaymentFailed | ReservationPaid) and fact.payment_id != claim.payment_id:
+        return f"it is being paid by {claim.payment_id}"
     over = fact.at_ms >= claim.expires_ms
     if isinstance(fact, HoldExpired):
         return "" if over else f"its end is {claim.expires_ms - fact.at_ms} ms ahead"
-    if isinstance(fact, ReservationCancelled):
+    if claim.status not in ON_HOLD:
         return ""
     return f"its end was {fact.at_ms - claim.expires_ms} ms before" if over else ""
 
 
 def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
-    """Make the fact true of the claim; `lines` are those of a `HoldChanged`."""
+    """Make the fact true of the claim; `lines` are those that it has from then on."""
     match fact:
         case HoldChanged():
             claim.lines = lines
@@ -67,11 +120,22 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
         case HoldExtended():
             claim.expires_ms = fact.expires_at_ms
             claim.extensions += 1
-        case ReservationConfirmed():
+        case ReservationConfirmed() | ReservationSold() | ReservationPaid():
             claim.status = CONFIRMED
+        case PaymentBegun():
+            claim.status, claim.payment_id = PAYING, fact.payment_id
+            claim.hold_ends_ms, claim.expires_ms = claim.expires_ms, fact.deadline_ms
+        case PaymentFailed():
+            claim.status, claim.given_back_ms = HELD, fact.at_ms
+            claim.expires_ms = claim.hold_ends_ms or 0
+        case ReservationRetaken():
+            claim.status, claim.payment_id = CONFIRMED, fact.payment_id
+            claim.hold_ends_ms = claim.hold_ends_ms or claim.expires_ms
+        case ReservationReduced():
+            claim.lines = lines
         case HoldExpired():
             claim.status = EXPIRED
         case HoldReleased():
             claim.status = RELEASED
-        case ReservationCancelled():
+        case ReservationCancelled() | ReservationVoided():
             claim.status = CANCELLED

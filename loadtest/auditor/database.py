@@ -51,7 +51,8 @@ TYPES = """
 SELECT code, name, quota, price, max_per_order, held, confirmed
   FROM ticket_types WHERE inventory_id = $1 ORDER BY position"""
 RESERVATIONS = """
-SELECT id::text, status, live, expires_ms, lines::text, customer, extensions, created_ms, contact
+SELECT id::text, status, live, expires_ms, lines::text, customer, extensions, created_ms, contact,
+       payment_id::text, hold_ends_ms
   FROM reservations WHERE inventory_id = $1 AND id > $2 ORDER BY id LIMIT $3"""
 SOLD = f"""
 SELECT line ->> 0 AS code, minute, sum(times * (line ->> 1)::bigint)::bigint AS tickets,
@@ -80,7 +81,8 @@ LIVE_SEATS = "SELECT reservation_id::text, count(*) FROM live_seats WHERE invent
 TICKETS = """
 SELECT reservation_id::text, number, generation, holder, entered_ms, entered_by, gate, device
   FROM tickets WHERE inventory_id = $1"""
-STILL_HELD = "SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status = 'held'"
+STILL_HELD = """
+SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status IN ('held', 'paying')"""
 
 Result = TypeVar("Result")
 TABLE_SHIFT_BITS = 48
@@ -211,7 +213,7 @@ class Database:
             for row in page:
                 columns = dict(row)
                 what = _what.decode(columns.pop("lines"))
-                del columns["contact"]
+                del columns["contact"], columns["payment_id"], columns["hold_ends_ms"]
                 yield StayRow(**columns, what=what)
             after = page[-1]["id"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from domain.event_messages import Stage
-from loadtest.auditor.claims import EXPIRED, HELD, LIVE, Claim
+from loadtest.auditor.claims import EXPIRED, HELD, LIVE, ON_HOLD, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 from loadtest.record import Call, Fault
@@ -57,7 +57,7 @@ class Ends:
     def changed(self, book: Book, reservation_id: str, claim: Claim, at_ms: int) -> None:
         if claim.status != EXPIRED:
             return
-        self.latest_ms = max(self.latest_ms, at_ms - claim.expires_ms)
+        self.latest_ms = max(self.latest_ms, at_ms - _end_ms(claim))
         before = f"the append before {at_ms - book.at_ms} ms earlier"
         self._check(f"{book.where()} ({before}): {reservation_id} ended", claim, at_ms)
 
@@ -70,8 +70,8 @@ class Ends:
             self._check_cancelled(book, at_ms)
             return
         for reservation_id, claim in book.claims.items():
-            if claim.status == HELD:
-                self._check(f"{book.inventory_id}: {reservation_id} is still held", claim, at_ms)
+            if claim.status in ON_HOLD:
+                self._check(f"{book.inventory_id}: {reservation_id} is still {claim.status}", claim, at_ms)
 
     def _check_cancelled(self, book: Book, at_ms: int) -> None:
         """What a cancelled event has ends like a hold whose time has run out."""
@@ -82,10 +82,15 @@ class Ends:
             self._findings.fail(Check.HOLDS_END, f"{book.inventory_id}: {late}")
 
     def _check(self, what: str, claim: Claim, at_ms: int) -> None:
-        late_ms = at_ms - claim.expires_ms
+        late_ms = at_ms - _end_ms(claim)
         self._findings.saw(Check.HOLDS_END)
-        if late_ms > LATE_MAX_MS and at_ms > self._outages.deadline_ms(claim.expires_ms):
+        if late_ms > LATE_MAX_MS and at_ms > self._outages.deadline_ms(_end_ms(claim)):
             self._findings.fail(Check.HOLDS_END, f"{what}, {late_ms} ms past its end")
+
+
+def _end_ms(claim: Claim) -> int:
+    """The hold's end, or its payment's deadline; but not before a payment that failed gave it back."""
+    return max(claim.expires_ms, claim.given_back_ms)
 
 
 def check_reads(calls: Iterable[Call], ahead_ms: int, findings: Findings) -> None:

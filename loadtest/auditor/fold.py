@@ -29,6 +29,9 @@ from domain.event_messages import (
     Line,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationReduced,
+    ReservationRetaken,
+    ReservationVoided,
     SalePaused,
     SaleResumed,
     SeatsBlocked,
@@ -44,7 +47,7 @@ from domain.ticket_messages import (
     TicketReissued,
     TicketTransferred,
 )
-from loadtest.auditor.claims import HELD, LIVE, Claim, ClaimFact, become, misfit
+from loadtest.auditor.claims import LIVE, ON_HOLD, Claim, ClaimFact, become, misfit
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.seats import SeatBook
 from loadtest.auditor.terms import breaches, breaches_after, unfit
@@ -252,10 +255,13 @@ class Book:
         self._check_after(fact, claim)
         self._count(claim, -1)
         before = claim.lines
-        become(claim, fact, self._shared(fact.lines) if isinstance(fact, HoldChanged) else before)
+        lines = self._shared(fact.lines) if isinstance(fact, HoldChanged | ReservationReduced) else before
+        become(claim, fact, lines)
         self._count(claim, 1)
         if claim.status not in LIVE:
             self.seats.leaves(fact.reservation_id)
+        if isinstance(fact, ReservationReduced | ReservationRetaken):
+            self._check_paid(fact, claim, before)
         if isinstance(fact, HoldChanged):
             self._check_seats(self.seats.takes(fact.reservation_id, fact.lines))
             self._check_terms(fact.reservation_id, claim, fact.lines, before, fact.at_ms, new=False)
@@ -274,9 +280,11 @@ class Book:
 
     def _misfit(self, claim: Claim, fact: ClaimFact) -> str:
         if self.stage is not Stage.CANCELLED:
-            kept = isinstance(fact, ReservationCancelled) and self.tickets.keeps(fact.reservation_id, claim)
+            kept = isinstance(fact, ReservationCancelled | ReservationVoided) and self.tickets.keeps(
+                fact.reservation_id, claim
+            )
             return "a ticket of it is in, or was passed on" if kept else misfit(claim, fact)
-        expected = HoldReleased if claim.status == HELD else ReservationCancelled
+        expected = HoldReleased if claim.status in ON_HOLD else ReservationCancelled
         fits = claim.status in LIVE and isinstance(fact, expected)
         return "" if fits else f"it is {claim.status}, its event is cancelled"
 
@@ -285,7 +293,7 @@ class Book:
         if claim.status not in LIVE or self.stage is Stage.CANCELLED:
             return
         self.live_claims += sign
-        sums = self.held if claim.status == HELD else self.confirmed
+        sums = self.held if claim.status in ON_HOLD else self.confirmed
         quantity_sum = 0
         for code, quantity, _ in claim.lines:
             sums[code] = sums.get(code, 0) + sign * quantity
@@ -342,6 +350,7 @@ class Book:
             if any(price for _, _, price in claim.lines):
                 unpaid = f"{fact.reservation_id}: confirmed at once, though it costs something"
                 self._findings.fail(Check.TERMS, f"{self.where()}: {unpaid}")
+        self._check_confirmed(fact, claim)
         if self.terms is None or not isinstance(fact, HoldExtended | ReservationCancelled):
             return
         if self.stage is Stage.CANCELLED:
@@ -349,6 +358,31 @@ class Book:
         self._findings.saw(Check.TERMS)
         for wrong in breaches_after(self.terms, claim, fact):
             self._findings.fail(Check.TERMS, f"{self.where()}: {fact.reservation_id}: {wrong}")
+
+    def _check_confirmed(self, fact: ClaimFact, claim: Claim) -> None:
+        """Where payment is required, nothing that costs something is just confirmed."""
+        if not isinstance(fact, ReservationConfirmed) or self.terms is None or self.terms.payment == "none":
+            return
+        self._findings.saw(Check.TERMS)
+        if any(price for _, _, price in claim.lines):
+            self._findings.fail(Check.TERMS, f"{self.where()}: {fact.reservation_id}: confirmed unpaid")
+
+    def _check_paid(self, fact: ReservationReduced | ReservationRetaken, claim: Claim, before: Lines) -> None:
+        """What is made smaller is smaller, at its prices; what is taken again is what there was."""
+        lines = fact.lines if isinstance(fact, ReservationReduced) else fact.reservation.lines
+        self._check_seats(self.seats.takes(fact.reservation_id, lines))
+        self._findings.saw(Check.TERMS)
+        had = {code: (quantity, price) for code, quantity, price in before}
+        fits = all(
+            price == had.get(code, (0, -1))[1] and 0 < quantity <= had[code][0]
+            for code, quantity, price in self._shared(lines)
+        )
+        most = self.terms.max_per_customer if self.terms is not None else None
+        over = most is not None and self.customers.get(claim.customer, 0) > most
+        if isinstance(fact, ReservationRetaken):
+            fits = self._shared(lines) == before and not over
+        if not fits:
+            self._findings.fail(Check.TERMS, f"{self.where()}: {type(fact).__name__} of {before} to {lines}")
 
 
 _BECOMES = {

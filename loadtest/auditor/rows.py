@@ -12,14 +12,23 @@ from itertools import zip_longest
 from typing import Any
 
 from domain.event_messages import Stage
-from loadtest.auditor.claims import HELD, LIVE, Claim
+from loadtest.auditor.claims import LIVE, ON_HOLD, Claim
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 from loadtest.record import Lines
 
 NEXT_DUE_LATE_MAX_MS = 1_000
 """`next_due_ms` may be rounded, but not so far that a hold could not end in time."""
-_COMPARED = ("status", "expires_ms", "lines", "customer", "extensions", "created_ms")
+_COMPARED = (
+    "status",
+    "expires_ms",
+    "lines",
+    "customer",
+    "extensions",
+    "created_ms",
+    "payment_id",
+    "hold_ends_ms",
+)
 TERMS_COLUMNS = (
     "name",
     "starts_at_ms",
@@ -37,6 +46,7 @@ TERMS_COLUMNS = (
     "one_per_customer",
     "listed",
     "city",
+    "payment",
 )
 """What an event's row says of its terms; the capacity stands in the inventory's row."""
 
@@ -94,6 +104,8 @@ class ReservationRow:
     created_ms: int
     email: str | None
     seats: tuple[str, ...] = ()
+    payment_id: str | None = None
+    hold_ends_ms: int | None = None
 
 
 def check_inventory(book: Book, row: InventoryRow | None, findings: Findings) -> None:
@@ -125,7 +137,7 @@ def _wrong_next_due(book: Book, row: InventoryRow) -> list[str]:
         waits = any(claim.status in LIVE for claim in book.claims.values())
         end_ms = book.at_ms if waits else None
     else:
-        ends = (claim.expires_ms for claim in book.claims.values() if claim.status == HELD)
+        ends = (claim.expires_ms for claim in book.claims.values() if claim.status in ON_HOLD)
         end_ms = min(ends, default=None)
     if end_ms is None:
         return []

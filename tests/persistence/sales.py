@@ -26,6 +26,7 @@ from domain.event import (
     ticket_moves,
 )
 from domain.event_messages import (
+    BeginPayment,
     CancelReservation,
     ChangeEvent,
     ChangeHold,
@@ -35,15 +36,19 @@ from domain.event_messages import (
     EventCommand,
     EventFact,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     HoldPlaced,
     PauseSale,
     PlaceHold,
     PublishEvent,
+    ReduceReservation,
     ResumeSale,
     Terms,
     TermsChange,
     TicketType,
     TicketTypeChange,
+    VoidReservation,
 )
 from domain.event_tickets import contact_key
 from domain.kinds import contact_of
@@ -156,6 +161,9 @@ class Sale:
         return entry
 
 
+PAYMENT_ID = new_id()
+
+
 def place(quantity: int = 1, code: str = "A", customer: bytes = b"customer") -> PlaceHold:
     return PlaceHold(new_id(), ((code, quantity),), customer, CONTACT)
 
@@ -180,10 +188,27 @@ def some_command(state: State, dice: random.Random) -> EventCommand:
         CancelReservation(one),
         ChangeHold(one, lines),
         ExtendHold(one),
+        BeginPayment(one, PAYMENT_ID, NOW_MS + 86_400_000),
+        BeginPayment(one, PAYMENT_ID, NOW_MS + 86_400_000),
+        FinishPayment(one, PAYMENT_ID, price_of(state, one)),
+        FinishPayment(one, PAYMENT_ID, price_of(state, one)),
+        FailPayment(one, PAYMENT_ID),
+        ReduceReservation(one, lines, lines_of(state, one)),
+        VoidReservation(one),
     ]
     of_all: list[EventCommand] = [PauseSale(), ResumeSale(), ResumeSale(), ChangeEvent(change)]
     of_all += [CloseEvent(), *[PublishEvent()] * 4]
     return dice.choice([hold, hold, hold, hold, *of_one, dice.choice(of_all), dice.choice(of_all)])
+
+
+def lines_of(state: State, reservation_id: str) -> tuple[tuple[str, int], ...]:
+    found = state.reservations.get(reservation_id)
+    return tuple((line.ticket_type, line.quantity) for line in found.lines) if found else ()
+
+
+def price_of(state: State, reservation_id: str) -> int:
+    found = state.reservations.get(reservation_id) or state.ended.get(reservation_id)
+    return 0 if found is None else found.total
 
 
 async def claimed(

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from domain.event_messages import Status, TypeCounts
+from domain.event_messages import Reservation, Status, TypeCounts
+from domain.kinds import AnyReservation
 from domain.seat_plan import Layout, Plan
 from persistence.connection import Limits
 from persistence.directory import PostgresDirectory
@@ -44,7 +45,10 @@ class Rows:
     last_fact_ms: int
     counts: tuple[TypeCounts, ...]
     reservations: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    """(status, live, expires_ms, lines, customer, created_ms, extensions, contact) by id."""
+    """(status, live, expires_ms, lines, customer, created_ms, extensions, contact, payment, hold's end) by
+    id."""
+    paid_ends: dict[str, str] = field(default_factory=dict)
+    """Payment by reservation, of what was paid for and is cancelled."""
     seats: dict[int, str] = field(default_factory=dict)
     """Reservation by seat."""
     tickets: dict[tuple[str, int], StoredTicket] = field(default_factory=dict)
@@ -148,13 +152,24 @@ class MemoryWorld:
                 found.created_at_ms,
                 found.extensions,
                 stored.contact,
+                *_paid_by(found),
             )
         rows.seats, rows.tickets = dict(row.seats), dict(row.tickets)
+        rows.paid_ends = {
+            reservation_id: payment_id
+            for reservation_id, payment_id in self.database.tables.paid_ends
+            if reservation_id in row.reservations
+        }
         rows.journal = [(one.seq, one.at_ms, one.facts) for one in row.journal]
         return rows
 
     async def keep_plan(self, plan_id: str, plan: Plan) -> None:
         self.database.plans[plan_id] = plan
+
+
+def _paid_by(found: AnyReservation) -> tuple[str | None, int | None]:
+    mark = found.paid_by if isinstance(found, Reservation) else None
+    return (None, None) if mark is None else (mark.payment_id, mark.hold_ends_ms)
 
 
 class MemoryBadLine:
@@ -246,8 +261,8 @@ class PostgresWorld:
         names = {field.name for field in fields(Rows)} & {*row.keys()}
         rows = Rows(**{name: row[name] for name in names}, counts=counts)
         for one in await connection.fetch(
-            "SELECT id::text, status, live, expires_ms, lines, customer, created_ms, extensions, contact"
-            " FROM reservations WHERE inventory_id = $1",
+            "SELECT id::text, status, live, expires_ms, lines, customer, created_ms, extensions, contact,"
+            " payment_id::text, hold_ends_ms FROM reservations WHERE inventory_id = $1",
             inventory_id,
         ):
             reservation_id, status, live, expires_ms, lines, *others = one
@@ -263,6 +278,11 @@ class PostgresWorld:
         tickets = "SELECT " + ", ".join(TICKET_COLUMNS) + " FROM tickets WHERE inventory_id = $1"
         found = map(ticket_of, await connection.fetch(tickets, inventory_id))
         rows.tickets = {(ticket.reservation_id, ticket.number): ticket for ticket in found}
+        ended = (
+            "SELECT e.reservation_id::text, e.payment_id::text FROM paid_ends e"
+            " JOIN reservations r ON r.id = e.reservation_id WHERE r.inventory_id = $1"
+        )
+        rows.paid_ends = dict(await connection.fetch(ended, inventory_id))
         rows.journal = [
             tuple(one)
             for one in await connection.fetch(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from domain.event_change import flaws
 from domain.event_messages import (
+    BeginPayment,
     BlockSeats,
     CancelEvent,
     CancelReservation,
@@ -26,15 +27,20 @@ from domain.event_messages import (
     EventReply,
     ExpireDue,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     Line,
     Looked,
+    PaidBy,
     PauseSale,
     PlaceHold,
     PublishEvent,
+    ReduceReservation,
     Reservation,
     ReservationReply,
     ResumeSale,
     SeatWish,
+    SellReservation,
     Stage,
     Status,
     Terms,
@@ -42,6 +48,7 @@ from domain.event_messages import (
     TicketType,
     TypeCounts,
     UnblockSeats,
+    VoidReservation,
     Wanted,
 )
 from domain.messages import Code, Rejected
@@ -51,7 +58,9 @@ from tests.properties.reference_seats import Hall, Named, kept_by
 from tests.properties.reference_tickets import Known, ask_ticket, keeps, status_by_tickets
 
 OfOne = ConfirmReservation | CancelReservation | ChangeHold | ExtendHold | TicketCommand
+OfMoney = SellReservation | BeginPayment | FinishPayment | FailPayment | ReduceReservation | VoidReservation
 ENDED = (Status.RELEASED, Status.EXPIRED, Status.CANCELLED)
+ON_HOLD = (Status.HELD, Status.PAYING)
 
 
 def no(code: Code, **facts: int | str) -> Rejected:
@@ -59,8 +68,9 @@ def no(code: Code, **facts: int | str) -> Rejected:
 
 
 def counts_as(found: Reservation) -> Status:
-    """What is checked in counts as confirmed."""
-    return Status.CONFIRMED if found.status is Status.CHECKED_IN else found.status
+    """What is checked in counts as confirmed, what is being paid as held."""
+    also = {Status.CHECKED_IN: Status.CONFIRMED, Status.PAYING: Status.HELD}
+    return also.get(found.status, found.status)
 
 
 def bare(reply: EventReplies) -> EventReplies:
@@ -102,6 +112,7 @@ class Reference:
         return [found for found in self.reservations if found.status not in ENDED]
 
     def sold(self, code: str, status: Status | None = None, but: str = "") -> int:
+        """Held is also what is being paid."""
         return sum(
             line.quantity
             for found in self.live()
@@ -141,7 +152,7 @@ class Reference:
         return self.hall.free(self.live(), self.blocked, but)
 
     def next_end_ms(self) -> int | None:
-        return min((held.expires_at_ms for held in self.live() if held.status is Status.HELD), default=None)
+        return min((held.expires_at_ms for held in self.live() if held.status in ON_HOLD), default=None)
 
     # --- what happens -------------------------------------------------------------------------------
 
@@ -150,7 +161,7 @@ class Reference:
         ended = [
             found.id
             for found in self.reservations
-            if found.status is Status.HELD and found.expires_at_ms <= now_ms
+            if found.status in ON_HOLD and found.expires_at_ms <= now_ms
         ]
         for reservation_id in ended:
             self._set(reservation_id, status=Status.EXPIRED)
@@ -159,7 +170,7 @@ class Reference:
     def expire_one(self, reservation_id: str, end_ms: int) -> list[str]:
         """End this hold, if it is one and that is its end."""
         for found in self.reservations:
-            if (found.id, found.status, found.expires_at_ms) == (reservation_id, Status.HELD, end_ms):
+            if (found.id, found.expires_at_ms) == (reservation_id, end_ms) and found.status in ON_HOLD:
                 self._set(reservation_id, status=Status.EXPIRED)
                 return [reservation_id]
         return []
@@ -186,6 +197,8 @@ class Reference:
                 return self._block(command)
             case CopyFromEvent():
                 return self._copy(self.terms, command)
+        if isinstance(command, OfMoney):
+            return self._of_money(self.terms, command, now_ms)
         return self._of_one(self.terms, command, now_ms)
 
     def _of_one(self, terms: Terms, command: OfOne, now_ms: int) -> EventReplies:
@@ -207,6 +220,8 @@ class Reference:
         if found.status is not Status.HELD:
             return no(Code.WRONG_STATE, status=found.status.value)
         match command:
+            case ConfirmReservation() if terms.payment == "required" and found.total:
+                return no(Code.PAYMENT_DUE, total=found.total, currency=terms.currency)
             case ConfirmReservation():
                 return self._set(found.id, status=Status.CONFIRMED)
             case ExtendHold():
@@ -316,6 +331,8 @@ class Reference:
             return self._set(found.id, status=Status.RELEASED)
         if keeps(found, self.tickets):
             return no(Code.WRONG_STATE, status=found.status.value)
+        if found.status is Status.PAYING:
+            return no(Code.WRONG_STATE, status="paying")
         if terms.cancel_until_ms is None or now_ms > terms.cancel_until_ms:
             return no(Code.TOO_LATE)
         return self._set(found.id, status=Status.CANCELLED)
@@ -388,7 +405,7 @@ class Reference:
         end_ms = min(
             found.expires_at_ms
             for found in self.live()
-            if found.status is Status.HELD
+            if found.status in ON_HOLD
             and found.id != me
             and in_the_way & {line.ticket_type for line in found.lines}
         )
@@ -411,6 +428,89 @@ class Reference:
                 return None
             in_the_way |= sharing
         return in_the_way
+
+    # --- money --------------------------------------------------------------------------------------
+
+    def _of_money(self, terms: Terms, command: OfMoney, now_ms: int) -> EventReplies:
+        found = next((found for found in self.reservations if found.id == command.reservation_id), None)
+        if found is None:
+            return no(Code.NOT_FOUND)
+        wrong = no(Code.WRONG_STATE, status=found.status.value)
+        status, paid_by = found.status, found.paid_by
+        confirmed = status in (Status.CONFIRMED, Status.CHECKED_IN)
+        match command:
+            case BeginPayment() if paid_by and paid_by.payment_id == command.payment_id:
+                return self._show(found) if confirmed or status is Status.PAYING else wrong
+            case BeginPayment() | SellReservation() if status is Status.EXPIRED:
+                return no(Code.HOLD_EXPIRED)
+            case BeginPayment():
+                if status is not Status.HELD or not found.total:
+                    return wrong
+                if command.deadline_ms <= now_ms:
+                    return no(Code.TOO_LATE)
+                mark = PaidBy(command.payment_id, found.expires_at_ms)
+                return self._set(
+                    found.id, status=Status.PAYING, expires_at_ms=command.deadline_ms, paid_by=mark
+                )
+            case FinishPayment():
+                return self._finish(terms, found, command, now_ms, wrong)
+            case FailPayment():
+                if status is not Status.PAYING or not paid_by or paid_by.payment_id != command.payment_id:
+                    return self._show(found)
+                over = paid_by.hold_ends_ms <= now_ms
+                after = Status.EXPIRED if over else Status.HELD
+                return self._set(found.id, status=after, expires_at_ms=paid_by.hold_ends_ms)
+            case SellReservation():
+                return (
+                    self._set(found.id, status=Status.CONFIRMED)
+                    if status is Status.HELD or confirmed
+                    else wrong
+                )
+            case VoidReservation():
+                gone = (confirmed and not keeps(found, self.tickets)) or status is Status.CANCELLED
+                return self._set(found.id, status=Status.CANCELLED) if gone else wrong
+            case ReduceReservation():
+                touched = any(of == found.id and one != ORDINARY for (of, _), one in self.tickets.items())
+                return self._reduce(found, command) if confirmed and not touched else wrong
+
+    def _finish(
+        self, terms: Terms, found: Reservation, command: FinishPayment, now_ms: int, wrong: Rejected
+    ) -> EventReplies:
+        own = found.paid_by is not None and found.paid_by.payment_id == command.payment_id
+        if own and found.status in (Status.CONFIRMED, Status.CHECKED_IN):
+            return self._show(found)
+        if found.total != command.amount:
+            return wrong
+        if own and found.status is Status.PAYING:
+            return self._set(found.id, status=Status.CONFIRMED)
+        if found.status is not Status.EXPIRED or self.stage is Stage.CANCELLED:
+            return wrong
+        wanted = tuple((line.ticket_type, line.quantity) for line in found.lines)
+        names = [name for line in found.lines for name in line.seats]
+        again = PlaceHold(found.id, wanted, found.customer, b"")
+        refusal = self._refusal(terms, again, found.customer, None, now_ms, opens=False)
+        if refusal is not None:
+            return refusal
+        gone = [name for name in names if self.hall is None or name not in self.free()]
+        if gone:
+            return no(Code.SOLD_OUT, seat=gone[0])
+        ends_ms = found.paid_by.hold_ends_ms if found.paid_by else found.expires_at_ms
+        return self._set(found.id, status=Status.CONFIRMED, paid_by=PaidBy(command.payment_id, ends_ms))
+
+    def _reduce(self, found: Reservation, command: ReduceReservation) -> EventReplies:
+        mine = {line.ticket_type: line for line in found.lines}
+        wanted = dict(command.lines)
+        if {code: line.quantity for code, line in mine.items()} != dict(command.before):
+            return no(Code.STALE)
+        if not wanted or len(wanted) < len(command.lines):
+            return no(Code.INVALID)
+        if any(not 1 <= number <= _quantity(mine, code) for code, number in wanted.items()):
+            return no(Code.INVALID)
+        lines = tuple(
+            replace(mine[code], quantity=number, seats=mine[code].seats[:number])
+            for code, number in wanted.items()
+        )
+        return self._set(found.id, lines=lines)
 
     # --- the event ----------------------------------------------------------------------------------
 
@@ -519,7 +619,7 @@ class Reference:
         if to is not self.stage:
             self.stage, self.version = to, self.version + 1
         for found in self.live() if to is Stage.CANCELLED else ():
-            held = found.status is Status.HELD
+            held = found.status in ON_HOLD
             self._set(found.id, status=Status.RELEASED if held else Status.CANCELLED)
         return self.describe()
 

@@ -68,7 +68,7 @@ class Hall:
             if name in free:
                 continue
             of = [found for found in others for line in found.lines if name in line.seats]
-            if not of or of[0].status is not Status.HELD:
+            if not of or of[0].status not in (Status.HELD, Status.PAYING):
                 return Rejected(Code.SOLD_OUT, "", {"seat": name})
             ends.append((of[0].expires_at_ms, name))
         if not ends:

@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from domain.event import State, counts, decide, describe, due, evolve, next_due_ms
 from domain.event_messages import (
+    BeginPayment,
     CancelEvent,
     CancelReservation,
     ChangeEvent,
@@ -26,17 +27,22 @@ from domain.event_messages import (
     EventReplies,
     ExpireDue,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     HoldExpired,
     PauseSale,
     PlaceHold,
     PublishEvent,
+    ReduceReservation,
     ReservationReply,
     ResumeSale,
+    SellReservation,
     Stage,
     Terms,
     TermsChange,
     TicketType,
     TicketTypeChange,
+    VoidReservation,
 )
 from domain.ticket_messages import (
     ORDINARY,
@@ -89,7 +95,9 @@ TERMS = st.builds(
     guests=st.sampled_from((True, True, False)),
     hold_extensions_max=st.integers(0, 2),
     one_per_customer=st.sampled_from((False, False, True)),
+    payment=st.sampled_from(("none", "required")),
 )
+PAYMENTS = st.sampled_from(("p1", "p2"))
 TYPE_CHANGES = st.builds(
     TicketTypeChange,
     code=CODES,
@@ -108,6 +116,7 @@ CHANGES = st.builds(
     cancel_until_ms=unset_or(st.none() | st.integers(START_MS, START_MS + 60_000)),
     hold_extensions_max=unset_or(st.integers(0, 3)),
     one_per_customer=unset_or(st.booleans()),
+    payment=unset_or(st.sampled_from(("none", "required"))),
     ticket_types=st.lists(TYPE_CHANGES, max_size=2).map(tuple),
     removed_ticket_types=st.lists(CODES, max_size=1).map(tuple),
 )
@@ -192,6 +201,44 @@ class EventMachine(RuleBasedStateMachine):
         self.ask(ReissueTicket(self.meant(back), number, generation, buyer))
 
     @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, payment=PAYMENTS, for_ms=st.sampled_from((-1, 0, 1, 700, 4_000, 20_000)))
+    def begin_payment(self, back: int, payment: str, for_ms: int) -> None:
+        self.ask(BeginPayment(self.meant(back), payment, self.now_ms + for_ms))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, payment=PAYMENTS, off=st.sampled_from((0, 0, 0, 1)))
+    def finish_payment(self, back: int, payment: str, off: int) -> None:
+        self.ask(FinishPayment(self.meant(back), payment, self.price(self.meant(back)) + off))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, payment=PAYMENTS)
+    def fail_payment(self, back: int, payment: str) -> None:
+        self.ask(FailPayment(self.meant(back), payment))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, paid=st.sampled_from((None, "cash", "free")))
+    def sell(self, back: int, paid: Any) -> None:
+        self.ask(SellReservation(self.meant(back), "staff", paid))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK, lines=LINES)
+    def reduce(self, back: int, lines: Any) -> None:
+        self.ask(ReduceReservation(self.meant(back), lines, self.has(self.meant(back))))
+
+    @precondition(lambda self: self.placed > 0)
+    @rule(back=BACK)
+    def void(self, back: int) -> None:
+        self.ask(VoidReservation(self.meant(back)))
+
+    def has(self, reservation_id: str) -> tuple[tuple[str, int], ...]:
+        found = self.state.reservations.get(reservation_id)
+        return tuple((line.ticket_type, line.quantity) for line in found.lines) if found else ()
+
+    def price(self, reservation_id: str) -> int:
+        found = self.state.reservations.get(reservation_id) or self.state.ended.get(reservation_id)
+        return found.total if found else 0
+
+    @precondition(lambda self: self.placed > 0)
     @rule(back=BACK, quantity=st.integers(1, 4), code=st.sampled_from(("std", "vip")))
     def change_hold_to_something_likely(self, back: int, quantity: int, code: str) -> None:
         self.ask(ChangeHold(self.meant(back), ((code, quantity),)))
@@ -248,6 +295,13 @@ class EventMachine(RuleBasedStateMachine):
             CheckIn(meant, 2, 1, "staff"),
             UndoCheckIn(meant, 1, 1, "staff"),
             TransferTicket(meant, 1, customer, b"{}"),
+            *[BeginPayment(meant, "p1", self.now_ms + 4_000)] * 3,
+            *[FinishPayment(meant, "p1", self.price(meant))] * 4,
+            FinishPayment(meant, "p2", self.price(meant)),
+            FailPayment(meant, "p1"),
+            SellReservation(meant, "staff", "cash"),
+            ReduceReservation(meant, lines, self.has(meant)),
+            VoidReservation(meant),
             ChangeEvent(TermsChange(ticket_types=RAISED, cancel_until_ms=self.now_ms + 5_000)),
         ]
 

@@ -21,7 +21,7 @@ from domain.restaurant_messages import ProlongStay, TableReply
 from domain.ticket_messages import CheckIn, ReissueTicket, TicketReply, TransferTicket
 from persistence.store import Request
 from tests.simulation.dining_fold import DiningFold
-from tests.simulation.fold import LIVE, Fold
+from tests.simulation.fold import LIVE, ON_HOLD, Fold
 from tests.simulation.history import Answered, Attempt
 from tests.simulation.linear_history import may_have_had, not_linearizable
 from tests.simulation.outages import SWEEP_S
@@ -171,11 +171,12 @@ def _expiries(world: World, folds: Folds) -> Iterator[str]:
         for reservation_id, found in fold.reservations.items():
             end_s = world.true_s(found.expires_at_ms)
             due_s = world.expiry_due_s(inventory_id, end_s)
-            if found.status == "held" and due_s < world.loop.now_s:
-                yield f"I5 {inventory_id}: {reservation_id} is held for ever"
+            if found.status in ON_HOLD and due_s < world.loop.now_s:
+                yield f"I5 {inventory_id}: {reservation_id} is {found.status} for ever"
             if found.status == "expired":
                 ended_s = world.history.commits[inventory_id, fold.expired[reservation_id]].at_s
-                if ended_s > due_s:
+                given_back = isinstance(fold, Fold) and fold.failed.get(reservation_id)
+                if ended_s > due_s and given_back != fold.expired[reservation_id]:
                     late_s = ended_s - end_s
                     yield f"I5 {inventory_id}: {reservation_id} ended {late_s} s late, due by {due_s}"
         if isinstance(fold, Fold):

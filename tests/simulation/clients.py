@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from actors.gateway import Key
 from domain.event_messages import (
+    BeginPayment,
     BlockSeats,
     CancelEvent,
     CancelReservation,
@@ -24,19 +25,24 @@ from domain.event_messages import (
     CreateEvent,
     DeleteEvent,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     PauseSale,
     PlaceHold,
     PublishEvent,
+    ReduceReservation,
     Reservation,
     ReservationReply,
     ResumeSale,
     SeatWish,
+    SellReservation,
     Stage,
     Status,
     TermsChange,
     TicketType,
     TicketTypeChange,
     UnblockSeats,
+    VoidReservation,
     Wanted,
 )
 from domain.kinds import CREATES, DESCRIBED, AnyReservation, Command, Creation, Reply
@@ -139,11 +145,28 @@ class Buyer(Client):
                     CancelReservation(held.id, self.rng.random() < 0.3),
                     ExtendHold(held.id),
                     ChangeHold(held.id, lines, wish),
+                    *self._money(held),
                 )
             )
             reply = await self.ask(event_id, lambda command=command: command)
             if isinstance(reply, ReservationReply) and reply.reservation.status is not Status.HELD:
                 continue
+
+    def _money(self, held: Reservation) -> tuple[Command, ...]:
+        """What payments, the box office and the operator ask of it."""
+        payment_id = self.rng.choice(("p1", "p1", "p2"))
+        deadline_ms = self.world.true_ms() + self.rng.choice((1_000, 4_000, 14_000))
+        amount = held.total + self.rng.choice((0, 0, 0, 10))
+        before = tuple((line.ticket_type, line.quantity) for line in held.lines)
+        begun = BeginPayment(held.id, payment_id, deadline_ms)
+        return (
+            *[begun] * 3,
+            *[FinishPayment(held.id, payment_id, amount)] * 3,
+            FailPayment(held.id, payment_id),
+            SellReservation(held.id, "staff", self.rng.choice((None, "cash"))),
+            ReduceReservation(held.id, self._lines(), before),
+            VoidReservation(held.id),
+        )
 
     def _wanted(self) -> tuple[Wanted, SeatWish | None]:
         """Standing places; or seats, named or the best that are left."""

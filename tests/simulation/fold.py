@@ -25,8 +25,16 @@ from domain.event_messages import (
     HoldPlaced,
     HoldReleased,
     Line,
+    PaidBy,
+    PaymentBegun,
+    PaymentFailed,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationReduced,
+    ReservationRetaken,
+    ReservationSold,
+    ReservationVoided,
     SalePaused,
     SaleResumed,
     SeatsBlocked,
@@ -59,7 +67,8 @@ HALL = Plan(
 """Two rows of five; each is a category of its own."""
 LAYOUT = Layout(HALL)
 _facts = msgspec.msgpack.Decoder(list[EventFact])
-LIVE = ("held", "confirmed", "checked_in")
+LIVE = ("held", "paying", "confirmed", "checked_in")
+ON_HOLD = ("held", "paying")
 FIRM = ("confirmed", "checked_in")
 DUE_GRID_MS = 250
 _BECOMES = {
@@ -67,6 +76,9 @@ _BECOMES = {
     EventClosed: Stage.CLOSED,
     EventCancelled: Stage.CANCELLED,
 }
+
+
+OfMoney = PaymentBegun | PaymentFailed | ReservationPaid | ReservationRetaken | ReservationReduced
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class Folded:
     customer: bytes
     created_at_ms: int
     extensions: int = 0
+    paid_by: PaidBy | None = None
 
 
 @dataclass
@@ -108,6 +121,8 @@ class Fold:
     """The sequence of the append in which a hold ended by itself."""
     ends: list[tuple[str, int]] = field(default_factory=list)
     """Every end a hold was given: reservation and time."""
+    failed: dict[str, int] = field(default_factory=dict)
+    """The sequence of the append in which a payment last failed."""
     looked: dict[tuple[str, int], int] = field(default_factory=dict)
     """By such an end: the sequence of the append that says so, if the hold ended by it."""
 
@@ -230,8 +245,20 @@ class Fold:
                 after = replace(before, status="confirmed")
                 if self._is_at_once(seq, fact) and any(line.unit_price for line in before.lines):
                     self._is_wrong(seq, f"{fact} at once, though there is something to pay")
+            case ReservationSold():
+                after = replace(before, status="confirmed")
+            case (
+                PaymentBegun()
+                | PaymentFailed()
+                | ReservationPaid()
+                | ReservationRetaken()
+                | ReservationReduced()
+            ):
+                self._money(seq, fact, before)
+                return
             case HoldReleased():
                 after = replace(before, status="released")
+                needs = before.status if self._is_due(seq, fact) and before.status in ON_HOLD else needs
             case HoldChanged():
                 after = replace(before, lines=fact.lines)
             case HoldExtended():
@@ -239,9 +266,10 @@ class Fold:
                 self.ends.append((fact.reservation_id, fact.expires_at_ms))
             case HoldExpired():
                 after, running = replace(before, status="expired"), not running
+                needs = before.status if before.status in ON_HOLD else needs
                 self.expired[fact.reservation_id] = seq
                 self.looked[fact.reservation_id, before.expires_at_ms] = seq
-            case ReservationCancelled():
+            case ReservationCancelled() | ReservationVoided():
                 after, needs, running = replace(before, status="cancelled"), FIRM, True
                 if not self._is_due(seq, fact) and self._kept(fact.reservation_id):
                     self._is_wrong(seq, f"{fact} with a ticket that is in, or was passed on")
@@ -287,6 +315,37 @@ class Fold:
             ticket.entry or ticket.holder for (of, _), ticket in self.tickets.items() if of == reservation_id
         )
 
+    def _money(self, seq: int, fact: OfMoney, before: Folded) -> None:
+        """Only what is paying, by this payment, fails or is paid; only what has expired is taken again."""
+        reservation_id, mark = fact.reservation_id, before.paid_by
+        paid = None if isinstance(fact, ReservationReduced) else fact.payment_id
+        own = before.status == "paying" and mark is not None and mark.payment_id == paid
+        match fact:
+            case PaymentBegun():
+                begun = PaidBy(fact.payment_id, before.expires_at_ms)
+                after = replace(before, status="paying", expires_at_ms=fact.deadline_ms, paid_by=begun)
+                own = before.status == "held" and fact.at_ms < before.expires_at_ms
+                self.ends.append((reservation_id, fact.deadline_ms))
+            case ReservationReduced():
+                after = replace(before, lines=fact.lines)
+                own = before.status == "confirmed" and _smaller(fact.lines, before.lines)
+            case PaymentFailed():
+                assert mark is not None
+                after = replace(before, status="held", expires_at_ms=mark.hold_ends_ms)
+                self.ends.append((reservation_id, mark.hold_ends_ms))
+                self.failed[reservation_id] = seq
+            case ReservationPaid():
+                after = replace(before, status="confirmed")
+                own = own and fact.at_ms < before.expires_at_ms
+            case ReservationRetaken():
+                ends_ms = mark.hold_ends_ms if mark is not None else before.expires_at_ms
+                after = replace(before, status="confirmed", paid_by=PaidBy(fact.payment_id, ends_ms))
+                own = before.status == "expired" and fact.reservation.lines == before.lines
+                self.expired.pop(reservation_id, None)
+        if not own or self.stage is Stage.CANCELLED:
+            self._is_wrong(seq, f"{fact} of {before}")
+        self.reservations[reservation_id] = after
+
     # --- what must hold after each --------------------------------------------------------------------
 
     def _check_sums(self, seq: int) -> None:
@@ -311,7 +370,7 @@ class Fold:
     def _check_due(self, row: Journaled) -> None:
         """Whatever decides has ended first what was due."""
         for reservation_id, found in self.reservations.items():
-            if found.status == "held" and found.expires_at_ms <= row.at_ms:
+            if found.status in ON_HOLD and found.expires_at_ms <= row.at_ms:
                 self._is_wrong(row.seq, f"leaves {reservation_id} held past its end")
             if found.status in LIVE and 0 < self.cancelled_seq < row.seq:
                 self._is_wrong(row.seq, f"leaves {reservation_id} to a cancelled event")
@@ -324,13 +383,13 @@ class Fold:
     def compare(self, row: Inventory) -> list[str]:
         """Where the rows are not what the journal says."""
         assert self.terms is not None
-        ends = [found.expires_at_ms for found in self.reservations.values() if found.status == "held"]
+        ends = [found.expires_at_ms for found in self.reservations.values() if found.status in ON_HOLD]
         live = [found for found in self.reservations.values() if found.status in LIVE]
         if self.stage is Stage.CANCELLED:
             ends = [self.last_ms] if live else []
         due = -(-min(ends) // DUE_GRID_MS) * DUE_GRID_MS if ends else None
         counts = [
-            (kind.code, kind.quota, self.sold(kind.code, "held"), self.sold(kind.code, *FIRM))
+            (kind.code, kind.quota, self.sold(kind.code, *ON_HOLD), self.sold(kind.code, *FIRM))
             for kind in self.terms.ticket_types
         ]
         stored = {
@@ -341,6 +400,7 @@ class Fold:
                 found.reservation.customer,
                 found.reservation.created_at_ms,
                 found.reservation.extensions,
+                found.reservation.paid_by,
             )
             for reservation_id, found in row.reservations.items()
         }
@@ -372,6 +432,18 @@ class Fold:
             for what, (stored, told) in pairs.items()
             if stored != told
         ]
+
+
+def _smaller(lines: tuple[Line, ...], before: tuple[Line, ...]) -> bool:
+    """Of each type no more than there was, at its price, in seats that it had; and less of all."""
+    had = {line.ticket_type: line for line in before}
+    own = all(
+        line.unit_price == had[line.ticket_type].unit_price
+        and 0 < line.quantity <= had[line.ticket_type].quantity
+        and {*line.seats} <= {*had[line.ticket_type].seats}
+        for line in lines
+    )
+    return own and lines != before
 
 
 def number_of(name: str) -> int:

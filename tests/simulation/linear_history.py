@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.event_messages import CreateEvent, EventCreated, ExtendHold, ReservationReply
+from domain.event_messages import BeginPayment, CreateEvent, EventCreated, ExtendHold, ReservationReply
 from domain.kinds import PLACING, Fact, Reply
 from domain.messages import Code
 from domain.restaurant_messages import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _facts = msgspec.msgpack.Decoder(list[Fact])
 NO_WORD = (Code.OVERLOADED, Code.UNAVAILABLE, Code.KEY_REUSED, Code.VENUE_TAKEN)
 """Answers that say nothing of the event's own state; the last is about another event's."""
-GIVING = (*PLACING, ExtendHold, SeatParty, ProlongStay)
+GIVING = (*PLACING, ExtendHold, BeginPayment, SeatParty, ProlongStay)
 """Commands that give a reservation its end: of a hold, or of a stay."""
 ROUNDING_S = 0.002
 

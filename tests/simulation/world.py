@@ -186,6 +186,7 @@ class World:
             cancel_until_ms=rng.choice((None, EPOCH_MS + 9_000, EPOCH_MS + 3_600_000)),
             hold_extensions_max=rng.choice((0, 1, 3)),
             one_per_customer=rng.choice((False, False, False, True)),
+            payment=rng.choice(("none", "required")),
         )
 
     # --- evidence -------------------------------------------------------------------------------------
@@ -283,7 +284,7 @@ class World:
             stored.reservation.expires_at_ms
             for inventory_id in self.inventory_ids
             for stored in self.database.tables.live(inventory_id, None, 10_000)
-            if stored.reservation.status.value == "held"
+            if stored.reservation.status.on_hold
         ]
         last_ms = max(holds, default=self.true_ms())
         left_s = max(0.0, (last_ms - self.true_ms()) / 1000)
