@@ -22,6 +22,7 @@ class Deployment:
     begun_ms: int = field(default=0, compare=False)
     """Store time at which the front end that brings it was started."""
     timers: int = 2
+    payment_actors: int = 1
     clock_skew_max_ms: int = 500
     availability_publish_ms: int = 100
     mail: MailConfig = field(default_factory=MailConfig)

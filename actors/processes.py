@@ -23,14 +23,19 @@ from actors.line import Address, Lines
 from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import InventoryOwner
+from actors.payments import PaymentWorker, Provider
 from actors.timers import ExpiryTimer
 from actors.watchdog import Watchdog
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
+from persistence.ledger import PostgresLedger
 from persistence.maintenance import Maintenance
+from persistence.payments import PostgresPayments
 from persistence.postgres import PostgresOwnerStore
 from persistence.publisher import Publisher
+from persistence.sandbox import Sandbox
 from persistence.store import StoreError
+from persistence.wallet_provider import WalletProvider
 
 log = logging.getLogger(__name__)
 WATCHDOG = "watchdog"
@@ -195,6 +200,28 @@ class TimerActor(Actor):
         await timer.run()
 
 
+class PaymentActor(Actor):
+    """A PaymentWorker with a gateway, and the providers that it asks. They share nothing but the relation."""
+
+    def __init__(self, part: int, deployment: Deployment, host: Host) -> None:
+        super().__init__(payments_name(part), deployment, host)
+        self._meter = Meter()
+        self._keep(self._run(), host.keep_shown(self._meter, {"owner": self._name}))
+
+    async def _run(self) -> None:
+        deployment, meter = self._deployment, self._meter
+        url = deployment.database_url
+        directory = PostgresDirectory(url, connections_max=1)
+        clock = StoreClock(directory.now_ms, deployment.clock_skew_max_ms)
+        await until_done(clock.start)
+        gateway = Gateway(self._host.transport(), directory, clock, deployment.gateway, meter)
+        providers: dict[str, Provider] = {
+            "sandbox": Sandbox(url),
+            "wallet": WalletProvider(PostgresLedger(url)),
+        }
+        await PaymentWorker(PostgresPayments(url), gateway, providers, clock, meter).run()
+
+
 class WatchdogActor(Actor):
     """The Watchdog, and which process each owner is in: a process that is stopped can no longer tell."""
 
@@ -241,6 +268,10 @@ class WatchdogActor(Actor):
 
 def timer_name(part: int) -> str:
     return f"timer:{part}"
+
+
+def payments_name(part: int) -> str:
+    return f"payments:{part}"
 
 
 async def until_done(start: Callable[[], Awaitable[Result]]) -> Result:

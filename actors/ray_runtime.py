@@ -28,7 +28,16 @@ from actors.gateway import CREATOR
 from actors.line import Address, Line, open_line
 from actors.mail.process import MailActor, mail_name
 from actors.meter import Labels, Meter
-from actors.processes import WATCHDOG, OwnerActor, Process, TimerActor, WatchdogActor, timer_name
+from actors.processes import (
+    WATCHDOG,
+    OwnerActor,
+    PaymentActor,
+    Process,
+    TimerActor,
+    WatchdogActor,
+    payments_name,
+    timer_name,
+)
 from actors.wire import CallFailed
 
 log = logging.getLogger(__name__)
@@ -139,7 +148,7 @@ def _end_process(pid: int, create_time: float) -> None:
 # --- making them ----------------------------------------------------------------------------------
 
 
-for _plain in (OwnerActor, TimerActor, WatchdogActor, MailActor):
+for _plain in (OwnerActor, TimerActor, PaymentActor, WatchdogActor, MailActor):
     for _, _method in inspect.getmembers(_plain, inspect.iscoroutinefunction):
         ray.method(max_task_retries=0)(_method)
 
@@ -178,6 +187,7 @@ def deploy(deployment: Deployment) -> None:
         (WatchdogActor, WATCHDOG, ()),
         *((TimerActor, timer_name(part), (part,)) for part in range(deployment.timers)),
         *((MailActor, mail_name(part), (part,)) for part in range(deployment.mail.actors)),
+        *((PaymentActor, payments_name(part), (part,)) for part in range(deployment.payment_actors)),
         (OwnerActor, CREATOR, (CREATOR,)),
     ]
     give_up_s = time.monotonic() + DEPLOY_MAX_S

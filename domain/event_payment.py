@@ -7,8 +7,8 @@
   the sale's window says; what its customer has released, what costs something else by now, or what is held or
   paid otherwise, is not: then the money goes back.
 - The box office confirms what is held, paid or given free, and the fact says whose work it was.
-- What is confirmed can be made smaller, or be cancelled, by the operator at any time; but not once a ticket of
-  it is in or was passed on, and smaller, not once anything has happened to one: tickets have numbers.
+- What is confirmed can be made smaller, or be cancelled, by the operator at any time; but not once a ticket
+  of it is in or was passed on, and smaller, not once anything has happened to one: tickets have numbers.
 - A fact names the payment, never a person. Saying any of it again changes nothing, but for making smaller:
   that is said of what there was before, and is refused where it has changed.
 """

@@ -27,6 +27,10 @@
 - `payment_id` of a reservation is that of the payment that confirmed it, or was last tried; `hold_ends_ms`
   is the hold's own end. Only an append with such a reservation writes them. `paid_ends` is where owners
   leave word of what a payment had confirmed and that is cancelled: its money is to go back.
+- `payments` and `refunds` are indexed by when they are to be looked at, as long as they are: `wake_ms` NULL
+  is done. `payment_steps` and `ledger_movements` are append-only, a trigger sees to it. A movement is both of
+  its entries in one row (`ledger_entries` shows them), so no two can fail to sum to zero; the `balance` of a
+  wallet is kept beside them, of other accounts it is their sum.
 - `guests` is what a customer has done at a restaurant, counted with the appends: asking for all of a
   customer's reservations would need an index that each hold pays for.
 - `submissions` are reservations asked for behind the scenes. `number` is the order of their acceptance. Its
@@ -62,6 +66,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -240,6 +245,145 @@ paid_ends = Table(
     Column("payment_id", ID, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
 )
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("inventory_id", ID, nullable=False),
+    Column("reservation_id", ID, nullable=False),
+    Column("request_id", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("amount", BigInteger),
+    Column("currency", Text),
+    Column("captured", Boolean, nullable=False),
+    Column("promised", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False),
+    Column("provider_ref", Text),
+    Column("action_url", Text),
+    Column("error", Text),
+    Column("detail", Text),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("wake_ms", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("pauses", Integer, nullable=False),
+    UniqueConstraint("request_id", name="payments_request"),
+    CheckConstraint(
+        "refunded >= 0 AND refunded <= promised AND promised <= CASE WHEN captured THEN amount ELSE 0 END",
+        name="payments_back",
+    ),
+    postgresql_with={"fillfactor": 50},
+)
+Index("payments_due", payments.c.wake_ms, postgresql_where=payments.c.wake_ms.is_not(None))
+Index("payments_of_reservation", payments.c.reservation_id)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("payment_id", ID, ForeignKey("payments.id", name="refunds_payment"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("error", Text),
+    Column("request_id", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("wake_ms", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("pauses", Integer, nullable=False),
+    UniqueConstraint("request_id", name="refunds_request"),
+    CheckConstraint("amount > 0", name="refunds_amount"),
+)
+Index("refunds_due", refunds.c.wake_ms, postgresql_where=refunds.c.wake_ms.is_not(None))
+Index("refunds_of_payment", refunds.c.payment_id)
+
+payment_steps = Table(
+    "payment_steps",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("payment_id", ID, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("result", Text, nullable=False),
+)
+Index("payment_steps_of", payment_steps.c.payment_id, payment_steps.c.number)
+
+sandbox_charges = Table(
+    "sandbox_charges",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("ready_ms", BigInteger, nullable=False),
+    Column("asked", Integer, nullable=False),
+)
+
+sandbox_refunds = Table(
+    "sandbox_refunds",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("charge", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+)
+
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("balance", BigInteger),
+    Column("created_ms", BigInteger, nullable=False),
+    UniqueConstraint("kind", "name", "currency", name="ledger_accounts_name"),
+    UniqueConstraint("id", "currency", name="ledger_accounts_currency"),
+    CheckConstraint(
+        "CASE kind WHEN 'wallet' THEN balance IS NOT NULL AND balance >= 0 ELSE balance IS NULL END",
+        name="ledger_accounts_balance",
+    ),
+    postgresql_with={"fillfactor": 50},
+)
+
+ledger_movements = Table(
+    "ledger_movements",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("from_id", ID, nullable=False),
+    Column("to_id", ID, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("payment_id", ID),
+    Column("reason", Text),
+    Column("done_by", Text),
+    ForeignKeyConstraint(
+        ("from_id", "currency"), ("ledger_accounts.id", "ledger_accounts.currency"), name="ledger_from"
+    ),
+    ForeignKeyConstraint(
+        ("to_id", "currency"), ("ledger_accounts.id", "ledger_accounts.currency"), name="ledger_to"
+    ),
+    CheckConstraint("from_id <> to_id", name="ledger_movements_apart"),
+    CheckConstraint(
+        "CASE kind WHEN 'void' THEN amount = 0 ELSE amount > 0 END", name="ledger_movements_amount"
+    ),
+    UniqueConstraint("number", name="ledger_movements_number"),
+)
+Index("ledger_movements_from", ledger_movements.c.from_id, ledger_movements.c.number)
+Index("ledger_movements_to", ledger_movements.c.to_id, ledger_movements.c.number)
 
 venues = Table(
     "venues",
@@ -477,6 +621,13 @@ one_time_tokens = Table(
     Column("expires_ms", BigInteger, nullable=False),
 )
 Index("one_time_tokens_of_customer", one_time_tokens.c.customer)
+
+LEDGER_ENTRIES = text(
+    "CREATE VIEW ledger_entries AS"
+    " SELECT id AS movement_id, from_id AS account_id, -amount AS amount, number FROM ledger_movements"
+    " UNION ALL SELECT id, to_id, amount, number FROM ledger_movements"
+)
+"""Not in the metadata either: each movement as its two entries."""
 
 JOURNAL_DEFAULT_PARTITION = text("CREATE TABLE journal_default PARTITION OF journal DEFAULT")
 """Not in the metadata, which knows no partitions: an append never fails for want of a day's partition."""

@@ -102,4 +102,5 @@ def options_of(settings: Settings) -> Options:
         streams_max=settings.streams_max,
         stream_interval_ms=settings.availability_publish_ms,
         mail_folder=None if settings.smtp_url else mail_folder(settings),
+        payment_duration_s=settings.payment_duration_s,
     )

@@ -29,6 +29,8 @@ from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
 from persistence.images import PostgresImages
 from persistence.mail_list import PostgresMailList
+from persistence.ledger import PostgresLedger
+from persistence.payments import PostgresPayments
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
@@ -55,6 +57,8 @@ class Back(NamedTuple):
     images: PostgresImages
     accounts: PostgresAccounts
     mails: PostgresMailList
+    payments: PostgresPayments
+    wallets: PostgresLedger
 
 
 @asynccontextmanager
@@ -108,7 +112,11 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
         gateway.wake(*placement_rule(settings).first_owners)
         submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
-        yield Back(gateway, reads, venues, submissions, images, accounts, mails)
+        payments = PostgresPayments(database_url.get_secret_value(), settings.request_deadline_ms)
+        stack.push_async_callback(payments.close)
+        wallets = PostgresLedger(database_url.get_secret_value(), settings.request_deadline_ms)
+        stack.push_async_callback(wallets.close)
+        yield Back(gateway, reads, venues, submissions, images, accounts, mails, payments, wallets)
 
 
 @asynccontextmanager
@@ -154,6 +162,7 @@ def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployme
         version=tuple(int(part) for part in version("turnstile").split(".")),
         begun_ms=begun_ms,
         timers=settings.timers,
+        payment_actors=settings.payment_actors,
         clock_skew_max_ms=settings.clock_skew_max_ms,
         availability_publish_ms=settings.availability_publish_ms,
         mail=_mail_of(settings),

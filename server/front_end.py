@@ -25,6 +25,7 @@ from server.metrics import Metrics
 from server.openapi import document
 from server.parts import Health, Options, Parts
 from server.passwords import Passwords
+from server.payments import Payments, Wallets
 from server.printing import Printer
 from server.reads import Reads
 from server.routes import all_routes
@@ -46,6 +47,8 @@ def build_app(
     images: Images,
     accounts: Accounts,
     mails: Mails,
+    payments: Payments,
+    wallets: Wallets,
     access: Access,
     customers: CustomerKeys,
     passwords: Passwords,
@@ -67,6 +70,8 @@ def build_app(
         images,
         accounts,
         mails,
+        payments,
+        wallets,
         access,
         customers,
         passwords,

@@ -37,6 +37,8 @@ _PLACES: dict[str, dict[str, Any]] = {
     "token": {"type": "string"},
     "name": {"type": "string"},
     "image_id": _UUID,
+    "payment_id": _UUID,
+    "wallet": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
     "number": {"type": "integer", "minimum": 1, "maximum": NUMBER_MAX},

@@ -17,6 +17,7 @@ from server.live import Live
 from server.mails import Mails
 from server.metrics import Metrics
 from server.passwords import Passwords
+from server.payments import Payments, Wallets
 from server.placement import PlacementRule
 from server.printing import Printer
 from server.reads import Reads
@@ -42,6 +43,7 @@ class Options:
     stream_interval_ms: int = 100
     mail_folder: Path | None = None
     """Where letters are put for want of an SMTP server; None: there is one."""
+    payment_duration_s: int = 600
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class Parts:
     images: Images
     accounts: Accounts
     mails: Mails
+    payments: Payments
+    wallets: Wallets
     access: Access
     customers: CustomerKeys
     passwords: Passwords

@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "already_reserved": (409, "Reserved already"),
     "sales_closed": (409, "Not on sale"),
     "payment_due": (409, "To be paid for first"),
+    "overdrawn": (409, "Not enough in the wallet"),
     "hold_expired": (410, "The hold has expired"),
     "wrong_state": (409, "The present state does not allow it"),
     "too_late": (409, "Too late"),

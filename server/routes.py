@@ -33,6 +33,7 @@ from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
 from server.handlers_mails import MailHandlers
+from server.handlers_payments import PaymentHandlers
 from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
@@ -43,6 +44,7 @@ from server.handlers_submissions import SubmissionHandlers
 from server.handlers_tables import TableHandlers
 from server.handlers_tickets import TicketHandlers
 from server.handlers_venues import VenueHandlers
+from server.handlers_wallets import WalletHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
@@ -50,6 +52,7 @@ from server.printing import PDF
 from server.route import Route
 from server.routes_accounts import account_routes
 from server.routes_mails import mail_routes
+from server.routes_payments import payment_routes
 from server.routes_restaurants import image_routes, restaurant_routes
 from server.throttle import Group
 from server.ticket_pictures import SVG
@@ -75,6 +78,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_reservation_routes(ReservationHandlers(parts)),
         *_ticket_routes(TicketHandlers(parts), DoorHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
+        *payment_routes(PaymentHandlers(parts), WalletHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
         *_fixture_routes(FixtureHandlers(parts)),
         *restaurant_routes(

@@ -203,6 +203,12 @@ class Settings(BaseSettings):
         description="the same by `expected_crowd`, the persons its operator expects to come at a time",
     )
     timers: int = Field(2, ge=1, le=64, description="expiry timer actors")
+    payment_actors: int = Field(
+        1, ge=1, le=64, description="actors that see payments through, processes of about 100 MB"
+    )
+    payment_duration_s: int = Field(
+        600, ge=30, le=3_600, description="how long a hold waits for a payment that has begun"
+    )
     hold_extensions_max: int = Field(1, ge=0, le=100, description="times one hold may be extended")
     passivate_after_s: int = Field(
         300, ge=1, le=86_400, description="an inventory idle for it, and with nothing due for it, rests"

@@ -20,7 +20,7 @@ from persistence.migrate import migrate
 from persistence.postgres import LIVE
 from persistence.queries import MADE_AT, RESERVATIONS
 from persistence.rows import TERMS_COLUMNS
-from persistence.schema import JOURNAL_DEFAULT_PARTITION, events, metadata
+from persistence.schema import JOURNAL_DEFAULT_PARTITION, LEDGER_ENTRIES, events, metadata
 from tests.persistence.sales import Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
@@ -59,6 +59,7 @@ async def test_the_migrated_schema_is_the_metadata(empty_url: str, postgres_url:
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
         await connection.execute(JOURNAL_DEFAULT_PARTITION)
+        await connection.execute(LEDGER_ENTRIES)
     await engine.dispose()
     of_metadata, migrated = await described(empty_url), await described(postgres_url)
     assert of_metadata == migrated

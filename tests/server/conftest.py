@@ -18,6 +18,7 @@ from multidict import CIMultiDictProxy
 
 from domain.ticket_codes import TicketCodes
 from persistence.accounts import PostgresAccounts
+from persistence.payments_memory import MemoryPayments
 from persistence.reads import PostgresReads
 from persistence.venues import PostgresVenues
 from server.access import Access
@@ -35,6 +36,7 @@ from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
+from tests.server.direct_wallets import DirectWallets
 
 ADMIN_TOKEN = "operator-token-0123"
 CODES = TicketCodes(b"ticket secret".ljust(32, b"."))
@@ -105,6 +107,8 @@ class Api:
     submissions: DirectSubmissions
     accounts: DirectAccounts
     tokens: AccessTokens
+    payments: MemoryPayments
+    wallets: DirectWallets
     event_id: str = ""
     default_headers: dict[str, str] = field(default_factory=dict)
 
@@ -169,6 +173,7 @@ async def starting() -> AsyncIterator[Start]:
             in_memory, tokens = DirectAccounts(direct), AccessTokens((reads or direct).now_ms)
             await tokens.look(accounts or in_memory)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
+            payments, wallets = MemoryPayments(lambda: gateway.now_ms), DirectWallets()
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
             passwords = passwords or quick_passwords()
             stack.callback(passwords.close)
@@ -180,6 +185,8 @@ async def starting() -> AsyncIterator[Start]:
                 DirectImages(),
                 accounts or in_memory,
                 DirectMails(),
+                payments,
+                wallets,
                 access,
                 customers,
                 passwords,
@@ -196,7 +203,9 @@ async def starting() -> AsyncIterator[Start]:
             host, port = runner.addresses[0][:2]
             session = aiohttp.ClientSession(f"http://{host}:{port}")
             await stack.enter_async_context(session)
-            return Api(session, gateway, direct, runner, app, submissions, in_memory, tokens)
+            return Api(
+                session, gateway, direct, runner, app, submissions, in_memory, tokens, payments, wallets
+            )
 
         yield begin
 

@@ -18,7 +18,10 @@ from domain.event_messages import (
     EventDefinition,
     EventReply,
     ReservationConfirmed,
+    ReservationPaid,
     ReservationReply,
+    ReservationRetaken,
+    ReservationSold,
     Status,
 )
 from domain.event_seats import Seats
@@ -46,6 +49,7 @@ from domain.views import (
 from tests.brute_force import Known, KnownRestaurant, listed, listed_restaurants
 
 START_MS = 1_795_000_000_000
+CONFIRMING = (ReservationConfirmed, ReservationPaid, ReservationRetaken, ReservationSold)
 NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such event.")
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
@@ -163,7 +167,7 @@ class DirectGateway(Gateway):
         if facts:
             inventory.sequence += 1
         for fact in facts:
-            if isinstance(fact, ReservationConfirmed):
+            if isinstance(fact, CONFIRMING):
                 inventory.confirmed_ms[fact.reservation_id] = fact.at_ms
         inventory.ended |= state.ended
         brought = contact_of(command)

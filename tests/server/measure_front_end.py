@@ -38,6 +38,7 @@ from domain.event_messages import (
 )
 from domain.messages import Code, Rejected
 from domain.ticket_codes import TicketCodes
+from persistence.payments_memory import MemoryPayments
 from server import logs
 from server.access import Access
 from server.access_tokens import AccessTokens
@@ -52,6 +53,7 @@ from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
+from tests.server.direct_wallets import DirectWallets
 
 EVENT = "01890000-0000-7000-8000-000000000001"
 BODY = (
@@ -110,6 +112,8 @@ async def serve(variant: str, port: int) -> None:
         DirectImages(),
         DirectAccounts(reads),
         DirectMails(),
+        MemoryPayments(reads.now_ms),
+        DirectWallets(),
         Access("operator-token-0123", b"r" * 32, signing()),
         CustomerKeys(b"c" * 32),
         Passwords(),

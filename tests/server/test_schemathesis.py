@@ -18,6 +18,7 @@ from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from domain.ticket_codes import TicketCodes
+from persistence.payments_memory import MemoryPayments
 from server.access import Access
 from server.customers import CustomerKeys
 from server.front_end import PARTS, build_app
@@ -33,6 +34,7 @@ from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
+from tests.server.direct_wallets import DirectWallets
 from tests.server.test_restaurants import house_body
 
 EXAMPLES_MAX = 8
@@ -118,6 +120,7 @@ gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
 reads = DirectReads(gateway)
 submissions = DirectSubmissions(gateway, reads)
+payments, wallets = MemoryPayments(reads.now_ms), DirectWallets()
 app = build_app(
     gateway,
     reads,
@@ -126,6 +129,8 @@ app = build_app(
     DirectImages(),
     DirectAccounts(reads),
     DirectMails(),
+    payments,
+    wallets,
     access,
     customers,
     quick_passwords(),

@@ -1,0 +1,294 @@
+"""Payment workers: take payments and refunds that something is to be done for, and do it, step by step.
+
+Which step comes next is said by `domain.payment`; here it is done. A worker remembers nothing that matters:
+it takes rows for the time of a lease, and who dies leaves a row that the next one takes when the lease is
+over, at the step at which it stands. What a step asks of a provider is noted before it is asked and after;
+what is noted and the row are written together. A worker whose lease another has taken writes nothing more.
+
+What several payments have to say goes to the store together, as commands go to owners.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from actors.gateway import Key
+from actors.meter import Meter
+from domain.kinds import Command, Reply
+from domain.payment import (
+    PaidBack,
+    Payment,
+    Refund,
+    RefundStep,
+    RefundTurn,
+    Said,
+    Step,
+    Turn,
+    Unclear,
+    after_let_go,
+    after_owner,
+    after_pay_back,
+    after_provider,
+    let_go_command,
+    next_step,
+    owner_command,
+)
+from persistence.store import StoreError
+
+log = logging.getLogger(__name__)
+OF_OWNER = (Step.BEGIN, Step.CONFIRM, Step.GIVE_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was asked of somebody in a step, or said: append-only. `key`: the provider's, if it is one's."""
+
+    payment_id: str
+    step: str
+    key: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A payment or a refund after a step, with what is to be noted; taken again after the pause, or, at its
+    end, never. `back`: a refund of so much is to begin."""
+
+    after: Payment | Refund
+    notes: tuple[Note, ...]
+    pause_ms: int = 0
+    goes_on: bool = False
+    """This worker keeps it."""
+    back: int = 0
+
+
+class PaymentStore(Protocol):
+    """Keeps payments, refunds and notes."""
+
+    async def take(self, limit: int, lease_ms: int) -> list[Payment]: ...
+    async def take_refunds(self, limit: int, lease_ms: int) -> list[Refund]: ...
+    async def write(self, written: Sequence[Written]) -> set[str]:
+        """The ids of those that are still their writers'; nothing is written of the others."""
+
+    async def refund_ended(self, limit: int) -> int:
+        """Begin a refund for what was paid for and is cancelled; how many there were."""
+
+
+class Provider(Protocol):
+    """Whoever moves money. Each call goes under a key that has one effect, however often it is asked; none
+    raises: what went wrong is `Unclear`."""
+
+    async def charge(self, key: str, payment: Payment) -> Said: ...
+    async def look_up(self, key: str, payment: Payment) -> Said: ...
+    async def cancel(self, key: str, payment: Payment) -> Said:
+        """From now on nothing is charged under that key: `Captured` if something was, else `Declined`."""
+
+    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear: ...
+
+
+class Asks(Protocol):
+    """The gateway, as far as it is needed here."""
+
+    async def ask(self, inventory_id: str, command: Command, key: Key | None = None) -> Reply: ...
+
+
+class Now(Protocol):
+    def now_ms(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class PaymentLimits:
+    """`lease_ms` is longer than the longest step may take: the gateway's deadline and the provider's."""
+
+    under_way_max_payments: int = 400
+    lease_ms: int = 30_000
+    poll_s: float = 0.1
+    provider_timeout_s: float = 10.0
+    ended_max: int = 500
+
+
+class PaymentWorker:
+    """See the module."""
+
+    def __init__(
+        self,
+        store: PaymentStore,
+        gateway: Asks,
+        providers: Mapping[str, Provider],
+        clock: Now,
+        meter: Meter,
+        limits: PaymentLimits | None = None,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._providers = providers
+        self._clock = clock
+        self._meter = meter
+        self._limits = limits or PaymentLimits()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._unwritten: list[tuple[Written, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """For ever; a store that does not answer is asked again a moment later."""
+        while True:
+            try:
+                more = await self.take()
+            except StoreError as error:
+                log.warning("payments cannot be taken", extra={"error": repr(error)})
+                more = False
+            except Exception:
+                log.exception("taking payments failed")
+                more = False
+            if not more:
+                await asyncio.sleep(self._limits.poll_s)
+
+    async def take(self) -> bool:
+        """Begin with as many as there is room for; True if there may be more."""
+        limits = self._limits
+        room = limits.under_way_max_payments - len(self._under_way)
+        if room <= 0:
+            return False
+        ended = await self._store.refund_ended(limits.ended_max)
+        payments = await self._store.take(room, limits.lease_ms)
+        for payment in payments:
+            self._keep(self._pay(payment))
+        refunds = await self._store.take_refunds(max(room - len(payments), 1), limits.lease_ms)
+        for refund in refunds:
+            self._keep(self._refund(refund))
+        return len(payments) == room or ended == limits.ended_max
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    # --- one payment --------------------------------------------------------------------------------
+
+    async def _pay(self, payment: Payment) -> None:
+        """Step after step, until it has to wait, is done, or is another's."""
+        try:
+            while True:
+                step = next_step(payment, self._clock.now_ms())
+                turn, notes = await self._step(payment, step)
+                goes_on = not turn.pause_ms and turn.payment.step is not Step.DONE
+                written = Written(turn.payment, notes, turn.pause_ms, goes_on, turn.back)
+                kept = await self._write(written)
+                if not kept or not goes_on:
+                    break
+                payment = turn.payment
+            if kept and turn.payment.step is Step.DONE:
+                self._meter.count("payments_ended", labels=(("standing", turn.payment.standing.value),))
+        except StoreError as error:
+            log.warning("a payment waits for the store", extra={"error": repr(error)})
+        except Exception:
+            log.exception("a payment's step failed", extra={"payment": payment.id})
+
+    async def _step(self, payment: Payment, step: Step) -> tuple[Turn, tuple[Note, ...]]:
+        if step in OF_OWNER:
+            reply = await self._gateway.ask(payment.inventory_id, owner_command(payment, step))
+            turn = after_owner(payment, step, reply)
+            return turn, (Note(payment.id, step.value, "", _said(reply)),)
+        key = payment.key("charge")
+        await self._before(payment, Note(payment.id, step.value, key, "asked"))
+        said = await self._asked(payment, step, key)
+        return after_provider(payment, step, said), (Note(payment.id, step.value, key, repr(said)),)
+
+    async def _asked(self, payment: Payment, step: Step, key: str) -> Said:
+        """What its provider says; a late answer is none."""
+        provider = self._providers.get(payment.provider)
+        if provider is None:
+            return Unclear(f"{payment.provider} is not set up")
+        calls: dict[Step, Callable[[str, Payment], Awaitable[Said]]] = {
+            Step.CHARGE: provider.charge,
+            Step.LOOK_UP: provider.look_up,
+            Step.CANCEL: provider.cancel,
+        }
+        try:
+            async with asyncio.timeout(self._limits.provider_timeout_s):
+                return await calls[step](key, payment)
+        except TimeoutError:
+            return Unclear("no answer in time")
+
+    # --- one refund ---------------------------------------------------------------------------------
+
+    async def _refund(self, refund: Refund) -> None:
+        try:
+            while True:
+                turn, note = await self._refund_step(refund)
+                after = turn.refund
+                goes_on = not turn.pause_ms and after.step is RefundStep.PAY_BACK
+                kept = await self._write(Written(after, (note,), turn.pause_ms, goes_on))
+                if not kept or not goes_on:
+                    break
+                refund = after
+            if kept and after.step in (RefundStep.DONE, RefundStep.REFUSED):
+                self._meter.count("refunds_ended", labels=(("step", after.step.value),))
+        except StoreError as error:
+            log.warning("a refund waits for the store", extra={"error": repr(error)})
+        except Exception:
+            log.exception("a refund's step failed", extra={"refund": refund.id})
+
+    async def _refund_step(self, refund: Refund) -> tuple[RefundTurn, Note]:
+        if refund.step is RefundStep.LET_GO:
+            own = Key(bytes.fromhex(refund.id.replace("-", "")), b"")
+            reply = await self._gateway.ask(refund.inventory_id, let_go_command(refund), own)
+            return after_let_go(refund, reply), Note(refund.payment_id, "let_go", "", _said(reply))
+        await self._before(refund, Note(refund.payment_id, "refund", refund.key, "asked"))
+        provider = self._providers.get(refund.provider)
+        said: PaidBack | Unclear = Unclear(f"{refund.provider} is not set up")
+        if provider is not None:
+            try:
+                async with asyncio.timeout(self._limits.provider_timeout_s):
+                    said = await provider.pay_back(refund.key, refund)
+            except TimeoutError:
+                said = Unclear("no answer in time")
+        return after_pay_back(refund, said), Note(refund.payment_id, "refund", refund.key, repr(said))
+
+    # --- what is written down -----------------------------------------------------------------------
+
+    async def _before(self, what: Payment | Refund, note: Note) -> None:
+        """Durable before the provider hears of it. Raises StoreError where it is another's by now."""
+        if not await self._write(Written(what, (note,), goes_on=True)):
+            raise StoreError(f"{what.id} is another worker's")
+
+    async def _write(self, written: Written) -> bool:
+        """With all that has gathered; False where it is another's by now."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+        self._unwritten.append((written, done))
+        if self._writing is None:
+            self._writing = loop.create_task(self._write_down())
+        return await done
+
+    async def _write_down(self) -> None:
+        while self._unwritten:
+            some, self._unwritten = self._unwritten, []
+            try:
+                kept = await self._store.write([written for written, _ in some])
+            except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+                for _, done in some:
+                    if not done.done():
+                        done.set_exception(error)
+                continue
+            for written, done in some:
+                if not done.done():
+                    done.set_result(written.after.id in kept)
+        self._writing = None
+
+
+def _said(reply: Reply) -> str:
+    reservation = getattr(reply, "reservation", None)
+    if reservation is not None:
+        return str(reservation.status.value)
+    code = getattr(reply, "code", None)
+    return type(reply).__name__ if code is None else str(code.value)

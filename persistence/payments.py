@@ -1,0 +1,377 @@
+"""Payments and refunds in PostgreSQL: asked for by front ends, worked on by payment actors.
+
+- A payment is one row, unique by request id: the same Idempotency-Key meets the same one.
+- `take` gives rows away for the time of a lease and counts the attempt; `write` writes only where the attempt
+  is still the same. A lease only saves work: a step that two workers do has one effect.
+- What was noted (`payment_steps`) and the row are written by one statement; notes are never changed.
+- What is promised back is counted in the payment's row before a refund begins: `promised <= amount` is the
+  database's to check, so no two refunds can promise the same money.
+- What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties.
+  A refund that is refused takes its own promise back; where the reservation was cancelled meanwhile, that is
+  left there again.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this file only
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+
+from domain.messages import Rejected
+from domain.payment import (
+    KEY_REUSED,
+    NO_PAYMENT,
+    NewPayment,
+    NewRefund,
+    Payment,
+    Reason,
+    Refund,
+    RefundStep,
+    Standing,
+    Step,
+    not_refundable,
+)
+from persistence.append_columns import rows_of
+from persistence.connection import Limits, Links, QueueLimits, Row
+from persistence.rows import NOW
+
+CONNECTIONS_MAX = 4
+WAITING_MAX_STATEMENTS = 1_000
+LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
+_LATE = UUID("0d9f3e2b-4f59-4f0e-8a39-6a6f3c0b5a17")
+
+_COLUMNS = {
+    "step": "text",
+    "standing": "text",
+    "amount": "bigint",
+    "currency": "text",
+    "captured": "boolean",
+    "promised": "bigint",
+    "provider_ref": "text",
+    "action_url": "text",
+    "error": "text",
+    "detail": "text",
+    "pauses": "integer",
+}
+"""What a worker writes of a payment."""
+_PAYMENT = (
+    "p.id::text, p.inventory_id::text, p.reservation_id::text, p.provider, p.deadline_ms, p.created_ms,"
+    " p.method, p.refunded, p.attempts, " + ", ".join(f"p.{name}" for name in _COLUMNS)
+)
+_REFUND = (
+    "r.id::text, r.payment_id::text, p.inventory_id::text, p.reservation_id::text, p.provider, r.amount,"
+    " p.currency, r.reason, r.step, p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses"
+)
+
+ACCEPT = f"""
+INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
+                      standing, captured, promised, refunded, deadline_ms, created_ms, updated_ms, wake_ms,
+                      attempts, pauses)
+SELECT $1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::bytea, $6, $7, 'begin', 'pending', false, 0, 0,
+       $8::bigint, now.ms, now.ms, now.ms, 0, 0 FROM ({NOW} AS ms) now
+ON CONFLICT (request_id) DO NOTHING RETURNING id"""
+BY_REQUEST = f"SELECT {_PAYMENT}, p.fingerprint FROM payments p WHERE p.request_id = $1"
+FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = $1"
+REFUNDS = f"""
+SELECT {_REFUND} FROM refunds r JOIN payments p ON p.id = r.payment_id
+ WHERE r.payment_id = $1 ORDER BY r.created_ms, r.id"""
+NOTES = "SELECT at_ms, step, key, result FROM payment_steps WHERE payment_id = $1 ORDER BY number LIMIT $2"
+
+TAKE = f"""
+WITH wanted AS (
+  SELECT id FROM payments WHERE wake_ms <= ({NOW}) ORDER BY wake_ms LIMIT $1 FOR UPDATE SKIP LOCKED)
+UPDATE payments p SET wake_ms = ({NOW}) + $2, attempts = p.attempts + 1
+  FROM wanted w WHERE p.id = w.id
+RETURNING {_PAYMENT}"""
+
+_TYPED = " ".join(f"{name}:{kind}" for name, kind in _COLUMNS.items())
+_WRITTEN_COLUMNS = f"id:uuid attempts:integer {_TYPED} wake_in_ms:bigint back_id:uuid back:bigint"
+_WRITTEN = rows_of(_WRITTEN_COLUMNS, "u")
+_REFUNDED_COLUMNS = "id:uuid attempts:integer step:text error:text pauses:integer wake_in_ms:bigint"
+
+
+def _noted(after: str) -> str:
+    """The notes' rows, whose arrays come after those of these columns."""
+    rows, before = (
+        rows_of("payment_id:uuid step:text key:text result:text owner:uuid", "n"),
+        len(after.split()),
+    )
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + before}", rows)
+
+
+WRITE = f"""
+WITH now AS ({NOW} AS ms),
+w AS (SELECT * FROM {_WRITTEN}),
+kept AS (
+  UPDATE payments p SET {", ".join(f"{name} = w.{name}" for name in _COLUMNS)}, updated_ms = now.ms,
+         wake_ms = now.ms + w.wake_in_ms
+    FROM w, now WHERE p.id = w.id AND p.attempts = w.attempts
+  RETURNING p.id, w.back_id, w.back),
+backs AS (
+  INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
+                       created_ms, updated_ms, wake_ms, attempts, pauses)
+  SELECT k.back_id, k.id, k.back, 'late', 'pay_back', '[]', '[]', uuid_send(k.back_id), '', now.ms, now.ms,
+         now.ms, 0, 0
+    FROM kept k, now WHERE k.back > 0 ON CONFLICT DO NOTHING),
+noted AS (
+  INSERT INTO payment_steps (payment_id, at_ms, step, key, result)
+  SELECT n.payment_id, now.ms, n.step, n.key, n.result FROM {_noted(_WRITTEN_COLUMNS)}, now
+   WHERE n.owner IN (SELECT id FROM kept))
+SELECT id::text FROM kept"""
+
+TAKE_REFUNDS = f"""
+WITH wanted AS (
+  SELECT id FROM refunds WHERE wake_ms <= ({NOW}) ORDER BY wake_ms LIMIT $1 FOR UPDATE SKIP LOCKED)
+UPDATE refunds r SET wake_ms = ({NOW}) + $2, attempts = r.attempts + 1
+  FROM wanted w, payments p WHERE r.id = w.id AND p.id = r.payment_id
+RETURNING {_REFUND}"""
+
+WRITE_REFUNDS = f"""
+WITH now AS ({NOW} AS ms),
+w AS (SELECT * FROM {rows_of(_REFUNDED_COLUMNS, "u")}),
+kept AS (
+  UPDATE refunds r SET step = w.step, error = w.error, pauses = w.pauses, updated_ms = now.ms,
+         wake_ms = now.ms + w.wake_in_ms
+    FROM w, now WHERE r.id = w.id AND r.attempts = w.attempts AND r.step NOT IN ('done', 'refused')
+  RETURNING r.id, r.payment_id, r.amount, r.step),
+sums AS (
+  SELECT payment_id, coalesce(sum(amount) FILTER (WHERE step = 'done'), 0) AS done,
+         coalesce(sum(amount) FILTER (WHERE step = 'refused'), 0) AS refused
+    FROM kept GROUP BY 1),
+counted AS (
+  UPDATE payments p
+     SET refunded = p.refunded + s.done, promised = p.promised - s.refused, updated_ms = now.ms,
+         standing = CASE WHEN p.refunded + s.done = 0 THEN 'captured'
+                         WHEN p.refunded + s.done >= p.amount THEN 'refunded' ELSE 'partly_refunded' END
+    FROM sums s, now WHERE p.id = s.payment_id AND s.done + s.refused > 0
+  RETURNING p.id, p.reservation_id, s.refused),
+again AS (
+  INSERT INTO paid_ends (reservation_id, payment_id, at_ms)
+  SELECT c.reservation_id, c.id, now.ms FROM counted c JOIN reservations v ON v.id = c.reservation_id, now
+   WHERE c.refused > 0 AND v.status = 'cancelled' ON CONFLICT DO NOTHING),
+noted AS (
+  INSERT INTO payment_steps (payment_id, at_ms, step, key, result)
+  SELECT n.payment_id, now.ms, n.step, n.key, n.result FROM {_noted(_REFUNDED_COLUMNS)}, now
+   WHERE n.owner IN (SELECT id FROM kept))
+SELECT id::text FROM kept"""
+
+REFUND = f"""
+WITH now AS ({NOW} AS ms),
+p AS (SELECT * FROM payments WHERE id = $2 AND captured AND step = 'done' FOR UPDATE),
+new AS (
+  INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
+                       created_ms, updated_ms, wake_ms, attempts, pauses)
+  SELECT $1::uuid, p.id, coalesce($3::bigint, p.amount - p.promised), $4, $5, $6::json, $7::json, $8::bytea,
+         $9::bytea, now.ms, now.ms, now.ms, 0, 0 FROM p, now
+   WHERE p.promised + coalesce($3::bigint, 1) <= p.amount
+  ON CONFLICT (request_id) DO NOTHING RETURNING payment_id, amount),
+promised AS (
+  UPDATE payments SET promised = payments.promised + new.amount FROM new WHERE payments.id = new.payment_id)
+SELECT amount FROM new"""
+REFUND_BY_REQUEST = f"""
+SELECT {_REFUND}, r.fingerprint FROM refunds r JOIN payments p ON p.id = r.payment_id
+ WHERE r.request_id = $1"""
+
+REFUND_ENDED = f"""
+WITH now AS ({NOW} AS ms),
+ended AS (
+  SELECT e.reservation_id, e.payment_id, p.captured, p.amount - p.promised AS rest
+    FROM paid_ends e JOIN payments p ON p.id = e.payment_id
+   WHERE p.step = 'done' LIMIT $1 FOR UPDATE OF e, p SKIP LOCKED),
+due AS (SELECT payment_id AS id, rest, gen_random_uuid() AS new_id FROM ended WHERE captured AND rest > 0),
+promised AS (UPDATE payments p SET promised = p.amount FROM due WHERE p.id = due.id),
+new AS (
+  INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
+                       created_ms, updated_ms, wake_ms, attempts, pauses)
+  SELECT due.new_id, due.id, due.rest, 'cancelled', 'pay_back', '[]', '[]', uuid_send(due.new_id), '',
+         now.ms, now.ms, now.ms, 0, 0 FROM due, now),
+gone AS (
+  DELETE FROM paid_ends e USING ended d
+   WHERE e.reservation_id = d.reservation_id AND e.payment_id = d.payment_id RETURNING 1)
+SELECT count(*) FROM gone"""
+
+NOTES_MAX = 200
+T = TypeVar("T", Payment, Refund)
+
+
+class Noted(Protocol):
+    """See `actors.payments.Note`."""
+
+    @property
+    def payment_id(self) -> str: ...
+    @property
+    def step(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def result(self) -> str: ...
+
+
+class Writing(Protocol):
+    """See `actors.payments.Written`."""
+
+    @property
+    def after(self) -> Payment | Refund: ...
+    @property
+    def notes(self) -> Sequence[Noted]: ...
+    @property
+    def pause_ms(self) -> int: ...
+    @property
+    def goes_on(self) -> bool: ...
+    @property
+    def back(self) -> int: ...
+
+
+class PostgresPayments:
+    """What front ends ask of payments (`server.payments`), and their workers (`actors.payments`)."""
+
+    def __init__(self, database_url: str, deadline_ms: int = 5_000) -> None:
+        self._deadline_ms = deadline_ms
+        self._lease_ms = 30_000
+        queue = QueueLimits(WAITING_MAX_STATEMENTS, deadline_ms / 2000)
+        self._links = Links(database_url, "turnstile payments", LIMITS, CONNECTIONS_MAX, queue)
+
+    # --- front ends ---------------------------------------------------------------------------------
+
+    async def accept(self, new: NewPayment) -> Payment | Rejected:
+        """The payment, once it is durable: this one, or the one that its key made before."""
+        one = new.payment
+        places = (one.id, one.inventory_id, one.reservation_id, new.request_id, new.fingerprint)
+        if await self._ask(ACCEPT, *places, one.provider, one.method, one.deadline_ms):
+            return one
+        rows = await self._ask(BY_REQUEST, new.request_id)
+        *columns, fingerprint = rows[0]
+        return _payment(columns) if fingerprint == new.fingerprint else KEY_REUSED
+
+    async def find(self, payment_id: str) -> Payment | None:
+        for row in await self._ask(FIND, payment_id):
+            return _payment(row)
+        return None
+
+    async def refunds_of(self, payment_id: str) -> list[Refund]:
+        return [_refund(row) for row in await self._ask(REFUNDS, payment_id)]
+
+    async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
+        """When, which step, under which key, with which result: the first of them."""
+        return [tuple(row) for row in await self._ask(NOTES, payment_id, NOTES_MAX)]
+
+    async def refund(self, new: NewRefund) -> Refund | Rejected:
+        """A refund that is durable and will be made; the one that its key made before; or why not."""
+        lines, before = msgspec.json.encode(new.lines).decode(), msgspec.json.encode(new.before).decode()
+        wanted = (new.id, new.payment_id, new.amount, new.reason.value, new.first_step.value, lines, before)
+        made = await self._ask(REFUND, *wanted, new.request_id, new.fingerprint)
+        for row in await self._ask(REFUND_BY_REQUEST, new.request_id):
+            *columns, fingerprint = row
+            return _refund(columns) if made or fingerprint == new.fingerprint else KEY_REUSED
+        payment = await self.find(new.payment_id)
+        return NO_PAYMENT if payment is None else not_refundable(payment, new.amount) or NO_PAYMENT
+
+    # --- workers ------------------------------------------------------------------------------------
+
+    async def take(self, limit: int, lease_ms: int) -> list[Payment]:
+        self._lease_ms = lease_ms
+        return [_payment(row) for row in await self._links.fetch(TAKE, limit, lease_ms)]
+
+    async def take_refunds(self, limit: int, lease_ms: int) -> list[Refund]:
+        return [_refund(row) for row in await self._links.fetch(TAKE_REFUNDS, limit, lease_ms)]
+
+    async def write(self, written: Sequence[Writing]) -> set[str]:
+        """The ids of those that are still their writers'; nothing is written of the others."""
+        kept: set[str] = set()
+        payments = [(one, one.after) for one in written if isinstance(one.after, Payment)]
+        if payments:
+            kept |= {row[0] for row in await self._links.fetch(WRITE, *self._payment_columns(payments))}
+        refunds = [(one, one.after) for one in written if isinstance(one.after, Refund)]
+        if refunds:
+            kept |= {row[0] for row in await self._links.fetch(WRITE_REFUNDS, *self._refund_columns(refunds))}
+        return kept
+
+    async def refund_ended(self, limit: int) -> int:
+        rows = await self._links.fetch(REFUND_ENDED, limit)
+        return int(rows[0][0])
+
+    async def close(self) -> None:
+        await self._links.close()
+
+    async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
+        return await self._links.answer(self._deadline_ms / 1000, sql, *values)
+
+    def _payment_columns(self, written: Sequence[tuple[Writing, Payment]]) -> list[object]:
+        after = [payment for _, payment in written]
+        backs = [str(uuid5(_LATE, payment.id)) if one.back else None for one, payment in written]
+        return [
+            [payment.id for payment in after],
+            [payment.attempts for payment in after],
+            *([getattr(payment, name) for payment in after] for name in _COLUMNS),
+            [self._wake_in_ms(one, payment.step is Step.DONE) for one, payment in written],
+            backs,
+            [one.back for one, _ in written],
+            *_note_columns(written),
+        ]
+
+    def _refund_columns(self, written: Sequence[tuple[Writing, Refund]]) -> list[object]:
+        after = [refund for _, refund in written]
+        over = (RefundStep.DONE, RefundStep.REFUSED)
+        return [
+            [refund.id for refund in after],
+            [refund.attempts for refund in after],
+            [refund.step.value for refund in after],
+            [refund.error for refund in after],
+            [refund.pauses for refund in after],
+            [self._wake_in_ms(one, refund.step in over) for one, refund in written],
+            *_note_columns(written),
+        ]
+
+    def _wake_in_ms(self, one: Writing, over: bool) -> int | None:
+        if one.goes_on:
+            return self._lease_ms
+        return None if over else one.pause_ms
+
+
+def _note_columns(written: Sequence[tuple[Writing, T]]) -> list[object]:
+    notes = [(note, after.id) for one, after in written for note in one.notes]
+    return [
+        [note.payment_id for note, _ in notes],
+        [note.step for note, _ in notes],
+        [note.key for note, _ in notes],
+        [note.result for note, _ in notes],
+        [owner for _, owner in notes],
+    ]
+
+
+def _payment(row: Sequence[object]) -> Payment:
+    names = (
+        "id",
+        "inventory_id",
+        "reservation_id",
+        "provider",
+        "deadline_ms",
+        "created_ms",
+        "method",
+        "refunded",
+        "attempts",
+        *_COLUMNS,
+    )
+    values: dict[str, Any] = dict(zip(names, row, strict=True))
+    values["step"], values["standing"] = Step(values["step"]), Standing(values["standing"])
+    return Payment(**values)
+
+
+def _refund(row: Sequence[object]) -> Refund:
+    names = (
+        "id payment_id inventory_id reservation_id provider amount currency reason step provider_ref lines"
+        " before error attempts pauses"
+    )
+    values: dict[str, Any] = dict(zip(names.split(), row, strict=True))
+    values["reason"], values["step"] = Reason(values["reason"]), RefundStep(values["step"])
+    values["provider_ref"] = values["provider_ref"] or ""
+    for name in ("lines", "before"):
+        values[name] = _wanted.decode(values[name])
+    return Refund(**values)
+
+
+_wanted = msgspec.json.Decoder(tuple[tuple[str, int], ...])

@@ -1,0 +1,143 @@
+"""The sandbox's memory: a provider of payments that moves no money, and does on demand what real ones do.
+
+What was charged and paid back is in relations, so that it survives whoever asked, as it would elsewhere. The
+outcome is chosen by the method's token (`OUTCOMES`); without one it is success.
+"""
+
+# ruff: noqa: S608 - statements are put together from constants of this file only
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from domain.payment import (
+    Captured,
+    Declined,
+    NeedsAction,
+    PaidBack,
+    Payment,
+    Refund,
+    Said,
+    Unclear,
+    Unknown,
+    Working,
+)
+from persistence.append_columns import rows_of
+from persistence.connection import Limits, Links, Row
+from persistence.gathering import Gathering
+from persistence.rows import NOW
+from persistence.store import StoreError
+
+SUCCESS, DECLINED, ACTION, ERROR = "success", "declined", "needs_action", "error"
+TIME_OUT, DELAYED, LOST, DOUBLED = "time_out", "delayed", "lost_answer", "duplicate_webhook"
+OUTCOMES = (SUCCESS, DECLINED, ACTION, ERROR, TIME_OUT, DELAYED, LOST, DOUBLED)
+DELAY_MS = 2_000
+SILENT_S = 60.0
+"""Longer than anybody waits."""
+TOGETHER_MAX_CHARGES = 500
+LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
+_STATES = {DECLINED: "declined", ACTION: "needs_action", DELAYED: "working", ERROR: "declined"}
+
+CHARGE = f"""
+WITH w AS (SELECT * FROM {rows_of("key:text state:text amount:bigint currency:text delay_ms:bigint", "u")}),
+made AS (
+  INSERT INTO sandbox_charges (key, state, amount, currency, ready_ms, asked)
+  SELECT w.key, w.state, w.amount, w.currency, ({NOW}) + w.delay_ms, 1 FROM w
+  ON CONFLICT (key) DO UPDATE SET asked = sandbox_charges.asked + 1
+  RETURNING key, state, amount, currency, ready_ms, asked)
+SELECT m.*, ({NOW}) AS now_ms FROM made m"""
+FIND = f"""
+SELECT key, state, amount, currency, ready_ms, asked, ({NOW}) AS now_ms FROM sandbox_charges WHERE key = $1"""
+CANCEL = f"""
+INSERT INTO sandbox_charges (key, state, amount, currency, ready_ms, asked)
+VALUES ($1, 'cancelled', $2, $3, 0, 0)
+ON CONFLICT (key) DO UPDATE SET state = CASE
+  WHEN sandbox_charges.state IN ('captured', 'declined', 'cancelled') THEN sandbox_charges.state
+  WHEN sandbox_charges.state = 'working' AND sandbox_charges.ready_ms <= ({NOW}) THEN 'captured'
+  ELSE 'cancelled' END
+RETURNING key, state, amount, currency, ready_ms, asked, ({NOW}) AS now_ms"""
+ACT = """
+UPDATE sandbox_charges SET state = CASE WHEN $2 THEN 'captured' ELSE 'declined' END
+ WHERE key = $1 AND state = 'needs_action' RETURNING key"""
+PAY_BACK = "INSERT INTO sandbox_refunds (key, charge, amount) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+
+
+class _Wanted(NamedTuple):
+    key: str
+    state: str
+    amount: int
+    currency: str
+    delay_ms: int
+
+
+class Sandbox:
+    """See the module; a provider as `actors.payments` wants one."""
+
+    def __init__(self, database_url: str) -> None:
+        self._links = Links(database_url, "turnstile sandbox", LIMITS, 2)
+        self._charging: Gathering[_Wanted, Row] = Gathering(self._charge_all, TOGETHER_MAX_CHARGES)
+
+    async def charge(self, key: str, payment: Payment) -> Said:
+        if payment.method == TIME_OUT:
+            await asyncio.sleep(SILENT_S)
+            return Unclear("the sandbox does not answer")
+        delay_ms = DELAY_MS if payment.method == DELAYED else 0
+        state = _STATES.get(payment.method, "captured")
+        wanted = _Wanted(key, state, payment.amount or 0, payment.currency or "", delay_ms)
+        try:
+            row = await self._charging.ask(wanted)
+        except StoreError as error:
+            return Unclear(str(error))
+        if payment.method == LOST and row["asked"] == 1:
+            return Unclear("the answer was lost")
+        return _said(row, payment)
+
+    async def look_up(self, key: str, payment: Payment) -> Said:
+        try:
+            rows = await self._links.fetch(FIND, key)
+        except StoreError as error:
+            return Unclear(str(error))
+        return _said(rows[0], payment) if rows else Unknown()
+
+    async def cancel(self, key: str, payment: Payment) -> Said:
+        try:
+            rows = await self._links.fetch(CANCEL, key, payment.amount or 0, payment.currency or "")
+        except StoreError as error:
+            return Unclear(str(error))
+        return _said(rows[0], payment)
+
+    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+        try:
+            await self._links.fetch(PAY_BACK, key, refund.provider_ref, refund.amount)
+        except StoreError as error:
+            return Unclear(str(error))
+        return PaidBack(key)
+
+    async def act(self, key: str, approve: bool) -> bool:
+        """What a buyer does who had something to do."""
+        return bool(await self._links.fetch(ACT, key, approve))
+
+    async def close(self) -> None:
+        await self._links.close()
+
+    async def _charge_all(self, wanted: Sequence[_Wanted]) -> Sequence[Row | Exception]:
+        once = {one.key: one for one in wanted}
+        rows = await self._links.fetch(CHARGE, *(list(column) for column in zip(*once.values(), strict=True)))
+        found = {row["key"]: row for row in rows}
+        return [found[one.key] for one in wanted]
+
+
+def _said(row: Row, payment: Payment) -> Said:
+    state, key = row["state"], row["key"]
+    if state == "captured" or (state == "working" and row["ready_ms"] <= row["now_ms"]):
+        return Captured(key, row["amount"], row["currency"])
+    if state == "needs_action":
+        return NeedsAction(key, f"/api/v1/sandbox/{payment.id}")
+    if state == "working":
+        return Working(key)
+    if state == "cancelled":
+        return Declined("The payment took too long and was cancelled. Nothing was charged.", "cancelled")
+    if payment.method == ERROR:
+        return Declined("The payment could not be processed. Nothing was charged.", "processing_error")
+    return Declined("The payment was declined. Nothing was charged.", "card_declined")

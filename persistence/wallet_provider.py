@@ -1,0 +1,80 @@
+"""The wallet as a provider of payments: a payment is a movement from it to what was sold.
+
+Its id is made of the provider's key, so a second one is the same. It needs nobody outside, and answers at
+once.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+from domain.ledger import House, Kind, Movement, Refusal
+from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear, Unknown
+from persistence.ledger import PostgresLedger
+from persistence.store import StoreError
+
+_MOVES = UUID("5e1c5f56-3f1c-4b0f-8d57-5b4c4b9a1e11")
+WALLET = "wallet"
+GONE = Declined("The payment took too long and was cancelled. Nothing was charged.", "voided")
+POOR = Declined("There is not enough in the wallet. Nothing was charged.", "not_enough")
+
+
+def move_id_of(key: str) -> str:
+    """Of the movement that is made under a provider's key."""
+    return str(uuid5(_MOVES, key))
+
+
+class WalletProvider:
+    """A payment's `method` is whose wallet it is."""
+
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._ledger = ledger
+
+    async def charge(self, key: str, payment: Payment) -> Said:
+        return await self._moved(key, payment, Kind.PAY)
+
+    async def look_up(self, key: str, payment: Payment) -> Said:
+        """Asking again is as good as looking: it is the same movement, or it is made now."""
+        return Unknown()
+
+    async def cancel(self, key: str, payment: Payment) -> Said:
+        return await self._moved(key, payment, Kind.VOID)
+
+    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+        """To the wallet that it came from, whose id stands in the payment."""
+        try:
+            sales = await self._ledger.house(House.SALES, refund.currency)
+            movement = Movement(
+                id=move_id_of(key),
+                kind=Kind.REFUND,
+                from_id=sales,
+                to_id=refund.provider_ref,
+                amount=refund.amount,
+                currency=refund.currency,
+                payment_id=refund.payment_id,
+            )
+            said = await self._ledger.move(movement)
+        except StoreError as error:
+            return Unclear(str(error))
+        return Unclear(said.value) if isinstance(said, Refusal) else PaidBack(said.id)
+
+    async def _moved(self, key: str, payment: Payment, kind: Kind) -> Said:
+        amount, currency = payment.amount or 0, payment.currency or ""
+        try:
+            wallet = await self._ledger.open(WALLET, payment.method, currency)
+            sales = await self._ledger.house(House.SALES, currency)
+            movement = Movement(
+                id=move_id_of(key),
+                kind=kind,
+                from_id=wallet,
+                to_id=sales,
+                amount=0 if kind is Kind.VOID else amount,
+                currency=currency,
+                payment_id=payment.id,
+            )
+            said = await self._ledger.move(movement)
+        except StoreError as error:
+            return Unclear(str(error))
+        if isinstance(said, Refusal):
+            return GONE if said is Refusal.VOIDED else POOR
+        return GONE if said.kind is Kind.VOID else Captured(wallet, said.amount, said.currency)

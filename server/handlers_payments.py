@@ -1,0 +1,180 @@
+"""Payments: begun by who holds the reservation, seen through by payment actors, paid back by operators.
+
+The row is durable before anything else is done, and the hold waits for the payment before its client is told
+so: a front end that dies in between leaves a row that the actors go on with.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from domain.event_messages import BeginPayment, ReservationReply, Wanted
+from domain.messages import Rejected
+from domain.payment import NewPayment as Asked
+from domain.payment import NewRefund as Back
+from domain.payment import Payment, Reason, Standing, Step
+from server.addressed import addressed
+from server.bodies import Payload, read_body
+from server.callers import Caller, caller_of
+from server.ids import id_bytes, parse_id, uuid7
+from server.keys import key_of
+from server.parts import Parts
+from server.payloads import WantedLine
+from server.payloads_payments import NewPayment, NewRefund
+from server.problems import Problem, invalid, not_found, refusal
+from server.replies import Reply
+from server.views import encode
+from server.views_payments import payment_view, refund_view, steps_view
+
+_NEW = Payload(NewPayment)
+_BACK = Payload(NewRefund)
+
+
+class PaymentHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def pay(self, request: web.BaseRequest, reservation_text: str) -> Reply:
+        """Begin to pay for a hold: it waits for the payment until the payment's deadline."""
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        caller = caller_of(request)
+        place = await addressed(parts, request, reservation_text)
+        wanted = _NEW.parse(request, body)
+        key = key_of(request, body)
+        now_ms = parts.reads.now_ms()
+        payment = Payment(
+            id=uuid7(now_ms),
+            inventory_id=place.inventory_id,
+            reservation_id=place.reservation_id,
+            provider=wanted.provider,
+            method=_method(wanted, caller),
+            deadline_ms=now_ms + parts.options.payment_duration_s * 1000,
+            created_ms=now_ms,
+        )
+        named = (key.request_id, key.fingerprint) if key else (id_bytes(payment.id), b"")
+        said = await parts.payments.accept(Asked(payment=payment, request_id=named[0], fingerprint=named[1]))
+        if isinstance(said, Rejected):
+            return refusal(said)
+        refused = await self._begun(said)
+        if refused is not None:
+            return refusal(refused)
+        lines = f"Location: /api/v1/payments/{said.id}\r\n".encode()
+        return Reply(202, encode(payment_view(said, [], caller.is_admin)), lines)
+
+    async def _begun(self, payment: Payment) -> Rejected | None:
+        """Has its hold begun to wait for it? What a payment that never began was told is decided anew."""
+        never = payment.standing is Standing.FAILED and payment.amount is None
+        if payment.step is not Step.BEGIN and not never:
+            return None
+        begin = BeginPayment(payment.reservation_id, payment.id, payment.deadline_ms)
+        answer = await self._parts.gateway.ask(payment.inventory_id, begin)
+        self._parts.metrics.commanded(BeginPayment, answer)
+        return answer if isinstance(answer, Rejected) else None
+
+    async def show(self, request: web.BaseRequest, payment_text: str) -> Reply:
+        """Show a payment, and what has gone back of it."""
+        parts = self._parts
+        operator = caller_of(request).is_admin
+        payment = await self._found(payment_text)
+        if not operator:
+            self._check_holder(request, payment)
+        refunds = await parts.payments.refunds_of(payment.id) if payment.promised else []
+        return Reply(200, encode(payment_view(payment, refunds, operator)))
+
+    async def steps(self, request: web.BaseRequest, payment_text: str) -> Reply:
+        """Show what was asked of owners and the provider for a payment, and what they said."""
+        parts = self._parts
+        payment = await self._found(payment_text)
+        return Reply(200, encode(steps_view(payment.id, await parts.payments.notes_of(payment.id))))
+
+    async def refund(self, request: web.BaseRequest, payment_text: str) -> Reply:
+        """Pay back: all of it and cancel, so many tickets, or an amount."""
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _BACK.parse(request, body) if body else NewRefund()
+        payment = await self._found(payment_text)
+        key = key_of(request, body)
+        new_id = uuid7(parts.reads.now_ms())
+        named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
+        amount, reason, lines, before = await self._what(payment, wanted)
+        back = Back(
+            id=new_id,
+            payment_id=payment.id,
+            amount=amount,
+            reason=reason,
+            request_id=named[0],
+            fingerprint=named[1],
+            lines=lines,
+            before=before,
+        )
+        said = await parts.payments.refund(back)
+        if isinstance(said, Rejected):
+            return refusal(said)
+        lines_of_head = f"Location: /api/v1/payments/{payment.id}\r\n".encode()
+        return Reply(202, encode(refund_view(said)), lines_of_head)
+
+    async def _what(self, payment: Payment, wanted: NewRefund) -> tuple[int | None, Reason, Wanted, Wanted]:
+        """How much, why, and what the reservation becomes of what it was."""
+        if wanted.amount is not None:
+            if wanted.lines:
+                raise invalid("lines", "Lines or an amount, not both.")
+            if wanted.amount.currency != payment.currency:
+                raise invalid("amount.currency", f"This payment is in {payment.currency}.")
+            return wanted.amount.amount, Reason.CONCESSION, (), ()
+        if not wanted.lines:
+            return None, Reason.OPERATOR, (), ()
+        found = await self._parts.reads.reservation(payment.reservation_id)
+        if found is None or not isinstance(found.reply, ReservationReply):
+            raise not_found("reservation")
+        lines = found.reply.reservation.lines
+        before = tuple((line.ticket_type, line.quantity) for line in lines)
+        prices = {line.ticket_type: line.unit_price for line in lines}
+        left = _left(dict(before), wanted.lines)
+        if not left:
+            return None, Reason.OPERATOR, (), ()
+        amount = sum(line.quantity * prices[line.ticket_type] for line in wanted.lines)
+        if not amount:
+            raise invalid("lines", "These tickets cost nothing.")
+        return amount, Reason.LINES, left, before
+
+    async def _found(self, payment_text: str) -> Payment:
+        payment_id = parse_id(payment_text)
+        payment = await self._parts.payments.find(payment_id) if payment_id else None
+        if payment is None:
+            raise not_found("payment")
+        return payment
+
+    def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:
+        """Of another reservation's payment nobody is told that there is one."""
+        try:
+            self._parts.access.event_of(request, payment.reservation_id)
+        except Problem as problem:
+            if problem.code == "not_found":
+                raise not_found("payment") from None
+            raise
+
+
+def _method(wanted: NewPayment, caller: Caller) -> str:
+    """What the provider is told. A wallet is its account's own; an operator says whose."""
+    if wanted.provider != "wallet" or caller.is_admin:
+        return wanted.method
+    if caller.account_id is None:
+        raise Problem("unauthorized", "A wallet is for who is signed in.")
+    if wanted.method not in ("", caller.account_id):
+        raise invalid("method", "This is not your wallet.")
+    return caller.account_id
+
+
+def _left(has: dict[str, int], given_back: tuple[WantedLine, ...]) -> Wanted:
+    """What the reservation keeps."""
+    seen = set()
+    for position, line in enumerate(given_back):
+        code = line.ticket_type
+        if code in seen or line.quantity > has.get(code, 0):
+            raise invalid(f"lines[{position}]", "Each ticket type once, and not more than there are.")
+        seen.add(code)
+        has[code] -= line.quantity
+    return tuple((code, quantity) for code, quantity in has.items() if quantity)

@@ -1,0 +1,149 @@
+"""Wallets, for operators: what is in one, its statement, adjustments with a reason, payouts; the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID
+
+from aiohttp import web
+
+from domain.ledger import House, Kind, Movement, Refusal
+from server.bodies import Payload, read_body
+from server.callers import caller_of
+from server.ids import uuid7
+from server.keys import key_of
+from server.paging import cursor_of, parse_query, sort_key_of
+from server.parts import Parts
+from server.payloads import CODE_MAX_CHARACTERS
+from server.payloads_payments import (
+    Adjustment,
+    MovementsQuery,
+    PositiveMoney,
+    StatementQuery,
+    WalletQuery,
+    Withdrawal,
+)
+from server.problems import Problem, invalid, not_found
+from server.replies import Reply
+from server.times import to_ms
+from server.views import encode, page
+from server.views_payments import movement_view, wallet_view
+
+_ADJUSTMENT = Payload(Adjustment)
+_WITHDRAWAL = Payload(Withdrawal)
+WALLET = "wallet"
+NUMBER_MAX = 2**62
+
+
+class WalletHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def show(self, request: web.BaseRequest, name: str) -> Reply:
+        """Show what is in a wallet."""
+        query = parse_query(request, WalletQuery)
+        account = await self._parts.wallets.account(WALLET, _named(name), query.currency)
+        if account is None:
+            raise not_found("wallet")
+        return Reply(200, encode(wallet_view(account)))
+
+    async def statement(self, request: web.BaseRequest, name: str) -> Reply:
+        """List a wallet's movements, newest first."""
+        query = parse_query(request, StatementQuery)
+        account = await self._parts.wallets.account(WALLET, _named(name), query.currency)
+        if account is None:
+            raise not_found("wallet")
+        return await self._page(query, account.id)
+
+    async def movements(self, request: web.BaseRequest) -> Reply:
+        """List all movements of the ledger, newest first."""
+        query = parse_query(request, MovementsQuery)
+        if query.wallet is None:
+            return await self._page(query, None)
+        if query.currency is None:
+            raise invalid("currency", "A wallet is named with its currency.")
+        account = await self._parts.wallets.account(WALLET, query.wallet, query.currency)
+        return Reply(200, page([], None)) if account is None else await self._page(query, account.id)
+
+    async def adjust(self, request: web.BaseRequest, name: str) -> Reply:
+        """Put so much into a wallet, or take it out, and say why."""
+        body = await read_body(request, self._parts.options.body_max_bytes)
+        wanted = _ADJUSTMENT.parse(request, body)
+        way = (House.ADJUSTMENTS, wanted.direction == "in")
+        return await self._moved(request, body, _named(name), wanted.amount, Kind.ADJUST, way, wanted.reason)
+
+    async def withdraw(self, request: web.BaseRequest, name: str) -> Reply:
+        """Pay out of a wallet."""
+        body = await read_body(request, self._parts.options.body_max_bytes)
+        wanted = _WITHDRAWAL.parse(request, body)
+        way = (House.OUTSIDE, False)
+        return await self._moved(
+            request, body, _named(name), wanted.amount, Kind.WITHDRAW, way, wanted.reason
+        )
+
+    async def _moved(
+        self,
+        request: web.BaseRequest,
+        body: bytes,
+        name: str,
+        money: PositiveMoney,
+        kind: Kind,
+        way: tuple[House, bool],
+        reason: str | None,
+    ) -> Reply:
+        """`way`: the house's account, and whether the money goes into the wallet."""
+        wallets, caller = self._parts.wallets, caller_of(request)
+        house, into = way
+        wallet_id = await wallets.open(WALLET, name, money.currency)
+        house_id = await wallets.house(house, money.currency)
+        movement = Movement(
+            id=self._id_of(request, body),
+            kind=kind,
+            from_id=house_id if into else wallet_id,
+            to_id=wallet_id if into else house_id,
+            amount=money.amount,
+            currency=money.currency,
+            reason=reason,
+            done_by=caller.account_id or caller.scope,
+            at_ms=self._parts.reads.now_ms(),
+        )
+        said = await wallets.move(movement)
+        if isinstance(said, Refusal):
+            raise _problem(said)
+        return Reply(201, encode(movement_view(said)))
+
+    def _id_of(self, request: web.BaseRequest, body: bytes) -> str:
+        """The same key is the same movement."""
+        key = key_of(request, body)
+        if key is None:
+            return uuid7(self._parts.reads.now_ms())
+        return str(UUID(bytes=hashlib.blake2b(key.request_id, digest_size=16, person=b"movement").digest()))
+
+    async def _page(self, query: StatementQuery | MovementsQuery, account_id: str | None) -> Reply:
+        before = sort_key_of(query.cursor, int)
+        since, until = query.since, query.until
+        found = await self._parts.wallets.movements(
+            account_id,
+            query.kind,
+            None if since is None else to_ms(since),
+            None if until is None else to_ms(until),
+            NUMBER_MAX if before is None else min(before, NUMBER_MAX),
+            query.limit + 1,
+        )
+        items = found[: query.limit]
+        following = cursor_of(items[-1].number) if len(found) > query.limit else None
+        return Reply(200, page([movement_view(one) for one in items], following))
+
+
+def _named(name: str) -> str:
+    if not 1 <= len(name) <= CODE_MAX_CHARACTERS or not name.isprintable():
+        raise not_found("wallet")
+    return name
+
+
+def _problem(said: Refusal) -> Problem:
+    if said is Refusal.KEY_REUSED:
+        return Problem("key_reused", "This Idempotency-Key was used for another request.")
+    return Problem("overdrawn", "There is not enough in the wallet.")

@@ -1,0 +1,51 @@
+"""What the handlers ask of whoever keeps payments and wallets."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from domain.ledger import Account, House, Kind, Movement, Refusal
+from domain.messages import Rejected
+from domain.payment import NewPayment, NewRefund, Payment, Refund
+
+
+class Payments(Protocol):
+    """Keeps payments. What it has accepted is durable, and somebody sees it through to its end."""
+
+    async def accept(self, new: NewPayment) -> Payment | Rejected:
+        """This one, or the one that its key made before; `key_reused`."""
+
+    async def find(self, payment_id: str) -> Payment | None: ...
+
+    async def refunds_of(self, payment_id: str) -> list[Refund]: ...
+
+    async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
+        """When, which step, under which key of the provider's, with which result: the first of them."""
+
+    async def refund(self, new: NewRefund) -> Refund | Rejected:
+        """A refund that will be made, or the one that its key made before; or why not."""
+
+
+class Wallets(Protocol):
+    """Keeps the ledger."""
+
+    async def open(self, kind: str, name: str, currency: str) -> str:
+        """The id of that account, made if there is none."""
+
+    async def house(self, name: House, currency: str) -> str: ...
+
+    async def account(self, kind: str, name: str, currency: str) -> Account | None: ...
+
+    async def move(self, movement: Movement) -> Movement | Refusal:
+        """The movement, once it is durable; the same id is the same movement."""
+
+    async def movements(
+        self,
+        account_id: str | None,
+        kind: Kind | None,
+        since_ms: int | None,
+        until_ms: int | None,
+        before: int,
+        limit: int,
+    ) -> list[Movement]:
+        """Newest first, of numbers below `before`."""

@@ -1,0 +1,48 @@
+"""The routes of payments, refunds and wallets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server import payloads_payments as given
+from server import views_payments as shown
+from server.callers import Who
+from server.handlers_payments import PaymentHandlers
+from server.handlers_wallets import WalletHandlers
+from server.route import Route
+from server.views import Page
+
+_RESERVATION = "/api/v1/reservations/{reservation_id}"
+_PAYMENT = "/api/v1/payments/{payment_id}"
+_OUT_OF_ORDER = ("unavailable", "overloaded")
+_WALLET = "/api/v1/wallets/{wallet}"
+
+
+# One route is easier to find among its like than among its arguments.
+# fmt: off
+def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[Route]:
+    tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
+    held: Any = {**tag, "who": Who.HOLDER}
+    operators: Any = {**tag, "who": Who.OPERATOR}
+    paid: Any = {**held, "problems": (*_OUT_OF_ORDER, "hold_expired", "wrong_state", "too_late")}
+    accepted: Any = {"status": 202, "keyed": True, "reply_headers": ("Location",)}
+    moved: Any = {"tag": "payments", "who": Who.OPERATOR, "status": 201, "keyed": True,
+                  "problems": (*_OUT_OF_ORDER, "overdrawn")}
+    return [
+        Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
+              **paid, **accepted),
+        Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held),
+        Route("GET", f"{_PAYMENT}/steps", payments.steps, shown.StepsView, **operators),
+        Route("POST", f"{_PAYMENT}/refunds", payments.refund, shown.RefundView, body=given.NewRefund,
+              body_optional=True,
+              **{**operators, "problems": (*_OUT_OF_ORDER, "wrong_state", "limit_exceeded")}, **accepted),
+        Route("GET", _WALLET, wallets.show, shown.WalletView, query=given.WalletQuery, **operators),
+        Route("GET", f"{_WALLET}/movements", wallets.statement, Page[shown.MovementView],
+              query=given.StatementQuery, **operators),
+        Route("POST", f"{_WALLET}/adjustments", wallets.adjust, shown.MovementView, body=given.Adjustment,
+              **moved),
+        Route("POST", f"{_WALLET}/withdrawals", wallets.withdraw, shown.MovementView, body=given.Withdrawal,
+              **moved),
+        Route("GET", "/api/v1/ledger/movements", wallets.movements, Page[shown.MovementView],
+              query=given.MovementsQuery, **operators),
+    ]

@@ -1,0 +1,134 @@
+"""What clients get of payments, refunds and wallets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from domain.ledger import Account, Kind, Movement
+from domain.payment import Payment, Reason, Refund, RefundStep, Standing
+from server.times import rfc3339
+from server.views import MoneyView, View
+
+RefundStatus = Literal["pending", "done", "refused"]
+
+
+class RefundView(View, frozen=True):
+    """Money that goes back, or has gone, or was refused."""
+
+    id: str
+    payment_id: str
+    status: RefundStatus
+    amount: MoneyView
+    reason: Reason
+    error: str | None
+
+
+class PaymentView(View, frozen=True):
+    """A payment. `amount` and `currency` are null until it has begun, and of one that failed; `error` says in
+    words why it did. `action_url`: where who pays has something to do. The last three are for operators."""
+
+    id: str
+    reservation_id: str
+    provider: str
+    status: Standing
+    amount: MoneyView | None
+    currency: str | None
+    refunded: MoneyView | None
+    error: str | None
+    action_url: str | None
+    deadline: str
+    created_at: str
+    refunds: list[RefundView]
+    step: str | UnsetType = UNSET
+    provider_ref: str | UnsetType | None = UNSET
+    detail: str | UnsetType | None = UNSET
+
+
+class StepView(View, frozen=True):
+    """What was asked of somebody for a payment, and what was said. `key`: the provider's."""
+
+    at: str
+    step: str
+    key: str
+    result: str
+
+
+class StepsView(View, frozen=True):
+    payment_id: str
+    steps: list[StepView]
+
+
+class WalletView(View, frozen=True):
+    wallet: str
+    balance: MoneyView
+
+
+class MovementView(View, frozen=True):
+    """So much from one account of the ledger to another."""
+
+    id: str
+    at: str
+    kind: Kind
+    from_account: str
+    to_account: str
+    amount: MoneyView
+    payment_id: str | None
+    reason: str | None
+    done_by: str | None
+
+
+_OVER: dict[RefundStep, RefundStatus] = {RefundStep.DONE: "done", RefundStep.REFUSED: "refused"}
+
+
+def payment_view(payment: Payment, refunds: list[Refund], operator: bool) -> PaymentView:
+    failed = payment.standing is Standing.FAILED
+    known = payment.amount is not None and payment.currency is not None and not failed
+    currency = payment.currency or ""
+    return PaymentView(
+        payment.id,
+        payment.reservation_id,
+        payment.provider,
+        payment.standing,
+        MoneyView(payment.amount or 0, currency) if known else None,
+        currency if known else None,
+        MoneyView(payment.refunded, currency) if known else None,
+        payment.error,
+        payment.action_url,
+        rfc3339(payment.deadline_ms),
+        rfc3339(payment.created_ms),
+        [refund_view(refund) for refund in refunds],
+        payment.step.value if operator else UNSET,
+        payment.provider_ref if operator else UNSET,
+        payment.detail if operator else UNSET,
+    )
+
+
+def refund_view(refund: Refund) -> RefundView:
+    error = refund.error if refund.step is RefundStep.REFUSED else None
+    amount = MoneyView(refund.amount, refund.currency)
+    status = _OVER.get(refund.step, "pending")
+    return RefundView(refund.id, refund.payment_id, status, amount, refund.reason, error)
+
+
+def steps_view(payment_id: str, notes: list[tuple[int, str, str, str]]) -> StepsView:
+    return StepsView(payment_id, [StepView(rfc3339(at_ms), *said) for at_ms, *said in notes])
+
+
+def wallet_view(account: Account) -> WalletView:
+    return WalletView(account.name, MoneyView(account.balance, account.currency))
+
+
+def movement_view(movement: Movement) -> MovementView:
+    return MovementView(
+        movement.id,
+        rfc3339(movement.at_ms),
+        movement.kind,
+        movement.from_id,
+        movement.to_id,
+        MoneyView(movement.amount, movement.currency),
+        movement.payment_id,
+        movement.reason,
+        movement.done_by,
+    )

@@ -1,0 +1,219 @@
+"""The ledger: movements once, no wallet below zero whoever comes at once; wallet and sandbox as providers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from domain.ledger import House, Kind, Movement, Refusal
+from domain.payment import (
+    Captured,
+    Declined,
+    NeedsAction,
+    PaidBack,
+    Payment,
+    Reason,
+    Refund,
+    RefundStep,
+    Unclear,
+    Unknown,
+    Working,
+)
+from persistence.ledger import PostgresLedger
+from persistence.sandbox import Sandbox
+from persistence.wallet_provider import WalletProvider
+from tests.persistence.sales import NOW_MS, new_id
+from tests.persistence.worlds import PostgresWorld
+
+
+@pytest.fixture
+async def ledger(postgres: PostgresWorld) -> AsyncIterator[PostgresLedger]:
+    made = PostgresLedger(postgres.url)
+    yield made
+    await made.close()
+
+
+async def filled(ledger: PostgresLedger, amount: int) -> tuple[str, str]:
+    """A new wallet's name and id, with so much in it."""
+    name = new_id()
+    wallet = await ledger.open("wallet", name, "EUR")
+    outside = await ledger.house(House.OUTSIDE, "EUR")
+    if amount:
+        assert isinstance(await ledger.move(moved(outside, wallet, amount, Kind.CHARGE)), Movement)
+    return name, wallet
+
+
+def moved(from_id: str, to_id: str, amount: int, kind: Kind = Kind.PAY, id_: str = "") -> Movement:
+    return Movement(
+        id=id_ or new_id(), kind=kind, from_id=from_id, to_id=to_id, amount=amount, currency="EUR"
+    )
+
+
+async def balance(ledger: PostgresLedger, name: str) -> int:
+    account = await ledger.account("wallet", name, "EUR")
+    assert account is not None
+    return account.balance
+
+
+async def test_of_fifty_who_spend_at_once_as_many_succeed_as_there_is_money(ledger: PostgresLedger) -> None:
+    name, wallet = await filled(ledger, 100)
+    sales = await ledger.house(House.SALES, "EUR")
+    said = await asyncio.gather(*(ledger.move(moved(wallet, sales, 10)) for _ in range(50)))
+    assert Counter(type(one) for one in said) == {Movement: 10, Refusal: 40}
+    assert await balance(ledger, name) == 0
+
+
+async def test_an_overdraft_hinders_none_of_those_that_come_with_it(ledger: PostgresLedger) -> None:
+    rich, poor = await filled(ledger, 100), await filled(ledger, 5)
+    sales = await ledger.house(House.SALES, "EUR")
+    wanted = [moved(poor[1], sales, 6), *(moved(rich[1], sales, 1) for _ in range(20))]
+    said = await asyncio.gather(*map(ledger.move, wanted))
+    assert said[0] is Refusal.NOT_ENOUGH
+    assert all(isinstance(one, Movement) for one in said[1:])
+    assert (await balance(ledger, rich[0]), await balance(ledger, poor[0])) == (80, 5)
+
+
+async def test_one_id_moves_once_and_takes_no_other_amount(ledger: PostgresLedger) -> None:
+    name, wallet = await filled(ledger, 100)
+    sales = await ledger.house(House.SALES, "EUR")
+    one = moved(wallet, sales, 10)
+    said = await asyncio.gather(*(ledger.move(one) for _ in range(10)), ledger.move(one))
+    assert all(isinstance(each, Movement) for each in said)
+    assert await balance(ledger, name) == 90
+    assert await ledger.move(moved(wallet, sales, 11, id_=one.id)) is Refusal.KEY_REUSED
+
+
+async def test_entries_sum_to_zero_balances_are_their_sums_and_nothing_is_changed(
+    ledger: PostgresLedger, postgres: PostgresWorld
+) -> None:
+    await filled(ledger, 30)
+    connection = await postgres.connection()
+    assert await connection.fetchval("SELECT sum(amount) FROM ledger_entries") == 0
+    wrong = await connection.fetchval(
+        "SELECT count(*) FROM ledger_accounts a WHERE a.kind = 'wallet' AND a.balance <>"
+        " (SELECT coalesce(sum(e.amount), 0) FROM ledger_entries e WHERE e.account_id = a.id)"
+    )
+    assert wrong == 0
+    with pytest.raises(Exception, match="append-only"):
+        await connection.execute("UPDATE ledger_movements SET amount = 1")
+
+
+async def test_movements_come_newest_first_in_pages_of_one_kind_or_all(ledger: PostgresLedger) -> None:
+    _, wallet = await filled(ledger, 100)
+    sales = await ledger.house(House.SALES, "EUR")
+    for amount in (1, 2):
+        await ledger.move(moved(wallet, sales, amount))
+    page = await ledger.movements(wallet, None, None, None, 2**62, 2)
+    assert [one.amount for one in page] == [2, 1]
+    rest = await ledger.movements(wallet, None, None, None, page[-1].number, 10)
+    assert [(one.kind, one.amount) for one in rest] == [(Kind.CHARGE, 100)]
+    assert len(await ledger.movements(wallet, Kind.PAY, None, None, 2**62, 10)) == 2
+
+
+# --- providers --------------------------------------------------------------------------------------
+
+
+def payment(method: str, amount: int = 40) -> Payment:
+    return Payment(
+        id=new_id(),
+        inventory_id=new_id(),
+        reservation_id=new_id(),
+        provider="any",
+        deadline_ms=NOW_MS,
+        method=method,
+        amount=amount,
+        currency="EUR",
+    )
+
+
+def refund_of(one: Payment, ref: str, amount: int) -> Refund:
+    return Refund(
+        id=new_id(),
+        payment_id=one.id,
+        inventory_id=one.inventory_id,
+        reservation_id=one.reservation_id,
+        provider="any",
+        amount=amount,
+        currency="EUR",
+        reason=Reason.OPERATOR,
+        step=RefundStep.PAY_BACK,
+        provider_ref=ref,
+    )
+
+
+async def test_a_wallet_pays_once_under_a_key_and_gets_back_once(ledger: PostgresLedger) -> None:
+    name, wallet = await filled(ledger, 100)
+    provider, one = WalletProvider(ledger), payment(name)
+    said = [await provider.charge("k:" + one.id, one) for _ in range(3)]
+    assert said == [Captured(wallet, 40, "EUR")] * 3
+    assert await balance(ledger, name) == 60
+    back = refund_of(one, wallet, 15)
+    for _ in range(3):
+        assert isinstance(await provider.pay_back(back.key, back), PaidBack)
+    assert await balance(ledger, name) == 75
+
+
+async def test_a_wallet_without_enough_declines_and_may_be_asked_again(ledger: PostgresLedger) -> None:
+    name, _ = await filled(ledger, 39)
+    provider, one = WalletProvider(ledger), payment(name)
+    assert isinstance(await provider.charge("k:" + one.id, one), Declined)
+    assert await balance(ledger, name) == 39
+
+
+async def test_what_is_cancelled_at_the_wallet_is_not_paid_later_and_what_was_paid_stays(
+    ledger: PostgresLedger,
+) -> None:
+    name, wallet = await filled(ledger, 100)
+    provider, one, other = WalletProvider(ledger), payment(name), payment(name)
+    assert isinstance(await provider.cancel("k:" + one.id, one), Declined)
+    assert isinstance(await provider.charge("k:" + one.id, one), Declined)
+    await provider.charge("k:" + other.id, other)
+    assert await provider.cancel("k:" + other.id, other) == Captured(wallet, 40, "EUR")
+    assert await balance(ledger, name) == 60
+
+
+@pytest.fixture
+async def sandbox(postgres: PostgresWorld) -> AsyncIterator[Sandbox]:
+    made = Sandbox(postgres.url)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "first", "looked"),
+    [
+        ("", Captured, Captured),
+        ("declined", Declined, Declined),
+        ("error", Declined, Declined),
+        ("needs_action", NeedsAction, NeedsAction),
+        ("delayed", Working, Working),
+        ("lost_answer", Unclear, Captured),
+    ],
+)
+async def test_the_sandbox_does_what_the_method_asks_for(
+    sandbox: Sandbox, method: str, first: type, looked: type
+) -> None:
+    one = payment(method)
+    key = one.key("charge")
+    assert isinstance(await sandbox.look_up(key, one), Unknown)
+    assert isinstance(await sandbox.charge(key, one), first)
+    assert isinstance(await sandbox.look_up(key, one), looked)
+
+
+async def test_who_needs_to_act_acts_or_is_cancelled(sandbox: Sandbox) -> None:
+    one, other = payment("needs_action"), payment("needs_action")
+    await sandbox.charge(one.key("charge"), one)
+    assert await sandbox.act(one.key("charge"), approve=True)
+    assert await sandbox.look_up(one.key("charge"), one) == Captured(one.key("charge"), 40, "EUR")
+    await sandbox.charge(other.key("charge"), other)
+    assert isinstance(await sandbox.cancel(other.key("charge"), other), Declined)
+    assert not await sandbox.act(other.key("charge"), approve=True)
+
+
+async def test_what_is_cancelled_at_the_sandbox_is_never_charged(sandbox: Sandbox) -> None:
+    one = payment("")
+    assert isinstance(await sandbox.cancel(one.key("charge"), one), Declined)
+    assert isinstance(await sandbox.charge(one.key("charge"), one), Declined)

@@ -1,0 +1,245 @@
+"""What every store of payments promises: once by key, one worker at a time, never more back than came in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from msgspec.structs import replace
+
+from actors.payments import Note, Written
+from domain.messages import Code, Rejected
+from domain.payment import (
+    NewPayment,
+    NewRefund,
+    Payment,
+    Reason,
+    Refund,
+    RefundStep,
+    Standing,
+    Step,
+)
+from persistence.payments import PostgresPayments
+from persistence.payments_memory import MemoryPayments
+from persistence.store import Refused
+from tests.persistence.sales import NOW_MS, new_id, new_request_id
+from tests.persistence.worlds import PostgresWorld
+
+LEASE_MS = 60_000
+Store = MemoryPayments | PostgresPayments
+
+
+@dataclass
+class Clock:
+    now_ms: int = NOW_MS
+
+
+@dataclass
+class Kept:
+    """A store of payments with nothing in it, and how to leave word of what was cancelled."""
+
+    store: Store
+    postgres: PostgresWorld | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    async def ended(self, payment: Payment) -> None:
+        if isinstance(self.store, MemoryPayments):
+            self.store.tables.paid_ends[payment.reservation_id, payment.id] = NOW_MS
+            return
+        assert self.postgres is not None
+        connection = await self.postgres.connection()
+        await connection.execute(
+            "INSERT INTO paid_ends VALUES ($1, $2, $3)", payment.reservation_id, payment.id, NOW_MS
+        )
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
+    if request.param == "memory":
+        clock = Clock()
+        yield Kept(MemoryPayments(lambda: clock.now_ms), clock=clock)
+        return
+    postgres = PostgresWorld(request.getfixturevalue("postgres_url"))
+    connection = await postgres.connection()
+    await connection.execute("DELETE FROM refunds; DELETE FROM payments; DELETE FROM paid_ends")
+    made = PostgresPayments(postgres.url)
+    yield Kept(made, postgres)
+    await made.close()
+    await postgres.close()
+
+
+def wanted(request_id: bytes = b"", body: bytes = b"body") -> NewPayment:
+    payment = Payment(
+        id=new_id(), inventory_id=new_id(), reservation_id=new_id(), provider="sandbox", deadline_ms=NOW_MS
+    )
+    return NewPayment(payment=payment, request_id=request_id or new_request_id(), fingerprint=body)
+
+
+async def accepted(kept: Kept) -> Payment:
+    payment = await kept.store.accept(wanted())
+    assert isinstance(payment, Payment)
+    return payment
+
+
+async def captured(kept: Kept, amount: int = 100) -> Payment:
+    """A payment at its end."""
+    await accepted(kept)
+    (taken,) = await kept.store.take(10, LEASE_MS)
+    after = replace(
+        taken,
+        step=Step.DONE,
+        standing=Standing.CAPTURED,
+        captured=True,
+        amount=amount,
+        currency="EUR",
+        provider_ref="ch_1",
+    )
+    assert await kept.store.write([Written(after, ())]) == {after.id}
+    return after
+
+
+def back(payment: Payment, amount: int | None, reason: Reason = Reason.CONCESSION) -> NewRefund:
+    return NewRefund(
+        id=new_id(), payment_id=payment.id, amount=amount, reason=reason, request_id=new_request_id()
+    )
+
+
+async def found(kept: Kept, payment: Payment) -> Payment:
+    there = await kept.store.find(payment.id)
+    assert there is not None
+    return there
+
+
+async def test_one_key_makes_one_payment_and_takes_no_other_body(kept: Kept) -> None:
+    first = wanted()
+    made = await kept.store.accept(first)
+    again = await kept.store.accept(wanted(first.request_id))
+    assert isinstance(made, Payment)
+    assert isinstance(again, Payment)
+    assert made.id == again.id == first.payment.id
+    other = await kept.store.accept(wanted(first.request_id, b"other"))
+    assert isinstance(other, Rejected)
+    assert other.code is Code.KEY_REUSED
+
+
+async def test_what_is_taken_is_given_to_nobody_else_while_its_lease_lasts(kept: Kept) -> None:
+    payment = await accepted(kept)
+    taken = await kept.store.take(10, LEASE_MS)
+    assert [(one.id, one.attempts) for one in taken] == [(payment.id, 1)]
+    assert await kept.store.take(10, LEASE_MS) == []
+
+
+async def test_a_worker_whose_payment_another_has_taken_writes_nothing(kept: Kept) -> None:
+    await accepted(kept)
+    (old,) = await kept.store.take(10, 0)
+    await asyncio.sleep(0.002)
+    (new,) = await kept.store.take(10, LEASE_MS)
+    note = Note(old.id, "charge", "key", "asked")
+    assert await kept.store.write([Written(replace(old, error="old"), (note,), goes_on=True)]) == set()
+    assert await kept.store.notes_of(old.id) == []
+    assert await kept.store.write([Written(replace(new, error="new"), (note,), goes_on=True)]) == {new.id}
+    assert (await found(kept, new)).error == "new"
+    assert [said[1:] for said in await kept.store.notes_of(new.id)] == [("charge", "key", "asked")]
+
+
+async def test_what_has_ended_is_taken_by_nobody_and_what_waits_comes_again(kept: Kept) -> None:
+    payment = await captured(kept)
+    waits = await accepted(kept)
+    (taken,) = await kept.store.take(10, LEASE_MS)
+    assert taken.id == waits.id != payment.id
+    await kept.store.write([Written(taken, (), pause_ms=0)])
+    assert [one.id for one in await kept.store.take(10, LEASE_MS)] == [waits.id]
+
+
+async def test_late_money_is_promised_back_with_the_step_that_says_so(kept: Kept) -> None:
+    await accepted(kept)
+    (taken,) = await kept.store.take(10, LEASE_MS)
+    late = replace(
+        taken,
+        step=Step.DONE,
+        standing=Standing.CAPTURED,
+        captured=True,
+        amount=70,
+        currency="EUR",
+        promised=70,
+    )
+    assert await kept.store.write([Written(late, (), back=70)]) == {late.id}
+    (refund,) = await kept.store.take_refunds(10, LEASE_MS)
+    assert (refund.amount, refund.reason, refund.step) == (70, Reason.LATE, RefundStep.PAY_BACK)
+    done = replace(refund, step=RefundStep.DONE)
+    note = Note(late.id, "refund", refund.key, "PaidBack")
+    assert await kept.store.write([Written(done, (note,))]) == {refund.id}
+    after = await found(kept, late)
+    assert (after.promised, after.refunded, after.standing) == (70, 70, Standing.REFUNDED)
+
+
+async def test_twenty_refunds_at_once_promise_no_more_than_there_is(kept: Kept) -> None:
+    payment = await captured(kept, 100)
+    said = await asyncio.gather(*(kept.store.refund(back(payment, 15)) for _ in range(20)))
+    made = [one for one in said if isinstance(one, Refund)]
+    assert len(made) == 6
+    assert {one.code for one in said if isinstance(one, Rejected)} == {Code.LIMIT_EXCEEDED}
+    assert (await found(kept, payment)).promised == 90
+    rest = await kept.store.refund(back(payment, None))
+    assert isinstance(rest, Refund)
+    assert rest.amount == 10
+    nothing = await kept.store.refund(back(payment, None))
+    assert isinstance(nothing, Rejected)
+    assert nothing.code is Code.WRONG_STATE
+
+
+async def test_one_key_is_one_refund(kept: Kept) -> None:
+    payment = await captured(kept)
+    asked = back(payment, 10)
+    made = [await kept.store.refund(replace(asked, id=new_id())) for _ in range(2)]
+    assert isinstance(made[0], Refund)
+    assert made[0] == made[1]
+    other = await kept.store.refund(replace(asked, fingerprint=b"other"))
+    assert isinstance(other, Rejected)
+    assert other.code is Code.KEY_REUSED
+
+
+async def test_a_refused_refund_takes_its_promise_back(kept: Kept) -> None:
+    payment = await captured(kept)
+    await kept.store.refund(back(payment, 40, Reason.LINES))
+    (refund,) = await kept.store.take_refunds(10, LEASE_MS)
+    assert refund.step is RefundStep.LET_GO
+    await kept.store.write([Written(replace(refund, step=RefundStep.REFUSED, error="no"), ())])
+    after = await found(kept, payment)
+    assert (after.promised, after.refunded, after.standing) == (0, 0, Standing.CAPTURED)
+    assert [one.step for one in await kept.store.refunds_of(payment.id)] == [RefundStep.REFUSED]
+
+
+async def test_what_was_paid_and_is_cancelled_gets_the_rest_back_once(kept: Kept) -> None:
+    payment = await captured(kept, 100)
+    await kept.store.refund(back(payment, 30))
+    await kept.ended(payment)
+    assert await kept.store.refund_ended(10) == 1
+    assert await kept.store.refund_ended(10) == 0
+    await kept.ended(payment)
+    assert await kept.store.refund_ended(10) == 1
+    amounts = {one.reason: one.amount for one in await kept.store.refunds_of(payment.id)}
+    assert amounts == {Reason.CONCESSION: 30, Reason.CANCELLED: 70}
+
+
+async def test_what_is_cancelled_before_its_payment_has_ended_waits_for_that(kept: Kept) -> None:
+    payment = await accepted(kept)
+    await kept.ended(payment)
+    assert await kept.store.refund_ended(10) == 0
+
+
+async def test_notes_are_never_changed(postgres: PostgresWorld) -> None:
+    kept = Kept(PostgresPayments(postgres.url), postgres)
+    await accepted(kept)
+    taken = await kept.store.take(1_000, LEASE_MS)
+    await kept.store.write([Written(one, (Note(one.id, "charge", "", "asked"),)) for one in taken])
+    connection = await postgres.connection()
+    for statement in ("UPDATE payment_steps SET result = 'x'", "DELETE FROM payment_steps"):
+        with pytest.raises(Exception, match="append-only"):
+            await connection.execute(statement)
+    assert isinstance(kept.store, PostgresPayments)
+    with pytest.raises(Refused):
+        await kept.store.write([Written(replace(taken[0], promised=1), ())])
+    await kept.store.close()

@@ -1,0 +1,268 @@
+"""Payments and wallets through HTTP: begun, followed, paid back; and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from actors.meter import Meter
+from actors.payments import PaymentWorker
+from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear
+from tests.server.conftest import OPERATOR, Answer, Api
+
+PRICE = 4500
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Till:
+    """A provider that says at once what the method asks for, and keeps what it took."""
+
+    taken: dict[str, int] = field(default_factory=dict)
+    back: dict[str, int] = field(default_factory=dict)
+
+    async def charge(self, key: str, payment: Payment) -> Said:
+        if payment.method == "declined":
+            return Declined("The card was declined.", "do_not_honour")
+        self.taken.setdefault(key, payment.amount or 0)
+        return Captured(key, payment.amount or 0, payment.currency or "")
+
+    async def look_up(self, key: str, payment: Payment) -> Said:
+        return await self.charge(key, payment)
+
+    async def cancel(self, key: str, payment: Payment) -> Said:
+        return await self.charge(key, payment) if key in self.taken else Declined("Too late.", "cancelled")
+
+    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+        self.back.setdefault(key, refund.amount)
+        return PaidBack(key)
+
+
+@dataclass
+class Clock:
+    api: Api
+
+    def now_ms(self) -> int:
+        return self.api.gateway.now_ms
+
+
+@dataclass
+class Sale:
+    """An event that takes money, a till, and whoever sees payments through."""
+
+    api: Api
+    event_id: str
+    till: Till = field(default_factory=Till)
+
+    async def hold(self, quantity: int = 1) -> tuple[str, dict[str, str]]:
+        return await self.api.new_hold(self.event_id, quantity=quantity)
+
+    async def pay(self, path: str, token: dict[str, str], **more: Any) -> Answer:
+        headers = token | {"Idempotency-Key": more.pop("key")} if "key" in more else token
+        return await self.api.post(f"{path}/payments", json={"provider": "sandbox", **more}, headers=headers)
+
+    async def work(self) -> None:
+        worker = PaymentWorker(
+            self.api.payments, self.api.gateway, {"sandbox": self.till}, Clock(self.api), Meter()
+        )
+        await worker.take()
+        await worker.settled()
+
+    async def paid(self, quantity: int = 1) -> tuple[str, dict[str, str], str]:
+        """The reservation's path, its token, and the payment's path."""
+        path, token = await self.hold(quantity)
+        location = (await self.pay(path, token)).headers["Location"]
+        await self.work()
+        return path, token, location
+
+    async def status(self, path: str) -> str:
+        return str((await self.api.get(path, headers=OPERATOR)).json["status"])
+
+
+@pytest.fixture
+async def sale(api: Api) -> Sale:
+    return Sale(api, await api.new_event(payment="required", cancel_until="2099-01-01T00:00:00Z"))
+
+
+async def test_who_holds_a_ticket_pays_for_it_and_sees_the_payment_through_to_its_end(sale: Sale) -> None:
+    path, token = await sale.hold(2)
+    begun = await sale.pay(path, token)
+    assert (begun.status, begun.json["status"], begun.json["error"]) == (202, "pending", None)
+    location = begun.headers["Location"]
+    assert await sale.status(path) == "paying"
+    await sale.work()
+    shown = (await sale.api.get(location, headers=token)).json
+    assert (shown["status"], shown["amount"]) == ("captured", {"amount": 2 * PRICE, "currency": "EUR"})
+    assert "detail" not in shown
+    assert await sale.status(path) == "confirmed"
+    assert list(sale.till.taken.values()) == [2 * PRICE]
+
+
+async def test_a_declined_payment_shows_no_amount_says_why_and_gives_the_hold_back(sale: Sale) -> None:
+    path, token = await sale.hold()
+    location = (await sale.pay(path, token, method="declined")).headers["Location"]
+    await sale.work()
+    shown = (await sale.api.get(location, headers=token)).json
+    assert (shown["status"], shown["amount"], shown["currency"]) == ("failed", None, None)
+    assert shown["error"] == "The card was declined."
+    assert await sale.status(path) == "held"
+    told = (await sale.api.get(location, headers=OPERATOR)).json
+    assert (told["detail"], told["step"]) == ("do_not_honour", "done")
+
+
+async def test_an_expired_hold_is_not_paid_and_the_provider_is_not_asked(sale: Sale) -> None:
+    path, token = await sale.hold()
+    sale.api.gateway.now_ms += HOUR_MS
+    for _ in range(2):
+        refused = await sale.pay(path, token, key="late")
+        assert (refused.status, refused.code) == (410, "hold_expired")
+        await sale.work()
+    assert sale.till.taken == {}
+
+
+async def test_what_is_paid_or_being_paid_is_not_paid_twice(sale: Sale) -> None:
+    path, token = await sale.hold()
+    first = await sale.pay(path, token, key="one")
+    again = await sale.pay(path, token, key="one")
+    assert first.json["id"] == again.json["id"]
+    other = await sale.pay(path, token, key="two")
+    assert (other.status, other.code, other.json["reservation_status"]) == (409, "wrong_state", "paying")
+    await sale.work()
+    paid = await sale.pay(path, token)
+    assert (paid.status, paid.json["reservation_status"]) == (409, "confirmed")
+    assert len(sale.till.taken) == 1
+
+
+async def test_one_key_with_another_body_is_refused(sale: Sale) -> None:
+    path, token = await sale.hold()
+    await sale.pay(path, token, key="one")
+    other = await sale.pay(path, token, key="one", method="declined")
+    assert (other.status, other.code) == (422, "key_reused")
+
+
+async def test_anothers_payment_is_not_there(sale: Sale) -> None:
+    _, _, location = await sale.paid()
+    _, stranger = await sale.hold()
+    for headers in (stranger, {"Reservation-Token": "x" * 43}):
+        assert (await sale.api.get(location, headers=headers)).status == 404
+    assert (await sale.api.get(location)).status == 401
+    nothing = "/api/v1/payments/00000000-0000-7000-8000-000000000000"
+    assert (await sale.api.get(nothing, headers=OPERATOR)).code == "not_found"
+
+
+async def test_a_holder_confirms_nothing_unpaid_and_the_box_office_does(sale: Sale) -> None:
+    path, token = await sale.hold()
+    refused = await sale.api.post(f"{path}/confirm", headers=token)
+    assert (refused.status, refused.code) == (409, "payment_due")
+    assert refused.json["total"] == {"amount": PRICE, "currency": "EUR"}
+    said = await sale.api.post(f"{path}/confirm", json={"paid": "cash"}, headers=token)
+    assert (said.status, said.code) == (401, "unauthorized")
+    sold = await sale.api.post(f"{path}/confirm", json={"paid": "card"}, headers=OPERATOR)
+    assert (sold.status, sold.json["status"]) == (200, "confirmed")
+
+
+async def test_all_of_a_payment_goes_back_and_the_reservation_is_cancelled(sale: Sale) -> None:
+    path, token, location = await sale.paid(2)
+    asked = await sale.api.post(f"{location}/refunds", headers=OPERATOR)
+    assert (asked.status, asked.json["status"], asked.json["reason"]) == (202, "pending", "operator")
+    await sale.work()
+    shown = (await sale.api.get(location, headers=token)).json
+    assert (shown["status"], shown["refunds"][0]["status"]) == ("refunded", "done")
+    assert await sale.status(path) == "cancelled"
+    again = await sale.api.post(f"{location}/refunds", headers=OPERATOR)
+    assert (again.status, again.code) == (409, "wrong_state")
+
+
+async def test_one_ticket_of_four_goes_back_at_its_price_and_three_stay(sale: Sale) -> None:
+    path, _, location = await sale.paid(4)
+    one = {"lines": [{"ticket_type": "ga", "quantity": 1}]}
+    asked = await sale.api.post(f"{location}/refunds", json=one, headers=OPERATOR)
+    assert (asked.status, asked.json["amount"]["amount"]) == (202, PRICE)
+    await sale.work()
+    reservation = (await sale.api.get(path, headers=OPERATOR)).json
+    assert (reservation["status"], reservation["lines"][0]["quantity"]) == ("confirmed", 3)
+    assert (await sale.api.get(location, headers=OPERATOR)).json["status"] == "partly_refunded"
+    assert list(sale.till.back.values()) == [PRICE]
+
+
+async def test_never_more_goes_back_than_was_captured(sale: Sale) -> None:
+    _, _, location = await sale.paid()
+    over = {"amount": {"amount": PRICE + 1, "currency": "EUR"}}
+    refused = await sale.api.post(f"{location}/refunds", json=over, headers=OPERATOR)
+    assert (refused.status, refused.code, refused.json["limit"]) == (409, "limit_exceeded", PRICE)
+    pounds = {"amount": {"amount": 1, "currency": "GBP"}}
+    wrong = await sale.api.post(f"{location}/refunds", json=pounds, headers=OPERATOR)
+    assert wrong.paths == ["amount.currency"]
+    headers = OPERATOR | {"Idempotency-Key": "back"}
+    some = {"amount": {"amount": PRICE - 1, "currency": "EUR"}}
+    ids = {(await sale.api.post(f"{location}/refunds", json=some, headers=headers)).json["id"] for _ in "ab"}
+    assert len(ids) == 1
+    await sale.work()
+    assert sum(sale.till.back.values()) == PRICE - 1
+
+
+async def test_only_operators_pay_back_and_read_the_steps(sale: Sale) -> None:
+    _, token, location = await sale.paid()
+    assert (await sale.api.post(f"{location}/refunds", headers=token)).status == 401
+    assert (await sale.api.get(f"{location}/steps", headers=token)).status == 401
+    steps = (await sale.api.get(f"{location}/steps", headers=OPERATOR)).json["steps"]
+    assert [(one["step"], one["result"]) for one in steps[:2]] == [("begin", "paying"), ("charge", "asked")]
+    assert steps[2]["result"].startswith("Captured(")
+
+
+# --- wallets --------------------------------------------------------------------------------------
+
+WALLET = "/api/v1/wallets/ada"
+
+
+def euros(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "EUR"}
+
+
+async def adjusted(api: Api, amount: int, direction: str = "in", **headers: str) -> Answer:
+    body = {"amount": euros(amount), "direction": direction, "reason": "a gift"}
+    return await api.post(f"{WALLET}/adjustments", json=body, headers=OPERATOR | headers)
+
+
+async def test_a_wallet_is_filled_emptied_and_never_overdrawn(api: Api) -> None:
+    assert (await adjusted(api, 100)).status == 201
+    refused = await api.post(f"{WALLET}/withdrawals", json={"amount": euros(101)}, headers=OPERATOR)
+    assert (refused.status, refused.code) == (409, "overdrawn")
+    assert (
+        await api.post(f"{WALLET}/withdrawals", json={"amount": euros(100)}, headers=OPERATOR)
+    ).status == 201
+    assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).json["balance"] == euros(0)
+
+
+async def test_one_key_moves_once_and_another_amount_under_it_is_refused(api: Api) -> None:
+    key = {"Idempotency-Key": "k1"}
+    ids = {(await adjusted(api, 5, **key)).json["id"] for _ in "abc"}
+    assert len(ids) == 1
+    other = await adjusted(api, 6, **key)
+    assert (other.status, other.code) == (422, "key_reused")
+    assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).json["balance"] == euros(5)
+
+
+async def test_a_statement_comes_in_pages_newest_first_and_the_ledger_by_kind(api: Api) -> None:
+    for amount in (1, 2, 3):
+        await adjusted(api, amount)
+    await api.post(f"{WALLET}/withdrawals", json={"amount": euros(4)}, headers=OPERATOR)
+    first = (await api.get(f"{WALLET}/movements?currency=EUR&limit=3", headers=OPERATOR)).json
+    assert [one["amount"]["amount"] for one in first["items"]] == [4, 3, 2]
+    rest = await api.get(f"{WALLET}/movements?currency=EUR&cursor={first['next']}", headers=OPERATOR)
+    assert [one["amount"]["amount"] for one in rest.json["items"]] == [1]
+    paid_out = (await api.get("/api/v1/ledger/movements?kind=withdraw", headers=OPERATOR)).json["items"]
+    assert [one["amount"]["amount"] for one in paid_out] == [4]
+    assert paid_out[0]["done_by"] == "operator"
+
+
+@pytest.mark.parametrize("amount", [0, -1, 1_000_000_000_001])
+async def test_amounts_are_positive_and_bounded(api: Api, amount: int) -> None:
+    assert (await adjusted(api, amount)).paths == ["amount.amount"]
+
+
+async def test_wallets_are_for_operators(api: Api) -> None:
+    assert (await api.get(f"{WALLET}?currency=EUR")).status == 401
+    assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).status == 404

@@ -1,0 +1,454 @@
+"""Payments under faults: workers that die at any step, a provider that loses, delays and doubles.
+
+Around the events, owners and gateways of `tests.simulation.world`, with all that befalls these. What holds in
+the end (I4) is said by the provider's own books and the event's journal, not by the saga's rows: every amount
+that was captured is the price of what is confirmed, plus what went back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from actors.gateway import Key
+from actors.meter import Meter
+from actors.payments import PaymentLimits, PaymentWorker, Written
+from domain.event_messages import (
+    BeginPayment,
+    CancelEvent,
+    CancelReservation,
+    CreateEvent,
+    EventReply,
+    PlaceHold,
+    Reservation,
+    ReservationReply,
+    Terms,
+    TicketType,
+)
+from domain.kinds import Command, Reply
+from domain.messages import Code, Rejected
+from domain.payment import (
+    Captured,
+    Declined,
+    NeedsAction,
+    NewPayment,
+    NewRefund,
+    PaidBack,
+    Payment,
+    Reason,
+    Refund,
+    RefundStep,
+    Said,
+    Standing,
+    Step,
+    Unclear,
+    Unknown,
+    Working,
+)
+from persistence.payments_memory import MemoryPayments
+from persistence.store import OutcomeUnknown
+from tests.simulation.fold import Fold
+from tests.simulation.fronts import Front
+from tests.simulation.nemesis import Nemesis
+from tests.simulation.world import EPOCH_MS, World
+
+T = TypeVar("T")
+QUIET_MAX_S = 300.0
+LIMITS = PaymentLimits(lease_ms=4_000, poll_s=0.2, provider_timeout_s=1.5)
+METHODS = ("success", "success", "success", "declined", "needs_action", "delayed", "silent")
+
+
+@dataclass
+class Charge:
+    """What the provider has under one key."""
+
+    state: str
+    amount: int
+    currency: str
+    ready_s: float = 0.0
+
+
+@dataclass
+class SimProvider:
+    """A provider with a memory of its own, some milliseconds away. `calm`: it answers every time."""
+
+    world: World
+    rng: Random
+    calm: bool = False
+    charges: dict[str, Charge] = field(default_factory=dict)
+    refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Payment and amount, by key."""
+
+    async def charge(self, key: str, payment: Payment) -> Said:
+        return await self._far(lambda: self._charge(key, payment))
+
+    async def look_up(self, key: str, payment: Payment) -> Said:
+        return await self._far(lambda: self._said(key))
+
+    async def cancel(self, key: str, payment: Payment) -> Said:
+        return await self._far(lambda: self._cancel(key, payment))
+
+    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+        def work() -> PaidBack:
+            self.refunds.setdefault(key, (refund.payment_id, refund.amount))
+            return PaidBack(key)
+
+        return await self._far(work)
+
+    def _charge(self, key: str, payment: Payment) -> Said:
+        state = {"declined": "declined", "needs_action": "asked", "delayed": "working"}
+        ready_s = self.world.loop.now_s + self.rng.uniform(0.5, 12.0)
+        if payment.method != "silent" or self.calm or self.rng.random() < 0.3:
+            fresh = Charge(
+                state.get(payment.method, "captured"), payment.amount or 0, payment.currency or "", ready_s
+            )
+            self.charges.setdefault(key, fresh)
+        return self._said(key)
+
+    def _cancel(self, key: str, payment: Payment) -> Said:
+        self._said(key)
+        charge = self.charges.setdefault(key, Charge("cancelled", 0, ""))
+        if charge.state not in ("captured", "declined"):
+            charge.state = "cancelled"
+        return self._said(key)
+
+    def _said(self, key: str) -> Said:
+        charge = self.charges.get(key)
+        if charge is None:
+            return Unknown()
+        if charge.state in ("asked", "working") and charge.ready_s <= self.world.loop.now_s:
+            acts = charge.state == "working" or self.rng.random() < 0.7
+            charge.state = "captured" if acts else "declined"
+        match charge.state:
+            case "captured":
+                return Captured(key, charge.amount, charge.currency)
+            case "asked":
+                return NeedsAction(key, "https://bank.example/act")
+            case "working":
+                return Working(key)
+        return Declined("No.", charge.state)
+
+    async def _far(self, work: Callable[[], T]) -> T | Unclear:
+        """There and back: the question or the answer may be lost, late, or the question said twice."""
+        fate = 1.0 if self.calm else self.rng.random()
+        await asyncio.sleep(self.rng.uniform(0.0, 0.2))
+        if fate < 0.08:
+            return Unclear("the question was lost")
+        answer = work()
+        if fate < 0.16:
+            self.world.main_later(self.rng.uniform(0.0, 3.0), work)  # said twice
+        if fate < 0.3:
+            await asyncio.sleep(self.rng.choice((0.0, 5.0)))
+            return Unclear("the answer was lost")
+        await asyncio.sleep(self.rng.uniform(0.0, 0.2))
+        return answer
+
+
+class SimPayments(MemoryPayments):
+    """The relation of payments, some milliseconds away from each worker."""
+
+    def __init__(self, world: PaymentWorld) -> None:
+        super().__init__(world.clocks.store_ms, world.database.tables)
+        self._world = world
+        self._rng = world.rng("payments' store")
+        self.writes = 0
+
+    async def take(self, limit: int, lease_ms: int) -> list[Payment]:
+        return await self._far(lambda: super(SimPayments, self).take(limit, lease_ms))
+
+    async def take_refunds(self, limit: int, lease_ms: int) -> list[Refund]:
+        return await self._far(lambda: super(SimPayments, self).take_refunds(limit, lease_ms))
+
+    async def write(self, written: Any) -> set[str]:
+        self.writes += 1
+        return await self._far(lambda: super(SimPayments, self).write(written))
+
+    async def refund_ended(self, limit: int) -> int:
+        return await self._far(lambda: super(SimPayments, self).refund_ended(limit))
+
+    async def _far(self, work: Callable[[], Awaitable[T]]) -> T:
+        fate = 1.0 if self._world.calm else self._rng.random()
+        await asyncio.sleep(self._rng.uniform(0.0, 0.02))
+        if fate < 0.03:
+            raise OutcomeUnknown("the question was lost")
+        answer = await work()
+        if fate < 0.06:
+            raise OutcomeUnknown("the answer was lost")
+        await asyncio.sleep(self._rng.uniform(0.0, 0.02))
+        return answer
+
+
+class Asks:
+    """A worker's way to owners: the gateway of its own process."""
+
+    def __init__(self, front: Front, name: str) -> None:
+        self._front = front
+        self._name = name
+
+    async def ask(self, inventory_id: str, command: Command, key: Key | None = None) -> Reply:
+        return await self._front.gateway.ask(inventory_id, command, key)
+
+
+class PaymentWorld(World):
+    """Buyers who pay for tickets of one event."""
+
+    worker: type[PaymentWorker] = PaymentWorker
+
+    def __init__(self, seed: int, payments: int = 12) -> None:
+        super().__init__(seed)
+        self.calm = False
+        self._wanted = payments
+        self.payments = SimPayments(self)
+        self.provider = SimProvider(self, self.rng("provider"))
+        self.workers: list[Front] = []
+        self.event_id = ""
+        self.kills = 0
+        self._dice = self.rng("course")
+
+    def main_later(self, delay_s: float, work: Callable[[], object]) -> None:
+        self.loop.main.later(delay_s, work)
+
+    async def _course(self) -> None:
+        nemesis = Nemesis(self)
+        await self._begin()
+        await self._open()
+        for _ in range(2):
+            self._start_worker()
+        nemesis.start()
+        reaper = asyncio.create_task(self._reap())
+        buyers = [asyncio.create_task(self._buyer(n)) for n in range(self._wanted)]
+        await asyncio.wait(buyers)
+        for buyer in buyers:
+            buyer.result()
+        if self._dice.random() < 0.3:
+            await self._ask(self.event_id, CancelEvent())
+        nemesis.stop()
+        reaper.cancel()
+        self._replace_the_dead()
+        self.calm = self.provider.calm = True
+        await self._quiet()
+
+    async def _open(self) -> None:
+        quota = self._dice.choice((3, self._wanted, 4 * self._wanted))
+        terms = Terms(
+            "A show",
+            EPOCH_MS + 3_600_000,
+            "EUR",
+            (TicketType("std", "Standard", quota, 10), TicketType("vip", "Premium", 3, 30)),
+            hold_duration_s=self._dice.choice((10, 20)),
+            cancel_until_ms=EPOCH_MS + 3_600_000,
+            payment="required",
+        )
+        attempt = None
+        while attempt is None or not isinstance(attempt.reply, EventReply):
+            attempt, task = self.fronts[0].create("test", CreateEvent(self.new_id(), terms), "pool:0", None)
+            await asyncio.wait((task,))
+        self.event_id = attempt.reply.id
+        self.event_ids.append(self.event_id)
+
+    # --- workers ------------------------------------------------------------------------------------
+
+    def _start_worker(self) -> None:
+        front = self._new_front()
+        self.workers.append(front)
+
+        async def work() -> None:
+            await front.started
+            worker = self.worker(
+                self.payments,
+                Asks(front, front.process.name),
+                {"sim": self.provider},
+                front.clock,
+                Meter(),
+                LIMITS,
+            )
+            await worker.run()
+
+        front.process.spawn(work())
+
+    async def _reap(self) -> None:
+        """Kill one, between any two of its steps; another one comes."""
+        rng = self.rng("reaper")
+        while True:
+            await asyncio.sleep(rng.uniform(0.05, 2.5))
+            victim = rng.choice(self.workers)
+            victim.process.fuse = rng.randint(1, 40)
+            await asyncio.sleep(0.3)
+            self._replace_the_dead()
+
+    def _replace_the_dead(self) -> None:
+        for one in list(self.workers):
+            one.process.fuse = -1
+            if not one.process.alive:
+                self.workers.remove(one)
+                self.kills += 1
+                self._start_worker()
+
+    # --- buyers -------------------------------------------------------------------------------------
+
+    async def _buyer(self, number: int) -> None:
+        rng = self.rng(f"buyer {number}")
+        await asyncio.sleep(rng.uniform(0.0, 8.0))
+        lines = rng.choice(((("std", 1),), (("std", 2),), (("std", 1), ("vip", 1)), (("vip", 1),)))
+        place = PlaceHold(self.new_id(), lines, f"{number}".encode(), b"{}")
+        held = await self._ask(self.event_id, place)
+        if not isinstance(held, ReservationReply):
+            return
+        for _ in range(rng.choice((1, 1, 2))):
+            await asyncio.sleep(rng.choice((0.0, rng.uniform(0.0, 2.0), rng.uniform(5.0, 12.0))))
+            payment = await self._pay(held.reservation, rng)
+            if payment is None:
+                return
+            ended = await self._followed(payment.id, rng)
+            if ended.standing is Standing.CAPTURED and rng.random() < 0.5:
+                await self._afterwards(ended, held.reservation, rng)
+                return
+
+    async def _pay(self, held: Reservation, rng: Random) -> Payment | None:
+        """What a front end does with the request."""
+        now_ms = self.clocks.store_ms()
+        payment = Payment(
+            id=self._uuid(),
+            inventory_id=self.event_id,
+            reservation_id=held.id,
+            provider="sim",
+            deadline_ms=now_ms + rng.choice((2_000, 8_000, 30_000)),
+            method=rng.choice(METHODS),
+        )
+        accepted = await self.payments.accept(NewPayment(payment=payment, request_id=rng.randbytes(16)))
+        assert isinstance(accepted, Payment)
+        begun = BeginPayment(held.id, payment.id, payment.deadline_ms)
+        reply = await self._ask(self.event_id, begun)
+        refused = isinstance(reply, Rejected) and reply.code not in (Code.UNAVAILABLE, Code.OVERLOADED)
+        return None if refused else accepted
+
+    async def _followed(self, payment_id: str, rng: Random) -> Payment:
+        """Until it has ended, or the buyer is tired of waiting."""
+        for _ in range(rng.randint(5, 80)):
+            await asyncio.sleep(0.5)
+            found = await self.payments.find(payment_id)
+            assert found is not None
+            if found.step is Step.DONE:
+                return found
+        return found
+
+    async def _afterwards(self, paid: Payment, held: Reservation, rng: Random) -> None:
+        """Cancelled by its holder, or paid back by the operator: in part, a ticket of it, or all; twice."""
+        match rng.randint(0, 4):
+            case 0:
+                await self._ask(self.event_id, CancelReservation(held.id))
+            case 1:
+                await self._refund(paid, rng, None, Reason.OPERATOR)
+            case 2:
+                await self._refund(paid, rng, rng.randint(1, paid.amount or 1), Reason.CONCESSION)
+            case 3 if held.lines[0].quantity > 1:
+                line = held.lines[0]
+                lines = ((line.ticket_type, line.quantity - 1),)
+                await self._refund(
+                    paid, rng, line.unit_price, Reason.LINES, lines, ((line.ticket_type, line.quantity),)
+                )
+            case _:
+                await self._refund(paid, rng, None, Reason.OPERATOR)
+                await self._ask(self.event_id, CancelReservation(held.id))
+
+    async def _refund(
+        self,
+        paid: Payment,
+        rng: Random,
+        amount: int | None,
+        reason: Reason,
+        lines: Any = (),
+        before: Any = (),
+    ) -> None:
+        for _ in range(rng.choice((1, 1, 2))):
+            wanted = NewRefund(
+                id=self._uuid(),
+                payment_id=paid.id,
+                amount=amount,
+                reason=reason,
+                request_id=rng.randbytes(16),
+                lines=lines,
+                before=before,
+            )
+            await self.payments.refund(wanted)
+
+    async def _ask(self, event_id: str, command: Command) -> Reply:
+        front = self._dice.choice(self.fronts)
+        attempt, task = front.ask("buyer", event_id, command, None)
+        await asyncio.wait((task,), timeout=20.0)
+        return attempt.reply or Rejected(Code.UNAVAILABLE, "")
+
+    def _uuid(self) -> str:
+        text = self.new_id()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    async def _quiet(self) -> None:
+        """Until nothing is to be done any more; what never comes to an end is found by `money_wrong`."""
+        until_s = self.loop.now_s + QUIET_MAX_S
+        while self.loop.now_s < until_s:
+            await asyncio.sleep(1.0)
+            waits = any(row.wake_ms is not None for row in self.payments.rows.values())
+            held = self._settled_s() > self.clocks.settled_s + self.owner_limits.set_aside_s + 8.0
+            if not waits and not held and not self.database.tables.paid_ends:
+                break
+        await asyncio.sleep(self._settled_s())
+
+
+def money_wrong(world: PaymentWorld) -> Iterator[str]:
+    """I4, over the provider's books and the journal; and that rows say the same."""
+    fold = Fold(world.event_id).read(world.database.journal(world.event_id))
+    yield from fold.wrong or fold.compare(world.database.tables.inventories[world.event_id])
+    if world.database.tables.paid_ends:
+        yield "what was paid and is cancelled is left over"
+    confirmed = {
+        found.paid_by.payment_id: sum(line.quantity * line.unit_price for line in found.lines)
+        for found in fold.reservations.values()
+        if found.status == "confirmed" and found.paid_by is not None
+    }
+    gone = fold.stage.value == "cancelled"
+    for payment in world.payments.payments:
+        price = 0 if gone else confirmed.get(payment.id, 0)
+        yield from _wrong_with(world, payment, price)
+
+
+def _wrong_with(world: PaymentWorld, payment: Payment, price: int) -> Iterator[str]:
+    captured = sum(
+        charge.amount
+        for key, charge in world.provider.charges.items()
+        if key.startswith(payment.id) and charge.state == "captured"
+    )
+    back = sum(amount for of, amount in world.provider.refunds.values() if of == payment.id)
+    own = [refund for refund in world.payments.refunds if refund.payment_id == payment.id]
+    conceded = sum(
+        one.amount for one in own if one.reason is Reason.CONCESSION and one.step is RefundStep.DONE
+    )
+    kept_price = max(price - conceded, 0) if price else 0
+    said = f"{payment.id[:4]} {payment.standing.value} at {payment.step.value}"
+    if payment.step is not Step.DONE:
+        yield f"I4 {said}: it never ends"
+    if captured != kept_price + back:
+        yield f"I4 {said}: captured {captured}, confirmed {kept_price}, back {back}"
+    if (payment.amount if payment.captured else 0) != captured:
+        yield f"I4 {said}: the row says captured {payment.captured}, the provider has {captured}"
+    if payment.promised != payment.refunded or payment.refunded != back:
+        yield f"I4 {said}: promised {payment.promised}, refunded {payment.refunded}, back {back}"
+    if payment.standing is Standing.FAILED and (captured or not payment.error):
+        yield f"I4 {said}: failed, with {captured} captured and error {payment.error!r}"
+
+
+def play(
+    seed: int, payments: int = 12, kind: type[PaymentWorld] = PaymentWorld
+) -> tuple[list[str], PaymentWorld]:
+    """The scenario of that seed, and what was wrong in it."""
+    world = kind(seed, payments)
+    with world.play():
+        wrong = [*world.wrong, *money_wrong(world)]
+    return wrong, world
+
+
+__all__ = ["PaymentWorld", "Written", "money_wrong", "play", "replace"]

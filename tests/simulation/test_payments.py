@@ -1,0 +1,146 @@
+"""Hundreds of payments through every fault; and bugs planted in their saga, which must be seen."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from msgspec.structs import replace
+
+import actors.payments as saga
+from actors.payments import PaymentWorker
+from domain.payment import PaidBack, Payment, Refund, Said, Standing, Step, Turn, Unclear
+from tests.simulation.payments import PaymentWorld, SimProvider, play
+
+SEEDS = int(os.environ.get("PAYMENT_SEEDS", "40"))
+PLANTED_SEEDS = 25
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Workers log what the scenario does to them."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(level)
+
+
+def test_no_payment_is_captured_without_exactly_one_of_a_reservation_and_a_refund() -> None:
+    ends: Counter[str] = Counter()
+    failed: dict[int, list[str]] = {}
+    kills = 0
+    for seed in range(SEEDS):
+        wrong, world = play(seed)
+        kills += world.kills
+        ends.update(payment.standing.value for payment in world.payments.payments)
+        ends.update(f"refund {refund.reason.value}" for refund in world.payments.refunds)
+        if wrong:
+            failed[seed] = wrong
+    assert not failed
+    assert kills > SEEDS * 3, "workers die at their work"
+    met = {"captured", "failed", "refunded", "refund late", "refund cancelled", "refund operator"}
+    assert met <= set(ends), ends
+
+
+def test_a_scenario_of_payments_replays_exactly() -> None:
+    first, second = play(7)[1], play(7)[1]
+    assert first.trace_hash() == second.trace_hash()
+    assert first.payments.notes == second.payments.notes
+
+
+class RefundWithoutItsKey(SimProvider):
+    """Each refund is a new one to the provider."""
+
+    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+        return await super().pay_back(f"{key}:{len(self.refunds)}", refund)
+
+
+class ChargeWithoutItsKey(SimProvider):
+    """Each charge is a new one to the provider, which remembers the last under the old key."""
+
+    async def charge(self, key: str, payment: Payment) -> Said:
+        if key in self.charges:
+            self.charges[f"{key}:{len(self.charges)}"] = self.charges.pop(key)
+        return await super().charge(key, payment)
+
+
+class OtherProvider(PaymentWorld):
+    """A world with a provider that has a bug."""
+
+    provider_type: type[SimProvider]
+
+    def __init__(self, seed: int, payments: int = 12) -> None:
+        super().__init__(seed, payments)
+        self.provider = self.provider_type(self, self.rng("provider"))
+
+
+def _after_owner_without_refund(payment: Payment, step: Step, reply: Any) -> Turn:
+    """Money that comes too late is kept."""
+    turn = _after_owner(payment, step, reply)
+    return Turn(replace(turn.payment, promised=0), turn.pause_ms) if turn.back else turn
+
+
+def _after_provider_believing_silence(payment: Payment, step: Step, said: Said) -> Turn:
+    """Who does not answer is taken to have declined."""
+    if isinstance(said, Unclear):
+        return Turn(replace(payment, step=Step.GIVE_BACK, error="No."))
+    return _after_provider(payment, step, said)
+
+
+def _after_provider_without_confirm(payment: Payment, step: Step, said: Said) -> Turn:
+    """Captured, and nobody tells the owner."""
+    turn = _after_provider(payment, step, said)
+    if turn.payment.step is Step.CONFIRM:
+        return Turn(replace(turn.payment, step=Step.DONE, standing=Standing.CAPTURED))
+    return turn
+
+
+def _never_cancel(payment: Payment, now_ms: int) -> Step:
+    """What was asked before the deadline is forgotten after it."""
+    step = _next_step(payment, now_ms)
+    return Step.GIVE_BACK if step is Step.CANCEL else step
+
+
+_after_owner, _after_provider, _next_step = saga.after_owner, saga.after_provider, saga.next_step
+PLANTS: dict[str, tuple[str, object] | type[SimProvider]] = {
+    "refund without its idempotency key": RefundWithoutItsKey,
+    "charge without its idempotency key": ChargeWithoutItsKey,
+    "late money is kept": ("after_owner", _after_owner_without_refund),
+    "silence is taken for a no": ("after_provider", _after_provider_believing_silence),
+    "captured and not confirmed": ("after_provider", _after_provider_without_confirm),
+    "nothing is cancelled at the provider": ("next_step", _never_cancel),
+}
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_bug_is_seen(name: str) -> None:
+    plant = PLANTS[name]
+    if isinstance(plant, tuple):
+        with patch.object(saga, *plant):
+            assert _found(PaymentWorld)
+    else:
+        assert _found(type("Planted", (OtherProvider,), {"provider_type": plant}))
+
+
+def _found(kind: type[PaymentWorld]) -> bool:
+    return any(play(seed, 12, kind)[0] for seed in range(PLANTED_SEEDS))
+
+
+def test_two_workers_of_one_payment_do_it_once() -> None:
+    """A lease that ends while its worker is still at work: the other one's step is the same step."""
+
+    class Hasty(PaymentWorld):
+        worker = PaymentWorker
+
+        def __init__(self, seed: int, payments: int = 12) -> None:
+            super().__init__(seed, payments)
+            self.payments.lease_ms = 1
+
+    for seed in range(5):
+        with patch("tests.simulation.payments.LIMITS", saga.PaymentLimits(lease_ms=50, poll_s=0.05)):
+            assert play(seed, 6, Hasty)[0] == []
