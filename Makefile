@@ -72,6 +72,12 @@ simulate: install ## deterministic simulation: SEEDS=n seeds, or OPTIONS="--seed
 measure-log-in: install ## whether the time of a refused log-in tells who has an account (100 tries of each)
 	$(BIN)/python -m tests.server.measure_log_in $(OPTIONS)
 
+simulate-payments: install ## payments through every fault on virtual time, twelve a seed (SEEDS=n)
+	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_payments.py
+
+payments-1000: install ## 1,000 payments on real servers, with kills meanwhile; the auditor after them
+	PAYMENTS=1000 $(BIN)/python -m pytest -q tests/integration/test_payments.py
+
 faults: install ## kill owners, PostgreSQL, Redis and front ends under load; the auditor after each
 	$(BIN)/python -m loadtest.faults $(OPTIONS)
 

@@ -79,6 +79,15 @@ FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = $1"
 REFUNDS = f"""
 SELECT {_REFUND} FROM refunds r JOIN payments p ON p.id = r.payment_id
  WHERE r.payment_id = $1 ORDER BY r.created_ms, r.id"""
+OF_INVENTORY = f"""
+SELECT {_PAYMENT} FROM payments p
+ WHERE p.inventory_id = $1 AND p.id > $3 AND ($2::text IS NULL OR p.standing = $2) ORDER BY p.id LIMIT $4"""
+ACT = f"""
+WITH acted AS (
+  UPDATE sandbox_charges SET state = CASE WHEN $2 THEN 'captured' ELSE 'declined' END
+   WHERE key = $1::uuid::text || ':charge' AND state = 'needs_action' RETURNING key)
+UPDATE payments p SET wake_ms = least(p.wake_ms, ({NOW}))
+ WHERE p.id = $1::uuid AND EXISTS (SELECT FROM acted) RETURNING p.id"""
 NOTES = "SELECT at_ms, step, key, result FROM payment_steps WHERE payment_id = $1 ORDER BY number LIMIT $2"
 
 TAKE = f"""
@@ -195,6 +204,7 @@ gone AS (
 SELECT count(*) FROM gone"""
 
 NOTES_MAX = 200
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
 T = TypeVar("T", Payment, Refund)
 
 
@@ -258,6 +268,18 @@ class PostgresPayments:
     async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
         """When, which step, under which key, with which result: the first of them."""
         return [tuple(row) for row in await self._ask(NOTES, payment_id, NOTES_MAX)]
+
+    async def of_inventory(
+        self, inventory_id: str, standing: Standing | None, after: str | None, limit: int
+    ) -> list[Payment]:
+        """The next so many by id, of one standing or of all."""
+        wanted = None if standing is None else standing.value
+        rows = await self._ask(OF_INVENTORY, inventory_id, wanted, after or FIRST_ID, limit)
+        return [_payment(row) for row in rows]
+
+    async def act(self, payment_id: str, approve: bool) -> bool:
+        """What a buyer does who has something to do at the sandbox; False if there is nothing to do."""
+        return bool(await self._ask(ACT, payment_id, approve))
 
     async def refund(self, new: NewRefund) -> Refund | Rejected:
         """A refund that is durable and will be made; the one that its key made before; or why not."""

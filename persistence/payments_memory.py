@@ -19,6 +19,7 @@ from domain.payment import (
     Reason,
     Refund,
     RefundStep,
+    Standing,
     Step,
     not_refundable,
     standing_after_refunds,
@@ -76,6 +77,17 @@ class MemoryPayments:
 
     async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
         return [(at, step, key, said) for at, of, step, key, said in self.notes if of == payment_id]
+
+    async def of_inventory(
+        self, inventory_id: str, standing: Standing | None, after: str | None, limit: int
+    ) -> list[Payment]:
+        own = [one for one in self.payments if one.inventory_id == inventory_id and one.id > (after or "")]
+        fitting = [one for one in own if standing in (None, one.standing)]
+        return sorted(fitting, key=lambda one: one.id)[:limit]
+
+    async def act(self, payment_id: str, approve: bool) -> bool:
+        """There is no sandbox here."""
+        return False
 
     async def refund(self, new: NewRefund) -> Refund | Rejected:
         for row in self.rows.values():

@@ -57,9 +57,6 @@ ON CONFLICT (key) DO UPDATE SET state = CASE
   WHEN sandbox_charges.state = 'working' AND sandbox_charges.ready_ms <= ({NOW}) THEN 'captured'
   ELSE 'cancelled' END
 RETURNING key, state, amount, currency, ready_ms, asked, ({NOW}) AS now_ms"""
-ACT = """
-UPDATE sandbox_charges SET state = CASE WHEN $2 THEN 'captured' ELSE 'declined' END
- WHERE key = $1 AND state = 'needs_action' RETURNING key"""
 PAY_BACK = "INSERT INTO sandbox_refunds (key, charge, amount) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 
 
@@ -113,10 +110,6 @@ class Sandbox:
         except StoreError as error:
             return Unclear(str(error))
         return PaidBack(key)
-
-    async def act(self, key: str, approve: bool) -> bool:
-        """What a buyer does who had something to do."""
-        return bool(await self._links.fetch(ACT, key, approve))
 
     async def close(self) -> None:
         await self._links.close()

@@ -282,6 +282,7 @@ payments = Table(
 )
 Index("payments_due", payments.c.wake_ms, postgresql_where=payments.c.wake_ms.is_not(None))
 Index("payments_of_reservation", payments.c.reservation_id)
+Index("payments_of_inventory", payments.c.inventory_id, payments.c.id)
 
 refunds = Table(
     "refunds",

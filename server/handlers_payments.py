@@ -7,6 +7,7 @@ so: a front end that dies in between leaves a row that the actors go on with.
 from __future__ import annotations
 
 from aiohttp import web
+from msgspec import UnsetType
 
 from domain.event_messages import BeginPayment, ReservationReply, Wanted
 from domain.messages import Rejected
@@ -16,18 +17,20 @@ from domain.payment import Payment, Reason, Standing, Step
 from server.addressed import addressed
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
-from server.ids import id_bytes, parse_id, uuid7
+from server.ids import id_bytes, parse_event_id, parse_id, uuid7
 from server.keys import key_of
+from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads import WantedLine
-from server.payloads_payments import NewPayment, NewRefund
+from server.payloads_payments import NewPayment, NewRefund, PaymentsQuery, SandboxAct
 from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
-from server.views import encode
+from server.views import encode, page
 from server.views_payments import payment_view, refund_view, steps_view
 
 _NEW = Payload(NewPayment)
 _BACK = Payload(NewRefund)
+_ACT = Payload(SandboxAct)
 
 
 class PaymentHandlers:
@@ -83,6 +86,29 @@ class PaymentHandlers:
             self._check_holder(request, payment)
         refunds = await parts.payments.refunds_of(payment.id) if payment.promised else []
         return Reply(200, encode(payment_view(payment, refunds, operator)))
+
+    async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
+        """List an event's payments by id."""
+        event_id = parse_event_id(event_text)
+        query = parse_query(request, PaymentsQuery)
+        after = sort_key_of(query.cursor, str)
+        if after is not None and parse_id(after) is None:
+            raise invalid("cursor", "Not a cursor of this list.")
+        if event_id is None or await self._parts.reads.event(event_id) is None:
+            raise not_found("event")
+        standing = None if isinstance(query.status, UnsetType) else query.status
+        found = await self._parts.payments.of_inventory(event_id, standing, after, query.limit + 1)
+        items = [payment_view(one, [], operator=True) for one in found[: query.limit]]
+        return Reply(200, page(items, cursor_of(items[-1].id) if len(found) > query.limit else None))
+
+    async def act(self, request: web.BaseRequest, payment_text: str) -> Reply:
+        """Say yes or no where the sandbox waits for who pays."""
+        body = await read_body(request, self._parts.options.body_max_bytes)
+        wanted = _ACT.parse(request, body)
+        payment = await self._found(payment_text)
+        if not await self._parts.payments.act(payment.id, wanted.approve):
+            raise Problem("wrong_state", "Nothing waits for you here.")
+        return Reply(202, encode(payment_view(payment, [], operator=False)))
 
     async def steps(self, request: web.BaseRequest, payment_text: str) -> Reply:
         """Show what was asked of owners and the provider for a payment, and what they said."""

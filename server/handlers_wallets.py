@@ -1,4 +1,5 @@
-"""Wallets, for operators: what is in one, its statement, adjustments with a reason, payouts; the ledger."""
+"""Wallets: what is in one and its statement, for its account too; adjustments, payouts and the ledger, for
+operators."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ class WalletHandlers:
     async def show(self, request: web.BaseRequest, name: str) -> Reply:
         """Show what is in a wallet."""
         query = parse_query(request, WalletQuery)
-        account = await self._parts.wallets.account(WALLET, _named(name), query.currency)
+        account = await self._parts.wallets.account(WALLET, _own(request, name), query.currency)
         if account is None:
             raise not_found("wallet")
         return Reply(200, encode(wallet_view(account)))
@@ -52,7 +53,7 @@ class WalletHandlers:
     async def statement(self, request: web.BaseRequest, name: str) -> Reply:
         """List a wallet's movements, newest first."""
         query = parse_query(request, StatementQuery)
-        account = await self._parts.wallets.account(WALLET, _named(name), query.currency)
+        account = await self._parts.wallets.account(WALLET, _own(request, name), query.currency)
         if account is None:
             raise not_found("wallet")
         return await self._page(query, account.id)
@@ -135,6 +136,16 @@ class WalletHandlers:
         items = found[: query.limit]
         following = cursor_of(items[-1].number) if len(found) > query.limit else None
         return Reply(200, page([movement_view(one) for one in items], following))
+
+
+def _own(request: web.BaseRequest, name: str) -> str:
+    """A wallet is its account's to look into, and an operator's."""
+    caller = caller_of(request)
+    if caller.role is None:
+        raise Problem("unauthorized", "A wallet is for who is signed in.")
+    if not caller.is_admin and name != caller.account_id:
+        raise not_found("wallet")
+    return _named(name)
 
 
 def _named(name: str) -> str:

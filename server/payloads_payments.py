@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.ledger import AMOUNT_MAX, Kind
+from domain.payment import Standing
 from server.payloads import (
     _END,
     CODE_MAX_CHARACTERS,
@@ -32,6 +33,20 @@ class NewPayment(Payload, frozen=True):
 
     provider: Provider
     method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
+
+
+class SandboxAct(Payload, frozen=True):
+    """What who pays says at the sandbox's stand-in for a bank's page."""
+
+    approve: bool
+
+
+class PaymentsQuery(Payload, frozen=True):
+    """A page of an event's payments, of one status or of all."""
+
+    status: Standing | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX_ITEMS)] = PAGE_DEFAULT_ITEMS
+    cursor: Annotated[str, Meta(max_length=CURSOR_MAX_CHARACTERS)] | UnsetType = UNSET
 
 
 class PositiveMoney(Payload, frozen=True):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from domain.ledger import Account, House, Kind, Movement, Refusal
 from domain.messages import Rejected
-from domain.payment import NewPayment, NewRefund, Payment, Refund
+from domain.payment import NewPayment, NewRefund, Payment, Refund, Standing
 
 
 class Payments(Protocol):
@@ -21,6 +21,14 @@ class Payments(Protocol):
 
     async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
         """When, which step, under which key of the provider's, with which result: the first of them."""
+
+    async def of_inventory(
+        self, inventory_id: str, standing: Standing | None, after: str | None, limit: int
+    ) -> list[Payment]:
+        """The next so many by id, of one standing or of all."""
+
+    async def act(self, payment_id: str, approve: bool) -> bool:
+        """What a buyer does who has something to do at the sandbox; False if there is nothing to do."""
 
     async def refund(self, new: NewRefund) -> Refund | Rejected:
         """A refund that will be made, or the one that its key made before; or why not."""

@@ -24,6 +24,8 @@ def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[R
     tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
     held: Any = {**tag, "who": Who.HOLDER}
     operators: Any = {**tag, "who": Who.OPERATOR}
+    # A wallet's own account, or an operator, with whichever token: the handler looks which.
+    accounts: Any = {**tag, "who": Who.GUEST}
     paid: Any = {**held, "problems": (*_OUT_OF_ORDER, "hold_expired", "wrong_state", "too_late")}
     accepted: Any = {"status": 202, "keyed": True, "reply_headers": ("Location",)}
     moved: Any = {"tag": "payments", "who": Who.OPERATOR, "status": 201, "keyed": True,
@@ -32,13 +34,17 @@ def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[R
         Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
               **paid, **accepted),
         Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held),
+        Route("GET", "/api/v1/events/{event_id}/payments", payments.list_of_event, Page[shown.PaymentView],
+              query=given.PaymentsQuery, **operators),
+        Route("POST", "/api/v1/sandbox/{payment_id}", payments.act, shown.PaymentView, status=202,
+              body=given.SandboxAct, **{**tag, "problems": (*_OUT_OF_ORDER, "wrong_state")}, who=Who.ANYONE),
         Route("GET", f"{_PAYMENT}/steps", payments.steps, shown.StepsView, **operators),
         Route("POST", f"{_PAYMENT}/refunds", payments.refund, shown.RefundView, body=given.NewRefund,
               body_optional=True,
               **{**operators, "problems": (*_OUT_OF_ORDER, "wrong_state", "limit_exceeded")}, **accepted),
-        Route("GET", _WALLET, wallets.show, shown.WalletView, query=given.WalletQuery, **operators),
+        Route("GET", _WALLET, wallets.show, shown.WalletView, query=given.WalletQuery, **accounts),
         Route("GET", f"{_WALLET}/movements", wallets.statement, Page[shown.MovementView],
-              query=given.StatementQuery, **operators),
+              query=given.StatementQuery, **accounts),
         Route("POST", f"{_WALLET}/adjustments", wallets.adjust, shown.MovementView, body=given.Adjustment,
               **moved),
         Route("POST", f"{_WALLET}/withdrawals", wallets.withdraw, shown.MovementView, body=given.Withdrawal,

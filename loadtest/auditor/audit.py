@@ -31,6 +31,7 @@ from loadtest.auditor.fold import Book, JournalRow, Watcher
 from loadtest.auditor.given import check_given
 from loadtest.auditor.linear import check_dining, check_sale
 from loadtest.auditor.looked import check_looked, check_looked_at_tables
+from loadtest.auditor.money import LedgerRow, PaymentRow, check_ledger, check_payments
 from loadtest.auditor.order import Order
 from loadtest.auditor.promises import Promises
 from loadtest.auditor.reads import Reads
@@ -94,6 +95,12 @@ class Source(Protocol):
 
     def tickets(self, inventory_id: str) -> Iterator[TicketRow]:
         """Those of which something has happened."""
+
+    def payments(self, inventory_id: str) -> list[PaymentRow]:
+        """Payments for something of it."""
+
+    def ledger(self) -> LedgerRow:
+        """What the whole ledger adds up to."""
 
     def requests(self, inventory_id: str) -> Iterator[RequestRow]:
         """What request ids have done to it, as far as that is still kept."""
@@ -170,6 +177,7 @@ class Auditor:
             else:
                 self._inventory(inventory_id)
                 self._sold += 1
+        check_ledger(self._source.ledger(), self._findings)
         for calls in self._records.calls.values():
             check_replies(calls, self._findings)
             check_reads(calls, self._ahead_ms, self._findings)
@@ -256,6 +264,7 @@ class Auditor:
             return None
         check_event(book, self._source.event(book.inventory_id), self._findings)
         check_types(book, self._source.ticket_types(book.inventory_id), self._findings)
+        check_payments(book, self._source.payments(book.inventory_id), self._findings)
         emails: dict[str, str] = {}
         rows = self._source.reservations(book.inventory_id)
         check_reservations(book, _noting(rows, emails) if requests else rows, self._findings)

@@ -18,6 +18,7 @@ import msgspec
 from domain.restaurant_messages import RestaurantTerms
 from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.fold import JournalRow
+from loadtest.auditor.money import LedgerRow, PaymentRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
@@ -81,6 +82,28 @@ LIVE_SEATS = "SELECT reservation_id::text, count(*) FROM live_seats WHERE invent
 TICKETS = """
 SELECT reservation_id::text, number, generation, holder, entered_ms, entered_by, gate, device
   FROM tickets WHERE inventory_id = $1"""
+PAYMENTS = """
+SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.promised, p.refunded,
+       (coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':charge'
+                     AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0)
+        + (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
+            WHERE m.payment_id = p.id AND m.kind = 'pay'))::bigint AS taken,
+       ((SELECT coalesce(sum(s.amount), 0) FROM sandbox_refunds s WHERE s.charge = p.provider_ref)
+        + (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
+            WHERE m.payment_id = p.id AND m.kind = 'refund'))::bigint AS back,
+       (SELECT coalesce(sum(f.amount), 0) FROM refunds f
+         WHERE f.payment_id = p.id AND f.reason = 'concession' AND f.step = 'done')::bigint AS conceded,
+       (p.wake_ms IS NOT NULL
+        OR EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
+        OR EXISTS (SELECT FROM paid_ends e WHERE e.payment_id = p.id)) AS waiting
+  FROM payments p WHERE p.inventory_id = $1"""
+LEDGER = """
+SELECT (SELECT count(*) FROM ledger_movements) AS movements,
+       (SELECT coalesce(sum(amount), 0) FROM ledger_entries)::bigint AS total,
+       (SELECT count(*) FROM ledger_accounts a
+         WHERE a.kind = 'wallet' AND (a.balance < 0 OR a.balance <>
+               (SELECT coalesce(sum(e.amount), 0) FROM ledger_entries e WHERE e.account_id = a.id)))
+         AS wrong_wallets"""
 STILL_HELD = """
 SELECT count(*) FROM reservations WHERE inventory_id = $1 AND live AND status IN ('held', 'paying')"""
 
@@ -244,6 +267,12 @@ class Database:
 
     def still_held(self, inventory_id: str) -> int:
         return int(self._fetch(STILL_HELD, inventory_id)[0]["count"])
+
+    def payments(self, inventory_id: str) -> list[PaymentRow]:
+        return [PaymentRow(**row) for row in self._fetch(PAYMENTS, inventory_id)]
+
+    def ledger(self) -> LedgerRow:
+        return LedgerRow(**self._fetch(LEDGER)[0])
 
     def live_seats(self, inventory_id: str) -> dict[str, int]:
         return dict(self._fetch(LIVE_SEATS, inventory_id))

@@ -71,6 +71,12 @@ class Check(enum.Enum):
         "I8",
         "what was witnessed has a sequential explanation",
     )
+    PAYMENTS = (
+        "payments",
+        "I4",
+        "what was taken is the price of what is confirmed and what went back",
+    )
+    LEDGER = ("ledger", "I6", "the ledger sums to zero, and each wallet is what its entries say")
     ANSWERS = ("answers", "api", "every answer is one that the API allows there")
 
     @property

@@ -16,6 +16,7 @@ from domain import event_messages as m
 from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
+from loadtest.auditor.money import LedgerRow, PaymentRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
@@ -190,6 +191,9 @@ SOUNDLY_TOLD = (
 )
 
 
+NO_LEDGER = LedgerRow(0, 0, 0)
+
+
 @dataclass
 class SoundSale:
     """All of it, as lists; a `Source` for the auditor."""
@@ -207,6 +211,8 @@ class SoundSale:
     told: list[Told] = field(default_factory=lambda: [*SOUNDLY_TOLD])
     ranked: list[Ranked] = field(default_factory=lambda: [Ranked(EVENT, 2, 2 * A)])
     ticket_rows: list[TicketRow] = field(default_factory=list)
+    paid: list[PaymentRow] = field(default_factory=list)
+    ledger_row: LedgerRow = NO_LEDGER
     sums: list[SoldRow] = field(default_factory=lambda: [ADAS_SUM])
     sale: Sale = SOLD
 
@@ -246,6 +252,12 @@ class SoundSale:
 
     def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
         return iter(self.submitted)
+
+    def payments(self, inventory_id: str) -> list[PaymentRow]:
+        return self.paid
+
+    def ledger(self) -> LedgerRow:
+        return self.ledger_row
 
     def tickets(self, inventory_id: str) -> Iterator[TicketRow]:
         return iter(self.ticket_rows)

@@ -152,7 +152,7 @@ class MemoryWorld:
                 found.created_at_ms,
                 found.extensions,
                 stored.contact,
-                *_paid_by(found),
+                *paid_by(found),
             )
         rows.seats, rows.tickets = dict(row.seats), dict(row.tickets)
         rows.paid_ends = {
@@ -167,7 +167,7 @@ class MemoryWorld:
         self.database.plans[plan_id] = plan
 
 
-def _paid_by(found: AnyReservation) -> tuple[str | None, int | None]:
+def paid_by(found: AnyReservation) -> tuple[str | None, int | None]:
     mark = found.paid_by if isinstance(found, Reservation) else None
     return (None, None) if mark is None else (mark.payment_id, mark.hold_ends_ms)
 

@@ -58,6 +58,17 @@ POST /api/v1/events/{event_id}/check-ins/undo
 POST /api/v1/events/{event_id}/check-ins/batch
 GET /api/v1/events/{event_id}/check-ins/list
 GET /api/v1/submissions/{submission_id}
+POST /api/v1/reservations/{reservation_id}/payments
+GET /api/v1/events/{event_id}/payments
+GET /api/v1/payments/{payment_id}
+GET /api/v1/payments/{payment_id}/steps
+POST /api/v1/payments/{payment_id}/refunds
+POST /api/v1/sandbox/{payment_id}
+GET /api/v1/wallets/{wallet}
+GET /api/v1/wallets/{wallet}/movements
+POST /api/v1/wallets/{wallet}/adjustments
+POST /api/v1/wallets/{wallet}/withdrawals
+GET /api/v1/ledger/movements
 GET /api/v1/events/{event_id}/statistics
 GET /api/v1/events/{event_id}/reservations.csv
 GET /api/v1/statistics

@@ -42,6 +42,7 @@ STATEMENTS = (
     """,
     "CREATE INDEX payments_due ON payments (wake_ms) WHERE wake_ms IS NOT NULL",
     "CREATE INDEX payments_of_reservation ON payments (reservation_id)",
+    "CREATE INDEX payments_of_inventory ON payments (inventory_id, id)",
     """
     CREATE TABLE refunds (
         id uuid PRIMARY KEY,

@@ -1,0 +1,71 @@
+"""I4 and I6: what was taken is the price of what is confirmed and what went back; the ledger sums to zero.
+
+What was taken and paid back is read from the provider's own books: the sandbox's relations, or the ledger's
+movements. What is confirmed, and at which price, is the fold's. A payment under way is left out, and so is
+one of which a refund is: in the end there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from loadtest.auditor.claims import CONFIRMED, Claim
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.fold import Book
+
+
+@dataclass(slots=True, frozen=True)
+class PaymentRow:
+    """One payment: what its row says, and what its provider has. `conceded`: what went back though the
+    reservation stayed as it was; `waiting`: something is still to be done for it."""
+
+    id: str
+    reservation_id: str
+    standing: str
+    captured: bool
+    amount: int | None
+    promised: int
+    refunded: int
+    taken: int
+    back: int
+    conceded: int
+    waiting: bool
+
+
+@dataclass(slots=True, frozen=True)
+class LedgerRow:
+    """What the ledger adds up to: all entries, and wallets below zero or unlike their entries."""
+
+    movements: int
+    total: int
+    wrong_wallets: int
+
+
+def check_payments(book: Book, rows: Iterable[PaymentRow], findings: Findings) -> None:
+    """Each payment for something of this event, once nothing is to be done for it any more."""
+    for row in rows:
+        if row.waiting:
+            continue
+        price = _price(book.claims.get(row.reservation_id), row.id)
+        kept = max(price - row.conceded, 0) if price else 0
+        said = f"{book.inventory_id}: payment {row.id} ({row.standing})"
+        sums = f"{said}: {row.taken} was taken, {kept} is confirmed, {row.back} went back"
+        findings.expect(Check.PAYMENTS, row.taken == kept + row.back, sums)
+        told = (row.amount or 0) if row.captured else 0
+        wrong = f"{said}: says {told} and {row.refunded} back, the provider {row.taken} and {row.back}"
+        findings.expect(Check.PAYMENTS, (told, row.refunded) == (row.taken, row.back), wrong)
+        findings.expect(Check.PAYMENTS, row.promised == row.refunded, f"{said}: a promise is left over")
+
+
+def _price(claim: Claim | None, payment_id: str) -> int:
+    """Of what this payment has confirmed; what is cancelled with its event ends as such."""
+    if claim is None or claim.payment_id != payment_id or claim.status != CONFIRMED:
+        return 0
+    return sum(quantity * price for _, quantity, price in claim.lines)
+
+
+def check_ledger(row: LedgerRow, findings: Findings) -> None:
+    if row.movements:
+        detail = f"the ledger sums to {row.total}, {row.wrong_wallets} wallets are wrong"
+        findings.expect(Check.LEDGER, row.total == 0 and row.wrong_wallets == 0, detail)

@@ -1,0 +1,184 @@
+"""Payments on the real server, while owners, payment actors and front ends are killed: what was taken is the
+price of what is confirmed plus what went back, and every payment comes to an end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from random import Random
+from typing import Any
+
+import aiohttp
+
+from loadtest.faults.processes import actors, target
+from tests.integration.test_sessions import Community, audited, community
+from tests.served import Served
+
+__all__ = ["community"]
+PAYMENTS = int(os.environ.get("PAYMENTS", "40"))
+KILLS = 6 if PAYMENTS <= 40 else 30
+TOGETHER = 32
+PRICE = 4500
+ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 5
+POLL_S = 0.2
+METHODS = ("success", "success", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
+
+
+class Payer:
+    """One who holds a ticket and pays for it; whatever is lost is asked again, under its key."""
+
+    def __init__(self, community: Community, number: int) -> None:
+        self._community = community
+        self._number = number
+        self._rng = Random(number)
+        self.method = METHODS[number % len(METHODS)]
+        self.ended: dict[str, Any] = {}
+        self.reservation = ""
+        self.token: dict[str, str] = {}
+
+    async def run(self) -> None:
+        status, held = await self._said(
+            f"/api/v1/events/{self._community.event_id}/reservations",
+            {
+                "lines": [{"ticket_type": "place", "quantity": 1 + self._number % 3}],
+                "customer": {"name": "Ada", "email": f"p{self._number}@example.org"},
+            },
+            {"Idempotency-Key": f"hold-{self._community.event_id}-{self._number}"},
+        )
+        assert status == 201, held
+        self.reservation = f"/api/v1/reservations/{held['id']}"
+        self.token = {"Reservation-Token": held["token"]}
+        wallet = self.method == "wallet"
+        body = {"provider": "wallet", "method": f"w{self._number}"} if wallet else {"provider": "sandbox"}
+        who = self._community.operator if wallet else self.token
+        if wallet:
+            await self._fill(f"w{self._number}")
+        else:
+            body["method"] = self.method
+        status, begun = await self._said(
+            f"{self.reservation}/payments", body, who | {"Idempotency-Key": "pay"}
+        )
+        assert status == 202, begun
+        self.ended = await self._followed(f"/api/v1/payments/{begun['id']}")
+
+    async def _fill(self, name: str) -> None:
+        """Half of them have enough."""
+        amount = 3 * PRICE if self._rng.random() < 0.5 else 1
+        body = {"amount": {"amount": amount, "currency": "EUR"}, "direction": "in", "reason": "a gift"}
+        key = {"Idempotency-Key": f"fill-{self._community.event_id}"}
+        status, said = await self._said(
+            f"/api/v1/wallets/{name}/adjustments", body, self._community.operator | key
+        )
+        assert status == 201, said
+
+    async def _followed(self, path: str) -> dict[str, Any]:
+        while True:
+            try:
+                async with self._community._http.get(path, headers=self.token) as reply:
+                    said: dict[str, Any] = await reply.json()
+                    assert reply.status in (200, 503), said
+                    if reply.status == 200 and said["status"] not in ("pending", "needs_action"):
+                        return said
+            except aiohttp.ClientConnectionError:
+                pass  # no front end, for now
+            await asyncio.sleep(POLL_S)
+
+    async def _said(self, path: str, body: Any, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        while True:
+            try:
+                status, said = await self._community.post(path, body, headers)
+            except aiohttp.ClientConnectionError:
+                status, said = 503, {}
+            if status != 503:
+                return status, said
+            await asyncio.sleep(POLL_S)
+
+
+async def _kill(server: Served, community: Community) -> None:
+    """A payment actor, the event's owner or a front end, one after the other."""
+    rng = Random(7)
+    for number in range(KILLS):
+        await asyncio.sleep(rng.uniform(0.5, 2.5))
+        match number % 3:
+            case 0:
+                for one in actors("PaymentActor", server.process.pid)[-1:]:
+                    one.send(signal.SIGKILL)
+            case 1:
+                try:
+                    (await community.owner(server)).send(signal.SIGKILL)
+                except (aiohttp.ClientConnectionError, StopIteration, KeyError):
+                    continue
+            case _:
+                pid = server.endpoints["pids"]["worker-1"]
+                target("front end", pid, server.process.pid).send(signal.SIGKILL)
+
+
+async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost_or_doubled(
+    running_server: Served, community: Community
+) -> None:
+    ticket = {
+        "code": "place",
+        "name": "Place",
+        "quota": 3 * PAYMENTS,
+        "price": {"amount": PRICE, "currency": "EUR"},
+    }
+    await community.open(
+        3 * PAYMENTS,
+        placement="dedicated",
+        payment="required",
+        one_per_customer=False,
+        listed="always",
+        ticket_types=[ticket],
+        hold_duration_s=3_600,
+    )
+    payers = [Payer(community, number) for number in range(PAYMENTS)]
+    room = asyncio.Semaphore(TOGETHER)
+
+    async def pays(payer: Payer) -> None:
+        async with room:
+            await payer.run()
+
+    killing = asyncio.create_task(_kill(running_server, community))
+    acting = asyncio.create_task(_act(community))
+    async with asyncio.timeout(ENDED_TIMEOUT_S):
+        await asyncio.gather(*(pays(payer) for payer in payers), killing)
+    acting.cancel()
+    said = Counter((payer.method, payer.ended["status"]) for payer in payers)
+    each = PAYMENTS // len(METHODS)
+    for method in ("success", "lost_answer", "delayed"):
+        assert said[method, "captured"] >= each
+    assert said["declined", "failed"] == each
+    assert {status for method, status in said if method == "wallet"} <= {"captured", "failed"}
+
+    async with asyncio.timeout(ENDED_TIMEOUT_S):
+        await _cancelled(community)
+    await audited(running_server, community.event_id)
+
+
+async def _act(community: Community) -> None:
+    """What buyers do who have something to do: half of them say yes."""
+    rng = Random(3)
+    while True:
+        await asyncio.sleep(POLL_S)
+        try:
+            waiting = await community.get("/payments?status=needs_action")
+            for one in waiting["items"]:
+                body = {"approve": rng.random() < 0.5}
+                await community.post(f"/api/v1/sandbox/{one['id']}", body)
+        except (aiohttp.ClientConnectionError, KeyError):
+            continue
+
+
+async def _cancelled(community: Community) -> None:
+    """The whole event: all that was captured goes back by itself."""
+    while (await community.say("cancel"))[0] != 200:  # noqa: ASYNC110
+        await asyncio.sleep(POLL_S)
+    while True:
+        listed = await community.get("/payments?limit=200")
+        states = Counter(one["status"] for one in listed["items"])
+        if not listed["next"] and set(states) <= {"failed", "refunded"}:
+            return
+        await asyncio.sleep(POLL_S)

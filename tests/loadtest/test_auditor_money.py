@@ -1,0 +1,111 @@
+"""I4 and I6: what the auditor makes of payments, of what they confirmed, and of the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from domain import event_messages as m
+from loadtest.auditor.findings import Check, Findings
+from loadtest.auditor.fold import Book, JournalRow
+from loadtest.auditor.money import LedgerRow, PaymentRow, check_ledger, check_payments
+from tests.loadtest.sound_sale import EVE, EVENT, T0, A, B, SoundSale, lines
+
+PAYMENT = "01900000-0000-7000-8000-0000000000f1"
+DEADLINE_MS = T0 + 60_000
+BEGUN = m.PaymentBegun(T0 + 17_000, EVE, PAYMENT, DEADLINE_MS)
+PAID = m.ReservationPaid(T0 + 18_000, EVE, PAYMENT)
+SOUND = PaymentRow(PAYMENT, EVE, "captured", True, A + B, 0, 0, A + B, 0, 0, waiting=False)
+BACK = replace(SOUND, standing="refunded", promised=A + B, refunded=A + B, back=A + B)
+
+
+def folded(*facts: m.EventFact) -> tuple[Book, Findings]:
+    """The sound sale, in which Eve has a hold of A and B, and then these facts."""
+    findings = Findings()
+    book = Book(EVENT, findings)
+    appends = [*SoundSale().appends, *((fact.at_ms - T0, [fact]) for fact in facts)]
+    for seq, (at_ms, some) in enumerate(appends, 1):
+        book.add(JournalRow(seq, T0 + at_ms, msgspec.msgpack.encode(some)))
+    return book, findings
+
+
+def failures(findings: Findings) -> list[Check]:
+    return [check for check in Check if findings.failed(check)]
+
+
+def test_what_was_paid_and_is_confirmed_is_sound() -> None:
+    book, findings = folded(BEGUN, PAID)
+    check_payments(book, [SOUND], findings)
+    assert failures(findings) == []
+    assert book.confirmed == {"A": 3, "B": 1}
+
+
+@pytest.mark.parametrize(
+    ("facts", "row"),
+    [
+        ((BEGUN,), SOUND),
+        ((BEGUN, PAID), BACK),
+        ((BEGUN, PAID), replace(SOUND, taken=2 * (A + B))),
+        ((BEGUN, PAID), replace(SOUND, taken=0)),
+        ((BEGUN, PAID), replace(SOUND, amount=A)),
+        ((BEGUN, PAID), replace(SOUND, promised=1)),
+        ((BEGUN, PAID, m.ReservationVoided(T0 + 19_000, EVE)), SOUND),
+        ((BEGUN, PAID, m.ReservationReduced(T0 + 19_000, EVE, lines(("A", 1, A)))), SOUND),
+    ],
+)
+def test_money_that_is_not_where_it_belongs_is_found(facts: tuple[m.EventFact, ...], row: PaymentRow) -> None:
+    book, findings = folded(*facts)
+    check_payments(book, [row], findings)
+    assert failures(findings) == [Check.PAYMENTS]
+
+
+def test_what_was_paid_back_is_sound_for_what_is_cancelled_smaller_or_conceded() -> None:
+    book, findings = folded(BEGUN, PAID, m.ReservationVoided(T0 + 19_000, EVE))
+    check_payments(book, [BACK], findings)
+    smaller, found = folded(BEGUN, PAID, m.ReservationReduced(T0 + 19_000, EVE, lines(("A", 1, A))))
+    check_payments(smaller, [replace(SOUND, promised=B, refunded=B, back=B)], found)
+    conceding, others = folded(BEGUN, PAID)
+    check_payments(conceding, [replace(SOUND, promised=7, refunded=7, back=7, conceded=7)], others)
+    assert failures(findings) == failures(found) == failures(others) == []
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (PAID,),
+        (BEGUN, BEGUN),
+        (BEGUN, m.ReservationPaid(T0 + 18_000, EVE, "another")),
+        (BEGUN, m.ReservationConfirmed(T0 + 18_000, EVE)),
+        (BEGUN, m.HoldReleased(T0 + 18_000, EVE)),
+        (BEGUN, m.PaymentFailed(T0 + 60_000, EVE, PAYMENT)),
+        (m.ReservationVoided(T0 + 18_000, EVE),),
+    ],
+)
+def test_facts_of_money_that_do_not_fit_the_reservations_life_are_found(
+    facts: tuple[m.EventFact, ...],
+) -> None:
+    _, findings = folded(*facts)
+    assert Check.LIFE in failures(findings)
+
+
+def test_a_payment_that_is_still_under_way_is_left_alone() -> None:
+    book, findings = folded(BEGUN)
+    check_payments(book, [replace(SOUND, waiting=True)], findings)
+    assert failures(findings) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "sound"),
+    [
+        (LedgerRow(0, 0, 0), True),
+        (LedgerRow(3, 0, 0), True),
+        (LedgerRow(3, 1, 0), False),
+        (LedgerRow(3, 0, 1), False),
+    ],
+)
+def test_the_ledger_sums_to_zero_and_wallets_are_their_entries(row: LedgerRow, sound: bool) -> None:
+    findings = Findings()
+    check_ledger(row, findings)
+    assert (failures(findings) == []) is sound
