@@ -26,6 +26,10 @@ from domain.event_messages import (
     HoldReleased,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationRetaken,
+    ReservationSold,
+    ReservationVoided,
     Terms,
 )
 from domain.kinds import Fact
@@ -67,19 +71,21 @@ def told(known: Known, fact: Fact) -> tuple[Known, tuple[News, ...]]:
             return _known_of(fact.terms, known), _of_change(known, fact)
         case EventCancelled() | RestaurantCancelled():
             return msgspec.structs.replace(known, cancelled=True), ()
-        case ReservationConfirmed():
+        case ReservationConfirmed() | ReservationPaid() | ReservationSold() | ReservationRetaken():
             mail = News(MailKind.CONFIRMED, fact.at_ms, fact.reservation_id)
             return known, (mail, _reminder(known.starts_at_ms, fact.at_ms, fact.reservation_id))
         case ReservationMoved():
             mail = News(MailKind.MOVED, fact.at_ms, fact.reservation_id)
             return known, (mail, _reminder(fact.start_ms, fact.at_ms, fact.reservation_id))
-        case HoldExpired() | ReservationCancelled() | HoldReleased():
+        case HoldExpired() | ReservationCancelled() | ReservationVoided() | HoldReleased():
             return known, _of_end(known, fact)
         case _:
             return known, ()
 
 
-def _of_end(known: Known, fact: HoldExpired | ReservationCancelled | HoldReleased) -> tuple[News, ...]:
+def _of_end(
+    known: Known, fact: HoldExpired | ReservationCancelled | ReservationVoided | HoldReleased
+) -> tuple[News, ...]:
     if known.cancelled:
         kind = MailKind.EVENT_CANCELLED
     elif isinstance(fact, HoldReleased):

@@ -14,7 +14,7 @@ from domain.messages import Rejected
 from domain.payment import NewPayment as Asked
 from domain.payment import NewRefund as Back
 from domain.payment import Payment, Reason, Standing, Step
-from server.addressed import addressed
+from server.addressed import addressed, found_by_holder
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
 from server.ids import id_bytes, parse_event_id, parse_id, uuid7
@@ -83,7 +83,7 @@ class PaymentHandlers:
         operator = caller_of(request).is_admin
         payment = await self._found(payment_text)
         if not operator:
-            self._check_holder(request, payment)
+            await self._check_holder(request, payment)
         refunds = await parts.payments.refunds_of(payment.id) if payment.promised else []
         return Reply(200, encode(payment_view(payment, refunds, operator)))
 
@@ -173,10 +173,10 @@ class PaymentHandlers:
             raise not_found("payment")
         return payment
 
-    def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:
+    async def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:
         """Of another reservation's payment nobody is told that there is one."""
         try:
-            self._parts.access.event_of(request, payment.reservation_id)
+            await found_by_holder(self._parts, request, payment.reservation_id)
         except Problem as problem:
             if problem.code == "not_found":
                 raise not_found("payment") from None

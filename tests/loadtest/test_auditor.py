@@ -32,7 +32,16 @@ from tests.loadtest.sound_sale import (
     titles,
 )
 
-IDLE = (Check.LINEARIZABLE, Check.SEATS, Check.GIVEN, Check.SUBMISSIONS, Check.TICKETS, Check.LET_IN)
+IDLE = (
+    Check.LINEARIZABLE,
+    Check.SEATS,
+    Check.GIVEN,
+    Check.SUBMISSIONS,
+    Check.TICKETS,
+    Check.LET_IN,
+    Check.PAYMENTS,
+    Check.LEDGER,
+)
 """What this sale gives no cause to look at."""
 Corrupt = Callable[[SoundSale], None]
 

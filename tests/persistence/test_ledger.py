@@ -13,6 +13,7 @@ from domain.payment import (
     Captured,
     Declined,
     NeedsAction,
+    NewPayment,
     PaidBack,
     Payment,
     Reason,
@@ -23,9 +24,10 @@ from domain.payment import (
     Working,
 )
 from persistence.ledger import PostgresLedger
+from persistence.payments import PostgresPayments
 from persistence.sandbox import Sandbox
 from persistence.wallet_provider import WalletProvider
-from tests.persistence.sales import NOW_MS, new_id
+from tests.persistence.sales import NOW_MS, new_id, new_request_id
 from tests.persistence.worlds import PostgresWorld
 
 
@@ -203,14 +205,17 @@ async def test_the_sandbox_does_what_the_method_asks_for(
     assert isinstance(await sandbox.look_up(key, one), looked)
 
 
-async def test_who_needs_to_act_acts_or_is_cancelled(sandbox: Sandbox) -> None:
+async def test_who_needs_to_act_acts_or_is_cancelled(sandbox: Sandbox, postgres: PostgresWorld) -> None:
+    payments = PostgresPayments(postgres.url)
     one, other = payment("needs_action"), payment("needs_action")
-    await sandbox.charge(one.key("charge"), one)
-    assert await sandbox.act(one.key("charge"), approve=True)
+    for each in (one, other):
+        await payments.accept(NewPayment(payment=each, request_id=new_request_id()))
+        await sandbox.charge(each.key("charge"), each)
+    assert await payments.act(one.id, approve=True)
     assert await sandbox.look_up(one.key("charge"), one) == Captured(one.key("charge"), 40, "EUR")
-    await sandbox.charge(other.key("charge"), other)
     assert isinstance(await sandbox.cancel(other.key("charge"), other), Declined)
-    assert not await sandbox.act(other.key("charge"), approve=True)
+    assert not await payments.act(other.id, approve=True)
+    await payments.close()
 
 
 async def test_what_is_cancelled_at_the_sandbox_is_never_charged(sandbox: Sandbox) -> None:

@@ -16,6 +16,9 @@ from domain.event_messages import (
     HoldReleased,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationSold,
+    ReservationVoided,
     Terms,
 )
 from domain.kinds import Fact
@@ -103,3 +106,14 @@ def test_a_moved_table_is_told_of_and_its_reminder_is_of_the_new_time() -> None:
     _, news = told(Known(), ReservationMoved(NOW_MS, "r", ("t",), START_MS, START_MS, START_MS, 2))
     assert [one.kind for one in news] == [MailKind.MOVED, MailKind.REMINDER]
     assert news[1].starts_at_ms == START_MS
+
+
+@pytest.mark.parametrize(
+    "fact", [ReservationPaid(NOW_MS, "r", "p"), ReservationSold(NOW_MS, "r", "cash", "staff")]
+)
+def test_what_is_paid_is_told_of_as_what_is_confirmed(fact: Fact) -> None:
+    assert told(KNOWN, fact) == told(KNOWN, ReservationConfirmed(NOW_MS, "r"))
+
+
+def test_what_the_operator_cancels_is_told_of_as_what_its_holder_does() -> None:
+    assert told(KNOWN, ReservationVoided(NOW_MS, "r")) == told(KNOWN, ReservationCancelled(NOW_MS, "r"))
