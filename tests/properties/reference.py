@@ -460,12 +460,10 @@ class Reference:
                 over = paid_by.hold_ends_ms <= now_ms
                 after = Status.EXPIRED if over else Status.HELD
                 return self._set(found.id, status=after, expires_at_ms=paid_by.hold_ends_ms)
+            case SellReservation() if confirmed:
+                return self._show(found)
             case SellReservation():
-                return (
-                    self._set(found.id, status=Status.CONFIRMED)
-                    if status is Status.HELD or confirmed
-                    else wrong
-                )
+                return self._set(found.id, status=Status.CONFIRMED) if status is Status.HELD else wrong
             case VoidReservation():
                 gone = (confirmed and not keeps(found, self.tickets)) or status is Status.CANCELLED
                 return self._set(found.id, status=Status.CANCELLED) if gone else wrong
