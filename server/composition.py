@@ -28,8 +28,8 @@ from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
 from persistence.images import PostgresImages
-from persistence.mail_list import PostgresMailList
 from persistence.ledger import PostgresLedger
+from persistence.mail_list import PostgresMailList
 from persistence.payments import PostgresPayments
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.submissions import PendingBounds, PostgresSubmissions
