@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from itertools import islice
 
 from aiohttp import web
 
@@ -41,7 +42,8 @@ from server.views_tickets import (
 )
 
 LINES = "application/x-ndjson"
-LIST_PAGE_RESERVATIONS = 500
+LIST_PAGE_RESERVATIONS = 200
+LIST_PIECE_TICKETS = 200
 _SCAN, _WRONG_SCAN, _SCANS = Payload(Scan), Payload(WrongScan), Payload(OfflineScans)
 _CONFLICTS = (Code.ALREADY_CHECKED_IN, Code.TICKET_REPLACED)
 _NO_TICKET = Rejected(Code.NOT_FOUND, "There is no such ticket.")
@@ -110,14 +112,16 @@ class DoorHandlers:
         after: str | None = None
         while True:
             page = await self._parts.reads.door(event_id, after, LIST_PAGE_RESERVATIONS)
-            yield b"".join(self._listed(one) for one in page)
+            rows = (row for one in page for row in self._listed(one))
+            while piece := b"".join(islice(rows, LIST_PIECE_TICKETS)):
+                yield piece
+                await asyncio.sleep(0)  # to sign 200 codes takes some ms: others have their turn
             if len(page) < LIST_PAGE_RESERVATIONS:
                 return
             after = page[-1].reservation.id
 
-    def _listed(self, found: FoundTicketed) -> bytes:
+    def _listed(self, found: FoundTicketed) -> Iterator[bytes]:
         by_number = {one.number: one for one in found.tickets}
-        rows = []
         for place in places(found.reservation):
             known = by_number.get(place.number)
             ticket = known.ticket if known else ORDINARY
@@ -131,8 +135,7 @@ class DoorHandlers:
                 holder_of(known.contact if known and ticket.holder else found.contact),
                 entry_view(ticket.entry),
             )
-            rows.append(views.encode(row) + b"\n")
-        return b"".join(rows)
+            yield views.encode(row) + b"\n"
 
     async def _told(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 from msgspec import UNSET
 
@@ -21,7 +23,7 @@ from server.parts import Parts
 from server.payloads import Customer, Nothing, PageQuery
 from server.payloads_tickets import NewHolder, PdfQuery
 from server.printing import PDF, TICKETS_PER_PDF_MAX
-from server.problems import Problem, not_found, refusal
+from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
 from server.ticket_papers import paper_of
 from server.ticket_pictures import SVG, picture
@@ -43,10 +45,12 @@ class TicketHandlers:
         """List the tickets of a confirmed reservation, by their numbers."""
         query = parse_query(request, PageQuery)
         after = sort_key_of(query.cursor, int) or 0
+        if after < 0:
+            raise invalid("cursor", "Not a cursor of this list.")
         tickets = await held_tickets(self._parts, request, reservation_text)
-        wanted = [place for place in tickets.rightful() if place.number > after]
-        items = [tickets.view(self._parts, place) for place in wanted[: query.limit]]
-        following = cursor_of(items[-1].number) if len(wanted) > query.limit else None
+        found = tickets.page(after, query.limit + 1)
+        items = [tickets.view(self._parts, place) for place in found[: query.limit]]
+        following = cursor_of(items[-1].number) if len(found) > query.limit else None
         return Reply(200, views.page(items, following), _OF_ONE_ONLY)
 
     async def svg(self, request: web.BaseRequest, reservation_text: str, file_text: str) -> Reply:
@@ -56,17 +60,18 @@ class TicketHandlers:
             raise not_found("ticket")
         tickets = await held_tickets(self._parts, request, reservation_text)
         place = _own_place(tickets, number_of(number_text))
-        return Reply(200, picture(tickets.code(self._parts, place.number)), _OF_ONE_ONLY, SVG)
+        drawn = await asyncio.to_thread(picture, tickets.code(self._parts, place.number))  # some ms
+        return Reply(200, drawn, _OF_ONE_ONLY, SVG)
 
     async def pdf(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Print tickets, one to a page."""
         parts = self._parts
         query = parse_query(request, PdfQuery)
         tickets = await held_tickets(parts, request, reservation_text)
-        wanted = tickets.own() if query.number is UNSET else [_own_place(tickets, query.number)]
-        if len(wanted) > TICKETS_PER_PDF_MAX:
+        if query.number is UNSET and tickets.own_count > TICKETS_PER_PDF_MAX:
             detail = f"At most {TICKETS_PER_PDF_MAX} tickets in one file; ask for each by its number."
-            raise Problem("limit_exceeded", detail, limit=TICKETS_PER_PDF_MAX, requested=len(wanted))
+            raise Problem("limit_exceeded", detail, limit=TICKETS_PER_PDF_MAX, requested=tickets.own_count)
+        wanted = tickets.own() if query.number is UNSET else [_own_place(tickets, query.number)]
         event = await parts.reads.event(tickets.inventory_id)
         if event is None or not wanted:
             raise not_found("ticket")

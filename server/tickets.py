@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -56,16 +55,25 @@ class Tickets:
     def reservation(self) -> Reservation:
         return self.reply.reservation
 
-    def rightful(self) -> Iterator[Placed]:
-        """The places that who asks is told of."""
-        if self.right.number is None:
-            yield from places(self.reservation)
-        else:
-            yield self.place(self.right.number)
+    def page(self, after: int, limit: int) -> list[Placed]:
+        """The next `limit` places that who asks is told of."""
+        if self.right.number is not None:
+            return [self.place(self.right.number)] if after < self.right.number else []
+        found = (place_of(self.reservation, number) for number in range(after + 1, after + limit + 1))
+        return [place for place in found if place is not None]
+
+    @property
+    def own_count(self) -> int:
+        """How many who asks has the codes of."""
+        if self.right.number is not None:
+            return 1
+        return self.reservation.quantity - sum(not self.is_own(number) for number in self.found)
 
     def own(self) -> list[Placed]:
-        """Those that who asks has the codes of."""
-        return [place for place in self.rightful() if self.is_own(place.number)]
+        """Those; not to be asked of a reservation with very many."""
+        if self.right.number is not None:
+            return [self.place(self.right.number)]
+        return [place for place in places(self.reservation) if self.is_own(place.number)]
 
     def is_own(self, number: int) -> bool:
         return not (self.right.as_buyer and self.ticket(number).holder)

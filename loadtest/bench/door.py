@@ -22,7 +22,10 @@ from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.database import Database
 from loadtest.auditor.verdict import Verdict
 from loadtest.bench import api, stack
+from loadtest.bench.cpu import Meter
+from loadtest.bench.groups import Roots
 from loadtest.bench.open_loop import percentile
+from loadtest.bench.pools import parts
 from loadtest.bench.stack import Stack
 from loadtest.record import Call, now_us
 
@@ -131,13 +134,15 @@ def main() -> None:
     asked = parser.parse_args()
     with stack.started(1, {}) as server:
         evening = sold(server, asked.rate * asked.seconds)
-        asyncio.run(scanned(server, evening, asked.rate, asked.seconds))
+        with Meter(Roots(os.getpid(), server.pid, {}, str(server.folder))) as meter:
+            asyncio.run(scanned(server, evening, asked.rate, asked.seconds))
         verdict = audited(server, evening)
     statuses = Counter(f"{call.status} {call.code}".strip() for call in evening.calls)
     p50, p99 = (percentile(evening.latency_ms, percent) for percent in (50, 99))
     print(f"{len(evening.calls)} scans at {asked.rate}/s by {STAFF}: {dict(statuses)}")
     print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {max(evening.latency_ms):.1f} ms", end="; ")
     print(f"goal p99 {GOAL_P99_MS:.0f} ms; load average at the end {os.getloadavg()[0]:.1f}")
+    print(f"CPU: {parts(meter, len(evening.calls))}")
     failed = [result.check for result in verdict.results if result.failures]
     print(f"audit: {failed or 'sound'}")
 
