@@ -1,5 +1,5 @@
-"""What has to be done to the store now and then: forget old requests and submissions, make the journal's next
-partitions, file reservations by their customers.
+"""What has to be done to the store now and then: forget old requests, submissions and mails, make the
+journal's next partitions, file reservations by their customers.
 
 Nothing here is in anybody's way. Rows are purged by walking through their relation, a slice of blocks at a
 time: no index over their end is kept for it, which each hold would pay for. Partitions are made days ahead;
@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from persistence.connection import Connection, Limits, Links
 from persistence.customers import FILE, LAG_MS, SLICE_MAX_ROWS, first_id_of
+from persistence.mails import MAILS_RETENTION_MS
 from persistence.rows import NOW
 from persistence.store import StoreError
 
@@ -39,6 +40,10 @@ PURGES = {
     "submissions": """
         DELETE FROM submissions
          WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 AND status <> 'pending' RETURNING 1""",
+    "outgoing_mails": f"""
+        DELETE FROM outgoing_mails
+         WHERE ctid >= $1 AND ctid < $2 AND ended_ms < $3 - {MAILS_RETENTION_MS}::bigint
+           AND status <> 'pending' RETURNING 1""",
     "sessions": "DELETE FROM sessions WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1",
     "one_time_tokens": """
         DELETE FROM one_time_tokens WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1""",

@@ -36,7 +36,7 @@ STARTS_AT_MS = NOW_MS + 86_400_000 // 2
 """Within a day of the sale: no reminders."""
 QUIET_S = 0.2
 PATIENCE_S = 120.0
-PATIENCE_S_PER_FACT = 0.06
+PATIENCE_S_PER_FACT = 0.2
 UNSENT = "SELECT count(*) FROM outgoing_mails WHERE status = 'pending'"
 BEHIND = """
 SELECT count(*) FROM inventories i LEFT JOIN outbox_positions p ON p.inventory_id = i.id
@@ -137,6 +137,7 @@ async def _kill_now_and_then(
             await asyncio.sleep(0.01)
         await asyncio.sleep(dice.random() * 0.05)
         await actor.kill_and_start()
+        print(f"kill {number}: {len(inbox.letters)} letters", file=sys.stderr, flush=True)
 
 
 async def _until_all_is_sent(database_url: str) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from domain.mail import PARAMETERS_MAX_CHARACTERS, Mail, MailKind, UnsoundMail
-from persistence.mails import FORGET, enqueue, id_of, insert_one, values_of
+from persistence.mails import FORGET, MAILS_RETENTION_MS, enqueue, id_of, insert_one, values_of
+from persistence.maintenance import Maintenance
 from persistence.rows import NOW
 from tests.persistence.sales import new_id
 from tests.persistence.worlds import PostgresWorld
@@ -75,6 +76,19 @@ async def test_parameters_have_a_bound(postgres: PostgresWorld, extra: int, soun
         with pytest.raises(UnsoundMail, match="8000"):
             await enqueue(connection, mail)
     assert len(await rows_to(connection, mail)) == sound
+
+
+async def test_mails_are_kept_for_thirty_days_after_their_end(postgres: PostgresWorld) -> None:
+    connection, keeper = await postgres.connection(), Maintenance(postgres.url)
+    ids = [id_of("old", new_id()) for _ in range(3)]
+    for mail_id, status, ended_ms in zip(ids, ("sent", "dead", "pending"), (1_000, 1_001, None), strict=True):
+        await enqueue(connection, reset_for("ada"), mail_id)
+        change = "UPDATE outgoing_mails SET status = $2, ended_ms = $3 WHERE id = $1"
+        await connection.execute(change, mail_id, status, ended_ms)
+    await keeper.purge("outgoing_mails", 1_001 + MAILS_RETENTION_MS)
+    await keeper.close()
+    left = await connection.fetch("SELECT id::text FROM outgoing_mails WHERE id = ANY($1::uuid[])", ids)
+    assert {row["id"] for row in left} == set(ids[1:])
 
 
 async def test_nothing_more_is_sent_to_who_is_forgotten(postgres: PostgresWorld) -> None:
