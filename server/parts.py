@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,8 @@ class Options:
     mail_folder: Path | None = None
     """Where letters are put for want of an SMTP server; None: there is one."""
     payment_duration_s: int = 600
+    webhook_secrets: Mapping[str, bytes] = field(default_factory=dict)
+    """By provider."""
 
 
 @dataclass(slots=True)
