@@ -9,6 +9,7 @@ filed ends `LAG_MS` ago; what is newer is looked through when somebody asks.
 from __future__ import annotations
 
 from persistence.queries import FIRST_ID
+from persistence.rows import stored_columns
 
 LAG_MS = 180_000
 """More than any reservation takes from its id to its commit."""
@@ -46,8 +47,7 @@ def first_id_of(at_ms: int) -> str:
 
 
 OF_CUSTOMER = f"""
-SELECT r.id::text, r.status, r.expires_ms, r.lines, r.customer, r.created_ms, r.extensions, r.contact,
-       r.inventory_id::text, e.currency
+SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency
   FROM ({FOUND}) f JOIN reservations r ON r.id = f.id LEFT JOIN events e ON e.id = r.inventory_id
  ORDER BY r.id DESC LIMIT $3::int"""
 

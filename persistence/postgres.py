@@ -30,6 +30,7 @@ from persistence.rows import (
     decoded_numbers,
     restaurant_terms_of,
     scope_id,
+    stored_columns,
     stored_of,
     terms_of,
     ticket_of,
@@ -60,19 +61,14 @@ SELECT {", ".join(TICKET_COLUMNS)} FROM tickets
 RESTAURANT = "SELECT version, paused, stage, deleted, terms FROM restaurants WHERE id = $1"
 LAYOUTS_KEPT_MAX = 32
 
-_STORED = (
-    "id::text, status, expires_ms, lines, customer, created_ms, extensions, contact, payment_id::text,"
-    " hold_ends_ms"
-)
-
 LIVE = f"""
-SELECT {_STORED} FROM reservations
+SELECT {stored_columns()} FROM reservations
  WHERE (inventory_id, live, id) > ($1, true, coalesce($2::uuid, '00000000-0000-0000-0000-000000000000'))
    AND (inventory_id, live, id) < ($1, true, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
  ORDER BY reservations.inventory_id, reservations.live, reservations.id LIMIT $3"""
 """Compared and ordered as one key, so that no plan walks through all reservations by id instead."""
 
-ENDED = f"SELECT {_STORED} FROM reservations WHERE id = ANY ($2::uuid[]) AND inventory_id = $1"
+ENDED = f"SELECT {stored_columns()} FROM reservations WHERE id = ANY ($2::uuid[]) AND inventory_id = $1"
 
 RECORDED = """
 SELECT w.n, r.fingerprint, r.reply, r.expires_ms

@@ -134,11 +134,11 @@ class PostgresReads:
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
-        return _found_of(rows[0][:10], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
+        return _found_of(rows[0], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         rows = await self._ask(OF_CUSTOMER, (customer, before or LAST_ID, limit), self._lists)
-        return [_found_of(row[:-2], row[-2], row[-1]) for row in rows]
+        return [_found_of(row, row["inventory_id"], row["currency"]) for row in rows]
 
     async def reservations(
         self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
@@ -170,7 +170,7 @@ class PostgresReads:
             return []
         given = {"event_id": event_id, "after": after or FIRST_ID, "limit": limit}
         page = await self._ask(queries.DOOR.sql, queries.DOOR.values(given), self._reports)
-        sold = [stored_of(row[:8]) for row in page]
+        sold = [stored_of(row) for row in page]
         of: dict[str, list[FoundTicket]] = {}
         ids = [stored.reservation.id for stored in sold]
         for reservation_id, found in await self._tickets(event_id, ids, self._reports):

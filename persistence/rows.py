@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -143,9 +144,27 @@ def encoded_what(reservation: AnyReservation) -> str:
     return msgspec.json.encode(StayRow(**values, phone=reservation.phone.hex())).decode()
 
 
+_STORED = (
+    "id::text",
+    "status",
+    "expires_ms",
+    "lines",
+    "customer",
+    "created_ms",
+    "extensions",
+    "contact",
+    "payment_id::text",
+    "hold_ends_ms",
+)
+
+
+def stored_columns(of: str = "") -> str:
+    """What `stored_of` reads, for a statement's text. `of`: the relation's name there, with its dot."""
+    return ", ".join(of + column for column in _STORED)
+
+
 def stored_of(row: Iterable[Any]) -> Stored:
-    """Of a row (id, status, expires_ms, lines, customer, created_ms, extensions, contact, payment_id,
-    hold_ends_ms)."""
+    """Of a row that begins with `stored_columns`."""
     (
         reservation_id,
         status,
@@ -157,7 +176,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
         contact,
         payment_id,
         hold_ends_ms,
-    ) = row
+    ) = islice(row, len(_STORED))
     if lines[0] == "{":
         stay = decoded_stay(lines)
         return Stored(

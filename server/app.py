@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 from aiohttp import web
 
@@ -52,9 +51,7 @@ async def create_app(settings: Settings) -> web.Application:
         codes = TicketCodes(await back.reads.secret("ticket_key"))
         passwords = Passwords(settings.password_threads, settings.password_queue_max)
         stack.callback(passwords.close)
-        webhooks = {"sandbox": await back.reads.secret("sandbox_webhook")}
-        options = replace(options_of(settings), webhook_secrets=webhooks)
-        throttle = throttle_of(settings)
+        options, throttle = options_of(settings), throttle_of(settings)
         stack.push_async_callback(throttle.close)
         app = build_app(*back, access, customers, passwords, codes, options, metrics, STORE_OUTAGES, throttle)
     except BaseException:

@@ -38,7 +38,6 @@ _PLACES: dict[str, dict[str, Any]] = {
     "name": {"type": "string"},
     "image_id": _UUID,
     "payment_id": _UUID,
-    "provider": {"type": "string"},
     "wallet": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
@@ -51,10 +50,6 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Prefer": (
         "`respond-async`: do not wait. 202 says that it is durable, and where the answer will be found.",
-        {"type": "string"},
-    ),
-    "Webhook-Signature": (
-        "`t=<seconds>,v1=<hex of HMAC-SHA256(secret, t, a dot, raw body)>`; 300 s from now at most.",
         {"type": "string"},
     ),
     "If-Match": ("Only if it still has this version.", {"type": "string"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,8 +44,6 @@ class Options:
     mail_folder: Path | None = None
     """Where letters are put for want of an SMTP server; None: there is one."""
     payment_duration_s: int = 600
-    webhook_secrets: Mapping[str, bytes] = field(default_factory=dict)
-    """By provider."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from server import views_payments as shown
 from server.callers import Who
 from server.handlers_payments import PaymentHandlers
 from server.handlers_wallets import WalletHandlers
-from server.handlers_webhooks import WebhookHandlers
 from server.route import Route
 from server.views import Page
 
@@ -21,9 +20,7 @@ _WALLET = "/api/v1/wallets/{wallet}"
 
 # One route is easier to find among its like than among its arguments.
 # fmt: off
-def payment_routes(
-    payments: PaymentHandlers, wallets: WalletHandlers, webhooks: WebhookHandlers
-) -> list[Route]:
+def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[Route]:
     tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
     held: Any = {**tag, "who": Who.HOLDER}
     operators: Any = {**tag, "who": Who.OPERATOR}
@@ -33,11 +30,7 @@ def payment_routes(
     accepted: Any = {"status": 202, "keyed": True, "reply_headers": ("Location",)}
     moved: Any = {"tag": "payments", "who": Who.OPERATOR, "status": 201, "keyed": True,
                   "problems": (*_OUT_OF_ORDER, "overdrawn")}
-    wrong = ("unauthorized", "malformed", "too_large", "wrong_state")
-    heard: Any = {**tag, "problems": (*_OUT_OF_ORDER, *wrong)}
     return [
-        Route("POST", "/api/v1/payments/webhooks/{provider}", webhooks.told, shown.WebhookView, **heard,
-              request_headers=("Webhook-Signature",), who=Who.ANYONE),
         Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
               **paid, **accepted),
         Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -208,7 +209,26 @@ async def test_an_amount_below_nothing_was_accepted_as_a_price(operator: Talk) -
     assert (refused.status, refused.word) == (422, "invalid")
 
 
-# -- Volleyball tickets: seats of a stadium
+async def test_somebody_elses_reservation_could_be_paid_for(operator: Talk, anybody: Talk) -> None:
+    event_id = await operator.new_event(2, payment="required")
+    adas = (await anybody.holds(event_id, "ada")).body
+    bobs = (await anybody.holds(event_id, "bob")).body
+    bob = anybody.as_one_with(Reservation_Token=bobs["token"])
+    pays = {"provider": "sandbox"}
+    assert (await bob.post(f"/reservations/{adas['id']}/payments", pays)).status == 404
+    assert (await anybody.post(f"/reservations/{adas['id']}/payments", pays)).status == 401
+    assert (await operator.get(f"/reservations/{adas['id']}"))["status"] == "held"
+
+
+# -- Volleyball tickets: seats of a stadium, wallets
+
+
+async def test_a_wallet_took_a_charge_below_nothing(operator: Talk) -> None:
+    wallet = str(uuid.uuid4())
+    for amount in (-1000, 0):
+        money = {"amount": amount, "currency": "EUR"}
+        wrong = {"amount": money, "direction": "in", "reason": "a charge"}
+        assert (await operator.post(f"/wallets/{wallet}/adjustments", wrong)).word == "invalid"
 
 
 async def test_one_seat_was_sold_to_fourteen(operator: Talk, anybody: Talk) -> None:

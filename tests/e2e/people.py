@@ -1,0 +1,56 @@
+"""Somebody who signs up, and the letters that reach him."""
+
+from __future__ import annotations
+
+import email
+import re
+import uuid
+from email import policy
+from email.message import EmailMessage
+
+from tests.e2e.talk import Talk, in_time
+from tests.served import Served
+
+PASSWORD = "correct horse battery staple"
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def new_address(name: str) -> str:
+    """One that nobody else has."""
+    return f"{name}-{uuid.uuid4().hex[:12]}@example.org"
+
+
+def letters(server: Served, to: str) -> list[EmailMessage]:
+    """What was sent to that address: without a mail server letters go to a folder."""
+    found = []
+    for path in sorted((server.data / "mail").glob("*.eml")):
+        letter = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+        if to in str(letter["To"]):
+            found.append(letter)
+    return found
+
+
+async def letter_about(server: Served, to: str, about: str) -> str:
+    """The text of the letter whose subject has these words, once it is there."""
+
+    async def look() -> str | None:
+        for letter in letters(server, to):
+            if about.casefold() in str(letter["Subject"]).casefold():
+                body = letter.get_body(("plain",))
+                assert body is not None
+                return str(body.get_content())
+        return None
+
+    return str(await in_time(look, f"a letter about {about!r} for {to}"))
+
+
+async def signed_up(anybody: Talk, server: Served, address: str) -> Talk:
+    """The client of a new account: registered, confirmed by the letter, logged in."""
+    wanted = {"email": address, "password": PASSWORD, "name": "Ada Lovelace"}
+    assert (await anybody.post("/accounts", wanted)).status == 202
+    letter = await letter_about(server, address, "confirm")
+    token = TOKEN.search(letter)
+    assert token is not None, letter
+    assert (await anybody.post("/accounts/confirm", {"token": token.group()})).status == 200
+    session = (await anybody.post("/sessions", {"email": address, "password": PASSWORD})).body
+    return anybody.as_one_with(Authorization=f"Bearer {session['access_token']}")
