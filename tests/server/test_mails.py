@@ -72,7 +72,7 @@ async def test_all_dead_mails_are_sent_again(api: Api) -> None:
     assert (await api.post("/api/v1/mails/replay", headers=OPERATOR)).json == {"replayed": 0}
 
 
-@pytest.mark.parametrize("id_", ["nothing", str(uuid.uuid4())])
+@pytest.mark.parametrize("id_", ["nothing", str(uuid.uuid4())], ids=["no id", "nobodys"])
 async def test_a_mail_that_is_none_is_not_found(api: Api, id_: str) -> None:
     assert (await api.get(f"/api/v1/mails/{id_}", headers=OPERATOR)).code == "not_found"
     assert (await api.post(f"/api/v1/mails/{id_}/replay", headers=OPERATOR)).code == "not_found"
