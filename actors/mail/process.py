@@ -20,7 +20,7 @@ from persistence.news import PostgresNews
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
-GIVES_WAY = 5
+GIVES_WAY = 10
 """To be nice by: nobody waits for a mail as somebody waits for a sale."""
 SHOW_EVERY_S = 5.0
 RESERVATION_SECRET = "reservation_token"  # noqa: S105 - the name of one
