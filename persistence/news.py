@@ -217,11 +217,23 @@ def _unread(one: Row, rows: Sequence[Row]) -> Unread:
             "the journal has lost appends that nobody was told of",
             extra={"inventory": one["id"], "from": one["seq"] + 1, "until": missing_until},
         )
-    appends = [Append(row["seq"], row["at_ms"], _facts.decode(row["facts"])) for row in rows]
+    appends = [Append(row["seq"], row["at_ms"], _facts_of(row, one["id"])) for row in rows]
     if not rows:
         appends = [Append(one["until"], one["at_ms"], ())]
     known = _known.decode(one["known"]) if one["known"] else Known()
     return Unread(one["id"], one["seq"], one["at_ms"], known, tuple(appends))
+
+
+def _facts_of(row: Row, inventory_id: str) -> tuple[Fact, ...]:
+    """What cannot be read is passed over, and said: others are told all the same."""
+    try:
+        return _facts.decode(row["facts"])
+    except msgspec.DecodeError as error:
+        log.error(
+            "facts cannot be read; nobody is told of them",
+            extra={"inventory": inventory_id, "seq": row["seq"], "error": type(error).__name__},
+        )
+        return ()
 
 
 def _columns(mails: Sequence[RowToSend]) -> list[list[object]]:

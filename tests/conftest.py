@@ -16,6 +16,7 @@ settings.register_profile("turnstile", deadline=None)
 settings.load_profile("turnstile")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks who belongs together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What goes to one worker together: a file, for what its tests share, and all that use the one server."""
     for item in items:

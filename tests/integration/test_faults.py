@@ -72,6 +72,7 @@ def test_the_auditor_has_looked_at_everything(outcome: Outcome) -> None:
         Check.GIVEN.title,
         Check.SUBMISSIONS.title,
         Check.TICKETS.title,
+        Check.PAYMENTS.title,
         Check.LET_IN.title,
         *(check.title for check in OF_RESTAURANTS),
     }

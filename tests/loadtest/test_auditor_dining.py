@@ -31,11 +31,12 @@ from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
+from loadtest.auditor.money import LedgerRow
 from loadtest.auditor.rows import InventoryRow
 from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.verdict import Verdict
 from loadtest.record import Call, Sitting
-from tests.loadtest.sound_sale import failed, titles
+from tests.loadtest.sound_sale import NO_LEDGER, failed, titles
 from tests.unit.dining import BOB, MINUTE_MS, TODAY, Dining, reservation
 
 
@@ -124,6 +125,9 @@ class SoundDining:
 
     def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
         return iter(self.submitted)
+
+    def ledger(self) -> LedgerRow:
+        return NO_LEDGER
 
     def stays(self, inventory_id: str) -> Iterator[StayRow]:
         return iter(self.stored)

@@ -85,6 +85,20 @@ async def test_each_confirmation_is_told_of_once_with_a_reminder(
     assert await connection.fetchval(due, sale.id) == NOW_MS + 30 * DAY_MS - REMIND_BEFORE_MS
 
 
+async def test_facts_that_cannot_be_read_keep_nobody_else_from_being_told(
+    postgres: PostgresWorld, news: PostgresNews
+) -> None:
+    store = postgres.store()
+    damaged, sound = await Sale.opened(store, bookable()), await Sale.opened(store, bookable())
+    for sale in (damaged, sound):
+        await sell_to(store, sale, addresses(1))
+    connection = await postgres.connection()
+    await connection.execute("UPDATE journal SET facts = '\\x9190' WHERE inventory_id = $1", damaged.id)
+    await follow(follower(news))
+    assert await kinds_of(postgres, damaged.id) == Counter()
+    assert (await kinds_of(postgres, sound.id))["reservation_confirmed"] == 1
+
+
 async def open_append(connection: Any, entry: Append) -> Any:
     """The transaction of an append that is done but not yet committed."""
     transaction = connection.transaction()
