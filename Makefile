@@ -3,7 +3,7 @@
 PYTHON ?= python3
 SEEDS ?= 2000
 # Tests mostly wait, for servers and for time to pass: two at a time, each file with one of them.
-TESTERS ?= 2
+TESTERS ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
