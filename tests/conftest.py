@@ -16,14 +16,6 @@ settings.register_profile("turnstile", deadline=None)
 settings.load_profile("turnstile")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks who belongs together
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What goes to one worker together: a file, for what its tests share, and all that use the one server."""
-    for item in items:
-        shared = "running_server" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("the running server" if shared else item.path.as_posix()))
-
-
 @pytest.fixture(scope="session")
 def running_server() -> Iterator[Served]:
     """One `turnstile serve` with everything embedded, for the whole session: `running_server.endpoints`

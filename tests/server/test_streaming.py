@@ -11,11 +11,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from server.callers import Who
 from server.connections import ConnectionServer
 from server.dispatch import Dispatcher
 from server.front_end import PARTS
 from server.replies import Reply
 from server.streaming import begun
+from server.throttle import Group
 from server.timeouts import ending_stuck
 from tests.server.conftest import Api
 
@@ -36,6 +38,8 @@ class Routed:
     method: str = "GET"
     path: str = "/export"
     bare: bool = True
+    who: Who = Who.ANYONE
+    group: Group | None = None
 
 
 class Export:
