@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from domain.event_messages import Status
+from domain.event_messages import Status, Wanted
 from domain.messages import Rejected
 from domain.payment import (
     KEY_REUSED,
@@ -185,7 +185,7 @@ class MemoryPayments:
         amount: int,
         reason: Reason,
         request: tuple[bytes, bytes],
-        named: tuple[object, object, RefundStep] = ((), (), RefundStep.PAY_BACK),
+        named: tuple[Wanted, Wanted, RefundStep] = ((), (), RefundStep.PAY_BACK),
     ) -> Refund:
         lines, before, step = named
         refund = Refund(
@@ -199,8 +199,8 @@ class MemoryPayments:
             reason=reason,
             step=step,
             provider_ref=payment.provider_ref or "",
-            lines=lines,  # type: ignore[arg-type]
-            before=before,  # type: ignore[arg-type]
+            lines=lines,
+            before=before,
         )
         self.rows[refund_id] = _Row(refund, self.now_ms(), request)
         self.rows[payment.id].what = replace(payment, promised=payment.promised + amount)
