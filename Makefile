@@ -72,7 +72,7 @@ simulate: install ## deterministic simulation: SEEDS=n seeds, or OPTIONS="--seed
 measure-log-in: install ## whether the time of a refused log-in tells who has an account (100 tries of each)
 	$(BIN)/python -m tests.server.measure_log_in $(OPTIONS)
 
-simulate-payments: install ## payments through every fault on virtual time, twelve a seed (SEEDS=n)
+simulate-payments: install ## payments through every fault on virtual time, about seven a seed (SEEDS=n)
 	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_payments.py
 
 payments-1000: install ## 1,000 payments on real servers, with kills meanwhile; the auditor after them
