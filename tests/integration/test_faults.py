@@ -76,5 +76,7 @@ def test_the_auditor_has_looked_at_everything(outcome: Outcome) -> None:
         Check.LET_IN.title,
         *(check.title for check in OF_RESTAURANTS),
     }
+    # Other files with the same server may have moved money in wallets before; this load moves none.
+    looked_at.pop(Check.LEDGER.title)
     assert {check for check, times in looked_at.items() if not times} == not_sold
     assert looked_at[Check.ACKNOWLEDGED.title] == outcome.acknowledged
