@@ -24,6 +24,8 @@ IDLE_MAX_S = 20.0
 """A connection unused for so long is closed: servers do it too, and then do not always say so."""
 PERMANENT_FROM = 500
 PORTS = {"smtp": 25, "smtps": 465}
+SWEPT_SHARE = 10
+"""A folder is listed once for every tenth of what it may hold: to list it costs as much as some letters."""
 
 
 class Undeliverable(Exception):
@@ -149,12 +151,14 @@ class SmtpPost:
 
 
 class FolderPost:
-    """Letters as `.eml` files, the newest `letters_max` of them. The name begins with the time, so that they
-    are in order, and ends with the mail's id, so that the same one is the same file."""
+    """Letters as `.eml` files, the newest `letters_max` of them and up to a tenth more. The name begins with
+    the time, so that they are in order, and ends with the mail's id, so that the same one is the same
+    file."""
 
     def __init__(self, folder: Path, letters_max: int) -> None:
         self._folder = folder
         self._letters_max = letters_max
+        self._until_sweep = 1
 
     async def deliver(self, letter: EmailMessage) -> None:
         try:
@@ -174,6 +178,12 @@ class FolderPost:
         new.touch(mode=0o600)
         new.write_bytes(letter.as_bytes())
         new.replace(self._folder / name)
+        self._until_sweep -= 1
+        if self._until_sweep <= 0:
+            self._until_sweep = self._letters_max // SWEPT_SHARE
+            self._sweep()
+
+    def _sweep(self) -> None:
         for old in sorted(self._folder.glob("*.eml"))[: -self._letters_max]:
             old.unlink(missing_ok=True)
 

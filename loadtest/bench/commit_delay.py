@@ -33,11 +33,6 @@ def commit_takes(database_url: str, commit: Commit) -> Iterator[None]:
         asyncio.run(execute(database_url, *resets, "SELECT pg_reload_conf()"))
 
 
-def checkpoint(database_url: str) -> None:
-    """Before each case, so that nobody pays for the pages the one before left dirty."""
-    asyncio.run(execute(database_url, "CHECKPOINT"))
-
-
 async def execute(database_url: str, *statements: str) -> None:
     connection = await asyncpg.connect(database_url, timeout=STATEMENT_TIMEOUT_S)
     try:

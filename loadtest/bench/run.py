@@ -9,11 +9,12 @@ import msgspec
 
 from loadtest.bench import measure, plan, stack, targets
 from loadtest.bench.api import Refused
-from loadtest.bench.commit_delay import checkpoint, commit_takes
+from loadtest.bench.commit_delay import commit_takes
 from loadtest.bench.groups import Roots
 from loadtest.bench.machine import describe
 from loadtest.bench.plan import ECHO, TURNSTILE, Options
 from loadtest.bench.results import Case, Commit, Measured, Results
+from loadtest.bench.settling import settled
 from loadtest.bench.stack import Stack
 from loadtest.bench.wrk import WrkFailed
 
@@ -45,7 +46,7 @@ class Bench:
 
     def case(self, case: Case) -> None:
         """A case that cannot be measured is noted, and the others go on."""
-        checkpoint(self._server.database_url)
+        is_settled = settled(self._server.database_url)
         try:
             found = self._measure(case)
         except (Refused, WrkFailed) as problem:
@@ -54,6 +55,9 @@ class Bench:
             return
         if found is None:
             return
+        if not is_settled:
+            trouble = f"{found.trouble}; letters of a case before were still being written".lstrip("; ")
+            found = msgspec.structs.replace(found, trouble=trouble)
         self.results.measured.append(found)
         self._show(line(found))
 

@@ -140,6 +140,14 @@ async def test_the_folder_keeps_the_newest_and_one_file_of_one_mail(tmp_path: Pa
     assert (tmp_path / "mail" / names[0]).stat().st_mode & 0o077 == 0
 
 
+async def test_the_folder_holds_a_tenth_more_at_most(tmp_path: Path) -> None:
+    post, most = FolderPost(tmp_path, 20), 0
+    for number in range(50):
+        await post.deliver(letter(number))
+        most = max(most, len(names_in(tmp_path)))
+    assert most == 21
+
+
 async def test_letters_are_shown_newest_first_to_who_has_the_token(start: Start, tmp_path: Path) -> None:
     names = await delivered(tmp_path, 2)
     api = await start(Options(mail_folder=tmp_path))
