@@ -41,6 +41,8 @@ from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
 OF_OWNER = (Step.BEGIN, Step.CONFIRM, Step.GIVE_BACK)
+KEY = "charge"
+"""Of all that is asked of a provider for one payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ class PaymentLimits:
 
     under_way_max_payments: int = 400
     lease_ms: int = 30_000
-    poll_s: float = 0.1
+    poll_s: float = 0.05
+    gather_s: float = 0.01
+    refunds_every_s: float = 0.2
     provider_timeout_s: float = 10.0
     ended_max: int = 500
 
@@ -132,35 +136,48 @@ class PaymentWorker:
         self._under_way: set[asyncio.Task[None]] = set()
         self._unwritten: list[tuple[Written, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._refunds_at_s = 0.0
 
     async def run(self) -> None:
-        """For ever; a store that does not answer is asked again a moment later."""
+        """For ever. While there is something to do it is looked for at once again, but for the pause in which
+        more of it gathers; a store that does not answer is asked again a moment later."""
         while True:
+            pause_s = self._limits.poll_s
             try:
-                more = await self.take()
+                if await self.take():
+                    pause_s = self._limits.gather_s
             except StoreError as error:
                 log.warning("payments cannot be taken", extra={"error": repr(error)})
-                more = False
             except Exception:
                 log.exception("taking payments failed")
-                more = False
-            if not more:
-                await asyncio.sleep(self._limits.poll_s)
+            await asyncio.sleep(pause_s)
 
     async def take(self) -> bool:
-        """Begin with as many as there is room for; True if there may be more."""
+        """Begin with as many as there is room for; True if there may be more soon."""
         limits = self._limits
         room = limits.under_way_max_payments - len(self._under_way)
         if room <= 0:
-            return False
-        ended = await self._store.refund_ended(limits.ended_max)
+            return True
         payments = await self._store.take(room, limits.lease_ms)
         for payment in payments:
             self._keep(self._pay(payment))
-        refunds = await self._store.take_refunds(max(room - len(payments), 1), limits.lease_ms)
-        for refund in refunds:
+        ended = await self._take_refunds(max(room - len(payments), 1)) if self._is_refunds_turn() else 0
+        return bool(payments) or ended == limits.ended_max
+
+    def _is_refunds_turn(self) -> bool:
+        """Money that goes back is looked for less often: nobody waits for it with a page open."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._refunds_at_s:
+            return False
+        self._refunds_at_s = now_s + self._limits.refunds_every_s
+        return True
+
+    async def _take_refunds(self, limit: int) -> int:
+        """How many cancelled payments were met."""
+        ended = await self._store.refund_ended(self._limits.ended_max)
+        for refund in await self._store.take_refunds(limit, self._limits.lease_ms):
             self._keep(self._refund(refund))
-        return len(payments) == room or ended == limits.ended_max
+        return ended
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""
@@ -175,33 +192,36 @@ class PaymentWorker:
     # --- one payment --------------------------------------------------------------------------------
 
     async def _pay(self, payment: Payment) -> None:
-        """Step after step, until it has to wait, is done, or is another's."""
+        """Step after step, until it has to wait, is done, or is another's. What the next step will ask of
+        the provider is written down with what came of the one before."""
         try:
+            step = next_step(payment, self._clock.now_ms())
+            if step not in OF_OWNER:
+                await self._before(payment, _asking(payment, step))
             while True:
-                step = next_step(payment, self._clock.now_ms())
-                turn, notes = await self._step(payment, step)
-                goes_on = not turn.pause_ms and turn.payment.step is not Step.DONE
-                written = Written(turn.payment, notes, turn.pause_ms, goes_on, turn.back)
-                kept = await self._write(written)
+                turn, said = await self._step(payment, step)
+                payment, notes = turn.payment, (said,)
+                goes_on = not turn.pause_ms and payment.step is not Step.DONE
+                if goes_on:
+                    step = next_step(payment, self._clock.now_ms())
+                    notes = (said,) if step in OF_OWNER else (said, _asking(payment, step))
+                kept = await self._write(Written(payment, notes, turn.pause_ms, goes_on, turn.back))
                 if not kept or not goes_on:
                     break
-                payment = turn.payment
-            if kept and turn.payment.step is Step.DONE:
-                self._meter.count("payments_ended", labels=(("standing", turn.payment.standing.value),))
+            if kept and payment.step is Step.DONE:
+                self._meter.count("payments_ended", labels=(("standing", payment.standing.value),))
         except StoreError as error:
             log.warning("a payment waits for the store", extra={"error": repr(error)})
         except Exception:
             log.exception("a payment's step failed", extra={"payment": payment.id})
 
-    async def _step(self, payment: Payment, step: Step) -> tuple[Turn, tuple[Note, ...]]:
+    async def _step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
         if step in OF_OWNER:
             reply = await self._gateway.ask(payment.inventory_id, owner_command(payment, step))
-            turn = after_owner(payment, step, reply)
-            return turn, (Note(payment.id, step.value, "", _said(reply)),)
-        key = payment.key("charge")
-        await self._before(payment, Note(payment.id, step.value, key, "asked"))
+            return after_owner(payment, step, reply), Note(payment.id, step.value, "", _said(reply))
+        key = payment.key(KEY)
         said = await self._asked(payment, step, key)
-        return after_provider(payment, step, said), (Note(payment.id, step.value, key, repr(said)),)
+        return after_provider(payment, step, said), Note(payment.id, step.value, key, repr(said))
 
     async def _asked(self, payment: Payment, step: Step, key: str) -> Said:
         """What its provider says; a late answer is none."""
@@ -284,6 +304,11 @@ class PaymentWorker:
                 if not done.done():
                     done.set_result(written.after.id in kept)
         self._writing = None
+
+
+def _asking(payment: Payment, step: Step) -> Note:
+    """Durable before the provider hears of it."""
+    return Note(payment.id, step.value, payment.key(KEY), "asked")
 
 
 def _said(reply: Reply) -> str:

@@ -56,6 +56,11 @@ class Standing(enum.StrEnum):
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
 
+    @property
+    def over(self) -> bool:
+        """Who pays has nothing more to wait for."""
+        return self is not Standing.PENDING and self is not Standing.NEEDS_ACTION
+
 
 class Step(enum.StrEnum):
     """What is to be done next."""

@@ -37,9 +37,11 @@ from domain.payment import (
 )
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
+from persistence.gathering import Gathering
 from persistence.rows import NOW
 
 CONNECTIONS_MAX = 4
+TOGETHER_MAX_PAYMENTS = 500
 WAITING_MAX_STATEMENTS = 1_000
 LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 _LATE = UUID("0d9f3e2b-4f59-4f0e-8a39-6a6f3c0b5a17")
@@ -67,15 +69,24 @@ _REFUND = (
     " p.currency, r.reason, r.step, p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses"
 )
 
+_ACCEPTED = (
+    "id:uuid inventory_id:uuid reservation_id:uuid request_id:bytea fingerprint:bytea provider:text"
+    " method:text deadline_ms:bigint"
+)
 ACCEPT = f"""
 INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
                       standing, captured, promised, refunded, deadline_ms, created_ms, updated_ms, wake_ms,
                       attempts, pauses)
-SELECT $1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::bytea, $6, $7, 'begin', 'pending', false, 0, 0,
-       $8::bigint, now.ms, now.ms, now.ms, 0, 0 FROM ({NOW} AS ms) now
-ON CONFLICT (request_id) DO NOTHING RETURNING id"""
-BY_REQUEST = f"SELECT {_PAYMENT}, p.fingerprint FROM payments p WHERE p.request_id = $1"
-FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = $1"
+SELECT u.id, u.inventory_id, u.reservation_id, u.request_id, u.fingerprint, u.provider, u.method, 'begin',
+       'pending', false, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0
+  FROM {rows_of(_ACCEPTED, "u")}, ({NOW} AS ms) now
+ON CONFLICT (request_id) DO NOTHING RETURNING id::text"""
+BY_REQUEST = f"""
+SELECT {_PAYMENT}, p.request_id, p.fingerprint FROM payments p WHERE p.request_id = ANY ($1::bytea[])"""
+FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = ANY ($1::uuid[])"
+CHANGED = f"""
+SELECT {_PAYMENT} FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS k(id, standing, refunded)
+  JOIN payments p ON p.id = k.id WHERE (p.standing, p.refunded) <> (k.standing, k.refunded)"""
 REFUNDS = f"""
 SELECT {_REFUND} FROM refunds r JOIN payments p ON p.id = r.payment_id
  WHERE r.payment_id = $1 ORDER BY r.created_ms, r.id"""
@@ -244,23 +255,25 @@ class PostgresPayments:
         self._lease_ms = 30_000
         queue = QueueLimits(WAITING_MAX_STATEMENTS, deadline_ms / 2000)
         self._links = Links(database_url, "turnstile payments", LIMITS, CONNECTIONS_MAX, queue)
+        self._accepting: Gathering[NewPayment, Payment | Rejected] = Gathering(
+            self._accept, TOGETHER_MAX_PAYMENTS
+        )
+        self._finding: Gathering[str, Payment | None] = Gathering(self._find, TOGETHER_MAX_PAYMENTS)
 
     # --- front ends ---------------------------------------------------------------------------------
 
     async def accept(self, new: NewPayment) -> Payment | Rejected:
         """The payment, once it is durable: this one, or the one that its key made before."""
-        one = new.payment
-        places = (one.id, one.inventory_id, one.reservation_id, new.request_id, new.fingerprint)
-        if await self._ask(ACCEPT, *places, one.provider, one.method, one.deadline_ms):
-            return one
-        rows = await self._ask(BY_REQUEST, new.request_id)
-        *columns, fingerprint = rows[0]
-        return _payment(columns) if fingerprint == new.fingerprint else KEY_REUSED
+        return await self._accepting.ask(new)
 
     async def find(self, payment_id: str) -> Payment | None:
-        for row in await self._ask(FIND, payment_id):
-            return _payment(row)
-        return None
+        return await self._finding.ask(payment_id)
+
+    async def changed(self, known: Sequence[Payment]) -> list[Payment]:
+        """Of these, those that stand elsewhere by now, or of which more has gone back."""
+        columns = ([one.id for one in known], [one.standing.value for one in known])
+        rows = await self._ask(CHANGED, *columns, [one.refunded for one in known])
+        return [_payment(row) for row in rows]
 
     async def refunds_of(self, payment_id: str) -> list[Refund]:
         return [_refund(row) for row in await self._ask(REFUNDS, payment_id)]
@@ -322,6 +335,24 @@ class PostgresPayments:
     async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
         return await self._links.answer(self._deadline_ms / 1000, sql, *values)
 
+    async def _accept(self, wanted: Sequence[NewPayment]) -> Sequence[Payment | Rejected | Exception]:
+        made = {row[0] for row in await self._ask(ACCEPT, *_accepted_columns(wanted))}
+        rest = [new for new in wanted if new.payment.id not in made]
+        if not rest:
+            return [new.payment for new in wanted]
+        before: dict[bytes, tuple[Payment, bytes]] = {}
+        for *columns, request_id, fingerprint in await self._ask(
+            BY_REQUEST, [new.request_id for new in rest]
+        ):
+            before[request_id] = (_payment(columns), fingerprint)
+        return [
+            new.payment if new.payment.id in made else _again(new, *before[new.request_id]) for new in wanted
+        ]
+
+    async def _find(self, ids: Sequence[str]) -> Sequence[Payment | None | Exception]:
+        found = {row[0]: _payment(row) for row in await self._ask(FIND, ids)}
+        return [found.get(one) for one in ids]
+
     def _payment_columns(self, written: Sequence[tuple[Writing, Payment]]) -> list[object]:
         after = [payment for _, payment in written]
         backs = [str(uuid5(_LATE, payment.id)) if one.back else None for one, payment in written]
@@ -352,6 +383,25 @@ class PostgresPayments:
         if one.goes_on:
             return self._lease_ms
         return None if over else one.pause_ms
+
+
+def _again(new: NewPayment, made: Payment, fingerprint: bytes) -> Payment | Rejected:
+    """What its key has made before."""
+    return made if fingerprint == new.fingerprint else KEY_REUSED
+
+
+def _accepted_columns(wanted: Sequence[NewPayment]) -> list[object]:
+    payments = [new.payment for new in wanted]
+    return [
+        [one.id for one in payments],
+        [one.inventory_id for one in payments],
+        [one.reservation_id for one in payments],
+        [new.request_id for new in wanted],
+        [new.fingerprint for new in wanted],
+        [one.provider for one in payments],
+        [one.method for one in payments],
+        [one.deadline_ms for one in payments],
+    ]
 
 
 def _note_columns(written: Sequence[tuple[Writing, T]]) -> list[object]:

@@ -72,6 +72,14 @@ class MemoryPayments:
         row = self.rows.get(payment_id)
         return row.what if row is not None and isinstance(row.what, Payment) else None
 
+    async def changed(self, known: Sequence[Payment]) -> list[Payment]:
+        there = [await self.find(one.id) for one in known]
+        return [
+            now
+            for one, now in zip(known, there, strict=True)
+            if now is not None and (now.standing, now.refunded) != (one.standing, one.refunded)
+        ]
+
     async def refunds_of(self, payment_id: str) -> list[Refund]:
         return [refund for refund in self.refunds if refund.payment_id == payment_id]
 

@@ -17,6 +17,7 @@ from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
+from server.following import Following
 from server.handlers_service import ServiceHandlers
 from server.images import Images
 from server.live import Live
@@ -81,6 +82,7 @@ def build_app(
         metrics,
         Health(),
         live,
+        Following(payments, tuple(outages)),
         seat_maps(reads),
         table_days(reads),
         codes,
@@ -106,6 +108,7 @@ async def _watch_for_the_stop(app: web.Application) -> None:
 
 async def _end_streams(app: web.Application) -> None:
     """They would not end by themselves, and a stop waits for what is under way."""
+    app[PARTS].following.close()
     await app[PARTS].live.close()
 
 

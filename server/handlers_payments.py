@@ -17,14 +17,19 @@ from domain.payment import Payment, Reason, Standing, Step
 from server.addressed import addressed, found_by_holder
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
+from server.handlers_live import LAST_EVENT_ID
 from server.ids import id_bytes, parse_event_id, parse_id, uuid7
 from server.keys import key_of
+from server.live import EVENT_STREAM, STREAM_LINES
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.payloads import WantedLine
 from server.payloads_payments import NewPayment, NewRefund, PaymentsQuery, SandboxAct
+from server.payment_stream import event_id, told
+from server.preferences import applied_wait, preferred_wait_s
 from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
+from server.streaming import begun
 from server.views import encode, page
 from server.views_payments import payment_view, refund_view, steps_view
 
@@ -65,7 +70,20 @@ class PaymentHandlers:
         if refused is not None:
             return refusal(refused)
         lines = f"Location: /api/v1/payments/{said.id}\r\n".encode()
-        return Reply(202, encode(payment_view(said, [], caller.is_admin)), lines)
+        return await self._followed(request, said, Reply(202, b"", lines))
+
+    async def _followed(self, request: web.BaseRequest, payment: Payment, reply: Reply) -> Reply:
+        """With the payment as it stands, or, for who would rather wait, once it is no longer pending."""
+        wait_s = preferred_wait_s(request)
+        if wait_s and payment.standing is Standing.PENDING:
+            payment = await self._parts.following.change(payment, wait_s)
+        reply.lines += applied_wait(wait_s)
+        reply.payload = await self._shown(payment, caller_of(request).is_admin)
+        return reply
+
+    async def _shown(self, payment: Payment, operator: bool) -> bytes:
+        refunds = await self._parts.payments.refunds_of(payment.id) if payment.promised else []
+        return encode(payment_view(payment, refunds, operator))
 
     async def _begun(self, payment: Payment) -> Rejected | None:
         """Has its hold begun to wait for it? What a payment that never began was told is decided anew."""
@@ -79,13 +97,23 @@ class PaymentHandlers:
 
     async def show(self, request: web.BaseRequest, payment_text: str) -> Reply:
         """Show a payment, and what has gone back of it."""
+        return await self._followed(request, await self._own(request, payment_text), Reply(200))
+
+    async def stream(self, request: web.BaseRequest, payment_text: str) -> Reply:
+        """Watch a payment: how it stands, and each change, until it is over."""
         parts = self._parts
+        payment = await self._own(request, payment_text)
+        heard = request.headers.get(LAST_EVENT_ID, "")
+        if payment.standing.over and heard == event_id(payment):
+            return Reply(204)
+        parts.live.check_room()
         operator = caller_of(request).is_admin
-        payment = await self._found(payment_text)
-        if not operator:
-            await self._check_holder(request, payment)
-        refunds = await parts.payments.refunds_of(payment.id) if payment.promised else []
-        return Reply(200, encode(payment_view(payment, refunds, operator)))
+
+        async def show(now: Payment) -> bytes:
+            return await self._shown(now, operator)
+
+        events = told(parts.following, parts.metrics, payment, show, heard)
+        return await begun(events, EVENT_STREAM, STREAM_LINES)
 
     async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
         """List an event's payments by id."""
@@ -171,6 +199,13 @@ class PaymentHandlers:
         payment = await self._parts.payments.find(payment_id) if payment_id else None
         if payment is None:
             raise not_found("payment")
+        return payment
+
+    async def _own(self, request: web.BaseRequest, payment_text: str) -> Payment:
+        """A payment that the caller may look at."""
+        payment = await self._found(payment_text)
+        if not caller_of(request).is_admin:
+            await self._check_holder(request, payment)
         return payment
 
     async def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:

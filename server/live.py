@@ -19,7 +19,7 @@ from server.streaming import Streamed
 
 EVENT_STREAM = "text/event-stream"
 WRITES_MAX_PER_S = 10_000
-_LINES = b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+STREAM_LINES = b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
 """What is between must neither keep a stream nor gather it."""
 
 
@@ -85,7 +85,7 @@ class EventStream(Streamed):
     """
 
     def __init__(self, live: Live, watched: Watched, last: int | None) -> None:
-        super().__init__(200, _LINES, EVENT_STREAM)
+        super().__init__(200, STREAM_LINES, EVENT_STREAM)
         self.closes = True
         self._live = live
         self._watched = watched

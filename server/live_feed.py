@@ -31,7 +31,7 @@ FAILED_PAUSE_S = 1.0
 """Until what could not be read is read again."""
 RETRY_MIN_MS = 1_000
 RETRY_MAX_MS = 5_000
-_BEAT = b":\n\n"
+BEAT = b":\n\n"
 
 _log = structlog.get_logger("turnstile.live")
 
@@ -120,7 +120,7 @@ class Feed:
     def join(self, reader: Reader) -> None:
         """It hears at once when to come back should it be cut off, and what is new to it."""
         self.readers[reader] = None
-        reader.write(_when_to_come_back())
+        reader.write(when_to_come_back())
         self._tell(reader)
         if self._task.done():
             reader.end()
@@ -177,7 +177,7 @@ class Feed:
 
     def _beat(self, reader: Reader) -> None:
         if self._takes_more(reader):
-            reader.write(_BEAT)
+            reader.write(BEAT)
 
     def _takes_more(self, reader: Reader) -> bool:
         if reader.is_gone:
@@ -201,10 +201,10 @@ class Feed:
 
 
 def _dismiss(reader: Reader) -> None:
-    reader.write(_when_to_come_back())
+    reader.write(when_to_come_back())
     reader.end()
 
 
-def _when_to_come_back() -> bytes:
+def when_to_come_back() -> bytes:
     """Not all at once: a front end that stops may have had thousands."""
     return b"retry: %d\n\n" % random.randint(RETRY_MIN_MS, RETRY_MAX_MS)

@@ -20,6 +20,7 @@ from domain.ticket_codes import NUMBER_MAX, TOKEN_CHARACTERS
 from server.callers import Who
 from server.keys import KEY_MAX_CHARACTERS
 from server.payloads import CODE_MAX_CHARACTERS
+from server.preferences import WAIT_MAX_S
 from server.problems import TABLE, ProblemBody
 from server.replies import PROBLEM
 from server.route import Route
@@ -51,7 +52,9 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS, "pattern": "^[!-~]+$"},
     ),
     "Prefer": (
-        "`respond-async`: do not wait. 202 says that it is durable, and where the answer will be found.",
+        "`respond-async`: do not wait. 202 says that it is durable, and where the answer will be found."
+        f" Of a payment, `wait=n`: answer when it is no longer pending, n seconds (at most {WAIT_MAX_S}) later"
+        " at the latest.",
         {"type": "string"},
     ),
     "If-Match": ("Only if it still has this version.", {"type": "string"}),
@@ -71,7 +74,10 @@ _REPLY_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string"},
     ),
     "Location": ("Path of what was made.", {"type": "string"}),
-    "Preference-Applied": ("Which preference was met.", {"type": "string", "const": "respond-async"}),
+    "Preference-Applied": (
+        "Which preference was met.",
+        {"type": "string", "pattern": "^(respond-async|wait=[0-9]+)$"},
+    ),
     "Content-Disposition": ("The name of the file.", {"type": "string"}),
     "Cache-Control": (
         "Whether a copy may be kept, and whether it must be asked about before it is used.",
@@ -224,6 +230,8 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
             "headers": _reply_headers(_ACCEPTED_HEADERS),
             "content": {route.media: {"schema": schemas[route.accepted]}},
         }
+    if route.ends:
+        responses["204"] = {"description": "There is nothing more.", "headers": _reply_headers(())}
     if "If-None-Match" in route.request_headers:
         responses["304"] = {"description": "Unchanged.", "headers": _reply_headers(route.reply_headers)}
     by_status: dict[int, list[str]] = {}

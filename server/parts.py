@@ -12,6 +12,7 @@ from server.access import Access
 from server.accounts import Accounts
 from server.contacts import Contacts
 from server.customers import CustomerKeys
+from server.following import Following
 from server.images import Images
 from server.live import Live
 from server.mails import Mails
@@ -79,6 +80,7 @@ class Parts:
     metrics: Metrics
     health: Health
     live: Live
+    following: Following
     seat_maps: SeatMaps
     table_days: TableDays
     codes: TicketCodes

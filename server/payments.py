@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from domain.ledger import Account, House, Kind, Movement, Refusal
@@ -16,6 +17,9 @@ class Payments(Protocol):
         """This one, or the one that its key made before; `key_reused`."""
 
     async def find(self, payment_id: str) -> Payment | None: ...
+
+    async def changed(self, known: Sequence[Payment]) -> list[Payment]:
+        """Of these, those that stand elsewhere by now, or of which more has gone back."""
 
     async def refunds_of(self, payment_id: str) -> list[Refund]: ...
 

@@ -41,6 +41,8 @@ class Route:
     """Whose bound it counts against, beside that of all requests."""
     request_headers: tuple[str, ...] = ()
     reply_headers: tuple[str, ...] = ()
+    ends: bool = False
+    """A stream that ends by itself: 204 to who comes back and has had all of it."""
     media: str = JSON
     tag: str = "service"
 

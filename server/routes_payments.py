@@ -9,6 +9,7 @@ from server import views_payments as shown
 from server.callers import Who
 from server.handlers_payments import PaymentHandlers
 from server.handlers_wallets import WalletHandlers
+from server.live import EVENT_STREAM
 from server.route import Route
 from server.views import Page
 
@@ -28,12 +29,18 @@ def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[R
     accounts: Any = {**tag, "who": Who.GUEST}
     paid: Any = {**held, "problems": (*_OUT_OF_ORDER, "hold_expired", "wrong_state", "too_late")}
     accepted: Any = {"status": 202, "keyed": True, "reply_headers": ("Location",)}
+    waits: Any = {"request_headers": ("Prefer",)}
+    applied: Any = {"reply_headers": ("Preference-Applied",)}
+    followed: Any = {**accepted, **waits, "reply_headers": ("Location", "Preference-Applied")}
     moved: Any = {"tag": "payments", "who": Who.OPERATOR, "status": 201, "keyed": True,
                   "problems": (*_OUT_OF_ORDER, "overdrawn")}
     return [
         Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
-              **paid, **accepted),
-        Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held),
+              **paid, **followed),
+        Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held, **waits, **applied),
+        Route("GET", f"{_PAYMENT}/stream", payments.stream, shown.PaymentEvents, media=EVENT_STREAM,
+              ends=True, request_headers=("Last-Event-ID",),
+              **held),
         Route("GET", "/api/v1/events/{event_id}/payments", payments.list_of_event, Page[shown.PaymentView],
               query=given.PaymentsQuery, **operators),
         Route("POST", "/api/v1/sandbox/{payment_id}", payments.act, shown.PaymentView, status=202,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from domain.ledger import Account, Kind, Movement
 from domain.payment import Payment, Reason, Refund, RefundStep, Standing
@@ -44,6 +44,16 @@ class PaymentView(View, frozen=True):
     step: str | UnsetType = UNSET
     provider_ref: str | UnsetType | None = UNSET
     detail: str | UnsetType | None = UNSET
+
+
+PaymentEvents = Annotated[
+    str,
+    Meta(
+        description="Server-sent events named `state`, the data of each a PaymentView: the payment as it"
+        " stands, then as it changes, until it is captured, or has failed; then the stream ends. Who comes back with"
+        " the Last-Event-ID of the last of them hears 204: there is nothing more. Comments keep it open."
+    ),
+]
 
 
 class StepView(View, frozen=True):

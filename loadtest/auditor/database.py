@@ -83,20 +83,23 @@ TICKETS = """
 SELECT reservation_id::text, number, generation, holder, entered_ms, entered_by, gate, device
   FROM tickets WHERE inventory_id = $1"""
 PAYMENTS = """
+WITH moved AS MATERIALIZED (
+  SELECT payment_id, coalesce(sum(amount) FILTER (WHERE kind = 'pay'), 0) AS taken,
+         coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS back
+    FROM ledger_movements WHERE payment_id IS NOT NULL GROUP BY 1),
+returned AS MATERIALIZED (SELECT charge, sum(amount) AS back FROM sandbox_refunds GROUP BY 1)
 SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.promised, p.refunded,
        (coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':charge'
                      AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0)
-        + (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
-            WHERE m.payment_id = p.id AND m.kind = 'pay'))::bigint AS taken,
-       ((SELECT coalesce(sum(s.amount), 0) FROM sandbox_refunds s WHERE s.charge = p.provider_ref)
-        + (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
-            WHERE m.payment_id = p.id AND m.kind = 'refund'))::bigint AS back,
+        + coalesce(m.taken, 0))::bigint AS taken,
+       (coalesce(s.back, 0) + coalesce(m.back, 0))::bigint AS back,
        (SELECT coalesce(sum(f.amount), 0) FROM refunds f
          WHERE f.payment_id = p.id AND f.reason = 'concession' AND f.step = 'done')::bigint AS conceded,
        (p.wake_ms IS NOT NULL
         OR EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
         OR EXISTS (SELECT FROM paid_ends e WHERE e.payment_id = p.id)) AS waiting
-  FROM payments p WHERE p.inventory_id = $1"""
+  FROM payments p LEFT JOIN moved m ON m.payment_id = p.id LEFT JOIN returned s ON s.charge = p.provider_ref
+ WHERE p.inventory_id = $1"""
 LEDGER = """
 SELECT (SELECT count(*) FROM ledger_movements) AS movements,
        (SELECT coalesce(sum(amount), 0) FROM ledger_entries)::bigint AS total,

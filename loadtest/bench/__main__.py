@@ -11,7 +11,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from loadtest.bench import dining, further, live, live_page, plan, plots, pools, report, seated, targets, wrk
+from loadtest.bench import (
+    dining,
+    further,
+    live,
+    live_page,
+    plan,
+    plots,
+    pools,
+    purchases,
+    report,
+    seated,
+    targets,
+    wrk,
+)
 from loadtest.bench.activation import NotMeasured
 from loadtest.bench.api import Refused
 from loadtest.bench.children import DidNotStart
@@ -128,6 +141,16 @@ def seats_only(
     """Holds of named seats beside holds of a ticket type. Needs wrk."""
     wrk.executable()
     seated.measure(seconds, rounds, print_line)
+
+
+@app.command("purchases")
+def purchases_only(
+    seconds: Annotated[int, typer.Option(min=1, max=60, help="Length of each measurement.")] = 8,
+    connections: Annotated[str, typer.Option(help="Numbers of connections.")] = "64,256",
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Interleaved.")] = 2,
+) -> None:
+    """Hold, pay by wallet, confirmed: whole purchases beside echo. Needs wrk."""
+    purchases.measure(tuple(int(number) for number in connections.split(",")), seconds, rounds, print_line)
 
 
 @app.command("pools")
