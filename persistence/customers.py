@@ -51,6 +51,10 @@ SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency
   FROM ({FOUND}) f JOIN reservations r ON r.id = f.id LEFT JOIN events e ON e.id = r.inventory_id
  ORDER BY r.id DESC LIMIT $3::int"""
 
+ON_HOLD = """
+SELECT id::text, live AND status IN ('held', 'paying') AND expires_ms > $2::bigint
+  FROM reservations WHERE id = ANY ($1::uuid[])"""
+
 RECOVERED_MAX_RESERVATIONS = 50
 LIVE_OF = f"""
 SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -40,7 +40,7 @@ from persistence import queries
 from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row, in_time
-from persistence.customers import OF_CUSTOMER
+from persistence.customers import OF_CUSTOMER, ON_HOLD
 from persistence.histories import Histories
 from persistence.maps import Maps
 from persistence.plans import BLOCKED, blocked_names, decoded_plan
@@ -135,6 +135,10 @@ class PostgresReads:
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
         return _found_of(rows[0], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
+
+    async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
+        rows = await self._ask(ON_HOLD, (list(reservation_ids), self.now_ms()))
+        return {row[0]: row[1] for row in rows}
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         rows = await self._ask(OF_CUSTOMER, (customer, before or LAST_ID, limit), self._lists)

@@ -10,6 +10,7 @@ from aiohttp import web
 from actors.gateway import NotMade
 from actors.meter import Meter
 from domain.ticket_codes import TicketCodes
+from persistence.hold_counts import HoldCounts
 from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
@@ -19,6 +20,7 @@ from server.composition import mail_folder, opened, placement_rule
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Outages
 from server.front_end import DISPATCHER, build_app
+from server.hold_caps import HoldBounds
 from server.meter_metrics import publishing
 from server.metrics import Metrics
 from server.parts import Options
@@ -53,7 +55,20 @@ async def create_app(settings: Settings) -> web.Application:
         stack.callback(passwords.close)
         options, throttle = options_of(settings), throttle_of(settings)
         stack.push_async_callback(throttle.close)
-        app = build_app(*back, access, customers, passwords, codes, options, metrics, STORE_OUTAGES, throttle)
+        counts = HoldCounts(settings.redis_url.get_secret_value() if settings.redis_url else None)
+        stack.push_async_callback(counts.close)
+        app = build_app(
+            *back,
+            access,
+            customers,
+            passwords,
+            codes,
+            options,
+            metrics,
+            STORE_OUTAGES,
+            throttle,
+            counts,
+        )
     except BaseException:
         await stack.aclose()
         raise
@@ -103,4 +118,5 @@ def options_of(settings: Settings) -> Options:
         stream_interval_ms=settings.availability_publish_ms,
         mail_folder=None if settings.smtp_url else mail_folder(settings),
         payment_duration_s=settings.payment_duration_s,
+        hold_bounds=HoldBounds(settings.limit_holds_per_account, settings.limit_holds_per_address),
     )

@@ -13,12 +13,14 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.client_address import ClientAddress
 from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
 from server.following import Following
 from server.handlers_service import ServiceHandlers
+from server.hold_caps import HoldCaps, HoldCounts
 from server.images import Images
 from server.live import Live
 from server.mails import Mails
@@ -58,9 +60,10 @@ def build_app(
     metrics: Metrics | None = None,
     outages: Outages = OUTAGES,
     throttle: Throttle | None = None,
+    hold_counts: HoldCounts | None = None,
 ) -> web.Application:
     """An application over these parts. `outages`: what they raise when something cannot be
-    reached or has no room."""
+    reached or has no room. `hold_counts`: without them no hold is counted."""
     metrics = metrics or Metrics()
     live = Live(reads, metrics, options.streams_max, options.stream_interval_ms, tuple(outages))
     parts = Parts(
@@ -83,6 +86,7 @@ def build_app(
         Health(),
         live,
         Following(payments, tuple(outages)),
+        HoldCaps(options.hold_bounds, hold_counts, reads, ClientAddress(options.trusted_proxies)),
         seat_maps(reads),
         table_days(reads),
         codes,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from actors.gateway import Key
 from domain.event_messages import ReservationReply
 from domain.messages import Rejected
 from domain.submission import Found, Standing, Submission, Submitted
 from server import views
 from server.callers import caller_of
 from server.ids import id_bytes, parse_id
-from server.keys import key_of
 from server.parts import Parts
 from server.preferences import APPLIED
 from server.problems import RETRY_AFTER_S, not_found, problem_body, refusal
@@ -27,17 +27,18 @@ _RETRY = f"Retry-After: {RETRY_AFTER_S}\r\n"
 async def accepted(
     parts: Parts,
     request: web.BaseRequest,
-    body: bytes,
+    key: Key | None,
     inventory: tuple[str, str],
     command: Submitted,
 ) -> Reply:
     """202, once the command is durable. `inventory`: its id and kind."""
-    key = key_of(request, body)
     inventory_id, kind = inventory
     new_id = command.reservation_id
     named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
     said = await parts.submissions.accept(Submission(new_id, inventory_id, kind, command, *named))
     parts.metrics.commanded(Submission, said)
+    if parts.hold_caps.on:
+        await parts.hold_caps.settle(request, key, new_id, said)
     if isinstance(said, Rejected):
         return refusal(said)
     token, _ = parts.access.papers(inventory_id, said)

@@ -10,6 +10,7 @@ import datetime as dt
 from aiohttp import web
 
 from domain.kinds import Command
+from domain.kinds import Reply as Answer
 from domain.local_time import bound_ms
 from domain.messages import Rejected
 from domain.restaurant_messages import (
@@ -85,9 +86,15 @@ class TableHandlers:
             _phone_key(wanted.customer, parts.customers),
             caller.account_id is not None,
         )
+        key, caps = key_of(request, body), parts.hold_caps
+        if caps.on:
+            await caps.take(request, key, command.reservation_id)
         if prefers_async(request):
-            return await accepted(parts, request, body, (restaurant_id, "restaurant"), command)
-        return await self._placed(request, body, restaurant_id, command)
+            return await accepted(parts, request, key, (restaurant_id, "restaurant"), command)
+        answer = await parts.gateway.ask(restaurant_id, command, key)
+        if caps.on:
+            await caps.settle(request, key, command.reservation_id, answer)
+        return self._placed(restaurant_id, command, answer)
 
     async def walk_in(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Seat a party that stands at the door."""
@@ -105,7 +112,9 @@ class TableHandlers:
             wanted.stay_minutes,
             _phone_key(customer, parts.customers),
         )
-        return await self._placed(request, body, restaurant_id_of(restaurant_text), command)
+        restaurant_id = restaurant_id_of(restaurant_text)
+        answer = await parts.gateway.ask(restaurant_id, command, key_of(request, body))
+        return self._placed(restaurant_id, command, answer)
 
     async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """List a restaurant's reservations by id, of one day or of all, of one guest or of all."""
@@ -183,11 +192,8 @@ class TableHandlers:
         place = await addressed(parts, request, reservation_text)
         return await acted(parts, request, body, place, make(place.reservation_id))
 
-    async def _placed(
-        self, request: web.BaseRequest, body: bytes, restaurant_id: str, command: Command
-    ) -> Reply:
+    def _placed(self, restaurant_id: str, command: Command, answer: Answer) -> Reply:
         parts = self._parts
-        answer = await parts.gateway.ask(restaurant_id, command, key_of(request, body))
         parts.metrics.commanded(type(command), answer)
         if isinstance(answer, Rejected):
             return refusal(answer)

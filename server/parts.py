@@ -13,6 +13,7 @@ from server.accounts import Accounts
 from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.following import Following
+from server.hold_caps import HoldBounds, HoldCaps
 from server.images import Images
 from server.live import Live
 from server.mails import Mails
@@ -45,6 +46,7 @@ class Options:
     mail_folder: Path | None = None
     """Where letters are put for want of an SMTP server; None: there is one."""
     payment_duration_s: int = 600
+    hold_bounds: HoldBounds = field(default_factory=HoldBounds)
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Parts:
     health: Health
     live: Live
     following: Following
+    hold_caps: HoldCaps
     seat_maps: SeatMaps
     table_days: TableDays
     codes: TicketCodes

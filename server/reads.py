@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
@@ -37,6 +37,9 @@ class Reads(Protocol):
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""
+
+    async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Of those that there are, whether each is held or being paid by now."""
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         """A customer's reservations of whatever kind, the last id first, beginning below `before`. A status

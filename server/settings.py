@@ -157,6 +157,18 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="reservations that one client may ask for in a minute; 0: no limit",
     )
+    limit_holds_per_account: int = Field(
+        50,
+        ge=0,
+        le=1_000,
+        description="reservations that one account may hold, or be paying for, at a time; 0: no limit",
+    )
+    limit_holds_per_address: int = Field(
+        0,
+        ge=0,
+        le=1_000,
+        description="the same for one client's address, whoever asks from there; 0: no limit",
+    )
     limit_log_ins_per_minute: int = Field(
         300, ge=0, le=1_000_000, description="log-ins that one client may try in a minute; 0: no limit"
     )

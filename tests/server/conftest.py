@@ -18,6 +18,7 @@ from multidict import CIMultiDictProxy
 
 from domain.ticket_codes import TicketCodes
 from persistence.accounts import PostgresAccounts
+from persistence.hold_counts import HoldCounts
 from persistence.payments_memory import MemoryPayments
 from persistence.reads import PostgresReads
 from persistence.venues import PostgresVenues
@@ -165,6 +166,7 @@ async def starting() -> AsyncIterator[Start]:
             accounts: PostgresAccounts | None = None,
             passwords: Passwords | None = None,
             throttle: Throttle | None = None,
+            hold_counts: HoldCounts | None = None,
             **bounds: Any,
         ) -> Api:
             gateway = DirectGateway()
@@ -194,6 +196,7 @@ async def starting() -> AsyncIterator[Start]:
                 options or Options(),
                 outages=STORE_OUTAGES,
                 throttle=throttle,
+                hold_counts=hold_counts or HoldCounts(),
             )
             runner = runner_type(app, access_log=None, shutdown_timeout=1.0, **bounds)
             await runner.setup()

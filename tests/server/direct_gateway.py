@@ -6,7 +6,7 @@ was decided. It leaves out what the real parts are for: durability, other proces
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -253,6 +253,20 @@ class DirectReads:
             FoundTicketed(one, state.contacts[one.id], tuple(await self.tickets(event_id, one.id)))
             for one in page
         ]
+
+    async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
+        self.gateway._check()
+        everything = [
+            one
+            for inventory in (self.gateway.inventories | self.gateway.deleted).values()
+            for one in (inventory.state.reservations | inventory.ended).values()
+        ]
+        now_ms = self.gateway.now_ms
+        return {
+            one.id: one.status.on_hold and now_ms < one.expires_at_ms
+            for one in everything
+            if one.id in reservation_ids
+        }
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         everything = [
