@@ -19,6 +19,7 @@ from typing import Protocol
 from actors.gateway import Key
 from actors.meter import Meter
 from domain.kinds import Command, Reply
+from domain.messages import Code, Rejected
 from domain.payment import (
     PaidBack,
     Payment,
@@ -30,7 +31,7 @@ from domain.payment import (
     Turn,
     Unclear,
     after_let_go,
-    after_owner,
+    after_owners,
     after_pay_back,
     after_provider,
     let_go_command,
@@ -41,6 +42,7 @@ from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
 OF_OWNER = (Step.BEGIN, Step.CONFIRM, Step.GIVE_BACK)
+OUT_OF_ORDER = (Code.OVERLOADED, Code.UNAVAILABLE)
 KEY = "charge"
 """Of all that is asked of a provider for one payment."""
 
@@ -104,13 +106,15 @@ class Now(Protocol):
 
 @dataclass(frozen=True)
 class PaymentLimits:
-    """`lease_ms` is longer than the longest step may take: the gateway's deadline and the provider's."""
+    """`lease_ms` is longer than the longest step may take: the gateway's deadline beyond `owners_asked_max_s`,
+    within which the last part of a purchase is begun to be asked for, and the provider's."""
 
     under_way_max_payments: int = 400
     lease_ms: int = 30_000
     poll_s: float = 0.05
     gather_s: float = 0.01
     refunds_every_s: float = 0.2
+    owners_asked_max_s: float = 10.0
     provider_timeout_s: float = 10.0
     ended_max: int = 500
 
@@ -217,11 +221,27 @@ class PaymentWorker:
 
     async def _step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
         if step in OF_OWNER:
-            reply = await self._gateway.ask(payment.inventory_id, owner_command(payment, step))
-            return after_owner(payment, step, reply), Note(payment.id, step.value, "", _said(reply))
+            replies = await self._ask_owners(payment, step)
+            said = ", ".join(_said(reply) for reply in replies)
+            return after_owners(payment, step, replies), Note(payment.id, step.value, "", said)
         key = payment.key(KEY)
-        said = await self._asked(payment, step, key)
-        return after_provider(payment, step, said), Note(payment.id, step.value, key, repr(said))
+        answer = await self._asked(payment, step, key)
+        return after_provider(payment, step, answer), Note(payment.id, step.value, key, repr(answer))
+
+    async def _ask_owners(self, payment: Payment, step: Step) -> list[Reply]:
+        """The answers for its parts, up to the first that refuses, unless all are to be given back. Nothing
+        is asked so late that it could happen after another worker has taken the payment."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._limits.owners_asked_max_s
+        replies: list[Reply] = []
+        for part in payment.paid_for:
+            if replies and loop.time() >= until_s:
+                break
+            reply = await self._gateway.ask(part.inventory_id, owner_command(payment, part, step))
+            replies.append(reply)
+            if isinstance(reply, Rejected) and (step is not Step.GIVE_BACK or reply.code in OUT_OF_ORDER):
+                break
+        return replies
 
     async def _asked(self, payment: Payment, step: Step, key: str) -> Said:
         """What its provider says; a late answer is none."""

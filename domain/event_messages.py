@@ -363,10 +363,12 @@ class FinishPayment(Message, frozen=True):
 
 
 class FailPayment(Message, frozen=True):
-    """There will be no money: the hold has the rest of its own time again."""
+    """There will be no money: the hold has the rest of its own time again. `undo`: also what this payment has
+    confirmed is cancelled, as the rest of what it was for cannot be had."""
 
     reservation_id: str
     payment_id: str
+    undo: bool = False
 
 
 class ReduceReservation(Message, frozen=True):

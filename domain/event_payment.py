@@ -2,7 +2,8 @@
 
 - A payment begins on a hold that costs something, and only one at a time. From then on the reservation is
   `paying`: it stays live until the payment's deadline, where it expires like any hold.
-- A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires.
+- A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires. Where it
+  was for several reservations, and one of them cannot be had, it also cancels what it has confirmed.
 - The money confirms what is paying. What has expired is taken again if the same places are free, whatever
   the sale's window says; what its customer has released, what costs something else by now, or what is held or
   paid otherwise, is not: then the money goes back.
@@ -132,7 +133,11 @@ def _seat_gone(state: State, found: Reservation) -> Rejected | None:
 
 
 def _fail(state: State, found: Reservation, command: FailPayment, now_ms: int) -> Decision:
-    if found.status is not Status.PAYING or not _is_of(found, command.payment_id):
+    if not _is_of(found, command.payment_id):
+        return reply(state, found), ()
+    if found.status.firm and command.undo:
+        return _void(state, found, now_ms)
+    if found.status is not Status.PAYING:
         return reply(state, found), ()
     after = given_back(found)
     failed = PaymentFailed(now_ms, found.id, command.payment_id)

@@ -13,6 +13,14 @@ says its own id; to a provider each step goes under a key made of that id, which
   event is cancelled) goes back by itself, all of it.
 - Captured is shown once the money is here and the reservation is confirmed.
 
+A purchase is a payment for several reservations, perhaps of several owners: all begin to wait for it, the sum
+is captured once, all are confirmed; or all are as before. Each of them is a part, under an id of its own: to
+its owner the part is the payment, and so it is to whatever comes later (`domain.purchase`).
+
+- Where one refuses to begin, the others are given back. Where one cannot be confirmed (it comes too late, or
+  its event was cancelled), the others are given back, what was confirmed by then is cancelled, and all the
+  money goes back; but for what somebody has been let in by meanwhile, which stays and is paid.
+
 A refund has its own saga: the owner lets go of what it is for, if it is for something, then the provider pays
 it back. What is promised back of a payment is counted before anything is done, so it is never more than
 was captured.
@@ -21,6 +29,7 @@ was captured.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -75,8 +84,19 @@ class Step(enum.StrEnum):
     DONE = "done"
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One reservation of those that a purchase is for. `amount`: known once all have begun; `undone`: it was
+    not to be had, and its money goes back."""
+
+    payment_id: str
+    inventory_id: str
+    reservation_id: str
+    amount: int | None = None
+    undone: bool = False
+
+
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment. `amount` in minor units, known once it has begun; `error` in words for who pays, `detail`
+    """One payment, for a reservation or, as a purchase, for its `parts`. `amount` in minor units, known once it has begun; `error` in words for who pays, `detail`
     for operators; `promised` and `refunded`: so much of it is to go, and has gone, back. `attempts` counts
     who has worked on it: it fences what an earlier one still writes."""
 
@@ -101,6 +121,14 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     pauses: int = 0
     """In a row, without anything new."""
+    parts: tuple[Part, ...] = ()
+    whole_id: str | None = None
+    """The purchase of which this is a part."""
+
+    @property
+    def paid_for(self) -> tuple[Part, ...]:
+        """What it is for: its parts, or itself as the only one."""
+        return self.parts or (Part(self.id, self.inventory_id, self.reservation_id, self.amount),)
 
     def key(self, step: str) -> str:
         """Under which a provider is asked for that step."""
@@ -166,7 +194,8 @@ OwnerCommand = BeginPayment | FinishPayment | FailPayment
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """A payment after a step: when it is to be looked at again (0: at once), and what is to go back of it."""
+    """A payment after a step: when it is to be looked at again (0: at once), and what is to go back of it
+    (of a purchase its parts say that)."""
 
     payment: Payment
     pause_ms: int = 0
@@ -182,38 +211,73 @@ def next_step(payment: Payment, now_ms: int) -> Step:
     return Step.CANCEL if charging and now_ms >= payment.deadline_ms else payment.step
 
 
-def owner_command(payment: Payment, step: Step) -> OwnerCommand:
-    """What its owner is asked in a step that is the owner's."""
+def owner_command(payment: Payment, part: Part, step: Step) -> OwnerCommand:
+    """What the owner of a part is asked in a step that is the owners'."""
     if step is Step.BEGIN:
-        return BeginPayment(payment.reservation_id, payment.id, payment.deadline_ms)
+        return BeginPayment(part.reservation_id, part.payment_id, payment.deadline_ms)
     if step is Step.GIVE_BACK:
-        return FailPayment(payment.reservation_id, payment.id)
+        return FailPayment(part.reservation_id, part.payment_id, payment.captured)
     assert step is Step.CONFIRM
-    return FinishPayment(payment.reservation_id, payment.id, payment.amount or 0)
+    return FinishPayment(part.reservation_id, part.payment_id, part.amount or 0)
 
 
-def after_owner(payment: Payment, step: Step, reply: Reply) -> Turn:
-    """What follows from the owner's answer."""
-    if isinstance(reply, Rejected) and reply.code in (Code.OVERLOADED, Code.UNAVAILABLE):
+def after_owners(payment: Payment, step: Step, replies: Sequence[Reply]) -> Turn:
+    """What follows from the answers for its parts, one after the other. They end with a refusal (unless parts
+    are given back), or where time was up."""
+    last = replies[-1] if replies else OUT_OF_TIME
+    if isinstance(last, Rejected) and last.code in (Code.OVERLOADED, Code.UNAVAILABLE):
         return _again(payment, PAUSE_FIRST_MS)
-    match step:
-        case Step.BEGIN if isinstance(reply, ReservationReply):
-            amount, currency = reply.reservation.total, reply.currency
-            return Turn(replace(payment, step=Step.CHARGE, amount=amount, currency=currency, pauses=0))
-        case Step.BEGIN:
-            assert isinstance(reply, Rejected)
-            return Turn(_failed(payment, _WORDS.get(reply.code, _NOT_POSSIBLE), reply.detail))
-        case Step.GIVE_BACK:
-            return Turn(_failed(payment, payment.error or _NOT_POSSIBLE, payment.detail or ""))
-        case Step.CONFIRM if isinstance(reply, ReservationReply):
-            return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, pauses=0))
-        case Step.CONFIRM:
-            assert isinstance(reply, Rejected)
-            late = replace(
-                payment, step=Step.DONE, standing=Standing.CAPTURED, error=_TOO_LATE, detail=reply.detail
-            )
-            return Turn(replace(late, promised=late.amount or 0, pauses=0), back=late.amount or 0)
-    raise AssertionError(step)
+    if isinstance(last, Rejected) and step is not Step.GIVE_BACK:
+        return (_not_begun if step is Step.BEGIN else _too_late)(payment, last)
+    if len(replies) < len(payment.paid_for):
+        return _again(payment, PAUSE_FIRST_MS)
+    if step is Step.GIVE_BACK:
+        return _given_back(payment, replies)
+    if step is Step.BEGIN:
+        return _begun(payment, [reply for reply in replies if isinstance(reply, ReservationReply)])
+    assert step is Step.CONFIRM
+    return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, pauses=0))
+
+
+def _begun(payment: Payment, replies: Sequence[ReservationReply]) -> Turn:
+    """Each part's price is known now, and the sum of them."""
+    amounts = [reply.reservation.total for reply in replies]
+    currencies = {reply.currency for reply in replies}
+    if len(currencies) > 1:
+        return Turn(replace(payment, step=Step.GIVE_BACK, error=_CURRENCIES, detail=str(currencies), pauses=0))
+    parts = tuple(replace(part, amount=one) for part, one in zip(payment.parts, amounts, strict=False))
+    begun = replace(payment, step=Step.CHARGE, amount=sum(amounts), currency=currencies.pop(), pauses=0)
+    return Turn(replace(begun, parts=parts))
+
+
+def _not_begun(payment: Payment, refusal: Rejected) -> Turn:
+    error = _WORDS.get(refusal.code, _NOT_POSSIBLE)
+    if payment.parts:
+        return Turn(replace(payment, step=Step.GIVE_BACK, error=error, detail=refusal.detail, pauses=0))
+    return Turn(_failed(payment, error, refusal.detail))
+
+
+def _too_late(payment: Payment, refusal: Rejected) -> Turn:
+    """The money is here, and what it is for is not to be had."""
+    if payment.parts:
+        return Turn(replace(payment, step=Step.GIVE_BACK, error=_NOT_ALL, detail=refusal.detail, pauses=0))
+    late = replace(payment, step=Step.DONE, standing=Standing.CAPTURED, error=_TOO_LATE, detail=refusal.detail)
+    return Turn(replace(late, promised=late.amount or 0, pauses=0), back=late.amount or 0)
+
+
+def _given_back(payment: Payment, replies: Sequence[Reply]) -> Turn:
+    """Failed; or, where the money was here already, it goes back but for what was not to be undone."""
+    if not payment.captured:
+        return Turn(_failed(payment, payment.error or _NOT_POSSIBLE, payment.detail or ""))
+    parts = tuple(
+        replace(part, undone=not _stays(reply)) for part, reply in zip(payment.parts, replies, strict=True)
+    )
+    return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, parts=parts, pauses=0))
+
+
+def _stays(reply: Reply) -> bool:
+    """Confirmed, and not to be cancelled any more."""
+    return isinstance(reply, Rejected) and reply.code is Code.WRONG_STATE
 
 
 def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
@@ -260,6 +324,9 @@ def _failed(payment: Payment, error: str, detail: str) -> Payment:
     )
 
 
+OUT_OF_TIME = Rejected(Code.UNAVAILABLE, "The owners were not asked in time.")
+_NOT_ALL = "Not all of it can be had any more, so nothing was bought. What was paid for it goes back."
+_CURRENCIES = "What is paid together has to be in one currency. Nothing was charged."
 _NOT_POSSIBLE = "This payment could not be made. Nothing was charged."
 _TOO_LATE = "The payment came too late: the places are taken. The full amount goes back."
 _WORDS = {
@@ -395,6 +462,8 @@ NO_PAYMENT = Rejected(Code.NOT_FOUND, "There is no such payment.")
 
 def not_refundable(payment: Payment, amount: int | None) -> Rejected | None:
     """Why so much cannot go back of it."""
+    if payment.parts:
+        return Rejected(Code.WRONG_STATE, "It is paid back in its parts, each of which is a payment.")
     if not payment.captured or payment.step is not Step.DONE:
         return Rejected(Code.WRONG_STATE, f"The payment is {payment.standing.value}.")
     left = (payment.amount or 0) - payment.promised

@@ -6,6 +6,8 @@
 - What was noted (`payment_steps`) and the row are written by one statement; notes are never changed.
 - What is promised back is counted in the payment's row before a refund begins: `promised <= amount` is the
   database's to check, so no two refunds can promise the same money.
+- A purchase and its parts are rows: its parts are never taken, and are written with it, as long as it is its
+  writer's.
 - What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties.
   A refund that is refused takes its own promise back; where the reservation was cancelled meanwhile, that is
   left there again.
@@ -27,6 +29,7 @@ from domain.payment import (
     NO_PAYMENT,
     NewPayment,
     NewRefund,
+    Part,
     Payment,
     Reason,
     Refund,
@@ -35,6 +38,7 @@ from domain.payment import (
     Step,
     not_refundable,
 )
+from domain.purchase import part_payments
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.gathering import Gathering
@@ -58,29 +62,49 @@ _COLUMNS = {
     "error": "text",
     "detail": "text",
     "pauses": "integer",
+    "parts": "json",
 }
 """What a worker writes of a payment."""
 _PAYMENT = (
-    "p.id::text, p.inventory_id::text, p.reservation_id::text, p.provider, p.deadline_ms, p.created_ms,"
-    " p.method, p.refunded, p.attempts, " + ", ".join(f"p.{name}" for name in _COLUMNS)
+    "p.id::text, coalesce(p.inventory_id::text, ''), coalesce(p.reservation_id::text, ''), p.provider,"
+    " p.deadline_ms, p.created_ms, p.method, p.refunded, p.attempts, p.whole_id::text, "
+    + ", ".join(f"p.{name}" for name in _COLUMNS)
 )
 _REFUND = (
     "r.id::text, r.payment_id::text, p.inventory_id::text, p.reservation_id::text, p.provider, r.amount,"
     " p.currency, r.reason, r.step, p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses"
 )
 
+
+
+def _behind(columns: str, alias: str, before: str) -> str:
+    """`rows_of` columns whose arrays come after those of other columns."""
+    first = len(before.split())
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + first}", rows_of(columns, alias))
+
+
 _ACCEPTED = (
     "id:uuid inventory_id:uuid reservation_id:uuid request_id:bytea fingerprint:bytea provider:text"
-    " method:text deadline_ms:bigint"
+    " method:text deadline_ms:bigint parts:text"
 )
-ACCEPT = f"""
-INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
+_NEW = """INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
                       standing, captured, promised, refunded, deadline_ms, created_ms, updated_ms, wake_ms,
-                      attempts, pauses)
+                      attempts, pauses, parts, whole_id)"""
+ACCEPT = f"""
+{_NEW}
 SELECT u.id, u.inventory_id, u.reservation_id, u.request_id, u.fingerprint, u.provider, u.method, 'begin',
-       'pending', false, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0
+       'pending', false, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0, u.parts::json, NULL
   FROM {rows_of(_ACCEPTED, "u")}, ({NOW} AS ms) now
 ON CONFLICT (request_id) DO NOTHING RETURNING id::text"""
+ACCEPT_WITH_PARTS = f"""
+WITH made AS ({ACCEPT}, provider, method, deadline_ms, created_ms),
+parts AS (
+  {_NEW}
+  SELECT q.id, q.inventory_id, q.reservation_id, uuid_send(q.id), '', m.provider, m.method, 'begin',
+         'pending', false, 0, 0, m.deadline_ms, m.created_ms, m.created_ms, NULL, 0, 0, NULL, q.whole_id
+    FROM {_behind("id:uuid inventory_id:uuid reservation_id:uuid whole_id:uuid", "q", _ACCEPTED)}
+    JOIN made m ON m.id = q.whole_id::text)
+SELECT id FROM made"""
 BY_REQUEST = f"""
 SELECT {_PAYMENT}, p.request_id, p.fingerprint FROM payments p WHERE p.request_id = ANY ($1::bytea[])"""
 FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = ANY ($1::uuid[])"
@@ -114,13 +138,15 @@ _WRITTEN = rows_of(_WRITTEN_COLUMNS, "u")
 _REFUNDED_COLUMNS = "id:uuid attempts:integer step:text error:text pauses:integer wake_in_ms:bigint"
 
 
+_NOTED = "payment_id:uuid step:text key:text result:text owner:uuid"
+_OF_PART = ("step", "standing", "amount", "currency", "captured", "promised", "provider_ref", "error", "detail")
+"""What a purchase's worker writes of its parts."""
+_PARTS_WRITTEN = "id:uuid whole_id:uuid back_id:uuid " + " ".join(f"{one}:{_COLUMNS[one]}" for one in _OF_PART)
+
+
 def _noted(after: str) -> str:
     """The notes' rows, whose arrays come after those of these columns."""
-    rows, before = (
-        rows_of("payment_id:uuid step:text key:text result:text owner:uuid", "n"),
-        len(after.split()),
-    )
-    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + before}", rows)
+    return _behind(_NOTED, "n", after)
 
 
 WRITE = f"""
@@ -131,12 +157,18 @@ kept AS (
          wake_ms = now.ms + w.wake_in_ms
     FROM w, now WHERE p.id = w.id AND p.attempts = w.attempts
   RETURNING p.id, w.back_id, w.back),
+parts AS (
+  UPDATE payments p SET {", ".join(f"{name} = q.{name}" for name in _OF_PART)}, updated_ms = now.ms
+    FROM {_behind(_PARTS_WRITTEN, "q", f"{_WRITTEN_COLUMNS} {_NOTED}")}, kept k, now
+   WHERE p.id = q.id AND k.id = q.whole_id
+  RETURNING p.id, q.back_id, q.promised AS back),
 backs AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)
   SELECT k.back_id, k.id, k.back, 'late', 'pay_back', '[]', '[]', uuid_send(k.back_id), '', now.ms, now.ms,
          now.ms, 0, 0
-    FROM kept k, now WHERE k.back > 0 ON CONFLICT DO NOTHING),
+    FROM (SELECT id, back_id, back FROM kept UNION ALL SELECT * FROM parts) k, now
+   WHERE k.back > 0 ON CONFLICT DO NOTHING),
 noted AS (
   INSERT INTO payment_steps (payment_id, at_ms, step, key, result)
   SELECT n.payment_id, now.ms, n.step, n.key, n.result FROM {_noted(_WRITTEN_COLUMNS)}, now
@@ -181,7 +213,8 @@ SELECT id::text FROM kept"""
 
 REFUND = f"""
 WITH now AS ({NOW} AS ms),
-p AS (SELECT * FROM payments WHERE id = $2 AND captured AND step = 'done' FOR UPDATE),
+p AS (SELECT * FROM payments
+       WHERE id = $2 AND captured AND step = 'done' AND reservation_id IS NOT NULL FOR UPDATE),
 new AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)
@@ -266,6 +299,12 @@ class PostgresPayments:
         """The payment, once it is durable: this one, or the one that its key made before."""
         return await self._accepting.ask(new)
 
+    async def of_request(self, request_id: bytes, fingerprint: bytes) -> Payment | Rejected | None:
+        """What a key has made before."""
+        for *columns, _, made_of in await self._ask(BY_REQUEST, [request_id]):
+            return _payment(columns) if made_of == fingerprint else KEY_REUSED
+        return None
+
     async def find(self, payment_id: str) -> Payment | None:
         return await self._finding.ask(payment_id)
 
@@ -336,15 +375,16 @@ class PostgresPayments:
         return await self._links.answer(self._deadline_ms / 1000, sql, *values)
 
     async def _accept(self, wanted: Sequence[NewPayment]) -> Sequence[Payment | Rejected | Exception]:
-        made = {row[0] for row in await self._ask(ACCEPT, *_accepted_columns(wanted))}
+        parts = [part for new in wanted for part in part_payments(new.payment)]
+        sql = ACCEPT_WITH_PARTS if parts else ACCEPT
+        columns = [*_accepted_columns(wanted), *(_new_part_columns(parts) if parts else ())]
+        made = {row[0] for row in await self._ask(sql, *columns)}
         rest = [new for new in wanted if new.payment.id not in made]
         if not rest:
             return [new.payment for new in wanted]
         before: dict[bytes, tuple[Payment, bytes]] = {}
-        for *columns, request_id, fingerprint in await self._ask(
-            BY_REQUEST, [new.request_id for new in rest]
-        ):
-            before[request_id] = (_payment(columns), fingerprint)
+        for *row, request_id, fingerprint in await self._ask(BY_REQUEST, [new.request_id for new in rest]):
+            before[request_id] = (_payment(row), fingerprint)
         return [
             new.payment if new.payment.id in made else _again(new, *before[new.request_id]) for new in wanted
         ]
@@ -359,11 +399,12 @@ class PostgresPayments:
         return [
             [payment.id for payment in after],
             [payment.attempts for payment in after],
-            *([getattr(payment, name) for payment in after] for name in _COLUMNS),
+            *([_encoded(payment, name) for payment in after] for name in _COLUMNS),
             [self._wake_in_ms(one, payment.step is Step.DONE) for one, payment in written],
             backs,
             [one.back for one, _ in written],
             *_note_columns(written),
+            *_part_columns([part for payment in after for part in part_payments(payment)]),
         ]
 
     def _refund_columns(self, written: Sequence[tuple[Writing, Refund]]) -> list[object]:
@@ -394,14 +435,28 @@ def _accepted_columns(wanted: Sequence[NewPayment]) -> list[object]:
     payments = [new.payment for new in wanted]
     return [
         [one.id for one in payments],
-        [one.inventory_id for one in payments],
-        [one.reservation_id for one in payments],
+        [one.inventory_id or None for one in payments],
+        [one.reservation_id or None for one in payments],
         [new.request_id for new in wanted],
         [new.fingerprint for new in wanted],
         [one.provider for one in payments],
         [one.method for one in payments],
         [one.deadline_ms for one in payments],
+        [_encoded(one, "parts") for one in payments],
     ]
+
+
+def _new_part_columns(parts: Sequence[Payment]) -> list[object]:
+    names = ("id", "inventory_id", "reservation_id", "whole_id")
+    return [[getattr(part, name) for part in parts] for name in names]
+
+
+def _encoded(payment: Payment, name: str) -> object:
+    """A field as its column takes it."""
+    value = getattr(payment, name)
+    if name == "parts":
+        return msgspec.json.encode(value).decode() if value else None
+    return value
 
 
 def _note_columns(written: Sequence[tuple[Writing, T]]) -> list[object]:
@@ -412,6 +467,15 @@ def _note_columns(written: Sequence[tuple[Writing, T]]) -> list[object]:
         [note.key for note, _ in notes],
         [note.result for note, _ in notes],
         [owner for _, owner in notes],
+    ]
+
+
+def _part_columns(parts: Sequence[Payment]) -> list[object]:
+    return [
+        [part.id for part in parts],
+        [part.whole_id for part in parts],
+        [str(uuid5(_LATE, part.id)) if part.promised else None for part in parts],
+        *([getattr(part, name) for part in parts] for name in _OF_PART),
     ]
 
 
@@ -426,9 +490,11 @@ def _payment(row: Sequence[object]) -> Payment:
         "method",
         "refunded",
         "attempts",
+        "whole_id",
         *_COLUMNS,
     )
     values: dict[str, Any] = dict(zip(names, row, strict=True))
+    values["parts"] = _parts.decode(values["parts"]) if values["parts"] else ()
     values["step"], values["standing"] = Step(values["step"]), Standing(values["standing"])
     return Payment(**values)
 
@@ -446,4 +512,5 @@ def _refund(row: Sequence[object]) -> Refund:
     return Refund(**values)
 
 
+_parts = msgspec.json.Decoder(tuple[Part, ...])
 _wanted = msgspec.json.Decoder(tuple[tuple[str, int], ...])

@@ -24,6 +24,7 @@ from domain.payment import (
     not_refundable,
     standing_after_refunds,
 )
+from domain.purchase import part_payments
 from persistence.memory_rows import Tables
 from persistence.payments import Writing
 
@@ -66,7 +67,15 @@ class MemoryPayments:
                 return row.what if row.request[1] == new.fingerprint else KEY_REUSED
         made = replace(new.payment, created_ms=self.now_ms())
         self.rows[made.id] = _Row(made, self.now_ms(), (new.request_id, new.fingerprint))
+        for part in part_payments(made):
+            self.rows[part.id] = _Row(part, None, (part.id.encode(), b""))
         return made
+
+    async def of_request(self, request_id: bytes, fingerprint: bytes) -> Payment | Rejected | None:
+        for row in self.rows.values():
+            if isinstance(row.what, Payment) and row.request[0] == request_id:
+                return row.what if row.request[1] == fingerprint else KEY_REUSED
+        return None
 
     async def find(self, payment_id: str) -> Payment | None:
         row = self.rows.get(payment_id)
@@ -169,9 +178,16 @@ class MemoryPayments:
         if isinstance(after, Refund) and after.step is not before.step:
             self._count(after)
         if isinstance(after, Payment) and one.back:
-            refund_id = str(uuid5(_LATE, after.id))
-            unpromised = replace(after, promised=after.promised - one.back)
-            self._promise(unpromised, refund_id, one.back, Reason.LATE, (refund_id.encode(), b""))
+            self._pay_back_late(after, one.back)
+        for part in part_payments(after) if isinstance(after, Payment) else ():
+            self.rows[part.id].what = part
+            if part.promised:
+                self._pay_back_late(part, part.promised)
+
+    def _pay_back_late(self, payment: Payment, amount: int) -> None:
+        refund_id = str(uuid5(_LATE, payment.id))
+        unpromised = replace(payment, promised=payment.promised - amount)
+        self._promise(unpromised, refund_id, amount, Reason.LATE, (refund_id.encode(), b""))
 
     def _count(self, refund: Refund) -> None:
         row = self.rows[refund.payment_id]

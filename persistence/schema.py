@@ -250,8 +250,8 @@ payments = Table(
     "payments",
     metadata,
     Column("id", ID, primary_key=True),
-    Column("inventory_id", ID, nullable=False),
-    Column("reservation_id", ID, nullable=False),
+    Column("inventory_id", ID),
+    Column("reservation_id", ID),
     Column("request_id", LargeBinary, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("provider", Text, nullable=False),
@@ -273,10 +273,17 @@ payments = Table(
     Column("wake_ms", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("pauses", Integer, nullable=False),
+    Column("parts", JSON),
+    Column("whole_id", ID),
     UniqueConstraint("request_id", name="payments_request"),
     CheckConstraint(
         "refunded >= 0 AND refunded <= promised AND promised <= CASE WHEN captured THEN amount ELSE 0 END",
         name="payments_back",
+    ),
+    CheckConstraint(
+        "(inventory_id IS NULL) = (reservation_id IS NULL) AND (reservation_id IS NULL) = (parts IS NOT NULL)"
+        " AND (whole_id IS NULL OR parts IS NULL)",
+        name="payments_for",
     ),
     postgresql_with={"fillfactor": 50},
 )

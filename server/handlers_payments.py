@@ -11,10 +11,9 @@ from msgspec import UnsetType
 
 from domain.event_messages import BeginPayment, ReservationReply, Wanted
 from domain.messages import Rejected
-from domain.payment import NewPayment as Asked
 from domain.payment import NewRefund as Back
 from domain.payment import Payment, Reason, Standing, Step
-from server.addressed import addressed, found_by_holder
+from server.addressed import addressed, found_by_holder, is_open_to
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
 from server.handlers_live import LAST_EVENT_ID
@@ -23,10 +22,10 @@ from server.keys import key_of
 from server.live import EVENT_STREAM, STREAM_LINES
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
+from server.paying import accepted, begun_reply, followed, method_of, shown
 from server.payloads import WantedLine
 from server.payloads_payments import NewPayment, NewRefund, PaymentsQuery, SandboxAct
 from server.payment_stream import event_id, told
-from server.preferences import applied_wait, preferred_wait_s
 from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
 from server.streaming import begun
@@ -58,32 +57,17 @@ class PaymentHandlers:
             inventory_id=place.inventory_id,
             reservation_id=place.reservation_id,
             provider=wanted.provider,
-            method=_method(wanted, caller),
+            method=method_of(wanted.provider, wanted.method, caller),
             deadline_ms=now_ms + parts.options.payment_duration_s * 1000,
             created_ms=now_ms,
         )
-        named = (key.request_id, key.fingerprint) if key else (id_bytes(payment.id), b"")
-        said = await parts.payments.accept(Asked(payment=payment, request_id=named[0], fingerprint=named[1]))
+        said = await accepted(parts, payment, key)
         if isinstance(said, Rejected):
             return refusal(said)
         refused = await self._begun(said)
         if refused is not None:
             return refusal(refused)
-        lines = f"Location: /api/v1/payments/{said.id}\r\n".encode()
-        return await self._followed(request, said, Reply(202, b"", lines))
-
-    async def _followed(self, request: web.BaseRequest, payment: Payment, reply: Reply) -> Reply:
-        """With the payment as it stands, or, for who would rather wait, once it is no longer pending."""
-        wait_s = preferred_wait_s(request)
-        if wait_s and payment.standing is Standing.PENDING:
-            payment = await self._parts.following.change(payment, wait_s)
-        reply.lines += applied_wait(wait_s)
-        reply.payload = await self._shown(payment, caller_of(request).is_admin)
-        return reply
-
-    async def _shown(self, payment: Payment, operator: bool) -> bytes:
-        refunds = await self._parts.payments.refunds_of(payment.id) if payment.promised else []
-        return encode(payment_view(payment, refunds, operator))
+        return await begun_reply(parts, request, said)
 
     async def _begun(self, payment: Payment) -> Rejected | None:
         """Has its hold begun to wait for it? What a payment that never began was told is decided anew."""
@@ -97,7 +81,7 @@ class PaymentHandlers:
 
     async def show(self, request: web.BaseRequest, payment_text: str) -> Reply:
         """Show a payment, and what has gone back of it."""
-        return await self._followed(request, await self._own(request, payment_text), Reply(200))
+        return await followed(self._parts, request, await self._own(request, payment_text), Reply(200))
 
     async def stream(self, request: web.BaseRequest, payment_text: str) -> Reply:
         """Watch a payment: how it stands, and each change, until it is over."""
@@ -110,7 +94,7 @@ class PaymentHandlers:
         operator = caller_of(request).is_admin
 
         async def show(now: Payment) -> bytes:
-            return await self._shown(now, operator)
+            return await shown(parts, now, operator)
 
         events = told(parts.following, parts.metrics, payment, show, heard)
         return await begun(events, EVENT_STREAM, STREAM_LINES)
@@ -209,7 +193,10 @@ class PaymentHandlers:
         return payment
 
     async def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:
-        """Of another reservation's payment nobody is told that there is one."""
+        """Of another reservation's payment nobody is told that there is one. A purchase is its account's."""
+        if payment.parts:
+            await self._check_buyer(caller_of(request), payment)
+            return
         try:
             await found_by_holder(self._parts, request, payment.reservation_id)
         except Problem as problem:
@@ -218,15 +205,13 @@ class PaymentHandlers:
             raise
 
 
-def _method(wanted: NewPayment, caller: Caller) -> str:
-    """What the provider is told. A wallet is its account's own; an operator says whose."""
-    if wanted.provider != "wallet" or caller.is_admin:
-        return wanted.method
-    if caller.account_id is None:
-        raise Problem("unauthorized", "A wallet is for who is signed in.")
-    if wanted.method not in ("", caller.account_id):
-        raise invalid("method", "This is not your wallet.")
-    return caller.account_id
+    async def _check_buyer(self, caller: Caller, purchase: Payment) -> None:
+        """Whose reservations these are bought them: a purchase is of one account."""
+        if caller.role is None:
+            raise Problem("unauthorized", "A purchase is for who is signed in.")
+        found = await self._parts.reads.reservation(purchase.parts[0].reservation_id)
+        if found is None or not is_open_to(caller, found):
+            raise not_found("payment")
 
 
 def _left(has: dict[str, int], given_back: tuple[WantedLine, ...]) -> Wanted:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from domain.ledger import AMOUNT_MAX, Kind
 from domain.payment import Standing
+from domain.purchase import PARTS_MAX
 from server.payloads import (
     _END,
     CODE_MAX_CHARACTERS,
@@ -22,6 +23,7 @@ from server.payloads import (
 )
 
 METHOD_MAX_CHARACTERS = 200
+ID_CHARACTERS = 36
 Provider = Literal["sandbox", "wallet"]
 Reason = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}" + _END)]
@@ -33,6 +35,17 @@ class NewPayment(Payload, frozen=True):
 
     provider: Provider
     method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
+
+
+class NewPurchase(Payload, frozen=True):
+    """How it is to be paid, as in NewPayment. `reservations`: their ids; without any, all that one holds and
+    that costs something."""
+
+    provider: Provider
+    method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
+    reservations: Annotated[
+        tuple[Annotated[str, Meta(max_length=ID_CHARACTERS)], ...], Meta(max_length=PARTS_MAX)
+    ] = ()
 
 
 class SandboxAct(Payload, frozen=True):

@@ -16,6 +16,9 @@ class Payments(Protocol):
     async def accept(self, new: NewPayment) -> Payment | Rejected:
         """This one, or the one that its key made before; `key_reused`."""
 
+    async def of_request(self, request_id: bytes, fingerprint: bytes) -> Payment | Rejected | None:
+        """What a key has made before."""
+
     async def find(self, payment_id: str) -> Payment | None: ...
 
     async def changed(self, known: Sequence[Payment]) -> list[Payment]:

@@ -36,6 +36,7 @@ from server.handlers_mails import MailHandlers
 from server.handlers_payments import PaymentHandlers
 from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
 from server.handlers_reservations import ReservationHandlers
+from server.handlers_purchases import PurchaseHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers
@@ -78,7 +79,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_reservation_routes(ReservationHandlers(parts)),
         *_ticket_routes(TicketHandlers(parts), DoorHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
-        *payment_routes(PaymentHandlers(parts), WalletHandlers(parts)),
+        *payment_routes(PaymentHandlers(parts), PurchaseHandlers(parts), WalletHandlers(parts)),
         *_venue_routes(VenueHandlers(parts)),
         *_fixture_routes(FixtureHandlers(parts)),
         *restaurant_routes(

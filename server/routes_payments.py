@@ -8,6 +8,7 @@ from server import payloads_payments as given
 from server import views_payments as shown
 from server.callers import Who
 from server.handlers_payments import PaymentHandlers
+from server.handlers_purchases import PurchaseHandlers
 from server.handlers_wallets import WalletHandlers
 from server.live import EVENT_STREAM
 from server.route import Route
@@ -21,7 +22,9 @@ _WALLET = "/api/v1/wallets/{wallet}"
 
 # One route is easier to find among its like than among its arguments.
 # fmt: off
-def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[Route]:
+def payment_routes(
+    payments: PaymentHandlers, purchases: PurchaseHandlers, wallets: WalletHandlers
+) -> list[Route]:
     tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
     held: Any = {**tag, "who": Who.HOLDER}
     operators: Any = {**tag, "who": Who.OPERATOR}
@@ -37,10 +40,12 @@ def payment_routes(payments: PaymentHandlers, wallets: WalletHandlers) -> list[R
     return [
         Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
               **paid, **followed),
+        Route("POST", "/api/v1/accounts/me/payments", purchases.buy, shown.PaymentView, body=given.NewPurchase,
+              tag="payments", who=Who.ACCOUNT, **followed,
+              problems=(*_OUT_OF_ORDER, "not_found", "hold_expired", "wrong_state", "limit_exceeded")),
         Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held, **waits, **applied),
         Route("GET", f"{_PAYMENT}/stream", payments.stream, shown.PaymentEvents, media=EVENT_STREAM,
-              ends=True, request_headers=("Last-Event-ID",),
-              **held),
+              ends=True, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",), **held),
         Route("GET", "/api/v1/events/{event_id}/payments", payments.list_of_event, Page[shown.PaymentView],
               query=given.PaymentsQuery, **operators),
         Route("POST", "/api/v1/sandbox/{payment_id}", payments.act, shown.PaymentView, status=202,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.ledger import Account, Kind, Movement
-from domain.payment import Payment, Reason, Refund, RefundStep, Standing
+from domain.payment import Part, Payment, Reason, Refund, RefundStep, Standing
 from server.times import rfc3339
 from server.views import MoneyView, View
 
@@ -25,12 +25,22 @@ class RefundView(View, frozen=True):
     error: str | None
 
 
+class PartView(View, frozen=True):
+    """What one of the reservations of a purchase costs, and the payment that it is by itself."""
+
+    payment_id: str
+    reservation_id: str
+    event_id: str
+    amount: MoneyView | None
+
+
 class PaymentView(View, frozen=True):
-    """A payment. `amount` and `currency` are null until it has begun, and of one that failed; `error` says in
+    """A payment, of one reservation, or of several: then it has `parts`, each of which is a payment too, and is
+    `part_of` it. `amount` and `currency` are null until it has begun, and of one that failed; `error` says in
     words why it did. `action_url`: where who pays has something to do. The last three are for operators."""
 
     id: str
-    reservation_id: str
+    reservation_id: str | None
     provider: str
     status: Standing
     amount: MoneyView | None
@@ -41,6 +51,8 @@ class PaymentView(View, frozen=True):
     deadline: str
     created_at: str
     refunds: list[RefundView]
+    parts: list[PartView]
+    part_of: str | None
     step: str | UnsetType = UNSET
     provider_ref: str | UnsetType | None = UNSET
     detail: str | UnsetType | None = UNSET
@@ -98,7 +110,7 @@ def payment_view(payment: Payment, refunds: list[Refund], operator: bool) -> Pay
     currency = payment.currency or ""
     return PaymentView(
         payment.id,
-        payment.reservation_id,
+        payment.reservation_id or None,
         payment.provider,
         payment.standing,
         MoneyView(payment.amount or 0, currency) if known else None,
@@ -109,10 +121,17 @@ def payment_view(payment: Payment, refunds: list[Refund], operator: bool) -> Pay
         rfc3339(payment.deadline_ms),
         rfc3339(payment.created_ms),
         [refund_view(refund) for refund in refunds],
+        [_part_view(part, currency if known else None) for part in payment.parts],
+        payment.whole_id,
         payment.step.value if operator else UNSET,
         payment.provider_ref if operator else UNSET,
         payment.detail if operator else UNSET,
     )
+
+
+def _part_view(part: Part, currency: str | None) -> PartView:
+    amount = None if currency is None else MoneyView(part.amount or 0, currency)
+    return PartView(part.payment_id, part.reservation_id, part.inventory_id, amount)
 
 
 def refund_view(refund: Refund) -> RefundView:

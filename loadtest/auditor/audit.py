@@ -31,7 +31,14 @@ from loadtest.auditor.fold import Book, JournalRow, Watcher
 from loadtest.auditor.given import check_given
 from loadtest.auditor.linear import check_dining, check_sale
 from loadtest.auditor.looked import check_looked, check_looked_at_tables
-from loadtest.auditor.money import LedgerRow, PaymentRow, check_ledger, check_payments
+from loadtest.auditor.money import (
+    LedgerRow,
+    PaymentRow,
+    PurchaseRow,
+    check_ledger,
+    check_payments,
+    check_purchases,
+)
 from loadtest.auditor.order import Order
 from loadtest.auditor.promises import Promises
 from loadtest.auditor.reads import Reads
@@ -98,6 +105,9 @@ class Source(Protocol):
 
     def payments(self, inventory_id: str) -> list[PaymentRow]:
         """Payments for something of it."""
+
+    def purchases(self) -> list[PurchaseRow]:
+        """What was paid for together, of whatever inventories, and has come to its end."""
 
     def ledger(self) -> LedgerRow:
         """What the whole ledger adds up to."""
@@ -178,6 +188,7 @@ class Auditor:
                 self._inventory(inventory_id)
                 self._sold += 1
         check_ledger(self._source.ledger(), self._findings)
+        check_purchases(self._source.purchases(), self._findings)
         for calls in self._records.calls.values():
             check_replies(calls, self._findings)
             check_reads(calls, self._ahead_ms, self._findings)

@@ -18,7 +18,7 @@ import msgspec
 from domain.restaurant_messages import RestaurantTerms
 from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.money import LedgerRow, PaymentRow
+from loadtest.auditor.money import LedgerRow, PaymentRow, PurchaseRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
@@ -87,19 +87,32 @@ WITH moved AS MATERIALIZED (
   SELECT payment_id, coalesce(sum(amount) FILTER (WHERE kind = 'pay'), 0) AS taken,
          coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS back
     FROM ledger_movements WHERE payment_id IS NOT NULL GROUP BY 1),
-returned AS MATERIALIZED (SELECT charge, sum(amount) AS back FROM sandbox_refunds GROUP BY 1)
+returned AS MATERIALIZED (
+  SELECT split_part(key, ':', 1) AS payment, sum(amount) AS back FROM sandbox_refunds GROUP BY 1),
+charged AS MATERIALIZED (
+  SELECT p.id, p.amount, coalesce(m.taken, 0)
+         + coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':charge'
+                        AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0) AS taken
+    FROM payments p LEFT JOIN moved m ON m.payment_id = p.id WHERE p.whole_id IS NULL)
 SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.promised, p.refunded,
-       (coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':charge'
-                     AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0)
-        + coalesce(m.taken, 0))::bigint AS taken,
+       CASE WHEN p.whole_id IS NOT NULL AND c.taken = c.amount THEN p.amount ELSE c.taken END::bigint AS taken,
        (coalesce(s.back, 0) + coalesce(m.back, 0))::bigint AS back,
        (SELECT coalesce(sum(f.amount), 0) FROM refunds f
          WHERE f.payment_id = p.id AND f.reason = 'concession' AND f.step = 'done')::bigint AS conceded,
-       (p.wake_ms IS NOT NULL
+       (p.wake_ms IS NOT NULL OR p.step <> 'done'
         OR EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
         OR EXISTS (SELECT FROM paid_ends e WHERE e.payment_id = p.id)) AS waiting
-  FROM payments p LEFT JOIN moved m ON m.payment_id = p.id LEFT JOIN returned s ON s.charge = p.provider_ref
+  FROM payments p JOIN charged c ON c.id = coalesce(p.whole_id, p.id)
+  LEFT JOIN moved m ON m.payment_id = p.id LEFT JOIN returned s ON s.payment = p.id::text
  WHERE p.inventory_id = $1"""
+PURCHASES = """
+SELECT w.id::text, json_array_length(w.parts) AS parts, count(*) FILTER (WHERE p.captured) AS captured,
+       count(*) FILTER (WHERE p.captured AND EXISTS (
+         SELECT FROM refunds f WHERE f.payment_id = p.id AND f.reason = 'late')) AS undone,
+       count(*) FILTER (WHERE EXISTS (
+         SELECT FROM tickets t WHERE t.reservation_id = p.reservation_id)) AS used
+  FROM payments w JOIN payments p ON p.whole_id = w.id WHERE w.parts IS NOT NULL AND w.step = 'done'
+ GROUP BY w.id"""
 LEDGER = """
 SELECT (SELECT count(*) FROM ledger_movements) AS movements,
        (SELECT coalesce(sum(amount), 0) FROM ledger_entries)::bigint AS total,
@@ -273,6 +286,9 @@ class Database:
 
     def payments(self, inventory_id: str) -> list[PaymentRow]:
         return [PaymentRow(**row) for row in self._fetch(PAYMENTS, inventory_id)]
+
+    def purchases(self) -> list[PurchaseRow]:
+        return [PurchaseRow(**row) for row in self._fetch(PURCHASES)]
 
     def ledger(self) -> LedgerRow:
         return LedgerRow(**self._fetch(LEDGER)[0])

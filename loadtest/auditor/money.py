@@ -34,6 +34,18 @@ class PaymentRow:
 
 
 @dataclass(slots=True, frozen=True)
+class PurchaseRow:
+    """What was paid for together: how many parts, how many of them were captured, of how many of these the money
+    went back because not all could be had, and something had happened to tickets of how many."""
+
+    id: str
+    parts: int
+    captured: int
+    undone: int
+    used: int
+
+
+@dataclass(slots=True, frozen=True)
 class LedgerRow:
     """What the ledger adds up to: all entries, and wallets below zero or unlike their entries."""
 
@@ -56,6 +68,16 @@ def check_payments(book: Book, rows: Iterable[PaymentRow], findings: Findings) -
         wrong = f"{said}: says {told} and {row.refunded} back, the provider {row.taken} and {row.back}"
         findings.expect(Check.PAYMENTS, (told, row.refunded) == (row.taken, row.back), wrong)
         findings.expect(Check.PAYMENTS, row.promised == row.refunded, f"{said}: a promise is left over")
+
+
+def check_purchases(rows: Iterable[PurchaseRow], findings: Findings) -> None:
+    """All or nothing; what somebody was let in by meanwhile may have stayed."""
+    for row in rows:
+        said = f"purchase {row.id}: {row.captured} of {row.parts} captured, {row.undone} undone, {row.used} used"
+        whole = row.captured in (0, row.parts) and (
+            row.undone in (0, row.captured) or row.captured - row.undone <= row.used
+        )
+        findings.expect(Check.PAYMENTS, whole, said)
 
 
 def _price(claim: Claim | None, payment_id: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 from domain import event_messages as m
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book, JournalRow
-from loadtest.auditor.money import LedgerRow, PaymentRow, check_ledger, check_payments
+from loadtest.auditor.money import LedgerRow, PaymentRow, PurchaseRow, check_ledger, check_payments, check_purchases
 from tests.loadtest.sound_sale import EVE, EVENT, T0, A, B, SoundSale, lines
 
 PAYMENT = "01900000-0000-7000-8000-0000000000f1"
@@ -94,6 +94,24 @@ def test_a_payment_that_is_still_under_way_is_left_alone() -> None:
     book, findings = folded(BEGUN)
     check_payments(book, [replace(SOUND, waiting=True)], findings)
     assert failures(findings) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "sound"),
+    [
+        (PurchaseRow("p", 3, 3, 0, 0), True),
+        (PurchaseRow("p", 3, 0, 0, 0), True),
+        (PurchaseRow("p", 3, 3, 3, 0), True),
+        (PurchaseRow("p", 3, 3, 2, 1), True),
+        (PurchaseRow("p", 3, 2, 0, 0), False),
+        (PurchaseRow("p", 3, 3, 1, 0), False),
+        (PurchaseRow("p", 3, 3, 1, 1), False),
+    ],
+)
+def test_a_purchase_is_all_or_nothing(row: PurchaseRow, sound: bool) -> None:
+    findings = Findings()
+    check_purchases([row], findings)
+    assert (failures(findings) == []) is sound
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,9 @@ class SimProvider:
         await asyncio.sleep(self.rng.uniform(0.0, 0.2))
         if fate < 0.08:
             return Unclear("the question was lost")
+        self.world.touched()
         answer = work()
+        self.world.touched()
         if fate < 0.16:
             self.world.main_later(self.rng.uniform(0.0, 3.0), work)  # said twice
         if fate < 0.3:
@@ -176,7 +178,9 @@ class SimPayments(MemoryPayments):
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))
         if fate < 0.03:
             raise OutcomeUnknown("the question was lost")
+        self._world.touched()
         answer = await work()
+        self._world.touched()
         if fate < 0.06:
             raise OutcomeUnknown("the answer was lost")
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))
@@ -186,12 +190,15 @@ class SimPayments(MemoryPayments):
 class Asks:
     """A worker's way to owners: the gateway of its own process."""
 
-    def __init__(self, front: Front, name: str) -> None:
+    def __init__(self, world: PaymentWorld, front: Front) -> None:
+        self._world = world
         self._front = front
-        self._name = name
 
     async def ask(self, inventory_id: str, command: Command, key: Key | None = None) -> Reply:
-        return await self._front.gateway.ask(inventory_id, command, key)
+        self._world.touched()
+        reply = await self._front.gateway.ask(inventory_id, command, key)
+        self._world.touched()
+        return reply
 
 
 class PaymentWorld(World):
@@ -212,6 +219,9 @@ class PaymentWorld(World):
 
     def main_later(self, delay_s: float, work: Callable[[], object]) -> None:
         self.loop.main.later(delay_s, work)
+
+    def touched(self) -> None:
+        """A worker is about to do something elsewhere, or has done it. A test may end it there."""
 
     async def _course(self) -> None:
         nemesis = Nemesis(self)
@@ -234,6 +244,10 @@ class PaymentWorld(World):
         await self._quiet()
 
     async def _open(self) -> None:
+        self.event_id = await self._opened("pool:0")
+
+    async def _opened(self, owner: str) -> str:
+        """An event that takes money."""
         quota = self._dice.choice((3, self._wanted, 4 * self._wanted))
         terms = Terms(
             "A show",
@@ -246,10 +260,10 @@ class PaymentWorld(World):
         )
         attempt = None
         while attempt is None or not isinstance(attempt.reply, EventReply):
-            attempt, task = self.fronts[0].create("test", CreateEvent(self.new_id(), terms), "pool:0", None)
+            attempt, task = self.fronts[0].create("test", CreateEvent(self.new_id(), terms), owner, None)
             await asyncio.wait((task,))
-        self.event_id = attempt.reply.id
-        self.event_ids.append(self.event_id)
+        self.event_ids.append(attempt.reply.id)
+        return attempt.reply.id
 
     # --- workers ------------------------------------------------------------------------------------
 
@@ -261,7 +275,7 @@ class PaymentWorld(World):
             await front.started
             worker = self.worker(
                 self.payments,
-                Asks(front, front.process.name),
+                Asks(self, front),
                 {"sim": self.provider},
                 front.clock,
                 Meter(),
@@ -400,28 +414,60 @@ class PaymentWorld(World):
 
 
 def money_wrong(world: PaymentWorld) -> Iterator[str]:
-    """I4, over the provider's books and the journal; and that rows say the same."""
-    fold = Fold(world.event_id).read(world.database.journal(world.event_id))
-    yield from fold.wrong or fold.compare(world.database.tables.inventories[world.event_id])
+    """I4, over the provider's books and the journals; and that rows say the same."""
+    confirmed: dict[str, int] = {}
+    for event_id in world.event_ids:
+        fold = Fold(event_id).read(world.database.journal(event_id))
+        yield from fold.wrong or fold.compare(world.database.tables.inventories[event_id])
+        if fold.stage.value != "cancelled":
+            confirmed |= {
+                found.paid_by.payment_id: sum(line.quantity * line.unit_price for line in found.lines)
+                for found in fold.reservations.values()
+                if found.status == "confirmed" and found.paid_by is not None
+            }
     if world.database.tables.paid_ends:
         yield "what was paid and is cancelled is left over"
-    confirmed = {
-        found.paid_by.payment_id: sum(line.quantity * line.unit_price for line in found.lines)
-        for found in fold.reservations.values()
-        if found.status == "confirmed" and found.paid_by is not None
-    }
-    gone = fold.stage.value == "cancelled"
     for payment in world.payments.payments:
-        price = 0 if gone else confirmed.get(payment.id, 0)
-        yield from _wrong_with(world, payment, price)
+        if payment.parts:
+            yield from _wrong_with_purchase(world, payment)
+        else:
+            yield from _wrong_with(world, payment, confirmed.get(payment.id, 0))
+
+
+def _captured(world: PaymentWorld, payment_id: str) -> list[int]:
+    """What the provider has, charge by charge."""
+    return [
+        charge.amount
+        for key, charge in world.provider.charges.items()
+        if key.startswith(payment_id) and charge.state == "captured"
+    ]
+
+
+def _taken(world: PaymentWorld, payment: Payment) -> int:
+    """Of the payment; of a part its share, if the whole was taken as it should have been."""
+    if payment.whole_id is None:
+        return sum(_captured(world, payment.id))
+    whole = world.payments.rows[payment.whole_id].what
+    taken = sum(_captured(world, payment.whole_id))
+    return (payment.amount or 0) if taken == whole.amount else taken
+
+
+def _wrong_with_purchase(world: PaymentWorld, whole: Payment) -> Iterator[str]:
+    """All was bought, or nothing."""
+    said = f"purchase {whole.id[:4]} {whole.standing.value} at {whole.step.value}"
+    parts = [one for one in world.payments.payments if one.whole_id == whole.id]
+    late = {one.payment_id for one in world.payments.refunds if one.reason is Reason.LATE}
+    kept = [one for one in parts if one.captured and one.id not in late]
+    if whole.step is not Step.DONE:
+        yield f"I4 {said}: it never ends"
+    if len(parts) != len(whole.parts) or len(kept) not in (0, len(parts)):
+        yield f"{said}: {len(kept)} of {len(whole.parts)} were bought"
+    if len(_captured(world, whole.id)) > 1:
+        yield f"I4 {said}: captured more than once"
 
 
 def _wrong_with(world: PaymentWorld, payment: Payment, price: int) -> Iterator[str]:
-    captured = sum(
-        charge.amount
-        for key, charge in world.provider.charges.items()
-        if key.startswith(payment.id) and charge.state == "captured"
-    )
+    captured = _taken(world, payment)
     back = sum(amount for of, amount in world.provider.refunds.values() if of == payment.id)
     own = [refund for refund in world.payments.refunds if refund.payment_id == payment.id]
     conceded = sum(

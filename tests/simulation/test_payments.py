@@ -79,9 +79,9 @@ class OtherProvider(PaymentWorld):
         self.provider = self.provider_type(self, self.rng("provider"))
 
 
-def _after_owner_without_refund(payment: Payment, step: Step, reply: Any) -> Turn:
+def _after_owners_without_refund(payment: Payment, step: Step, replies: Any) -> Turn:
     """Money that comes too late is kept."""
-    turn = _after_owner(payment, step, reply)
+    turn = _after_owners(payment, step, replies)
     return Turn(replace(turn.payment, promised=0), turn.pause_ms) if turn.back else turn
 
 
@@ -106,11 +106,11 @@ def _never_cancel(payment: Payment, now_ms: int) -> Step:
     return Step.GIVE_BACK if step is Step.CANCEL else step
 
 
-_after_owner, _after_provider, _next_step = saga.after_owner, saga.after_provider, saga.next_step
+_after_owners, _after_provider, _next_step = saga.after_owners, saga.after_provider, saga.next_step
 PLANTS: dict[str, tuple[str, object] | type[SimProvider]] = {
     "refund without its idempotency key": RefundWithoutItsKey,
     "charge without its idempotency key": ChargeWithoutItsKey,
-    "late money is kept": ("after_owner", _after_owner_without_refund),
+    "late money is kept": ("after_owners", _after_owners_without_refund),
     "silence is taken for a no": ("after_provider", _after_provider_believing_silence),
     "captured and not confirmed": ("after_provider", _after_provider_without_confirm),
     "nothing is cancelled at the provider": ("next_step", _never_cancel),

@@ -1,0 +1,112 @@
+"""Purchases: all that an account holds, or some of it, in one payment: all of it is bought, or nothing."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from domain.event_messages import ReservationReply, Status
+from domain.messages import Rejected
+from domain.payment import Part, Payment
+from domain.purchase import PARTS_MAX
+from domain.views import FoundReservation
+from server import views
+from server.addressed import is_open_to
+from server.bodies import Payload, read_body
+from server.callers import Caller, caller_of
+from server.ids import parse_id, uuid7
+from server.keys import key_of
+from server.parts import Parts
+from server.paying import accepted, begun_reply, method_of
+from server.payloads_payments import NewPurchase
+from server.problems import Problem, invalid, not_found, refusal
+from server.replies import Reply
+
+_NEW = Payload(NewPurchase)
+PAGE_RESERVATIONS = 200
+LOOKED_THROUGH_MAX_RESERVATIONS = 1_000
+"""Of an account's newest, for those that are held."""
+
+
+class PurchaseHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def buy(self, request: web.BaseRequest) -> Reply:
+        """Begin to pay for all that one holds, or for these reservations, in one payment: all or nothing."""
+        parts, caller = self._parts, caller_of(request)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _NEW.parse(request, body)
+        key = key_of(request, body)
+        # What is being paid is no longer held: a retry has to meet its purchase before holds are looked for.
+        made = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
+        if made is None:
+            held = await self._named(caller, wanted.reservations) or await self._held(caller)
+            made = await accepted(parts, self._purchase(wanted, caller, held), key)
+        if isinstance(made, Rejected):
+            return refusal(made)
+        return await begun_reply(parts, request, made)
+
+    def _purchase(self, wanted: NewPurchase, caller: Caller, held: list[FoundReservation]) -> Payment:
+        parts = self._parts
+        now_ms = parts.reads.now_ms()
+        return Payment(
+            id=uuid7(now_ms),
+            inventory_id="",
+            reservation_id="",
+            provider=wanted.provider,
+            method=method_of(wanted.provider, wanted.method, caller),
+            deadline_ms=now_ms + parts.options.payment_duration_s * 1000,
+            created_ms=now_ms,
+            parts=tuple(Part(uuid7(now_ms), one.inventory_id, one.reply.reservation.id) for one in held),
+        )
+
+    async def _named(self, caller: Caller, texts: tuple[str, ...]) -> list[FoundReservation]:
+        """These, all of them one's own and to be paid."""
+        found = []
+        for position, text in enumerate(texts):
+            reservation_id = parse_id(text)
+            if reservation_id in [one.reply.reservation.id for one in found]:
+                raise invalid(f"reservations[{position}]", "Each reservation once.")
+            one = await self._parts.reads.reservation(reservation_id) if reservation_id else None
+            if one is None or not is_open_to(caller, one):
+                raise not_found("reservation")
+            self._check_payable(one)
+            found.append(one)
+        return found
+
+    def _check_payable(self, found: FoundReservation) -> None:
+        status = self._status(found)
+        if status is Status.EXPIRED:
+            raise Problem("hold_expired", "A hold's time has run out.")
+        if status is not Status.HELD or not _costs(found):
+            detail = "Nothing is to be paid for it." if status is Status.HELD else f"It is {status.value}."
+            raise Problem("wrong_state", detail, reservation_status=status.value)
+
+    async def _held(self, caller: Caller) -> list[FoundReservation]:
+        """All that one holds and that costs something."""
+        assert caller.customer is not None, "every account has an e-mail"
+        held: list[FoundReservation] = []
+        before: str | None = None
+        for _ in range(LOOKED_THROUGH_MAX_RESERVATIONS // PAGE_RESERVATIONS):
+            some = await self._parts.reads.of_customer(caller.customer, before, PAGE_RESERVATIONS)
+            held += [one for one in some if self._status(one) is Status.HELD and _costs(one)]
+            if len(some) < PAGE_RESERVATIONS:
+                break
+            before = some[-1].reply.reservation.id
+        if not held:
+            raise Problem("wrong_state", "You hold nothing that is to be paid.")
+        if len(held) > PARTS_MAX:
+            detail = f"At most {PARTS_MAX} reservations are paid together."
+            raise Problem("limit_exceeded", detail, limit=PARTS_MAX, requested=len(held))
+        return held
+
+    def _status(self, found: FoundReservation) -> Status:
+        """As it is by now."""
+        return views.as_read(found.reply, self._parts.reads.now_ms()).reservation.status
+
+
+def _costs(found: FoundReservation) -> bool:
+    """Tables and free tickets are confirmed without a payment."""
+    return isinstance(found.reply, ReservationReply) and found.reply.reservation.total > 0

@@ -1,0 +1,57 @@
+"""What all payments have in common at the front end, whatever they are for: how they begin and are shown."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from actors.gateway import Key
+from domain.messages import Rejected
+from domain.payment import NewPayment as Asked
+from domain.payment import Payment, Standing
+from server.callers import Caller, caller_of
+from server.ids import id_bytes
+from server.parts import Parts
+from server.preferences import applied_wait, preferred_wait_s
+from server.problems import Problem, invalid
+from server.replies import Reply
+from server.views import encode
+from server.views_payments import payment_view
+
+
+async def accepted(parts: Parts, payment: Payment, key: Key | None) -> Payment | Rejected:
+    """It, or the one that the key made before: durable, and seen through from now on."""
+    named = (key.request_id, key.fingerprint) if key else (id_bytes(payment.id), b"")
+    return await parts.payments.accept(Asked(payment=payment, request_id=named[0], fingerprint=named[1]))
+
+
+async def begun_reply(parts: Parts, request: web.BaseRequest, payment: Payment) -> Reply:
+    """202, and where it is found."""
+    lines = f"Location: /api/v1/payments/{payment.id}\r\n".encode()
+    return await followed(parts, request, payment, Reply(202, b"", lines))
+
+
+async def followed(parts: Parts, request: web.BaseRequest, payment: Payment, reply: Reply) -> Reply:
+    """With the payment as it stands, or, for who would rather wait, once it is no longer pending."""
+    wait_s = preferred_wait_s(request)
+    if wait_s and payment.standing is Standing.PENDING:
+        payment = await parts.following.change(payment, wait_s)
+    reply.lines += applied_wait(wait_s)
+    reply.payload = await shown(parts, payment, caller_of(request).is_admin)
+    return reply
+
+
+async def shown(parts: Parts, payment: Payment, operator: bool) -> bytes:
+    """A payment as JSON."""
+    refunds = await parts.payments.refunds_of(payment.id) if payment.promised else []
+    return encode(payment_view(payment, refunds, operator))
+
+
+def method_of(provider: str, method: str, caller: Caller) -> str:
+    """What the provider is told. A wallet is its account's own; an operator says whose."""
+    if provider != "wallet" or caller.is_admin:
+        return method
+    if caller.account_id is None:
+        raise Problem("unauthorized", "A wallet is for who is signed in.")
+    if method not in ("", caller.account_id):
+        raise invalid("method", "This is not your wallet.")
+    return caller.account_id

@@ -1,0 +1,116 @@
+"""Purchases over several owners through every fault, and at each step; and bugs planted in their saga."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from msgspec.structs import replace
+
+import actors.payments as saga
+from domain.event_messages import FailPayment
+from domain.payment import Payment, Standing, Step, Turn
+from tests.simulation.payments import play
+from tests.simulation.purchases import PurchaseWorld, SteppedWorld
+
+SEEDS = int(os.environ.get("PAYMENT_SEEDS", "30"))
+PLANTED_SEEDS = 25
+STEPS_MAX = 120
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Workers log what the scenario does to them."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(level)
+
+
+def test_a_purchase_over_several_owners_buys_all_or_nothing_and_is_captured_once() -> None:
+    ends: Counter[str] = Counter()
+    failed: dict[int, list[str]] = {}
+    for seed in range(SEEDS):
+        wrong, world = play(seed, 8, PurchaseWorld)
+        wholes = [one for one in world.payments.payments if one.parts]
+        ends.update(one.standing.value for one in wholes)
+        ends.update("undone" for one in wholes if any(part.undone for part in one.parts))
+        ends.update(f"refund {refund.reason.value}" for refund in world.payments.refunds)
+        if wrong:
+            failed[seed] = wrong
+    assert not failed
+    assert {"captured", "failed", "undone", "refund late", "refund cancelled", "refund operator"} <= set(ends), ends
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "end"),
+    [("", Standing.CAPTURED), ("let go", Standing.FAILED), ("cancelled", Standing.CAPTURED)],
+)
+def test_a_worker_may_die_at_each_step_of_a_purchase(spoiled: str, end: Standing) -> None:
+    """Whatever it has just asked of an owner, the provider or the store."""
+    killed = 0
+    for fatal in range(1, STEPS_MAX):
+        kind = type("Stepped", (SteppedWorld,), {"fatal": fatal, "spoiled": spoiled})
+        wrong, world = play(1, 1, kind)
+        assert isinstance(world, SteppedWorld)
+        assert wrong == [], fatal
+        assert world.ended.standing is end, fatal
+        if world.touches < fatal:
+            break
+        killed += world.kills
+    assert world.touches < fatal, "there were more steps"
+    assert killed >= 20
+
+
+def _owner_command_without_undo(payment: Payment, part: Any, step: Step) -> Any:
+    """What was confirmed stays so when the rest cannot be had."""
+    command = _owner_command(payment, part, step)
+    if isinstance(command, FailPayment):
+        return FailPayment(command.reservation_id, command.payment_id)
+    return command
+
+
+def _after_owners_leaving_others(payment: Payment, step: Step, replies: Sequence[Any]) -> Turn:
+    """One refuses to begin, and the others go on waiting."""
+    turn = _after_owners(payment, step, replies)
+    if step is Step.BEGIN and turn.payment.step is Step.GIVE_BACK:
+        return Turn(replace(turn.payment, step=Step.DONE, standing=Standing.FAILED))
+    return turn
+
+
+def _after_owners_content_with_some(payment: Payment, step: Step, replies: Sequence[Any]) -> Turn:
+    """One cannot be confirmed, and the purchase is said to be done."""
+    turn = _after_owners(payment, step, replies)
+    if step is Step.CONFIRM and turn.payment.step is Step.GIVE_BACK:
+        return Turn(replace(turn.payment, step=Step.DONE, standing=Standing.CAPTURED))
+    return turn
+
+
+def _after_owners_refunding_one(payment: Payment, step: Step, replies: Sequence[Any]) -> Turn:
+    """Of what cannot be had together only the last goes back."""
+    turn = _after_owners(payment, step, replies)
+    parts = turn.payment.parts
+    if step is Step.GIVE_BACK and any(part.undone for part in parts):
+        kept = tuple(replace(part, undone=False) for part in parts[:-1])
+        return Turn(replace(turn.payment, parts=(*kept, parts[-1])))
+    return turn
+
+
+_owner_command, _after_owners = saga.owner_command, saga.after_owners
+PLANTS: dict[str, tuple[str, object]] = {
+    "what was confirmed is not undone": ("owner_command", _owner_command_without_undo),
+    "a refusal leaves the others waiting": ("after_owners", _after_owners_leaving_others),
+    "some of it is enough": ("after_owners", _after_owners_content_with_some),
+    "only a part of the money goes back": ("after_owners", _after_owners_refunding_one),
+}
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_bug_is_seen(name: str) -> None:
+    with patch.object(saga, *PLANTS[name]):
+        assert any(play(seed, 8, PurchaseWorld)[0] for seed in range(PLANTED_SEEDS))
