@@ -21,6 +21,8 @@ from actors.meter import Meter
 from domain.kinds import Command, Reply
 from domain.messages import Code, Rejected
 from domain.payment import (
+    Captured,
+    Declined,
     PaidBack,
     Payment,
     Refund,
@@ -34,6 +36,8 @@ from domain.payment import (
     after_owners,
     after_pay_back,
     after_provider,
+    after_taken,
+    after_wallet,
     let_go_command,
     next_step,
     owner_command,
@@ -94,6 +98,17 @@ class Provider(Protocol):
     async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear: ...
 
 
+class Wallets(Protocol):
+    """The ledger, for payments that charge wallets. Each call has one effect, however often it is asked; none
+    raises."""
+
+    async def give(self, payment: Payment) -> Captured | Unclear:
+        """What was captured is in the wallet."""
+
+    async def take(self, refund: Refund) -> PaidBack | Declined | Unclear:
+        """What goes back is out of the wallet; `Declined` if there is not so much in it."""
+
+
 class Asks(Protocol):
     """The gateway, as far as it is needed here."""
 
@@ -130,7 +145,10 @@ class PaymentWorker:
         clock: Now,
         meter: Meter,
         limits: PaymentLimits | None = None,
+        wallets: Wallets | None = None,
     ) -> None:
+        """`wallets`: without them charges of wallets wait."""
+        self._wallets = wallets
         self._store = store
         self._gateway = gateway
         self._providers = providers
@@ -220,6 +238,9 @@ class PaymentWorker:
             log.exception("a payment's step failed", extra={"payment": payment.id})
 
     async def _step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
+        if step is Step.CONFIRM and payment.wallet:
+            given = Unclear("no ledger") if self._wallets is None else await self._wallets.give(payment)
+            return after_wallet(payment, given), Note(payment.id, "give", "", repr(given))
         if step in OF_OWNER:
             replies = await self._ask_owners(payment, step)
             said = ", ".join(_said(reply) for reply in replies)
@@ -279,6 +300,9 @@ class PaymentWorker:
             log.exception("a refund's step failed", extra={"refund": refund.id})
 
     async def _refund_step(self, refund: Refund) -> tuple[RefundTurn, Note]:
+        if refund.step is RefundStep.LET_GO and refund.wallet:
+            taken = Unclear("no ledger") if self._wallets is None else await self._wallets.take(refund)
+            return after_taken(refund, taken), Note(refund.payment_id, "take", "", repr(taken))
         if refund.step is RefundStep.LET_GO:
             own = Key(bytes.fromhex(refund.id.replace("-", "")), b"")
             reply = await self._gateway.ask(refund.inventory_id, let_go_command(refund), own)

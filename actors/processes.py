@@ -215,11 +215,12 @@ class PaymentActor(Actor):
         clock = StoreClock(directory.now_ms, deployment.clock_skew_max_ms)
         await until_done(clock.start)
         gateway = Gateway(self._host.transport(), directory, clock, deployment.gateway, meter)
-        providers: dict[str, Provider] = {
-            "sandbox": Sandbox(url),
-            "wallet": WalletProvider(PostgresLedger(url)),
-        }
-        await PaymentWorker(PostgresPayments(url), gateway, providers, clock, meter).run()
+        wallets = WalletProvider(PostgresLedger(url))
+        providers: dict[str, Provider] = {"sandbox": Sandbox(url), "wallet": wallets}
+        worker = PaymentWorker(
+            PostgresPayments(url), gateway, providers, clock, meter, wallets=wallets
+        )
+        await worker.run()
 
 
 class WatchdogActor(Actor):

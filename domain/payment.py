@@ -21,6 +21,9 @@ its owner the part is the payment, and so it is to whatever comes later (`domain
   its event was cancelled), the others are given back, what was confirmed by then is cancelled, and all the
   money goes back; but for what somebody has been let in by meanwhile, which stays and is paid.
 
+A payment may charge a wallet: then no owner has a part in it. It begins with the charge, and what is captured,
+however late, is put into the wallet. To be paid back it is taken out of there first.
+
 A refund has its own saga: the owner lets go of what it is for, if it is for something, then the provider pays
 it back. What is promised back of a payment is counted before anything is done, so it is never more than
 was captured.
@@ -124,6 +127,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
     whole_id: str | None = None
     """The purchase of which this is a part."""
+    wallet: str = ""
+    """Whose wallet it charges, if it does; then it is for nothing else."""
 
     @property
     def paid_for(self) -> tuple[Part, ...]:
@@ -289,6 +294,8 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
         case Captured():
             here = replace(payment, captured=True, provider_ref=said.ref, action_url=None, pauses=0)
             return Turn(replace(here, step=Step.CONFIRM))
+        case Declined() if payment.wallet:
+            return Turn(_failed(payment, said.error, said.detail))
         case Declined():
             gone = replace(payment, step=Step.GIVE_BACK, error=said.error, detail=said.detail, pauses=0)
             return Turn(gone)
@@ -304,6 +311,13 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
             return _again(replace(payment, step=Step.LOOK_UP, detail=said.detail), PAUSE_FIRST_MS)
         case _:
             assert_never(said)
+
+
+def after_wallet(payment: Payment, said: Captured | Unclear) -> Turn:
+    """What follows from what the ledger said to a wallet's charge."""
+    if isinstance(said, Unclear):
+        return _again(replace(payment, detail=said.detail), PAUSE_FIRST_MS)
+    return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, pauses=0))
 
 
 def _again(payment: Payment, first_ms: int) -> Turn:
@@ -357,6 +371,8 @@ class Reason(enum.StrEnum):
     OPERATOR = "operator"
     LINES = "lines"
     CONCESSION = "concession"
+    WALLET = "wallet"
+    """Out of a wallet that was charged with it."""
 
 
 class RefundStep(enum.StrEnum):
@@ -387,6 +403,8 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     attempts: int = 0
     pauses: int = 0
+    wallet: str = ""
+    """Whose wallet the payment has charged, if it has."""
 
     @property
     def key(self) -> str:
@@ -414,6 +432,15 @@ def after_let_go(refund: Refund, reply: Reply) -> RefundTurn:
     assert isinstance(reply, ReservationReply)
     assert reply.reservation.status in (Status.CANCELLED, Status.CONFIRMED)
     return RefundTurn(replace(refund, step=RefundStep.PAY_BACK, pauses=0))
+
+
+def after_taken(refund: Refund, said: PaidBack | Declined | Unclear) -> RefundTurn:
+    """The wallet has given back what it was charged with, or has not so much any more: then nothing goes back."""
+    if isinstance(said, Unclear):
+        return _refund_again(replace(refund, error=said.detail))
+    if isinstance(said, Declined):
+        return RefundTurn(replace(refund, step=RefundStep.REFUSED, error=said.error, pauses=0))
+    return RefundTurn(replace(refund, step=RefundStep.PAY_BACK, error=None, pauses=0))
 
 
 def after_pay_back(refund: Refund, said: PaidBack | Unclear) -> RefundTurn:
@@ -452,7 +479,7 @@ class NewRefund(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def first_step(self) -> RefundStep:
-        lets_go = self.reason in (Reason.OPERATOR, Reason.LINES)
+        lets_go = self.reason in (Reason.OPERATOR, Reason.LINES, Reason.WALLET)
         return RefundStep.LET_GO if lets_go else RefundStep.PAY_BACK
 
 

@@ -67,12 +67,13 @@ _COLUMNS = {
 """What a worker writes of a payment."""
 _PAYMENT = (
     "p.id::text, coalesce(p.inventory_id::text, ''), coalesce(p.reservation_id::text, ''), p.provider,"
-    " p.deadline_ms, p.created_ms, p.method, p.refunded, p.attempts, p.whole_id::text, "
+    " p.deadline_ms, p.created_ms, p.method, p.refunded, p.attempts, p.whole_id::text, coalesce(p.wallet, ''), "
     + ", ".join(f"p.{name}" for name in _COLUMNS)
 )
 _REFUND = (
-    "r.id::text, r.payment_id::text, p.inventory_id::text, p.reservation_id::text, p.provider, r.amount,"
-    " p.currency, r.reason, r.step, p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses"
+    "r.id::text, r.payment_id::text, coalesce(p.inventory_id::text, ''), coalesce(p.reservation_id::text, ''),"
+    " p.provider, r.amount, p.currency, r.reason, r.step, p.provider_ref, r.lines, r.before, r.error,"
+    " r.attempts, r.pauses, coalesce(p.wallet, '')"
 )
 
 
@@ -85,15 +86,16 @@ def _behind(columns: str, alias: str, before: str) -> str:
 
 _ACCEPTED = (
     "id:uuid inventory_id:uuid reservation_id:uuid request_id:bytea fingerprint:bytea provider:text"
-    " method:text deadline_ms:bigint parts:text"
+    " method:text deadline_ms:bigint parts:text step:text amount:bigint currency:text wallet:text"
 )
 _NEW = """INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
                       standing, captured, promised, refunded, deadline_ms, created_ms, updated_ms, wake_ms,
-                      attempts, pauses, parts, whole_id)"""
+                      attempts, pauses, parts, whole_id, amount, currency, wallet)"""
 ACCEPT = f"""
 {_NEW}
-SELECT u.id, u.inventory_id, u.reservation_id, u.request_id, u.fingerprint, u.provider, u.method, 'begin',
-       'pending', false, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0, u.parts::json, NULL
+SELECT u.id, u.inventory_id, u.reservation_id, u.request_id, u.fingerprint, u.provider, u.method, u.step,
+       'pending', false, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0, u.parts::json, NULL, u.amount,
+       u.currency, u.wallet
   FROM {rows_of(_ACCEPTED, "u")}, ({NOW} AS ms) now
 ON CONFLICT (request_id) DO NOTHING RETURNING id::text"""
 ACCEPT_WITH_PARTS = f"""
@@ -101,7 +103,8 @@ WITH made AS ({ACCEPT}, provider, method, deadline_ms, created_ms),
 parts AS (
   {_NEW}
   SELECT q.id, q.inventory_id, q.reservation_id, uuid_send(q.id), '', m.provider, m.method, 'begin',
-         'pending', false, 0, 0, m.deadline_ms, m.created_ms, m.created_ms, NULL, 0, 0, NULL, q.whole_id
+         'pending', false, 0, 0, m.deadline_ms, m.created_ms, m.created_ms, NULL, 0, 0, NULL, q.whole_id,
+         NULL, NULL, NULL
     FROM {_behind("id:uuid inventory_id:uuid reservation_id:uuid whole_id:uuid", "q", _ACCEPTED)}
     JOIN made m ON m.id = q.whole_id::text)
 SELECT id FROM made"""
@@ -214,7 +217,7 @@ SELECT id::text FROM kept"""
 REFUND = f"""
 WITH now AS ({NOW} AS ms),
 p AS (SELECT * FROM payments
-       WHERE id = $2 AND captured AND step = 'done' AND reservation_id IS NOT NULL FOR UPDATE),
+       WHERE id = $2 AND captured AND step = 'done' AND parts IS NULL FOR UPDATE),
 new AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)
@@ -443,6 +446,10 @@ def _accepted_columns(wanted: Sequence[NewPayment]) -> list[object]:
         [one.method for one in payments],
         [one.deadline_ms for one in payments],
         [_encoded(one, "parts") for one in payments],
+        [one.step.value for one in payments],
+        [one.amount for one in payments],
+        [one.currency for one in payments],
+        [one.wallet or None for one in payments],
     ]
 
 
@@ -491,6 +498,7 @@ def _payment(row: Sequence[object]) -> Payment:
         "refunded",
         "attempts",
         "whole_id",
+        "wallet",
         *_COLUMNS,
     )
     values: dict[str, Any] = dict(zip(names, row, strict=True))
@@ -502,7 +510,7 @@ def _payment(row: Sequence[object]) -> Payment:
 def _refund(row: Sequence[object]) -> Refund:
     names = (
         "id payment_id inventory_id reservation_id provider amount currency reason step provider_ref lines"
-        " before error attempts pauses"
+        " before error attempts pauses wallet"
     )
     values: dict[str, Any] = dict(zip(names.split(), row, strict=True))
     values["reason"], values["step"] = Reason(values["reason"]), RefundStep(values["step"])

@@ -225,6 +225,7 @@ class MemoryPayments:
             provider_ref=payment.provider_ref or "",
             lines=lines,
             before=before,
+            wallet=payment.wallet,
         )
         self.rows[refund_id] = _Row(refund, self.now_ms(), request)
         self.rows[payment.id].what = replace(payment, promised=payment.promised + amount)

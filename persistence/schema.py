@@ -275,14 +275,15 @@ payments = Table(
     Column("pauses", Integer, nullable=False),
     Column("parts", JSON),
     Column("whole_id", ID),
+    Column("wallet", Text),
     UniqueConstraint("request_id", name="payments_request"),
     CheckConstraint(
         "refunded >= 0 AND refunded <= promised AND promised <= CASE WHEN captured THEN amount ELSE 0 END",
         name="payments_back",
     ),
     CheckConstraint(
-        "(inventory_id IS NULL) = (reservation_id IS NULL) AND (reservation_id IS NULL) = (parts IS NOT NULL)"
-        " AND (whole_id IS NULL OR parts IS NULL)",
+        "(inventory_id IS NULL) = (reservation_id IS NULL) AND num_nonnulls(reservation_id, parts, wallet) = 1"
+        " AND (whole_id IS NULL OR reservation_id IS NOT NULL)",
         name="payments_for",
     ),
     postgresql_with={"fillfactor": 50},

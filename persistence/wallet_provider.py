@@ -1,21 +1,23 @@
 """The wallet as a provider of payments: a payment is a movement from it to what was sold.
 
 Its id is made of the provider's key, so a second one is the same. It needs nobody outside, and answers at
-once.
+once. Wallets that are charged by a payment, through whichever provider, are given what was captured in the
+same way, and what goes back of that is taken out of them before.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
 from uuid import UUID, uuid5
 
 from domain.ledger import House, Kind, Movement, Refusal
 from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear, Unknown
-from persistence.ledger import PostgresLedger
 from persistence.store import StoreError
 
 _MOVES = UUID("5e1c5f56-3f1c-4b0f-8d57-5b4c4b9a1e11")
 WALLET = "wallet"
 GONE = Declined("The payment took too long and was cancelled. Nothing was charged.", "voided")
+SPENT = Declined("There is not so much in the wallet any more. Nothing went back.", "not_enough")
 POOR = Declined("There is not enough in the wallet. Nothing was charged.", "not_enough")
 
 
@@ -24,10 +26,18 @@ def move_id_of(key: str) -> str:
     return str(uuid5(_MOVES, key))
 
 
+class Ledger(Protocol):
+    """As much of the ledger as is needed here."""
+
+    async def open(self, kind: str, name: str, currency: str) -> str: ...
+    async def house(self, name: House, currency: str) -> str: ...
+    async def move(self, movement: Movement) -> Movement | Refusal: ...
+
+
 class WalletProvider:
     """A payment's `method` is whose wallet it is."""
 
-    def __init__(self, ledger: PostgresLedger) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     async def charge(self, key: str, payment: Payment) -> Said:
@@ -57,6 +67,45 @@ class WalletProvider:
         except StoreError as error:
             return Unclear(str(error))
         return Unclear(said.value) if isinstance(said, Refusal) else PaidBack(said.id)
+
+    async def give(self, payment: Payment) -> Captured | Unclear:
+        """What was captured from outside, into the wallet that the payment charges."""
+        amount, currency = payment.amount or 0, payment.currency or ""
+        said = await self._across(payment.key("give"), Kind.CHARGE, payment.wallet, amount, currency, payment.id)
+        if isinstance(said, Movement):
+            return Captured(said.to_id, amount, currency)
+        return Unclear(said.detail if isinstance(said, Unclear) else said.value)
+
+    async def take(self, refund: Refund) -> PaidBack | Declined | Unclear:
+        """What goes back, out of the wallet."""
+        amount, currency = refund.amount, refund.currency
+        key = f"{refund.key}:take"
+        said = await self._across(key, Kind.WITHDRAW, refund.wallet, amount, currency, refund.payment_id)
+        if isinstance(said, Refusal):
+            return SPENT if said is Refusal.NOT_ENOUGH else Unclear(said.value)
+        return said if isinstance(said, Unclear) else PaidBack(said.id)
+
+    async def _across(
+        self, key: str, kind: Kind, name: str, amount: int, currency: str, payment_id: str
+    ) -> Movement | Refusal | Unclear:
+        """Between a wallet and the outside."""
+        try:
+            wallet = await self._ledger.open(WALLET, name, currency)
+            outside = await self._ledger.house(House.OUTSIDE, currency)
+            into = kind is Kind.CHARGE
+            return await self._ledger.move(
+                Movement(
+                    id=move_id_of(key),
+                    kind=kind,
+                    from_id=outside if into else wallet,
+                    to_id=wallet if into else outside,
+                    amount=amount,
+                    currency=currency,
+                    payment_id=payment_id,
+                )
+            )
+        except StoreError as error:
+            return Unclear(str(error))
 
     async def _moved(self, key: str, payment: Payment, kind: Kind) -> Said:
         amount, currency = payment.amount or 0, payment.currency or ""

@@ -156,12 +156,17 @@ class PaymentHandlers:
 
     async def _what(self, payment: Payment, wanted: NewRefund) -> tuple[int | None, Reason, Wanted, Wanted]:
         """How much, why, and what the reservation becomes of what it was."""
+        if payment.wallet and wanted.lines:
+            raise invalid("lines", "This payment has charged a wallet: an amount, or nothing.")
         if wanted.amount is not None:
             if wanted.lines:
                 raise invalid("lines", "Lines or an amount, not both.")
             if wanted.amount.currency != payment.currency:
                 raise invalid("amount.currency", f"This payment is in {payment.currency}.")
-            return wanted.amount.amount, Reason.CONCESSION, (), ()
+            reason = Reason.WALLET if payment.wallet else Reason.CONCESSION
+            return wanted.amount.amount, reason, (), ()
+        if payment.wallet:
+            return None, Reason.WALLET, (), ()
         if not wanted.lines:
             return None, Reason.OPERATOR, (), ()
         found = await self._parts.reads.reservation(payment.reservation_id)
@@ -193,9 +198,10 @@ class PaymentHandlers:
         return payment
 
     async def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:
-        """Of another reservation's payment nobody is told that there is one. A purchase is its account's."""
-        if payment.parts:
-            await self._check_buyer(caller_of(request), payment)
+        """Of another reservation's payment nobody is told that there is one. A purchase, or what charges a wallet, is
+        its account's."""
+        if payment.parts or payment.wallet:
+            await self._check_account(caller_of(request), payment)
             return
         try:
             await found_by_holder(self._parts, request, payment.reservation_id)
@@ -205,11 +211,15 @@ class PaymentHandlers:
             raise
 
 
-    async def _check_buyer(self, caller: Caller, purchase: Payment) -> None:
-        """Whose reservations these are bought them: a purchase is of one account."""
+    async def _check_account(self, caller: Caller, payment: Payment) -> None:
+        """Whose wallet this is charged it, and whose reservations these are bought them."""
         if caller.role is None:
-            raise Problem("unauthorized", "A purchase is for who is signed in.")
-        found = await self._parts.reads.reservation(purchase.parts[0].reservation_id)
+            raise Problem("unauthorized", "This payment is for who is signed in.")
+        if payment.wallet:
+            if payment.wallet != caller.account_id:
+                raise not_found("payment")
+            return
+        found = await self._parts.reads.reservation(payment.parts[0].reservation_id)
         if found is None or not is_open_to(caller, found):
             raise not_found("payment")
 

@@ -1,4 +1,4 @@
-"""Wallets: what is in one and its statement, for its account too; adjustments, payouts and the ledger, for
+"""Wallets: what is in one, its statement, and how it is charged, for its account too; adjustments, payouts and the ledger, for
 operators."""
 
 from __future__ import annotations
@@ -9,28 +9,33 @@ from uuid import UUID
 from aiohttp import web
 
 from domain.ledger import House, Kind, Movement, Refusal
+from domain.messages import Rejected
+from domain.payment import Payment, Step
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.ids import uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
+from server.paying import accepted, begun_reply
 from server.payloads import CODE_MAX_CHARACTERS
 from server.payloads_payments import (
     Adjustment,
     MovementsQuery,
+    NewCharge,
     PositiveMoney,
     StatementQuery,
     WalletQuery,
     Withdrawal,
 )
-from server.problems import Problem, invalid, not_found
+from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
 from server.times import to_ms
 from server.views import encode, page
 from server.views_payments import movement_view, wallet_view
 
 _ADJUSTMENT = Payload(Adjustment)
+_CHARGE = Payload(NewCharge)
 _WITHDRAWAL = Payload(Withdrawal)
 WALLET = "wallet"
 NUMBER_MAX = 2**62
@@ -74,6 +79,29 @@ class WalletHandlers:
         wanted = _ADJUSTMENT.parse(request, body)
         way = (House.ADJUSTMENTS, wanted.direction == "in")
         return await self._moved(request, body, _named(name), wanted.amount, Kind.ADJUST, way, wanted.reason)
+
+    async def charge(self, request: web.BaseRequest, name: str) -> Reply:
+        """Begin to pay for so much to be in a wallet: it is there once the payment is captured."""
+        parts = self._parts
+        wallet = _own(request, name)
+        body = await read_body(request, parts.options.body_max_bytes)
+        wanted = _CHARGE.parse(request, body)
+        now_ms = parts.reads.now_ms()
+        payment = Payment(
+            id=uuid7(now_ms),
+            inventory_id="",
+            reservation_id="",
+            wallet=wallet,
+            provider=wanted.provider,
+            method=wanted.method,
+            step=Step.CHARGE,
+            amount=wanted.amount.amount,
+            currency=wanted.amount.currency,
+            deadline_ms=now_ms + parts.options.payment_duration_s * 1000,
+            created_ms=now_ms,
+        )
+        said = await accepted(parts, payment, key_of(request, body))
+        return refusal(said) if isinstance(said, Rejected) else await begun_reply(parts, request, said)
 
     async def withdraw(self, request: web.BaseRequest, name: str) -> Reply:
         """Pay out of a wallet."""

@@ -24,6 +24,7 @@ from server.payloads import (
 
 METHOD_MAX_CHARACTERS = 200
 ID_CHARACTERS = 36
+ChargingProvider = Literal["sandbox"]
 Provider = Literal["sandbox", "wallet"]
 Reason = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}" + _END)]
@@ -83,6 +84,14 @@ class Adjustment(Payload, frozen=True):
     amount: PositiveMoney
     direction: Literal["in", "out"]
     reason: Reason
+
+
+class NewCharge(Payload, frozen=True):
+    """So much into a wallet, and how it is to be paid, as in NewPayment; a wallet does not charge another."""
+
+    amount: PositiveMoney
+    provider: ChargingProvider
+    method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
 
 
 class Withdrawal(Payload, frozen=True):

@@ -57,6 +57,8 @@ def payment_routes(
         Route("GET", _WALLET, wallets.show, shown.WalletView, query=given.WalletQuery, **accounts),
         Route("GET", f"{_WALLET}/movements", wallets.statement, Page[shown.MovementView],
               query=given.StatementQuery, **accounts),
+        Route("POST", f"{_WALLET}/charges", wallets.charge, shown.PaymentView, body=given.NewCharge, **accounts,
+              **followed),
         Route("POST", f"{_WALLET}/adjustments", wallets.adjust, shown.MovementView, body=given.Adjustment,
               **moved),
         Route("POST", f"{_WALLET}/withdrawals", wallets.withdraw, shown.MovementView, body=given.Withdrawal,

@@ -36,7 +36,7 @@ class PartView(View, frozen=True):
 
 class PaymentView(View, frozen=True):
     """A payment, of one reservation, or of several: then it has `parts`, each of which is a payment too, and is
-    `part_of` it. `amount` and `currency` are null until it has begun, and of one that failed; `error` says in
+    `part_of` it; or of a `wallet` that it charges. `amount` and `currency` are null until it has begun, and of one that failed; `error` says in
     words why it did. `action_url`: where who pays has something to do. The last three are for operators."""
 
     id: str
@@ -53,6 +53,7 @@ class PaymentView(View, frozen=True):
     refunds: list[RefundView]
     parts: list[PartView]
     part_of: str | None
+    wallet: str | None
     step: str | UnsetType = UNSET
     provider_ref: str | UnsetType | None = UNSET
     detail: str | UnsetType | None = UNSET
@@ -123,6 +124,7 @@ def payment_view(payment: Payment, refunds: list[Refund], operator: bool) -> Pay
         [refund_view(refund) for refund in refunds],
         [_part_view(part, currency if known else None) for part in payment.parts],
         payment.whole_id,
+        payment.wallet or None,
         payment.step.value if operator else UNSET,
         payment.provider_ref if operator else UNSET,
         payment.detail if operator else UNSET,

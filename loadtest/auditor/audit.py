@@ -32,9 +32,11 @@ from loadtest.auditor.given import check_given
 from loadtest.auditor.linear import check_dining, check_sale
 from loadtest.auditor.looked import check_looked, check_looked_at_tables
 from loadtest.auditor.money import (
+    ChargeRow,
     LedgerRow,
     PaymentRow,
     PurchaseRow,
+    check_charges,
     check_ledger,
     check_payments,
     check_purchases,
@@ -108,6 +110,9 @@ class Source(Protocol):
 
     def purchases(self) -> list[PurchaseRow]:
         """What was paid for together, of whatever inventories, and has come to its end."""
+
+    def charges(self) -> list[ChargeRow]:
+        """What has charged wallets, and has come to its end."""
 
     def ledger(self) -> LedgerRow:
         """What the whole ledger adds up to."""
@@ -189,6 +194,7 @@ class Auditor:
                 self._sold += 1
         check_ledger(self._source.ledger(), self._findings)
         check_purchases(self._source.purchases(), self._findings)
+        check_charges(self._source.charges(), self._findings)
         for calls in self._records.calls.values():
             check_replies(calls, self._findings)
             check_reads(calls, self._ahead_ms, self._findings)

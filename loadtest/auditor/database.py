@@ -18,7 +18,7 @@ import msgspec
 from domain.restaurant_messages import RestaurantTerms
 from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.money import LedgerRow, PaymentRow, PurchaseRow
+from loadtest.auditor.money import ChargeRow, LedgerRow, PaymentRow, PurchaseRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
@@ -113,6 +113,18 @@ SELECT w.id::text, json_array_length(w.parts) AS parts, count(*) FILTER (WHERE p
          SELECT FROM tickets t WHERE t.reservation_id = p.reservation_id)) AS used
   FROM payments w JOIN payments p ON p.whole_id = w.id WHERE w.parts IS NOT NULL AND w.step = 'done'
  GROUP BY w.id"""
+CHARGES = """
+SELECT p.id::text, p.standing, CASE WHEN p.captured THEN p.amount ELSE 0 END AS amount, p.refunded,
+       coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':charge'
+                    AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0)::bigint AS taken,
+       (SELECT coalesce(sum(s.amount), 0) FROM sandbox_refunds s
+         WHERE split_part(s.key, ':', 1) = p.id::text)::bigint AS back,
+       (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
+         WHERE m.payment_id = p.id AND m.kind = 'charge')::bigint AS given,
+       (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
+         WHERE m.payment_id = p.id AND m.kind = 'withdraw')::bigint AS withdrawn
+  FROM payments p WHERE p.wallet IS NOT NULL AND p.wake_ms IS NULL
+   AND NOT EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)"""
 LEDGER = """
 SELECT (SELECT count(*) FROM ledger_movements) AS movements,
        (SELECT coalesce(sum(amount), 0) FROM ledger_entries)::bigint AS total,
@@ -289,6 +301,9 @@ class Database:
 
     def purchases(self) -> list[PurchaseRow]:
         return [PurchaseRow(**row) for row in self._fetch(PURCHASES)]
+
+    def charges(self) -> list[ChargeRow]:
+        return [ChargeRow(**row) for row in self._fetch(CHARGES)]
 
     def ledger(self) -> LedgerRow:
         return LedgerRow(**self._fetch(LEDGER)[0])

@@ -46,6 +46,21 @@ class PurchaseRow:
 
 
 @dataclass(slots=True, frozen=True)
+class ChargeRow:
+    """A payment that charged a wallet: what its row says was captured and has gone back, what its provider has
+    taken and paid back, and what the wallet was given for it and had to give back."""
+
+    id: str
+    standing: str
+    amount: int
+    refunded: int
+    taken: int
+    back: int
+    given: int
+    withdrawn: int
+
+
+@dataclass(slots=True, frozen=True)
 class LedgerRow:
     """What the ledger adds up to: all entries, and wallets below zero or unlike their entries."""
 
@@ -78,6 +93,15 @@ def check_purchases(rows: Iterable[PurchaseRow], findings: Findings) -> None:
             row.undone in (0, row.captured) or row.captured - row.undone <= row.used
         )
         findings.expect(Check.PAYMENTS, whole, said)
+
+
+def check_charges(rows: Iterable[ChargeRow], findings: Findings) -> None:
+    """What was taken is in the wallet, and what went back is out of it."""
+    for row in rows:
+        sums = f"{row.taken} was taken and {row.given} given, {row.withdrawn} withdrawn and {row.back} paid back"
+        told = (row.amount, row.refunded) == (row.taken, row.back)
+        sound = told and (row.given, row.withdrawn) == (row.taken, row.back)
+        findings.expect(Check.PAYMENTS, sound, f"charge {row.id} ({row.standing}): {sums}")
 
 
 def _price(claim: Claim | None, payment_id: str) -> int:

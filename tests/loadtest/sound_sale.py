@@ -16,7 +16,7 @@ from domain import event_messages as m
 from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.money import LedgerRow, PaymentRow, PurchaseRow
+from loadtest.auditor.money import ChargeRow, LedgerRow, PaymentRow, PurchaseRow
 from loadtest.auditor.requests import RequestRow
 from loadtest.auditor.rows import TERMS_COLUMNS, EventRow, InventoryRow, ReservationRow, TypeRow
 from loadtest.auditor.submissions import SubmissionRow
@@ -255,6 +255,9 @@ class SoundSale:
 
     def payments(self, inventory_id: str) -> list[PaymentRow]:
         return self.paid
+
+    def charges(self) -> list[ChargeRow]:
+        return []
 
     def purchases(self) -> list[PurchaseRow]:
         return []

@@ -31,7 +31,7 @@ from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.money import LedgerRow, PurchaseRow
+from loadtest.auditor.money import ChargeRow, LedgerRow, PurchaseRow
 from loadtest.auditor.rows import InventoryRow
 from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.verdict import Verdict
@@ -125,6 +125,9 @@ class SoundDining:
 
     def submissions(self, inventory_id: str) -> Iterator[SubmissionRow]:
         return iter(self.submitted)
+
+    def charges(self) -> list[ChargeRow]:
+        return []
 
     def purchases(self) -> list[PurchaseRow]:
         return []

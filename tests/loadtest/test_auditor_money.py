@@ -10,7 +10,7 @@ import pytest
 from domain import event_messages as m
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book, JournalRow
-from loadtest.auditor.money import LedgerRow, PaymentRow, PurchaseRow, check_ledger, check_payments, check_purchases
+from loadtest.auditor.money import ChargeRow, LedgerRow, PaymentRow, PurchaseRow, check_charges, check_ledger, check_payments, check_purchases
 from tests.loadtest.sound_sale import EVE, EVENT, T0, A, B, SoundSale, lines
 
 PAYMENT = "01900000-0000-7000-8000-0000000000f1"
@@ -111,6 +111,28 @@ def test_a_payment_that_is_still_under_way_is_left_alone() -> None:
 def test_a_purchase_is_all_or_nothing(row: PurchaseRow, sound: bool) -> None:
     findings = Findings()
     check_purchases([row], findings)
+    assert (failures(findings) == []) is sound
+
+
+CHARGED = ChargeRow("c", "captured", 50, 0, 50, 0, 50, 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "sound"),
+    [
+        (CHARGED, True),
+        (replace(CHARGED, refunded=20, back=20, withdrawn=20), True),
+        (ChargeRow("c", "failed", 0, 0, 0, 0, 0, 0), True),
+        (replace(CHARGED, given=0), False),
+        (replace(CHARGED, given=100), False),
+        (replace(CHARGED, amount=0), False),
+        (replace(CHARGED, refunded=20, back=20), False),
+        (replace(CHARGED, withdrawn=20), False),
+    ],
+)
+def test_what_charged_a_wallet_is_in_it_and_what_went_back_is_not(row: ChargeRow, sound: bool) -> None:
+    findings = Findings()
+    check_charges([row], findings)
     assert (failures(findings) == []) is sound
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from actors.gateway import Key
 from actors.meter import Meter
-from actors.payments import PaymentLimits, PaymentWorker, Written
+from actors.payments import PaymentLimits, PaymentWorker, Wallets, Written
 from domain.event_messages import (
     BeginPayment,
     CancelEvent,
@@ -212,6 +212,7 @@ class PaymentWorld(World):
         self._wanted = payments
         self.payments = SimPayments(self)
         self.provider = SimProvider(self, self.rng("provider"))
+        self.wallets: Wallets | None = None
         self.workers: list[Front] = []
         self.event_id = ""
         self.kills = 0
@@ -280,6 +281,7 @@ class PaymentWorld(World):
                 front.clock,
                 Meter(),
                 LIMITS,
+                self.wallets,
             )
             await worker.run()
 

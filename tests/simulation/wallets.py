@@ -1,0 +1,156 @@
+"""Charges of wallets under faults: through a provider that loses, delays and doubles, by workers that die.
+
+In the end each wallet has what the provider has of its charges, less what went back; said by the provider's
+books and the movements, not by the saga's rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeVar
+
+from domain.payment import (
+    Captured,
+    Declined,
+    NewPayment,
+    NewRefund,
+    PaidBack,
+    Payment,
+    Reason,
+    Refund,
+    Standing,
+    Step,
+    Unclear,
+)
+from tests.simulation.payments import METHODS, PaymentWorld
+
+T = TypeVar("T")
+NAMES = ("ada", "bob")
+
+
+@dataclass
+class SimWallets:
+    """A ledger some milliseconds away: movements by id, once each, and no wallet below zero."""
+
+    world: PaymentWorld
+    rng: Random
+    moved: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    """Payment, wallet and amount, negative for what was taken out, by the movement's id."""
+
+    async def give(self, payment: Payment) -> Captured | Unclear:
+        def work() -> Captured:
+            made = (payment.id, payment.wallet, payment.amount or 0)
+            self.moved.setdefault(self.give_id(payment), made)
+            return Captured(payment.wallet, payment.amount or 0, payment.currency or "")
+
+        return await self._far(work)
+
+    async def take(self, refund: Refund) -> PaidBack | Declined | Unclear:
+        def work() -> PaidBack | Declined:
+            if refund.key not in self.moved and self.balance(refund.wallet) < refund.amount:
+                return Declined("There is not so much any more.")
+            self.moved.setdefault(refund.key, (refund.payment_id, refund.wallet, -refund.amount))
+            return PaidBack(refund.key)
+
+        return await self._far(work)
+
+    def give_id(self, payment: Payment) -> str:
+        return payment.key("give")
+
+    def balance(self, name: str) -> int:
+        return sum(amount for _, wallet, amount in self.moved.values() if wallet == name)
+
+    def spend(self, name: str, amount: int) -> None:
+        """Its owner buys something with what is in it."""
+        spent = min(amount, self.balance(name))
+        self.moved[f"spent {len(self.moved)}"] = ("", name, -spent)
+
+    async def _far(self, work: Callable[[], T]) -> T | Unclear:
+        fate = 1.0 if self.world.calm else self.rng.random()
+        await asyncio.sleep(self.rng.uniform(0.0, 0.02))
+        if fate < 0.05:
+            return Unclear("the question was lost")
+        answer = work()
+        if fate < 0.15:
+            return Unclear("the answer was lost")
+        await asyncio.sleep(self.rng.uniform(0.0, 0.02))
+        return answer
+
+
+class WalletWorld(PaymentWorld):
+    """People who charge their wallets, spend some of it, and get some of it back."""
+
+    kind: type[SimWallets] = SimWallets
+
+    def __init__(self, seed: int, payments: int = 12) -> None:
+        super().__init__(seed, payments)
+        self.books = self.wallets = self.kind(self, self.rng("wallets"))
+
+    async def _buyer(self, number: int) -> None:
+        rng = self.rng(f"buyer {number}")
+        await asyncio.sleep(rng.uniform(0.0, 8.0))
+        name = rng.choice(NAMES)
+        charge = Payment(
+            id=self._uuid(),
+            inventory_id="",
+            reservation_id="",
+            wallet=name,
+            provider="sim",
+            method=rng.choice(METHODS),
+            step=Step.CHARGE,
+            amount=rng.choice((10, 25, 40)),
+            currency="EUR",
+            deadline_ms=self.clocks.store_ms() + rng.choice((2_000, 8_000, 30_000)),
+        )
+        accepted = await self.payments.accept(NewPayment(payment=charge, request_id=rng.randbytes(16)))
+        assert isinstance(accepted, Payment)
+        ended = await self._followed(accepted.id, rng)
+        if ended.standing is not Standing.CAPTURED:
+            return
+        if rng.random() < 0.4:
+            self.books.spend(name, rng.randint(1, 40))
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            wanted = NewRefund(
+                id=self._uuid(),
+                payment_id=ended.id,
+                amount=rng.choice((None, 5)),
+                reason=Reason.WALLET,
+                request_id=rng.randbytes(16),
+            )
+            await self.payments.refund(wanted)
+
+
+def wallets_wrong(world: WalletWorld) -> Iterator[str]:
+    """I4 and I6 of what was charged."""
+    for payment in world.payments.payments:
+        said = f"charge {payment.id[:4]} {payment.standing.value} at {payment.step.value}"
+        taken = sum(
+            charge.amount
+            for key, charge in world.provider.charges.items()
+            if key.startswith(payment.id) and charge.state == "captured"
+        )
+        back = sum(amount for of, amount in world.provider.refunds.values() if of == payment.id)
+        moved = [amount for of, _, amount in world.books.moved.values() if of == payment.id]
+        given, withdrawn = sum(one for one in moved if one > 0), -sum(one for one in moved if one < 0)
+        if payment.step is not Step.DONE:
+            yield f"I4 {said}: it never ends"
+        if (given, withdrawn) != (taken, back):
+            yield f"I4 {said}: {taken} taken, {given} given, {withdrawn} withdrawn, {back} back"
+        if ((payment.amount if payment.captured else 0), payment.refunded) != (taken, back):
+            yield f"I4 {said}: the row says {payment.captured} and {payment.refunded}"
+        if payment.promised != payment.refunded:
+            yield f"I4 {said}: promised {payment.promised}, refunded {payment.refunded}"
+    for name in NAMES:
+        if world.books.balance(name) < 0:
+            yield f"I6 {name}'s wallet is below zero"
+
+
+def play_wallets(seed: int, kind: type[WalletWorld] = WalletWorld) -> tuple[list[str], WalletWorld]:
+    """The scenario of that seed, and what was wrong in it."""
+    world = kind(seed)
+    with world.play():
+        wrong = [*world.wrong, *wallets_wrong(world)]
+    return wrong, world
