@@ -73,7 +73,7 @@ measure-log-in: install ## whether the time of a refused log-in tells who has an
 	$(BIN)/python -m tests.server.measure_log_in $(OPTIONS)
 
 simulate-payments: install ## payments through every fault on virtual time, about seven a seed (SEEDS=n)
-	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_payments.py
+	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_payments.py tests/simulation/test_purchases.py tests/simulation/test_wallets.py
 
 payments-1000: install ## 1,000 payments on real servers, with kills meanwhile; the auditor after them
 	PAYMENTS=1000 $(BIN)/python -m pytest -q tests/integration/test_payments.py

@@ -121,8 +121,8 @@ class Now(Protocol):
 
 @dataclass(frozen=True)
 class PaymentLimits:
-    """`lease_ms` is longer than the longest step may take: the gateway's deadline beyond `owners_asked_max_s`,
-    within which the last part of a purchase is begun to be asked for, and the provider's."""
+    """`lease_ms` is longer than the longest step may take: the provider's, and the gateway's deadline beyond
+    `owners_asked_max_s`, within which the last part of a purchase is begun to be asked for."""
 
     under_way_max_payments: int = 400
     lease_ms: int = 30_000
@@ -222,12 +222,12 @@ class PaymentWorker:
                 await self._before(payment, _asking(payment, step))
             while True:
                 turn, said = await self._step(payment, step)
-                payment, notes = turn.payment, (said,)
+                payment, notes = turn.payment, [said]
                 goes_on = not turn.pause_ms and payment.step is not Step.DONE
-                if goes_on:
-                    step = next_step(payment, self._clock.now_ms())
-                    notes = (said,) if step in OF_OWNER else (said, _asking(payment, step))
-                kept = await self._write(Written(payment, notes, turn.pause_ms, goes_on, turn.back))
+                step = next_step(payment, self._clock.now_ms())
+                if goes_on and step not in OF_OWNER:
+                    notes.append(_asking(payment, step))
+                kept = await self._write(Written(payment, tuple(notes), turn.pause_ms, goes_on, turn.back))
                 if not kept or not goes_on:
                     break
             if kept and payment.step is Step.DONE:

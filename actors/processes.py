@@ -217,9 +217,7 @@ class PaymentActor(Actor):
         gateway = Gateway(self._host.transport(), directory, clock, deployment.gateway, meter)
         wallets = WalletProvider(PostgresLedger(url))
         providers: dict[str, Provider] = {"sandbox": Sandbox(url), "wallet": wallets}
-        worker = PaymentWorker(
-            PostgresPayments(url), gateway, providers, clock, meter, wallets=wallets
-        )
+        worker = PaymentWorker(PostgresPayments(url), gateway, providers, clock, meter, wallets=wallets)
         await worker.run()
 
 

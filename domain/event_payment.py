@@ -2,8 +2,8 @@
 
 - A payment begins on a hold that costs something, and only one at a time. From then on the reservation is
   `paying`: it stays live until the payment's deadline, where it expires like any hold.
-- A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires. Where it
-  was for several reservations, and one of them cannot be had, it also cancels what it has confirmed.
+- A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires. Where
+  it was for several reservations and one of them cannot be had, it also cancels what it has confirmed.
 - The money confirms what is paying. What has expired is taken again if the same places are free, whatever
   the sale's window says; what its customer has released, what costs something else by now, or what is held or
   paid otherwise, is not: then the money goes back.

@@ -21,8 +21,8 @@ its owner the part is the payment, and so it is to whatever comes later (`domain
   its event was cancelled), the others are given back, what was confirmed by then is cancelled, and all the
   money goes back; but for what somebody has been let in by meanwhile, which stays and is paid.
 
-A payment may charge a wallet: then no owner has a part in it. It begins with the charge, and what is captured,
-however late, is put into the wallet. To be paid back it is taken out of there first.
+A payment may charge a wallet: then no owner has a part in it. It begins with the charge, and what is
+captured, however late, is put into the wallet. To be paid back it is taken out of there first.
 
 A refund has its own saga: the owner lets go of what it is for, if it is for something, then the provider pays
 it back. What is promised back of a payment is counted before anything is done, so it is never more than
@@ -99,9 +99,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment, for a reservation or, as a purchase, for its `parts`. `amount` in minor units, known once it has begun; `error` in words for who pays, `detail`
-    for operators; `promised` and `refunded`: so much of it is to go, and has gone, back. `attempts` counts
-    who has worked on it: it fences what an earlier one still writes."""
+    """One payment, for a reservation or, as a purchase, for its `parts`. `amount` in minor units, known once
+    it has begun; `error` in words for who pays, `detail` for operators; `promised` and `refunded`: so much of
+    it is to go, and has gone, back. `attempts` counts who has worked on it: it fences what an earlier one
+    still writes."""
 
     id: str
     inventory_id: str
@@ -249,7 +250,9 @@ def _begun(payment: Payment, replies: Sequence[ReservationReply]) -> Turn:
     amounts = [reply.reservation.total for reply in replies]
     currencies = {reply.currency for reply in replies}
     if len(currencies) > 1:
-        return Turn(replace(payment, step=Step.GIVE_BACK, error=_CURRENCIES, detail=str(currencies), pauses=0))
+        return Turn(
+            replace(payment, step=Step.GIVE_BACK, error=_CURRENCIES, detail=str(currencies), pauses=0)
+        )
     parts = tuple(replace(part, amount=one) for part, one in zip(payment.parts, amounts, strict=False))
     begun = replace(payment, step=Step.CHARGE, amount=sum(amounts), currency=currencies.pop(), pauses=0)
     return Turn(replace(begun, parts=parts))
@@ -266,7 +269,9 @@ def _too_late(payment: Payment, refusal: Rejected) -> Turn:
     """The money is here, and what it is for is not to be had."""
     if payment.parts:
         return Turn(replace(payment, step=Step.GIVE_BACK, error=_NOT_ALL, detail=refusal.detail, pauses=0))
-    late = replace(payment, step=Step.DONE, standing=Standing.CAPTURED, error=_TOO_LATE, detail=refusal.detail)
+    late = replace(
+        payment, step=Step.DONE, standing=Standing.CAPTURED, error=_TOO_LATE, detail=refusal.detail
+    )
     return Turn(replace(late, promised=late.amount or 0, pauses=0), back=late.amount or 0)
 
 
@@ -435,7 +440,7 @@ def after_let_go(refund: Refund, reply: Reply) -> RefundTurn:
 
 
 def after_taken(refund: Refund, said: PaidBack | Declined | Unclear) -> RefundTurn:
-    """The wallet has given back what it was charged with, or has not so much any more: then nothing goes back."""
+    """The wallet has given back what it was charged with; or it has not so much, and nothing goes back."""
     if isinstance(said, Unclear):
         return _refund_again(replace(refund, error=said.detail))
     if isinstance(said, Declined):

@@ -2,7 +2,8 @@
 
 - A payment is one row, unique by request id: the same Idempotency-Key meets the same one.
 - `take` gives rows away for the time of a lease and counts the attempt; `write` writes only where the attempt
-  is still the same. A lease only saves work: a step that two workers do has one effect.
+  is still the same. It renews the lease where a quarter of it is over: as long as `wake_ms` stays, no index
+  has to be written. A lease only saves work: a step that two workers do has one effect.
 - What was noted (`payment_steps`) and the row are written by one statement; notes are never changed.
 - What is promised back is counted in the payment's row before a refund begins: `promised <= amount` is the
   database's to check, so no two refunds can promise the same money.
@@ -67,15 +68,14 @@ _COLUMNS = {
 """What a worker writes of a payment."""
 _PAYMENT = (
     "p.id::text, coalesce(p.inventory_id::text, ''), coalesce(p.reservation_id::text, ''), p.provider,"
-    " p.deadline_ms, p.created_ms, p.method, p.refunded, p.attempts, p.whole_id::text, coalesce(p.wallet, ''), "
-    + ", ".join(f"p.{name}" for name in _COLUMNS)
+    " p.deadline_ms, p.created_ms, p.method, p.refunded, p.attempts, p.whole_id::text,"
+    " coalesce(p.wallet, ''), " + ", ".join(f"p.{name}" for name in _COLUMNS)
 )
 _REFUND = (
-    "r.id::text, r.payment_id::text, coalesce(p.inventory_id::text, ''), coalesce(p.reservation_id::text, ''),"
-    " p.provider, r.amount, p.currency, r.reason, r.step, p.provider_ref, r.lines, r.before, r.error,"
-    " r.attempts, r.pauses, coalesce(p.wallet, '')"
+    "r.id::text, r.payment_id::text, coalesce(p.inventory_id::text, ''),"
+    " coalesce(p.reservation_id::text, ''), p.provider, r.amount, p.currency, r.reason, r.step,"
+    " p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses, coalesce(p.wallet, '')"
 )
-
 
 
 def _behind(columns: str, alias: str, before: str) -> str:
@@ -88,7 +88,8 @@ _ACCEPTED = (
     "id:uuid inventory_id:uuid reservation_id:uuid request_id:bytea fingerprint:bytea provider:text"
     " method:text deadline_ms:bigint parts:text step:text amount:bigint currency:text wallet:text"
 )
-_NEW = """INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
+_NEW = """
+INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
                       standing, captured, promised, refunded, deadline_ms, created_ms, updated_ms, wake_ms,
                       attempts, pauses, parts, whole_id, amount, currency, wallet)"""
 ACCEPT = f"""
@@ -136,15 +137,29 @@ UPDATE payments p SET wake_ms = ({NOW}) + $2, attempts = p.attempts + 1
 RETURNING {_PAYMENT}"""
 
 _TYPED = " ".join(f"{name}:{kind}" for name, kind in _COLUMNS.items())
-_WRITTEN_COLUMNS = f"id:uuid attempts:integer {_TYPED} wake_in_ms:bigint back_id:uuid back:bigint"
+_WRITTEN_COLUMNS = (
+    f"id:uuid attempts:integer {_TYPED} wake_in_ms:bigint goes_on:boolean back_id:uuid back:bigint"
+)
 _WRITTEN = rows_of(_WRITTEN_COLUMNS, "u")
 _REFUNDED_COLUMNS = "id:uuid attempts:integer step:text error:text pauses:integer wake_in_ms:bigint"
 
 
 _NOTED = "payment_id:uuid step:text key:text result:text owner:uuid"
-_OF_PART = ("step", "standing", "amount", "currency", "captured", "promised", "provider_ref", "error", "detail")
+_OF_PART = (
+    "step",
+    "standing",
+    "amount",
+    "currency",
+    "captured",
+    "promised",
+    "provider_ref",
+    "error",
+    "detail",
+)
 """What a purchase's worker writes of its parts."""
-_PARTS_WRITTEN = "id:uuid whole_id:uuid back_id:uuid " + " ".join(f"{one}:{_COLUMNS[one]}" for one in _OF_PART)
+_PARTS_WRITTEN = "id:uuid whole_id:uuid back_id:uuid " + " ".join(
+    f"{one}:{_COLUMNS[one]}" for one in _OF_PART
+)
 
 
 def _noted(after: str) -> str:
@@ -157,7 +172,8 @@ WITH now AS ({NOW} AS ms),
 w AS (SELECT * FROM {_WRITTEN}),
 kept AS (
   UPDATE payments p SET {", ".join(f"{name} = w.{name}" for name in _COLUMNS)}, updated_ms = now.ms,
-         wake_ms = now.ms + w.wake_in_ms
+         wake_ms = CASE WHEN w.goes_on AND p.wake_ms - now.ms > w.wake_in_ms * 3 / 4 THEN p.wake_ms
+                        ELSE now.ms + w.wake_in_ms END
     FROM w, now WHERE p.id = w.id AND p.attempts = w.attempts
   RETURNING p.id, w.back_id, w.back),
 parts AS (
@@ -392,7 +408,7 @@ class PostgresPayments:
             new.payment if new.payment.id in made else _again(new, *before[new.request_id]) for new in wanted
         ]
 
-    async def _find(self, ids: Sequence[str]) -> Sequence[Payment | None | Exception]:
+    async def _find(self, ids: Sequence[str]) -> Sequence[Payment | Exception | None]:
         found = {row[0]: _payment(row) for row in await self._ask(FIND, ids)}
         return [found.get(one) for one in ids]
 
@@ -404,6 +420,7 @@ class PostgresPayments:
             [payment.attempts for payment in after],
             *([_encoded(payment, name) for payment in after] for name in _COLUMNS),
             [self._wake_in_ms(one, payment.step is Step.DONE) for one, payment in written],
+            [one.goes_on for one, _ in written],
             backs,
             [one.back for one, _ in written],
             *_note_columns(written),

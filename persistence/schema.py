@@ -27,6 +27,8 @@
 - `payment_id` of a reservation is that of the payment that confirmed it, or was last tried; `hold_ends_ms`
   is the hold's own end. Only an append with such a reservation writes them. `paid_ends` is where owners
   leave word of what a payment had confirmed and that is cancelled: its money is to go back.
+- A row of `payments` is for a reservation, for several (`parts`, whose own rows name it as `whole_id` and
+  are never due) or charges a `wallet`.
 - `payments` and `refunds` are indexed by when they are to be looked at, as long as they are: `wake_ms` NULL
   is done. `payment_steps` and `ledger_movements` are append-only, a trigger sees to it. A movement is both of
   its entries in one row (`ledger_entries` shows them), so no two can fail to sum to zero; the `balance` of a
@@ -282,7 +284,8 @@ payments = Table(
         name="payments_back",
     ),
     CheckConstraint(
-        "(inventory_id IS NULL) = (reservation_id IS NULL) AND num_nonnulls(reservation_id, parts, wallet) = 1"
+        "(inventory_id IS NULL) = (reservation_id IS NULL)"
+        " AND num_nonnulls(reservation_id, parts, wallet) = 1"
         " AND (whole_id IS NULL OR reservation_id IS NOT NULL)",
         name="payments_for",
     ),

@@ -71,7 +71,9 @@ class WalletProvider:
     async def give(self, payment: Payment) -> Captured | Unclear:
         """What was captured from outside, into the wallet that the payment charges."""
         amount, currency = payment.amount or 0, payment.currency or ""
-        said = await self._across(payment.key("give"), Kind.CHARGE, payment.wallet, amount, currency, payment.id)
+        said = await self._across(
+            payment.key("give"), Kind.CHARGE, payment.wallet, amount, currency, payment.id
+        )
         if isinstance(said, Movement):
             return Captured(said.to_id, amount, currency)
         return Unclear(said.detail if isinstance(said, Unclear) else said.value)

@@ -10,13 +10,12 @@ from aiohttp import web
 from actors.gateway import NotMade
 from actors.meter import Meter
 from domain.ticket_codes import TicketCodes
-from persistence.hold_counts import HoldCounts
 from persistence.store import Overloaded, StoreError
 from server import logs
 from server.access import Access
 from server.access_tokens import AccessTokens
 from server.client_address import ClientAddress
-from server.composition import mail_folder, opened, placement_rule
+from server.composition import hold_counts_of, mail_folder, opened, placement_rule
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Outages
 from server.front_end import DISPATCHER, build_app
@@ -55,7 +54,7 @@ async def create_app(settings: Settings) -> web.Application:
         stack.callback(passwords.close)
         options, throttle = options_of(settings), throttle_of(settings)
         stack.push_async_callback(throttle.close)
-        counts = HoldCounts(settings.redis_url.get_secret_value() if settings.redis_url else None)
+        counts = hold_counts_of(settings)
         stack.push_async_callback(counts.close)
         app = build_app(
             *back,

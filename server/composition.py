@@ -27,6 +27,7 @@ from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.floor import Floor
+from persistence.hold_counts import HoldCounts
 from persistence.images import PostgresImages
 from persistence.ledger import PostgresLedger
 from persistence.mail_list import PostgresMailList
@@ -187,6 +188,11 @@ def placement_rule(settings: Settings) -> PlacementRule:
     return PlacementRule(
         settings.pool_owners, settings.dedicated_from_capacity, settings.dedicated_from_crowd
     )
+
+
+def hold_counts_of(settings: Settings) -> HoldCounts:
+    """Where holds are counted by who has them."""
+    return HoldCounts(settings.redis_url.get_secret_value() if settings.redis_url else None)
 
 
 def _mail_of(settings: Settings) -> MailConfig:

@@ -198,8 +198,8 @@ class PaymentHandlers:
         return payment
 
     async def _check_holder(self, request: web.BaseRequest, payment: Payment) -> None:
-        """Of another reservation's payment nobody is told that there is one. A purchase, or what charges a wallet, is
-        its account's."""
+        """Of another reservation's payment nobody is told that there is one. A purchase, or what charges a
+        wallet, is its account's."""
         if payment.parts or payment.wallet:
             await self._check_account(caller_of(request), payment)
             return
@@ -209,7 +209,6 @@ class PaymentHandlers:
             if problem.code == "not_found":
                 raise not_found("payment") from None
             raise
-
 
     async def _check_account(self, caller: Caller, payment: Payment) -> None:
         """Whose wallet this is charged it, and whose reservations these are bought them."""

@@ -64,7 +64,7 @@ class PurchaseHandlers:
 
     async def _named(self, caller: Caller, texts: tuple[str, ...]) -> list[FoundReservation]:
         """These, all of them one's own and to be paid."""
-        found = []
+        found: list[FoundReservation] = []
         for position, text in enumerate(texts):
             reservation_id = parse_id(text)
             if reservation_id in [one.reply.reservation.id for one in found]:

@@ -1,5 +1,5 @@
-"""Wallets: what is in one, its statement, and how it is charged, for its account too; adjustments, payouts and the ledger, for
-operators."""
+"""Wallets: what is in one, its statement, and how it is charged, for its account too; adjustments, payouts
+and the ledger, for operators."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class WalletHandlers:
     async def charge(self, request: web.BaseRequest, name: str) -> Reply:
         """Begin to pay for so much to be in a wallet: it is there once the payment is captured."""
         parts = self._parts
-        wallet = _own(request, name)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _CHARGE.parse(request, body)
+        wallet = _own(request, name)
         now_ms = parts.reads.now_ms()
         payment = Payment(
             id=uuid7(now_ms),

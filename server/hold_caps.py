@@ -1,5 +1,5 @@
-"""How much somebody may hold at a time: by the account that is signed in, and by the client's address, so that
-who has many e-mails has no more than others.
+"""How much somebody may hold at a time: by the account that is signed in, and by the client's address, so
+that who has many e-mails has no more than others.
 
 Who is about to hold takes a place first. When all are taken, the reservations that have them are looked at:
 what is confirmed, released or expired by now has made room. So a confirmation or a cancellation costs
@@ -87,7 +87,7 @@ class HoldCaps:
     async def settle(
         self, request: web.BaseRequest, key: Key | None, reservation_id: str, answer: Reply | str
     ) -> None:
-        """What came of it, or the id of what will: a refusal gives the place back, and a retry is told what it
+        """What came of it, or the id of what will: a refusal gives the place back, and a retry keeps what it
         made before."""
         field = _field(key, reservation_id)
         if isinstance(answer, Rejected):

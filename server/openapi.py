@@ -46,15 +46,18 @@ _PLACES: dict[str, dict[str, Any]] = {
     "file": {"type": "string"},
     "number": {"type": "integer", "minimum": 1, "maximum": NUMBER_MAX},
 }
+_PREFER = (
+    "`respond-async`: do not wait. 202 says that it is durable, and where the answer will be found. Of a"
+    f" payment, `wait=n`: answer when it is no longer pending, n seconds (at most {WAIT_MAX_S}) later at the"
+    " latest."
+)
 _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
         "Makes a retry safe: the same key, path and body get the same answer again, for 24 h at least.",
         {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS, "pattern": "^[!-~]+$"},
     ),
     "Prefer": (
-        "`respond-async`: do not wait. 202 says that it is durable, and where the answer will be found."
-        f" Of a payment, `wait=n`: answer when it is no longer pending, n seconds (at most {WAIT_MAX_S}) later"
-        " at the latest.",
+        _PREFER,
         {"type": "string"},
     ),
     "If-Match": ("Only if it still has this version.", {"type": "string"}),

@@ -1,5 +1,6 @@
-"""What a client would rather have (RFC 7240). Of the preferences there are, two are known: `respond-async`, and
-`wait=n` where something is under way: to be answered when it has come further, n seconds later at most."""
+"""What a client would rather have (RFC 7240). Of the preferences there are, two are known: `respond-async`,
+and `wait=n` where something is under way: to be answered when it has come further, n seconds later at most.
+"""
 
 from __future__ import annotations
 

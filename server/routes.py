@@ -35,8 +35,8 @@ from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
 from server.handlers_mails import MailHandlers
 from server.handlers_payments import PaymentHandlers
 from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
-from server.handlers_reservations import ReservationHandlers
 from server.handlers_purchases import PurchaseHandlers
+from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
 from server.handlers_service import Alive, ServiceHandlers

@@ -35,9 +35,10 @@ class PartView(View, frozen=True):
 
 
 class PaymentView(View, frozen=True):
-    """A payment, of one reservation, or of several: then it has `parts`, each of which is a payment too, and is
-    `part_of` it; or of a `wallet` that it charges. `amount` and `currency` are null until it has begun, and of one that failed; `error` says in
-    words why it did. `action_url`: where who pays has something to do. The last three are for operators."""
+    """A payment: of one reservation; of several, then it has `parts`, each of which is a payment too and is
+    `part_of` it; or of a `wallet` that it charges. `amount` and `currency` are null until it has begun, and
+    of one that failed; `error` says in words why it did. `action_url`: where who pays has something to do.
+    The last three are for operators."""
 
     id: str
     reservation_id: str | None
@@ -63,8 +64,9 @@ PaymentEvents = Annotated[
     str,
     Meta(
         description="Server-sent events named `state`, the data of each a PaymentView: the payment as it"
-        " stands, then as it changes, until it is captured, or has failed; then the stream ends. Who comes back with"
-        " the Last-Event-ID of the last of them hears 204: there is nothing more. Comments keep it open."
+        " stands, then as it changes, until it is captured, or has failed; then the stream ends. Who comes"
+        " back with the Last-Event-ID of the last of them hears 204: there is nothing more. Comments keep it"
+        " open."
     ),
 ]
 

@@ -95,7 +95,8 @@ charged AS MATERIALIZED (
                         AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0) AS taken
     FROM payments p LEFT JOIN moved m ON m.payment_id = p.id WHERE p.whole_id IS NULL)
 SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.promised, p.refunded,
-       CASE WHEN p.whole_id IS NOT NULL AND c.taken = c.amount THEN p.amount ELSE c.taken END::bigint AS taken,
+       CASE WHEN p.whole_id IS NOT NULL AND c.taken = c.amount THEN p.amount ELSE c.taken END::bigint
+         AS taken,
        (coalesce(s.back, 0) + coalesce(m.back, 0))::bigint AS back,
        (SELECT coalesce(sum(f.amount), 0) FROM refunds f
          WHERE f.payment_id = p.id AND f.reason = 'concession' AND f.step = 'done')::bigint AS conceded,

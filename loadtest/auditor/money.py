@@ -35,8 +35,8 @@ class PaymentRow:
 
 @dataclass(slots=True, frozen=True)
 class PurchaseRow:
-    """What was paid for together: how many parts, how many of them were captured, of how many of these the money
-    went back because not all could be had, and something had happened to tickets of how many."""
+    """What was paid for together: how many parts, how many of them were captured, of how many of these the
+    money went back because not all could be had, and something had happened to tickets of how many."""
 
     id: str
     parts: int
@@ -47,8 +47,8 @@ class PurchaseRow:
 
 @dataclass(slots=True, frozen=True)
 class ChargeRow:
-    """A payment that charged a wallet: what its row says was captured and has gone back, what its provider has
-    taken and paid back, and what the wallet was given for it and had to give back."""
+    """A payment that charged a wallet: what its row says was captured and has gone back, what its provider
+    has taken and paid back, and what the wallet was given for it and had to give back."""
 
     id: str
     standing: str
@@ -88,7 +88,9 @@ def check_payments(book: Book, rows: Iterable[PaymentRow], findings: Findings) -
 def check_purchases(rows: Iterable[PurchaseRow], findings: Findings) -> None:
     """All or nothing; what somebody was let in by meanwhile may have stayed."""
     for row in rows:
-        said = f"purchase {row.id}: {row.captured} of {row.parts} captured, {row.undone} undone, {row.used} used"
+        said = (
+            f"purchase {row.id}: {row.captured} of {row.parts} captured, {row.undone} undone, {row.used} used"
+        )
         whole = row.captured in (0, row.parts) and (
             row.undone in (0, row.captured) or row.captured - row.undone <= row.used
         )
@@ -98,7 +100,9 @@ def check_purchases(rows: Iterable[PurchaseRow], findings: Findings) -> None:
 def check_charges(rows: Iterable[ChargeRow], findings: Findings) -> None:
     """What was taken is in the wallet, and what went back is out of it."""
     for row in rows:
-        sums = f"{row.taken} was taken and {row.given} given, {row.withdrawn} withdrawn and {row.back} paid back"
+        sums = (
+            f"{row.taken} was taken and {row.given} given, {row.withdrawn} withdrawn and {row.back} paid back"
+        )
         told = (row.amount, row.refunded) == (row.taken, row.back)
         sound = told and (row.given, row.withdrawn) == (row.taken, row.back)
         findings.expect(Check.PAYMENTS, sound, f"charge {row.id} ({row.standing}): {sums}")

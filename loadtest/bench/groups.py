@@ -12,11 +12,13 @@ GENERATOR = "generator"
 SUPERVISOR = "supervisor"
 FRONT_END = "front end"
 OWNER = "owner"
+PAYMENTS = "payment actors"
+MAIL = "mail actors"
 ACTORS = "other actors"
 POSTGRES = "postgres"
 VALKEY = "valkey"
 RAY = "ray helpers"
-TURNSTILE_GROUPS = (FRONT_END, OWNER, POSTGRES, VALKEY, ACTORS, RAY, SUPERVISOR)
+TURNSTILE_GROUPS = (FRONT_END, OWNER, POSTGRES, VALKEY, PAYMENTS, MAIL, ACTORS, RAY, SUPERVISOR)
 
 RAY_OWN_ACTORS = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent", "ray::JobSupervisor")
 RAY_PROGRAMS = (
@@ -28,7 +30,12 @@ RAY_PROGRAMS = (
     "ray.util.client",
     "ray-dashboard",
 )
-OWNER_TITLES = ("Owner", "event:", "pool:")
+ACTOR_TITLES = {
+    OWNER: ("Owner", "event:", "pool:"),
+    PAYMENTS: ("PaymentActor", "payments:"),
+    MAIL: ("MailActor", "FollowerActor", "mail:"),
+}
+"""What is in the title of each kind's processes; of others nothing of this."""
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -74,7 +81,7 @@ def group_of(process: Process, table: Mapping[int, Process], roots: Roots) -> st
     if process.name.startswith(("valkey", "redis-server")):
         return VALKEY
     if process.title.startswith("ray::") and not process.title.startswith(RAY_OWN_ACTORS):
-        return OWNER if any(mark in process.title for mark in OWNER_TITLES) else ACTORS
+        return kind_of_actor(process.title)
     root = family[-1].pid
     if root in roots.peers:
         return peer_front_end(roots.peers[root])
@@ -83,6 +90,13 @@ def group_of(process: Process, table: Mapping[int, Process], roots: Roots) -> st
     if root == roots.driver:
         return GENERATOR
     return SUPERVISOR if process.pid == roots.supervisor else FRONT_END
+
+
+def kind_of_actor(title: str) -> str:
+    for kind, marks in ACTOR_TITLES.items():
+        if any(mark in title for mark in marks):
+            return kind
+    return ACTORS
 
 
 def family_of(process: Process, table: Mapping[int, Process], roots: Roots) -> list[Process]:

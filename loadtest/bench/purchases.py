@@ -46,7 +46,7 @@ Show = Callable[[str], None]
 
 
 class Bought(msgspec.Struct, frozen=True):
-    """What one run of wrk saw. `unpaid`: payments that failed; `looked`: how often a payment was still pending
+    """What one run of wrk saw. `unpaid`: payments that failed; `looked`: how often one was still pending
     after a wait; `failed`: requests without a reply. Percentiles are of whole purchases."""
 
     duration_us: int
@@ -87,9 +87,7 @@ def measure(connections: tuple[int, ...], seconds: int, rounds: int, show: Show)
 def run(server: Stack, buyers: Path, path: str, connections: int, seconds: int) -> Bought:
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT)]
     command = [wrk.executable(), *options, server.http, "--", str(buyers), path, wire.TICKET_TYPE]
-    ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=seconds + GRACE_S, check=False
-    )
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + GRACE_S, check=False)
     for line in ended.stdout.splitlines():
         if line.startswith("RESULT "):
             found = msgspec.json.decode(line.removeprefix("RESULT "), type=Bought)

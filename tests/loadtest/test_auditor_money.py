@@ -10,7 +10,16 @@ import pytest
 from domain import event_messages as m
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book, JournalRow
-from loadtest.auditor.money import ChargeRow, LedgerRow, PaymentRow, PurchaseRow, check_charges, check_ledger, check_payments, check_purchases
+from loadtest.auditor.money import (
+    ChargeRow,
+    LedgerRow,
+    PaymentRow,
+    PurchaseRow,
+    check_charges,
+    check_ledger,
+    check_payments,
+    check_purchases,
+)
 from tests.loadtest.sound_sale import EVE, EVENT, T0, A, B, SoundSale, lines
 
 PAYMENT = "01900000-0000-7000-8000-0000000000f1"

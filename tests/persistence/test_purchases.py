@@ -1,4 +1,4 @@
-"""What every store of payments promises of purchases: rows of their own for the parts, written with the whole."""
+"""What every store of payments promises of purchases: the parts' own rows are written with the whole."""
 
 from __future__ import annotations
 

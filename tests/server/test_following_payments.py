@@ -98,10 +98,15 @@ async def test_a_preference_is_met_within_its_bound_or_overlooked(
 # --- live -----------------------------------------------------------------------------------------
 
 
-async def told(sale: Sale, location: str, headers: dict[str, str], while_open: Callable[[], Awaitable[None]]) -> list[str]:
+async def told(
+    sale: Sale, location: str, headers: dict[str, str], while_open: Callable[[], Awaitable[None]]
+) -> list[str]:
     """The blocks of a stream, to its end; `while_open` happens once the first is there."""
     blocks: list[str] = []
-    async with asyncio.timeout(WAIT_MAX_S), sale.api.session.get(f"{location}/stream", headers=headers) as answer:
+    async with (
+        asyncio.timeout(WAIT_MAX_S),
+        sale.api.session.get(f"{location}/stream", headers=headers) as answer,
+    ):
         assert (answer.status, answer.content_type) == (200, "text/event-stream")
         text = ""
         async for piece in answer.content.iter_any():
@@ -125,7 +130,7 @@ async def test_a_stream_tells_how_it_stands_then_each_change_and_ends(sale: Sale
 
 
 async def test_who_comes_back_hears_what_is_new_or_that_there_is_nothing_more(sale: Sale) -> None:
-    path, token, location = await sale.paid()
+    _, token, location = await sale.paid()
 
     async def nothing() -> None:
         """It is over already."""

@@ -1,4 +1,4 @@
-"""So much may be held at a time, and not one more: by an account, and from an address, whatever the e-mail."""
+"""So much may be held at a time, and not one more: by an account, from an address, whatever the e-mail."""
 
 from __future__ import annotations
 

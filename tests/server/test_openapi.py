@@ -59,14 +59,17 @@ POST /api/v1/events/{event_id}/check-ins/batch
 GET /api/v1/events/{event_id}/check-ins/list
 GET /api/v1/submissions/{submission_id}
 POST /api/v1/reservations/{reservation_id}/payments
+POST /api/v1/accounts/me/payments
 GET /api/v1/events/{event_id}/payments
 GET /api/v1/payments/{payment_id}
+GET /api/v1/payments/{payment_id}/stream
 GET /api/v1/payments/{payment_id}/steps
 POST /api/v1/payments/{payment_id}/refunds
 POST /api/v1/sandbox/{payment_id}
 GET /api/v1/wallets/{wallet}
 GET /api/v1/wallets/{wallet}/movements
 POST /api/v1/wallets/{wallet}/adjustments
+POST /api/v1/wallets/{wallet}/charges
 POST /api/v1/wallets/{wallet}/withdrawals
 GET /api/v1/ledger/movements
 GET /api/v1/events/{event_id}/statistics

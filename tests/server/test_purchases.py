@@ -37,7 +37,10 @@ async def buy(sale: Sale, who: Person, key: str = "", **body: Any) -> Answer:
 
 async def test_all_that_one_holds_in_several_events_is_paid_once_and_confirmed(sale: Sale) -> None:
     ada = await signed_in(sale.api)
-    other, free = await sale.api.new_event(payment="required"), await sale.api.new_event(ticket_types=[kind(price=0)])
+    other, free = (
+        await sale.api.new_event(payment="required"),
+        await sale.api.new_event(ticket_types=[kind(price=0)]),
+    )
     held = [await held_by(sale.api, ada, one) for one in (sale.event_id, other, other)]
     costs_nothing = await held_by(sale.api, ada, free)
     begun = await buy(sale, ada)
@@ -49,7 +52,9 @@ async def test_all_that_one_holds_in_several_events_is_paid_once_and_confirmed(s
     assert list(sale.till.taken.values()) == [3 * PRICE]
     assert [await sale.status(path_of(one)) for one in held] == ["confirmed"] * 3
     assert await sale.status(path_of(costs_nothing)) == "held"
-    part = (await sale.api.get(f"/api/v1/payments/{shown['parts'][0]['payment_id']}", headers=ada.headers)).json
+    part = (
+        await sale.api.get(f"/api/v1/payments/{shown['parts'][0]['payment_id']}", headers=ada.headers)
+    ).json
     assert (part["status"], part["amount"]["amount"], part["part_of"]) == ("captured", PRICE, shown["id"])
 
 

@@ -59,7 +59,11 @@ async def bank(api: Api) -> Bank:
 
 async def test_what_is_captured_is_in_the_wallet_and_on_its_statement(bank: Bank) -> None:
     begun = await bank.charge()
-    assert (begun.status, begun.json["status"], begun.json["wallet"]) == (202, "pending", bank.who.account["id"])
+    assert (begun.status, begun.json["status"], begun.json["wallet"]) == (
+        202,
+        "pending",
+        bank.who.account["id"],
+    )
     assert await bank.balance() == 0
     await bank.work()
     shown = await bank.payment(begun.headers["Location"])

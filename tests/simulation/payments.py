@@ -168,7 +168,10 @@ class SimPayments(MemoryPayments):
 
     async def write(self, written: Any) -> set[str]:
         self.writes += 1
-        return await self._far(lambda: super(SimPayments, self).write(written))
+        self._world.touched()
+        kept = await self._far(lambda: super(SimPayments, self).write(written))
+        self._world.touched()
+        return kept
 
     async def refund_ended(self, limit: int) -> int:
         return await self._far(lambda: super(SimPayments, self).refund_ended(limit))
@@ -178,9 +181,7 @@ class SimPayments(MemoryPayments):
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))
         if fate < 0.03:
             raise OutcomeUnknown("the question was lost")
-        self._world.touched()
         answer = await work()
-        self._world.touched()
         if fate < 0.06:
             raise OutcomeUnknown("the answer was lost")
         await asyncio.sleep(self._rng.uniform(0.0, 0.02))

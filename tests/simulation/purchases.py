@@ -1,8 +1,8 @@
 """Purchases under faults: one payment for what is held in events of several owners, all of it or nothing.
 
 The world is that of `tests.simulation.payments`, with three events, and buyers who hold something in two or
-three of them and pay for it together. What has to hold of money is looked at there (`money_wrong`); here it is
-seen, at the moment at which a purchase is said to have failed, that no hold waits for it any more.
+three of them and pay for it together. What has to hold of money is looked at there (`money_wrong`); here it
+is seen, at the moment at which a purchase is said to have failed, that no hold waits for it any more.
 """
 
 from __future__ import annotations
@@ -11,9 +11,16 @@ import asyncio
 from random import Random
 from typing import Any
 
-from domain.event_messages import CancelEvent, CancelReservation, PlaceHold, Reservation, ReservationReply, Status
-from domain.payment import NewPayment, NewRefund, Part, Payment, Reason, Standing, Step
+from domain.event_messages import (
+    CancelEvent,
+    CancelReservation,
+    PlaceHold,
+    Reservation,
+    ReservationReply,
+    Status,
+)
 from domain.messages import Rejected
+from domain.payment import NewPayment, NewRefund, Part, Payment, Reason, Standing, Step
 from tests.simulation.loop import PROCESS
 from tests.simulation.payments import METHODS, PaymentWorld, SimPayments
 
@@ -55,7 +62,7 @@ class PurchaseWorld(PaymentWorld):
     async def _buyer(self, number: int) -> None:
         rng = self.rng(f"buyer {number}")
         await asyncio.sleep(rng.uniform(0.0, 8.0))
-        if number == 0 and rng.random() < 0.4:
+        if number == 0 and rng.random() < 0.8:
             await asyncio.sleep(rng.uniform(0.0, 4.0))
             await self._ask(rng.choice(self.event_ids), CancelEvent())
             return
@@ -95,7 +102,7 @@ class PurchaseWorld(PaymentWorld):
             inventory_id="",
             reservation_id="",
             provider="sim",
-            deadline_ms=now_ms + rng.choice((2_000, 8_000, 30_000)),
+            deadline_ms=now_ms + rng.choice((2_000, 2_000, 8_000, 30_000)),
             method=rng.choice(METHODS),
             parts=tuple(Part(self._uuid(), event_id, one.id) for event_id, one in held),
         )
@@ -150,7 +157,7 @@ class SteppedWorld(PurchaseWorld):
     def touched(self) -> None:
         self.touches += 1
         if self.touches == self.fatal:
-            PROCESS.get().fuse = 0
+            PROCESS.get().fuse = 1
 
     async def _reap(self) -> None:
         while True:
