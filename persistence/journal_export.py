@@ -3,8 +3,11 @@
 A day becomes `journal-YYYY-MM-DD.jsonl.gz` in the given folder: one JSON object per journal row, by inventory
 and sequence, with its facts as arrays. What the default partition holds of days before becomes one more file.
 
+What the outbox has not been read for yet (`persistence.news`) is not dropped: Refused.
+
 A day is dropped in steps, and an interruption between any two of them loses nothing: its partition is
-detached, so that nothing can be added; it is written to a file, which gets its name when it is whole and on
+detached, so that nothing can be added; in the same transaction, with additions shut out, it was seen that
+everybody has been told of what is in it; it is written to a file, which gets its name when it is whole and on
 disk; the file is read back; only then the partition goes. What an interrupted run left detached, the next
 one finds. Rows are read in pages by key, so that no transaction stays open.
 """
@@ -22,8 +25,9 @@ from pathlib import Path
 
 import msgspec
 
-from persistence.connection import Limits, Links, Row
+from persistence.connection import Connection, Limits, Links, Row
 from persistence.maintenance import LOCK_TIMEOUT_MS, day_of, ms_of, name_of
+from persistence.news import unread_in
 from persistence.rows import NOW
 from persistence.store import OutcomeUnknown, Refused
 
@@ -31,6 +35,8 @@ PAGE_MAX_ROWS = 2_000
 DETACH_TRIES = 20
 DETACH_PAUSE_S = 0.5
 DEFAULT = "journal_default"
+NEVER_MS = 2**62
+"""Later than any append."""
 
 DAYS = r"""
 SELECT c.relname AS name FROM pg_class c
@@ -40,7 +46,8 @@ SELECT c.relname AS name FROM pg_class c
 ATTACHED = """
 SELECT 1 FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
  WHERE h.inhparent = 'journal'::regclass AND c.relname = $1"""
-DETACH = f"SET lock_timeout = {LOCK_TIMEOUT_MS}; ALTER TABLE journal DETACH PARTITION "
+ALONE = f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; LOCK TABLE {{}} IN SHARE MODE"
+"""Nothing is added to that part of the journal for the rest of the transaction."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,7 +69,7 @@ class JournalExport:
     async def run(self, before: date, drop: bool) -> AsyncIterator[Exported]:
         """Every day before `before`, oldest first, as it is done; last what no day's partition covers.
 
-        Only days that are over: raises Refused for a `before` in the future.
+        Only days that are over, and to be dropped only what everybody has been told of: else raises Refused.
         """
         now_ms = int((await self._links.fetch(NOW))[0][0])
         if before > day_of(now_ms):
@@ -85,6 +92,9 @@ class JournalExport:
 
     async def _empty_default(self, before: date, drop: bool) -> Exported:
         file = self._folder / f"journal-other-before-{before.isoformat()}.jsonl.gz"
+        if drop:
+            work = self._links.run(lambda connection: _unread(connection, DEFAULT, ms_of(before)))
+            _refuse(DEFAULT, await work)
         rows = await self._export(DEFAULT, ms_of(before), file)
         if drop:
             await self._links.fetch(f"DELETE FROM {DEFAULT} WHERE at_ms < $1", ms_of(before))
@@ -123,11 +133,35 @@ class JournalExport:
             if not await self._links.fetch(ATTACHED, partition):
                 return
             try:
-                await self._links.execute(DETACH + partition)
+                unread = await self._links.run(lambda connection: _detach(connection, partition))
+                _refuse(partition, unread)
             except OutcomeUnknown:
                 if not left:
                     raise
                 await asyncio.sleep(DETACH_PAUSE_S)
+
+
+async def _detach(connection: Connection, partition: str) -> int:
+    """How many of its appends nobody has been told of yet; if there are none, it is detached."""
+    async with connection.transaction():
+        await connection.execute(ALONE.format(partition))
+        unread = await unread_in(connection, partition, NEVER_MS)
+        if not unread:
+            await connection.execute(f"ALTER TABLE journal DETACH PARTITION {partition}")
+    return unread
+
+
+async def _unread(connection: Connection, partition: str, before_ms: int) -> int:
+    async with connection.transaction():
+        return await unread_in(connection, partition, before_ms)
+
+
+def _refuse(partition: str, unread: int) -> None:
+    if unread:
+        raise Refused(
+            f"{partition} holds {unread} appends that nobody has been told of yet, by mail or webhook: they"
+            " stay. Try again when the running server has read them"
+        )
 
 
 def _line(row: Row) -> bytes:

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 WHOLE_RELATIONS = "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off"
 """All rows of both are compared: other sessions are told to look rows up one by one, which here costs ten
 times as much."""
+ROW_BY_ROW = "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on"
 LOOK = """
 SELECT id::text, until, seq, at_ms, known
   FROM (SELECT i.id, i.last_fact_ms, i.seq AS until, coalesce(p.seq, 0) AS seq, coalesce(p.at_ms, 0) AS at_ms,
@@ -47,6 +48,10 @@ SELECT id::text, until, seq, at_ms, known
  ORDER BY last_fact_ms LIMIT $3"""
 """Who has waited longest first. An inventory's part is made as that of an expiry timer, of the few that have
 news only."""
+
+UNREAD = """
+SELECT i.id, coalesce(p.seq, 0) AS seq
+  FROM inventories i LEFT JOIN outbox_positions p ON p.inventory_id = i.id WHERE i.seq > coalesce(p.seq, 0)"""
 
 READ = """
 SELECT p.id::text, j.seq, j.at_ms, j.facts
@@ -195,6 +200,19 @@ class PostgresNews:
         for row in await self._links.fetch(READ, *columns, appends_max) if wanted else ():
             rows.setdefault(row["id"], []).append(row)
         return rows
+
+
+async def unread_in(connection: Connection, partition: str, before_ms: int) -> int:
+    """How many appends of that part of the journal, from before then, nobody has been told of yet. In the
+    connection's transaction."""
+    await connection.execute(WHOLE_RELATIONS)
+    found = await connection.fetch(UNREAD)
+    await connection.execute(ROW_BY_ROW)
+    count = f"""
+    SELECT count(*) FROM unnest($1::uuid[], $2::bigint[]) AS p(id, seq)
+      JOIN {partition} j ON j.inventory_id = p.id AND j.seq > p.seq AND j.at_ms < $3"""
+    columns = [row["id"] for row in found], [row["seq"] for row in found]
+    return int(await connection.fetchval(count, *columns, before_ms))
 
 
 async def _look(connection: Connection, part: int, parts: int, inventories_max: int) -> list[Row]:

@@ -153,8 +153,18 @@ async def test_rounds_go_on_after_one_that_failed(
 async def days(world: PostgresWorld, keeper: Maintenance) -> list[Sale]:
     """Three days, each with an inventory of its own; two more days without a partition, one old, one not."""
     await keeper.make_partitions(ms_of(TODAY), 2)
-    sold = [TODAY + timedelta(days=n) for n in (0, 1, 2, -5, 10)]
-    return [await sold_on(world, day) for day in sold]
+    sold = [await sold_on(world, TODAY + timedelta(days=n)) for n in (0, 1, 2, -5, 10)]
+    await told_of(world)
+    return sold
+
+
+async def told_of(world: PostgresWorld) -> None:
+    """All that has been appended until now."""
+    connection = await world.connection()
+    await connection.execute(
+        "INSERT INTO outbox_positions SELECT id, seq, last_fact_ms, '{}' FROM inventories"
+        " ON CONFLICT (inventory_id) DO UPDATE SET seq = excluded.seq"
+    )
 
 
 async def exported(url: str, folder: Path, before: date, drop: bool) -> list[Exported]:
@@ -247,6 +257,44 @@ async def test_what_cannot_be_written_is_not_dropped(
     assert await connection.fetchval(f"SELECT count(*) FROM {name_of(TODAY)}") == 4
     monkeypatch.undo()
     assert (await exported(world.url, tmp_path, TODAY + timedelta(days=1), drop=True))[0].rows == 4
+
+
+@pytest.mark.parametrize(("place", "stays"), [(0, name_of(TODAY)), (3, "journal_default")])
+async def test_what_nobody_has_been_told_of_is_not_dropped(
+    world: PostgresWorld, days: list[Sale], tmp_path: Path, place: int, stays: str
+) -> None:
+    connection = await world.connection()
+    unread = "UPDATE outbox_positions SET seq = 1 WHERE inventory_id = $1"
+    await connection.execute(unread, days[place].id)
+    tomorrow = TODAY + timedelta(days=1)
+    with pytest.raises(Refused, match=f"{stays} holds 3 appends that nobody has been told of yet"):
+        await exported(world.url, tmp_path, tomorrow, drop=True)
+    assert [one.rows for one in await exported(world.url, tmp_path, tomorrow, drop=False)][-1] == 4
+    assert len((await world.rows(days[place].id)).journal) == 4
+    await told_of(world)
+    assert (await exported(world.url, tmp_path, tomorrow, drop=True))[-1].rows == 4
+    assert (await world.rows(days[place].id)).journal == []
+
+
+async def test_what_is_appended_to_a_day_while_it_is_dropped_is_not_lost(
+    world: PostgresWorld, days: list[Sale], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_export, "DETACH_PAUSE_S", 0.05)
+    late = await world.connection()
+    await late.execute("BEGIN")
+    await late.execute(
+        "INSERT INTO journal SELECT inventory_id, seq + 1, at_ms, facts FROM journal"
+        " WHERE inventory_id = $1 AND seq = $2",
+        days[0].id,
+        days[0].seq,
+    )
+    await late.execute("UPDATE inventories SET seq = seq + 1 WHERE id = $1", days[0].id)
+    dropping = asyncio.create_task(exported(world.url, tmp_path, TODAY + timedelta(days=1), drop=True))
+    await world.until("SELECT 1 FROM pg_locks WHERE NOT granted")
+    await late.execute("COMMIT")
+    with pytest.raises(Refused, match="holds 1 appends"):
+        await dropping
+    assert len((await world.rows(days[0].id)).journal) == 5
 
 
 async def test_a_drop_waits_for_readers_without_holding_appends_up(
