@@ -42,13 +42,13 @@ class Account(Message, frozen=True):
 
 
 class Registration(Message, frozen=True):
-    """What is wanted of an account that is not there before its e-mail is confirmed."""
+    """What is wanted of an account that is not there before its e-mail is confirmed. Whoever confirms it
+    chooses the password: anybody can register anybody's address."""
 
     email: str
     customer: bytes
     name: str
     language: str
-    password_hash: str
 
 
 class MailedToken(Message, frozen=True):

@@ -111,17 +111,22 @@ class PostgresAccounts:
             said = await self._recorded(connection, key, token.created_ms)
             if said is not None:
                 return said.rejection
-            if await connection.fetch(BY_CUSTOMER, wanted.customer):
-                await mails.enqueue(connection, known)
-                return None
-            kept, times = msgspec.msgpack.encode(wanted), (token.created_ms, token.expires_ms)
+            there = await connection.fetch(BY_CUSTOMER, wanted.customer)
+            # A row where nothing is to be confirmed too: the answer shall take as long.
+            kept = None if there else msgspec.msgpack.encode(wanted)
+            times = (token.created_ms, token.expires_ms)
             await connection.execute(KEEP, token.token_hash, CONFIRM, wanted.customer, None, kept, *times)
-            await mails.enqueue(connection, mail)
+            await mails.enqueue(connection, known if there else mail)
             return None
 
         return await self._together(work)
 
-    async def confirm(self, token_hash: bytes, account_id: str, now_ms: int) -> Account | None:
+    async def may_confirm(self, token_hash: bytes, now_ms: int) -> bool:
+        return bool(await self._ask(FIND, token_hash, CONFIRM, now_ms))
+
+    async def confirm(
+        self, token_hash: bytes, account_id: str, password_hash: str, now_ms: int
+    ) -> Account | None:
         async def work(connection: Connection) -> Account | None:
             found = await connection.fetchrow(FIND, token_hash, CONFIRM, now_ms)
             if found is None:
@@ -132,7 +137,7 @@ class PostgresAccounts:
             wanted = _registrations.decode(found["registration"])
             values = (account_id, wanted.customer, wanted.email, wanted.name, wanted.language)
             made = await connection.fetchrow(
-                CREATE, *values, Role.CUSTOMER.value, None, wanted.password_hash, now_ms
+                CREATE, *values, Role.CUSTOMER.value, None, password_hash, now_ms
             )
             if made is None:
                 return None

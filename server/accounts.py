@@ -23,8 +23,14 @@ class Accounts(Protocol):
         """Keep it until its e-mail is confirmed. Of an address that has an account nothing is kept, and it is
         mailed `known`. Rejected: `key_reused`."""
 
-    async def confirm(self, token_hash: bytes, account_id: str, now_ms: int) -> Account | None:
-        """Make the account that was registered; the same again while the token lasts. None: no such token."""
+    async def may_confirm(self, token_hash: bytes, now_ms: int) -> bool:
+        """Whether such a token is there."""
+
+    async def confirm(
+        self, token_hash: bytes, account_id: str, password_hash: str, now_ms: int
+    ) -> Account | None:
+        """Make the account that was registered, with that password; shown again, and nothing changed, while
+        the token lasts. None: no such token."""
 
     async def create(self, account: Account, password_hash: str | None) -> Account | Rejected:
         """An account that an operator makes. `in_use` where the e-mail has one."""

@@ -197,8 +197,8 @@ def create_user(
 
     loaded = load_settings()
     url = _database_url(loaded)
-    wanted = making.checked(email, name, language, making.password_from_input())
-    made = asyncio.run(making.create_user(loaded, url, wanted, Role(role), organiser))
+    wanted, password = making.checked(email, name, language, making.password_from_input())
+    made = asyncio.run(making.create_user(loaded, url, wanted, password, Role(role), organiser))
     print(f"{made.role.value} {made.email}: account {made.id}")
 
 

@@ -57,8 +57,7 @@ class AccountHandlers:
         customer = parts.customers.key(wanted.email)
         email = mailable(wanted.email)
         await parts.throttle.of_email(Group.ASK_EMAIL, customer)
-        hashed = await parts.passwords.hashed(wanted.password)
-        registration = Registration(email, customer, wanted.name, wanted.language, hashed)
+        registration = Registration(email, customer, wanted.name, wanted.language)
         now_ms = parts.reads.now_ms()
         text, token = new_token(now_ms, CONFIRMATION_LIFE_MS)
         said: dict[str, Json] = {"token": text, "valid_minutes": CONFIRMATION_LIFE_MS // 60_000}
@@ -70,12 +69,19 @@ class AccountHandlers:
         return refusal(refused) if refused is not None else Reply(202, _ASKED, PRIVATE)
 
     async def confirm(self, request: web.BaseRequest) -> Reply:
-        """Confirm the e-mail of a registration, which makes the account."""
+        """Confirm the e-mail of a registration and choose the password, which makes the account.
+
+        The password is chosen here and not before, so that nobody has one to an account of another's address.
+        """
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         given = _CONFIRMATION.parse(request, body)
+        hashed_token = token_hash(given.token)
+        if not await parts.accounts.may_confirm(hashed_token, parts.reads.now_ms()):
+            raise not_found("token")
+        hashed = await parts.passwords.hashed(given.password)
         now_ms = parts.reads.now_ms()
-        made = await parts.accounts.confirm(token_hash(given.token), uuid7(now_ms), now_ms)
+        made = await parts.accounts.confirm(hashed_token, uuid7(now_ms), hashed, now_ms)
         if made is None:
             raise not_found("token")
         return _shown(made)

@@ -40,15 +40,15 @@ class NewAccount(Payload, frozen=True):
     """An account, there once its e-mail is confirmed. `language`: of the mails to it."""
 
     email: Email
-    password: WantedPassword
     name: Text
     language: Language = "en"
 
 
 class Confirmation(Payload, frozen=True):
-    """What the mail of a registration brought."""
+    """What the mail of a registration brought, and the password that the account is to have."""
 
     token: MailedTokenText
+    password: WantedPassword
 
 
 class Credentials(Payload, frozen=True):

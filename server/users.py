@@ -21,7 +21,7 @@ from server.access_tokens import KEY_REST_MS
 from server.customers import CustomerKeys
 from server.ids import parse_id, uuid7
 from server.passwords import Passwords
-from server.payloads_accounts import NewAccount
+from server.payloads_accounts import NewAccount, WantedPassword
 from server.settings import Settings
 from server.supervisor.failures import StartFailure
 
@@ -52,7 +52,12 @@ def password_from_input() -> str:
 
 
 async def create_user(
-    settings: Settings, database_url: str, wanted: NewAccount, role: Role, organiser_id: str | None
+    settings: Settings,
+    database_url: str,
+    wanted: NewAccount,
+    password: str,
+    role: Role,
+    organiser_id: str | None,
 ) -> Account:
     """The new account, its e-mail taken as confirmed. Raises StartFailure."""
     organised = role in (Role.STAFF, Role.ORGANISER)
@@ -67,20 +72,24 @@ async def create_user(
         account = Account(
             account_id, email, customer, wanted.name, wanted.language, role, organiser_id, 1, now_ms
         )
-        made = await accounts.create(account, await passwords.hashed(wanted.password))
+        made = await accounts.create(account, await passwords.hashed(password))
     passwords.close()
     if isinstance(made, Rejected):
         raise StartFailure(made.detail)
     return made
 
 
-def checked(email: str, name: str, language: str, password: str) -> NewAccount:
-    """By the bounds that the API has too. Raises StartFailure."""
-    given = {"email": email, "name": name, "language": language, "password": password}
+def checked(email: str, name: str, language: str, password: str) -> tuple[NewAccount, str]:
+    """And the password, by the bounds that the API has too. Raises StartFailure."""
+    given = {"email": email, "name": name, "language": language}
     try:
-        return msgspec.convert(given, NewAccount)
+        wanted = msgspec.convert(given, NewAccount)
     except msgspec.ValidationError as error:
         raise StartFailure(str(error)) from None
+    try:
+        return wanted, msgspec.convert(password, WantedPassword)
+    except msgspec.ValidationError as error:
+        raise StartFailure(f"password: {error}") from None
 
 
 async def rotate_keys(database_url: str) -> str:

@@ -29,7 +29,7 @@ async def made(
     url: str, email: str, role: Role = Role.ADMIN, organiser_id: str | None = None, **changes: str
 ) -> Account:
     given = {"email": email, "name": "Ada", "language": "en", "password": PASSWORD, **changes}
-    return await create_user(Settings(), url, checked(**given), role, organiser_id)
+    return await create_user(Settings(), url, *checked(**given), role, organiser_id)
 
 
 async def test_an_address_gets_one_user_however_it_is_spelled(postgres_url: str) -> None:

@@ -71,7 +71,13 @@ class DirectAccounts:
         self.mails.append(mail)
         return None
 
-    async def confirm(self, token_hash: bytes, account_id: str, now_ms: int) -> Account | None:
+    async def may_confirm(self, token_hash: bytes, now_ms: int) -> bool:
+        found = self.tokens.get(token_hash)
+        return found is not None and found.confirms and found.expires_ms > now_ms
+
+    async def confirm(
+        self, token_hash: bytes, account_id: str, password_hash: str, now_ms: int
+    ) -> Account | None:
         found = self.tokens.get(token_hash)
         if found is None or not found.confirms or found.expires_ms <= now_ms:
             return None
@@ -84,7 +90,7 @@ class DirectAccounts:
         found.account_id, found.registration = account_id, None
         identity = (account_id, wanted.email, wanted.customer, wanted.name, wanted.language)
         self.kept[account_id] = Account(*identity, Role.CUSTOMER, None, 1, now_ms)
-        self.hashes[account_id] = wanted.password_hash
+        self.hashes[account_id] = password_hash
         return self.kept[account_id]
 
     async def create(self, account: Account, password_hash: str | None) -> Account | Rejected:

@@ -26,8 +26,12 @@ class Person:
 
 
 async def register(api: Api, email: str = ADA, **changes: Any) -> Answer:
-    body = {"email": email, "password": PASSWORD, "name": "Ada Lovelace", **changes}
+    body = {"email": email, "name": "Ada Lovelace", **changes}
     return await api.post(ACCOUNTS, json=body)
+
+
+async def confirm(api: Api, token: str, password: str = PASSWORD) -> Answer:
+    return await api.post(f"{ACCOUNTS}/confirm", json={"token": token, "password": password})
 
 
 def mailed_token(api: Api) -> str:
@@ -38,7 +42,7 @@ def mailed_token(api: Api) -> str:
 async def confirmed(api: Api, email: str = ADA) -> dict[str, Any]:
     """An account, made as people make it."""
     assert (await register(api, email)).status == 202
-    made = await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
+    made = await confirm(api, mailed_token(api))
     assert made.status == 200, made.raw
     account: dict[str, Any] = made.json
     return account

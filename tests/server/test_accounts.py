@@ -14,6 +14,7 @@ from tests.server.people import (
     ADA,
     ME,
     PASSWORD,
+    confirm,
     confirmed,
     log_in,
     mailed_token,
@@ -32,7 +33,7 @@ async def test_an_account_is_there_once_its_mail_was_answered(api: Api) -> None:
     mail = api.accounts.mails[0]
     assert (mail.kind, mail.recipient, mail.language) == ("confirm_email", "Ada@Example.org", "es")
     assert (await log_in(api)).code == "unauthorized"
-    made = await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
+    made = await confirm(api, mailed_token(api))
     assert made.json | {"id": "", "created_at": ""} == {
         "id": "",
         "email": "Ada@Example.org",
@@ -48,16 +49,45 @@ async def test_an_account_is_there_once_its_mail_was_answered(api: Api) -> None:
 
 async def test_a_repeated_confirmation_shows_the_same_account(api: Api) -> None:
     account = await confirmed(api)
-    again = await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
+    again = await confirm(api, mailed_token(api))
     assert (again.status, again.json) == (200, account)
+
+
+async def test_who_registered_another_ones_address_has_no_password_to_it(api: Api) -> None:
+    refused = await register(api, ADA, name="Eve", password="password of Eve's")
+    assert refused.paths == ["password"]
+    assert (await register(api, ADA, name="Eve")).status == 202
+    assert (await confirm(api, mailed_token(api))).status == 200
+    assert (await log_in(api, password="password of Eve's")).code == "unauthorized"
+    assert (await log_in(api)).status == 201
+
+
+async def test_a_confirmation_that_comes_again_sets_no_other_password(api: Api) -> None:
+    await confirmed(api)
+    assert (await confirm(api, mailed_token(api), OTHER_PASSWORD)).status == 200
+    assert (await log_in(api, password=OTHER_PASSWORD)).code == "unauthorized"
+    assert (await log_in(api)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("at_the_bound", "beyond"),
+    [
+        ("x" * PASSWORD_MIN_CHARACTERS, "x" * (PASSWORD_MIN_CHARACTERS - 1)),
+        ("x" * PASSWORD_MAX_CHARACTERS, "x" * (PASSWORD_MAX_CHARACTERS + 1)),
+    ],
+)
+async def test_each_bound_of_a_password_holds_on_both_sides(api: Api, at_the_bound: str, beyond: str) -> None:
+    await register(api)
+    assert (await confirm(api, mailed_token(api), beyond)).paths == ["password"]
+    assert (await confirm(api, mailed_token(api), at_the_bound)).status == 200
 
 
 async def test_a_confirmation_that_is_late_or_made_up_finds_nothing(api: Api) -> None:
     await register(api)
     token = mailed_token(api)
-    assert (await api.post(f"{ACCOUNTS}/confirm", json={"token": token[::-1]})).code == "not_found"
+    assert (await confirm(api, token[::-1])).code == "not_found"
     api.gateway.now_ms += CONFIRMATION_LIFE_MS
-    assert (await api.post(f"{ACCOUNTS}/confirm", json={"token": token})).code == "not_found"
+    assert (await confirm(api, token)).code == "not_found"
     assert (
         await api.post(f"{RESETS}/confirm", json={"token": token, "password": PASSWORD})
     ).code == "not_found"
@@ -65,17 +95,16 @@ async def test_a_confirmation_that_is_late_or_made_up_finds_nothing(api: Api) ->
 
 async def test_registering_a_known_address_looks_the_same_and_changes_nothing(api: Api) -> None:
     first = await register(api)
-    await api.post(f"{ACCOUNTS}/confirm", json={"token": mailed_token(api)})
-    again = await register(api, "ADA@example.org", password=OTHER_PASSWORD, name="Eve")
+    await confirm(api, mailed_token(api))
+    again = await register(api, "ADA@example.org", name="Eve")
     assert (again.status, again.raw) == (first.status, first.raw)
     assert api.accounts.mails[-1].kind == "account_exists"
     assert "token" not in api.accounts.mails[-1].parameters
-    assert (await log_in(api, password=OTHER_PASSWORD)).code == "unauthorized"
     assert (await log_in(api)).json["account"]["name"] == "Ada Lovelace"
 
 
 async def test_a_key_registers_once(api: Api) -> None:
-    body = {"email": ADA, "password": PASSWORD, "name": "Ada"}
+    body = {"email": ADA, "name": "Ada"}
     key = {"Idempotency-Key": "register-once"}
     for _ in range(2):
         assert (await api.post(ACCOUNTS, json=body, headers=key)).status == 202
@@ -87,8 +116,6 @@ async def test_a_key_registers_once(api: Api) -> None:
 @pytest.mark.parametrize(
     ("field", "at_the_bound", "beyond"),
     [
-        ("password", "x" * PASSWORD_MIN_CHARACTERS, "x" * (PASSWORD_MIN_CHARACTERS - 1)),
-        ("password", "x" * PASSWORD_MAX_CHARACTERS, "x" * (PASSWORD_MAX_CHARACTERS + 1)),
         ("name", "x" * 200, "x" * 201),
         ("name", "x", ""),
         ("language", "es", "de"),
@@ -147,7 +174,7 @@ async def test_a_reset_is_mailed_to_who_has_an_account_and_serves_once(api: Api)
     assert (adas.status, adas.raw) == (nobodys.status, nobodys.raw) == (202, b'{"status":"accepted"}')
     assert [mail.kind for mail in api.accounts.mails[mails:]] == ["password_reset"]
     wanted = {"token": mailed_token(api), "password": OTHER_PASSWORD}
-    assert (await api.post(f"{ACCOUNTS}/confirm", json={"token": wanted["token"]})).code == "not_found"
+    assert (await confirm(api, wanted["token"])).code == "not_found"
     assert (await api.post(f"{RESETS}/confirm", json=wanted)).status == 204
     assert api.accounts.mails[-1].kind == "password_changed"
     assert (await api.post(f"{RESETS}/confirm", json=wanted)).code == "not_found"
