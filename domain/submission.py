@@ -63,13 +63,15 @@ class Taken:
 
 @dataclass(slots=True, frozen=True)
 class Found:
-    """What is known of one: the reservation's id once it is done, the rejection once it is rejected."""
+    """What is known of one: the reservation's id once it is done, the rejection once it is rejected.
+    `customer`: the key of whose it is; of nobody, empty."""
 
     id: str
     inventory_id: str
     standing: Standing
     reservation_id: str | None = None
     rejection: Rejected | None = None
+    customer: bytes = b""
 
 
 @dataclass(slots=True, frozen=True)

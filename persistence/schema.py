@@ -489,6 +489,7 @@ submissions = Table(
     Column("expires_ms", BigInteger, nullable=False),
     Column("leased_until_ms", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("customer", LargeBinary, nullable=False),
     UniqueConstraint("request_id", "inventory_id", name="submissions_request"),
     CheckConstraint(
         "CASE status WHEN 'pending' THEN reservation_id IS NULL AND rejection IS NULL"

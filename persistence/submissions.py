@@ -7,8 +7,8 @@
   owner's append, a rejection by `settle`, in the statement that ends the submission: who comes second finds
   the key taken. If that is the rejection, the submission stays pending and is put again, and the owner then
   answers with the effect that it finds on record.
-- What a command says of its customer is forgotten as soon as there is an answer: a reservation's contact is
-  in the reservation's own row.
+- What a command says of its customer is forgotten as soon as there is an answer, but the key by which the
+  account of that e-mail may look: a reservation's contact is in the reservation's own row.
 
 The bounds on what is pending count rows that others are committing meanwhile as they come: they may be passed
 by as many as are written in that moment.
@@ -37,8 +37,9 @@ FULL = Rejected(Code.OVERLOADED, "Too much is pending; nothing happened.", {"ret
 
 ACCEPT = f"""
 INSERT INTO submissions (id, inventory_id, request_id, fingerprint, command, status, created_ms, expires_ms,
-                         leased_until_ms, attempts)
-SELECT $1::uuid, i.id, $4::bytea, $5::bytea, $6::bytea, 'pending', now.ms, now.ms + $7::bigint, 0, 0
+                         leased_until_ms, attempts, customer)
+SELECT $1::uuid, i.id, $4::bytea, $5::bytea, $6::bytea, 'pending', now.ms, now.ms + $7::bigint, 0, 0,
+       $10::bytea
   FROM inventories i, ({NOW} AS ms) now
  WHERE i.id = $2 AND i.kind = $3
    AND (SELECT count(*) FROM (SELECT FROM submissions WHERE status = 'pending' LIMIT $8) p) < $8
@@ -57,7 +58,7 @@ SELECT i.kind, s.id::text, s.fingerprint AS submitted, r.fingerprint AS done
 """Why `ACCEPT` made no row."""
 
 FIND = """
-SELECT id::text, inventory_id::text, status, reservation_id::text, rejection
+SELECT id::text, inventory_id::text, status, reservation_id::text, rejection, customer
   FROM submissions WHERE id = $1"""
 
 TAKE = f"""
@@ -133,7 +134,12 @@ class PostgresSubmissions:
         bounds = self._bounds
         named = (new.id, new.inventory_id, new.kind, new.request_id, new.fingerprint, _encode(new.command))
         rows = await self._ask(
-            ACCEPT, *named, self._retention_ms, bounds.pending_max, bounds.pending_per_inventory_max
+            ACCEPT,
+            *named,
+            self._retention_ms,
+            bounds.pending_max,
+            bounds.pending_per_inventory_max,
+            new.command.customer,
         )
         if rows:
             self.on_accepted()
@@ -142,9 +148,11 @@ class PostgresSubmissions:
         return _refused(new, rows[0] if rows else {"kind": None})
 
     async def find(self, submission_id: str) -> Found | None:
-        for id_, inventory_id, status, reservation_id, rejection in await self._ask(FIND, submission_id):
+        for id_, inventory_id, status, reservation_id, rejection, customer in await self._ask(
+            FIND, submission_id
+        ):
             said = None if rejection is None else _rejections.decode(rejection)
-            return Found(id_, inventory_id, Standing(status), reservation_id, said)
+            return Found(id_, inventory_id, Standing(status), reservation_id, said, customer)
         return None
 
     async def take(self, limit: int, lease_ms: int) -> list[Taken]:

@@ -59,7 +59,12 @@ def opened_by_bearer(request: web.BaseRequest) -> bool:
 
 def is_open_to(caller: Caller, found: FoundReservation) -> bool:
     """An admin's is every reservation, an account's those of its e-mail."""
-    return caller.is_admin or found.reply.reservation.customer == caller.customer
+    return is_of(caller, found.reply.reservation.customer)
+
+
+def is_of(caller: Caller, customer: bytes) -> bool:
+    """Whether what that customer has is the caller's to see."""
+    return caller.is_admin or customer == caller.customer
 
 
 async def acted(parts: Parts, request: web.BaseRequest, body: bytes, place: Place, command: Command) -> Reply:

@@ -12,6 +12,7 @@ from domain.event_messages import ReservationReply
 from domain.messages import Rejected
 from domain.submission import Found, Standing, Submission, Submitted
 from server import views
+from server.addressed import is_of, opened_by_bearer
 from server.callers import caller_of
 from server.ids import id_bytes, parse_id
 from server.parts import Parts
@@ -57,10 +58,12 @@ class SubmissionHandlers:
         submission_id = parse_id(submission_text)
         if submission_id is None:
             raise not_found("submission")
-        access = self._parts.access
-        inventory_id = None if caller_of(request).is_admin else access.event_of(request, submission_id)
+        bearer = opened_by_bearer(request)
+        inventory_id = None if bearer else self._parts.access.event_of(request, submission_id)
         found = await self._parts.submissions.find(submission_id)
         if found is None or inventory_id not in (None, found.inventory_id):
+            raise not_found("submission")
+        if bearer and not is_of(caller_of(request), found.customer):
             raise not_found("submission")
         if found.standing is Standing.PENDING:
             return Reply(200, views.encode(PendingView(found.id)), _RETRY.encode())

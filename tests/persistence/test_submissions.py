@@ -68,7 +68,9 @@ async def test_what_is_accepted_is_pending_and_its_submitter_is_told(
     new = submission(sale)
     assert await submissions.find(new.id) is None
     assert await submissions.accept(new) == new.id
-    assert await submissions.find(new.id) == Found(new.id, sale.id, Standing.PENDING)
+    assert await submissions.find(new.id) == Found(
+        new.id, sale.id, Standing.PENDING, customer=new.command.customer
+    )
     assert len(told) == 1
     assert await submissions.accept(new) == new.id
     assert len(told) == 1
@@ -193,8 +195,10 @@ async def test_an_answer_is_kept_and_what_was_said_of_the_customer_is_not(
         (reused.id, Final(KEY_REUSED, recorded=False)),
     ]
     assert await submissions.settle(answers) == {done.id, rejected.id, reused.id}
-    assert await submissions.find(done.id) == Found(done.id, sale.id, Standing.DONE, done.id)
-    said = Found(rejected.id, sale.id, Standing.REJECTED, rejection=NO)
+    assert await submissions.find(done.id) == Found(
+        done.id, sale.id, Standing.DONE, done.id, customer=done.command.customer
+    )
+    said = Found(rejected.id, sale.id, Standing.REJECTED, rejection=NO, customer=rejected.command.customer)
     assert await submissions.find(rejected.id) == said
     assert [len(await recorded(postgres, one.request_id)) for one in (done, rejected, reused)] == [0, 1, 0]
     connection = await postgres.connection()
@@ -220,7 +224,9 @@ async def test_what_has_had_an_effect_cannot_be_rejected(
         await submissions.accept(one)
     await sale.append(postgres.store(), entry)
     assert await submissions.settle([(new.id, Final(NO)), (other.id, Final(NO))]) == {other.id}
-    assert await submissions.find(new.id) == Found(new.id, sale.id, Standing.PENDING)
+    assert await submissions.find(new.id) == Found(
+        new.id, sale.id, Standing.PENDING, customer=new.command.customer
+    )
     assert await recorded(postgres, new.request_id) == [entry.requests[0].reply]
 
 
@@ -248,7 +254,9 @@ async def test_a_rejection_waits_for_an_effect_that_is_being_recorded_and_gives_
     await postgres.until("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
     await owner.execute("COMMIT")
     assert await settling == set()
-    assert await submissions.find(new.id) == Found(new.id, sale.id, Standing.PENDING)
+    assert await submissions.find(new.id) == Found(
+        new.id, sale.id, Standing.PENDING, customer=new.command.customer
+    )
     assert await recorded(postgres, new.request_id) == [b"effect"]
 
 

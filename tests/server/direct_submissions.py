@@ -58,7 +58,7 @@ class DirectSubmissions:
                 return one.new.id if one.new.fingerprint == new.fingerprint else KEY_REUSED
         if len(self._pending()) >= self.pending_max:
             return FULL
-        found = Found(new.id, new.inventory_id, Standing.PENDING)
+        found = Found(new.id, new.inventory_id, Standing.PENDING, customer=new.command.customer)
         self._kept[new.id] = Kept(new, found, self._gateway.now_ms)
         self.on_accepted()
         return new.id

@@ -11,6 +11,7 @@ import pytest
 from actors.wire import OVERLOADED, UNAVAILABLE
 from server.ids import uuid7
 from tests.server.conftest import OPERATOR, Answer, Api, hold_body
+from tests.server.people import signed_in
 from tests.server.test_restaurants import RESTAURANTS, house_body, wish
 
 ASYNC = {"Prefer": "respond-async"}
@@ -321,3 +322,20 @@ async def test_what_is_shown_fits_its_schema(api: Api) -> None:
         "Retry-After",
         "X-Request-Id",
     }
+
+
+async def test_who_is_signed_in_sees_what_he_asked_for_and_others_do_not(api: Api) -> None:
+    event_id = await api.new_event()
+    ada, eve = await signed_in(api), await signed_in(api, "eve@example.org")
+    path = f"/api/v1/events/{event_id}/reservations"
+    lines = {"lines": [{"ticket_type": "ga", "quantity": 10}]}
+    for standing in ("held", "rejected"):
+        asked = await api.post(path, json=lines, headers=ASYNC | ada.headers)
+        location = asked.headers["Location"]
+        pending = await api.get(location, headers=ada.headers)
+        assert (pending.status, pending.json["status"]) == (200, "pending")
+        await api.submissions.work()
+        assert (await api.get(location, headers=ada.headers)).json["status"] == standing
+        for stranger in (eve.headers, {**ada.headers, "Reservation-Token": "x" * 64}):
+            assert (await api.get(location, headers=stranger)).code == "not_found"
+        assert (await api.get(location)).code == "unauthorized"
