@@ -208,7 +208,12 @@ def _decided(ticket: Ticket, command: TicketCommand, now_ms: int) -> TicketFact 
         case TransferTicket():
             refusal = _is_in(ticket) or _too_often(ticket)
             return refusal or TicketTransferred(
-                now_ms, command.reservation_id, command.number, ticket.generation + 1, command.customer
+                now_ms,
+                command.reservation_id,
+                command.number,
+                ticket.generation + 1,
+                command.customer,
+                bool(ticket.holder),
             )
         case ReissueTicket():
             refusal = _is_in(ticket) or _too_often(ticket)

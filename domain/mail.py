@@ -39,6 +39,7 @@ class MailKind(enum.StrEnum):
     EVENT_CANCELLED = "event_cancelled"
     REMINDER = "reminder"
     TICKET_TRANSFERRED = "ticket_transferred"
+    TICKET_PASSED_ON = "ticket_passed_on"
     CONFIRM_EMAIL = "confirm_email"
     ACCOUNT_EXISTS = "account_exists"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
@@ -78,11 +79,12 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.HOLD_EXPIRED: _of_reservation(),
     MailKind.CANCELLED: _of_reservation(),
     MailKind.MOVED: _of_reservation(),
-    MailKind.REFUNDED: _of_reservation("amount", "currency"),
+    MailKind.REFUNDED: _of_reservation("amount", "currency", may=("reason",)),
     MailKind.EVENT_CHANGED: _of_reservation("changed", may=("starts_at_ms", "venue", "city")),
     MailKind.EVENT_CANCELLED: _of_reservation(),
     MailKind.REMINDER: _of_reservation("starts_at_ms"),
-    MailKind.TICKET_TRANSFERRED: _of_reservation("ticket_id", "token"),
+    MailKind.TICKET_TRANSFERRED: _of_reservation("number", "generation"),
+    MailKind.TICKET_PASSED_ON: _of_reservation("number", "generation"),
     MailKind.CONFIRM_EMAIL: _of_person("token", "valid_minutes"),
     MailKind.ACCOUNT_EXISTS: _of_person(),
     MailKind.PASSWORD_RESET: _of_person("token", "valid_minutes"),
@@ -90,7 +92,9 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.RECOVER_LINKS: _of_person("reservation_ids"),
 }
 """`token`: goes into the link, and is shown for who types. `valid_minutes`: of that token. `amount` in minor
-units. `reservation_ids`: a list; what is to be said of each, its links and its codes are looked up."""
+units; `reason`: one of `domain.payment.Reason`. `reservation_ids`: a list; what is to be said of each, its
+links and its codes are looked up. `number`, `generation`: of a ticket; `ticket_transferred` goes to whom it
+was passed on to, whose address is looked up too, `ticket_passed_on` to whose it was."""
 
 
 @dataclass(frozen=True)

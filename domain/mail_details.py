@@ -44,6 +44,14 @@ class Details:
     what_cancelled: bool = False
     wants_reminders: bool = True
 
+    def place(self, number: int) -> tuple[str, str] | None:
+        """A ticket's type and seat, by its number (see `domain.event_tickets`)."""
+        for line in self.lines:
+            if 1 <= number <= line.quantity:
+                return line.name, line.seats[number - 1] if line.seats else ""
+            number -= line.quantity
+        return None
+
     @property
     def total(self) -> int:
         return sum(line.quantity * line.unit_price for line in self.lines)
@@ -51,3 +59,13 @@ class Details:
     @property
     def of_table(self) -> bool:
         return self.party_size is not None
+
+
+@dataclass(frozen=True)
+class TicketHolder:
+    """Whom a ticket of that generation was passed on to. `email` None: they were erased."""
+
+    generation: int
+    email: str | None = None
+    name: str | None = None
+    language: str | None = None

@@ -5,6 +5,7 @@
 - A cancelled reservation is told of; one that ended with its event or restaurant, as that.
 - An event whose time or place has changed is told of to everybody who has a reservation of it by then, and
   they are reminded at its new time. So is who has a table that was moved to another time.
+- A ticket that was passed on is told of to its new holder, and to the buyer if it was the buyer's until then.
 - A reminder is of one reservation and one start. It is sent only if that is still so when its hour has come
   (`actors.mail.sender`), so nothing has to be moved or taken back here.
 
@@ -35,6 +36,7 @@ from domain.event_messages import (
 from domain.kinds import Fact
 from domain.mail import Json, MailKind
 from domain.restaurant_messages import ReservationMoved, RestaurantCancelled
+from domain.ticket_messages import TicketTransferred
 
 REMIND_BEFORE_MS = 24 * 3_600_000
 
@@ -79,6 +81,8 @@ def told(known: Known, fact: Fact) -> tuple[Known, tuple[News, ...]]:
             return known, (mail, _reminder(fact.start_ms, fact.at_ms, fact.reservation_id))
         case HoldExpired() | ReservationCancelled() | ReservationVoided() | HoldReleased():
             return known, _of_end(known, fact)
+        case TicketTransferred():
+            return known, _of_transfer(fact)
         case _:
             return known, ()
 
@@ -93,6 +97,14 @@ def _of_end(
     else:
         kind = MailKind.HOLD_EXPIRED if isinstance(fact, HoldExpired) else MailKind.CANCELLED
     return (News(kind, fact.at_ms, fact.reservation_id),)
+
+
+def _of_transfer(fact: TicketTransferred) -> tuple[News, ...]:
+    of: dict[str, Json] = {"number": fact.number, "generation": fact.generation}
+    theirs = News(MailKind.TICKET_TRANSFERRED, fact.at_ms, fact.reservation_id, of)
+    if fact.again:
+        return (theirs,)
+    return (theirs, News(MailKind.TICKET_PASSED_ON, fact.at_ms, fact.reservation_id, of))
 
 
 def _of_change(known: Known, fact: EventChanged) -> tuple[News, ...]:

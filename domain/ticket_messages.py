@@ -100,11 +100,14 @@ class CheckInUndone(Message, frozen=True):
 
 
 class TicketTransferred(Message, frozen=True):
+    """`again`: it had been passed on before, so it was not the buyer's any more."""
+
     at_ms: int
     reservation_id: str
     number: int
     generation: int
     customer: bytes
+    again: bool = False
 
 
 class TicketReissued(Message, frozen=True):

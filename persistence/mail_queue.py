@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from domain.mail import Json, MailKind
-from domain.mail_details import BookedLine, Details
+from domain.mail_details import BookedLine, Details, TicketHolder
 from persistence.connection import Limits, Links, Row
 from persistence.rows import NOW, decoded_lines, decoded_stay, restaurant_terms_of
 
@@ -59,6 +59,12 @@ SELECT r.id::text, r.inventory_id::text, r.status, r.lines, r.customer, r.contac
   LEFT JOIN restaurants x ON x.id = i.id
   LEFT JOIN mail_preferences p ON p.customer = r.customer
  WHERE r.id = ANY($1::uuid[])"""
+
+HOLDERS = """
+SELECT t.reservation_id::text, t.number, t.generation, t.contact
+  FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS w(inventory_id, reservation_id, number)
+  JOIN tickets t USING (inventory_id, reservation_id, number)
+ WHERE t.holder <> ''"""
 
 WAITING = f"""
 SELECT count(*) AS due, coalesce(({NOW}) - min(created_ms), 0) AS age_ms,
@@ -117,6 +123,13 @@ class PostgresMailQueue:
             return {}
         rows = await self._links.fetch(DETAILS, list(reservation_ids))
         return {row["id"]: details_of(row) for row in rows}
+
+    async def holders(self, tickets: Sequence[tuple[str, str, int]]) -> dict[tuple[str, int], TicketHolder]:
+        """By reservation and number, of those (inventory, reservation, number) that were passed on."""
+        if not tickets:
+            return {}
+        rows = await self._links.fetch(HOLDERS, *map(list, zip(*tickets, strict=True)))
+        return {(row["reservation_id"], row["number"]): _holder(row) for row in rows}
 
     async def sent(self, mail_id: str) -> None:
         await self._links.fetch(END, mail_id, "sent")
@@ -204,6 +217,11 @@ def _of_restaurant(row: Row) -> dict[str, Any]:
         "what_cancelled": row["restaurant_stage"] == "cancelled",
         "cancel_until_ms": stay.start_ms - terms.cancel_until_minutes * 60_000,
     }
+
+
+def _holder(row: Row) -> TicketHolder:
+    who = _contact.decode(row["contact"]) if row["contact"] else _Contact()
+    return TicketHolder(row["generation"], who.email, who.name, who.language)
 
 
 def _taken(row: Row) -> TakenMail:

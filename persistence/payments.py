@@ -9,6 +9,8 @@
   database's to check, so no two refunds can promise the same money.
 - A purchase and its parts are rows: its parts are never taken, and are written with it, as long as it is its
   writer's.
+- That a refund was made is mailed: the statement that writes its end asks for the mail, which has the
+  refund's id.
 - What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties.
   A refund that is refused takes its own promise back; where the reservation was cancelled meanwhile, that is
   left there again.
@@ -43,6 +45,7 @@ from domain.purchase import part_payments
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.gathering import Gathering
+from persistence.mails import COLUMNS as MAIL_COLUMNS
 from persistence.rows import NOW
 
 CONNECTIONS_MAX = 4
@@ -208,7 +211,7 @@ kept AS (
   UPDATE refunds r SET step = w.step, error = w.error, pauses = w.pauses, updated_ms = now.ms,
          wake_ms = now.ms + w.wake_in_ms
     FROM w, now WHERE r.id = w.id AND r.attempts = w.attempts AND r.step NOT IN ('done', 'refused')
-  RETURNING r.id, r.payment_id, r.amount, r.step),
+  RETURNING r.id, r.payment_id, r.amount, r.step, r.reason),
 sums AS (
   SELECT payment_id, coalesce(sum(amount) FILTER (WHERE step = 'done'), 0) AS done,
          coalesce(sum(amount) FILTER (WHERE step = 'refused'), 0) AS refused
@@ -224,6 +227,13 @@ again AS (
   INSERT INTO paid_ends (reservation_id, payment_id, at_ms)
   SELECT c.reservation_id, c.id, now.ms FROM counted c JOIN reservations v ON v.id = c.reservation_id, now
    WHERE c.refused > 0 AND v.status = 'cancelled' ON CONFLICT DO NOTHING),
+told AS (
+  INSERT INTO outgoing_mails ({MAIL_COLUMNS}, created_ms, attempts)
+  SELECT k.id, 'refunded', 'pending', NULL, NULL, p.inventory_id, p.reservation_id,
+         json_build_object('amount', k.amount, 'currency', p.currency, 'reason', k.reason), now.ms, NULL,
+         now.ms, 0
+    FROM kept k JOIN payments p ON p.id = k.payment_id CROSS JOIN now
+   WHERE k.step = 'done' ON CONFLICT (id) DO NOTHING),
 noted AS (
   INSERT INTO payment_steps (payment_id, at_ms, step, key, result)
   SELECT n.payment_id, now.ms, n.step, n.key, n.result FROM {_noted(_REFUNDED_COLUMNS)}, now

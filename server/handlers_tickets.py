@@ -99,8 +99,8 @@ class TicketHandlers:
     async def transfer(self, request: web.BaseRequest, reservation_text: str, number_text: str) -> Reply:
         """Pass a ticket on to another person: its old code is dead, the new one is theirs.
 
-        The token in the reply is the right to the ticket, to be handed to them; whoever else may have seen it
-        is shut out when they have the ticket issued again.
+        The token in the reply is the right to the ticket; they are mailed it too. Whoever else may have seen
+        it is shut out when they have the ticket issued again.
         """
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
@@ -111,7 +111,7 @@ class TicketHandlers:
             tickets.reservation.id,
             place.number,
             parts.customers.key(wanted.email),
-            views.encode(Customer(wanted.name, wanted.email)),
+            views.encode(Customer(wanted.name, wanted.email, wanted.language)),
             right.generation,
             right.as_buyer,
         )

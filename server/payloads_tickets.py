@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.mail import Language
 from domain.ticket_codes import CODE_MAX_CHARACTERS, NUMBER_MAX
 from server.payloads import Email, Moment, Payload, Text
 
@@ -55,10 +56,12 @@ class OfflineScans(Payload, frozen=True):
 
 
 class NewHolder(Payload, frozen=True):
-    """Whom a ticket is passed on to."""
+    """Whom a ticket is passed on to, who is mailed the right to it. `language`: of that mail; the
+    reservation's if not given."""
 
     name: Text
     email: Email
+    language: Language | UnsetType = UNSET
 
 
 class PdfQuery(Payload, frozen=True):

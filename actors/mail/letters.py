@@ -25,6 +25,7 @@ from actors.mail.words import WORDS, Words, amount, moment
 from domain.mail import LANGUAGE_DEFAULT, Language, MailKind
 from domain.mail_details import Details
 from domain.papers import Papers
+from domain.ticket_codes import TicketCodes
 from domain.unsubscribing import token_for
 from persistence.mail_queue import TakenMail
 
@@ -35,12 +36,13 @@ Facts = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Stationery:
-    """What all letters share. `sender`: as in From. `public_url`: what links begin with. `secret`: the one
-    that reservations' tokens are made with."""
+    """What all letters share. `sender`: as in From. `public_url`: what links begin with. `secret`,
+    `ticket_secret`: those that reservations' and tickets' tokens are made with."""
 
     sender: str
     public_url: str
     secret: bytes
+    ticket_secret: bytes
 
 
 class Medium(Protocol):
@@ -105,6 +107,7 @@ class Letters:
     def __init__(self, stationery: Stationery) -> None:
         self._stationery = stationery
         self._papers = Papers(stationery.secret)
+        self._codes = TicketCodes(stationery.ticket_secret)
         _, self.sender = parseaddr(stationery.sender)
         self._domain = self.sender.rpartition("@")[2]
 
@@ -146,6 +149,10 @@ class Letters:
                 "link": self._link(details),
                 "unsubscribe": self._unsubscribe(details),
             }
+            number, generation = given.get("number"), given.get("generation")
+            if isinstance(number, int) and isinstance(generation, int):
+                said["ticket"] = _ticket(details, number, words)
+                said["ticket_link"] = self._ticket_link(details, number, generation)
             before_ms = given.get("starts_at_ms")
             if isinstance(before_ms, int):
                 said["before"] = moment(before_ms, details.time_zone, words)
@@ -197,6 +204,10 @@ class Letters:
         token, _ = self._papers.of(details.inventory_id, details.reservation_id)
         return f"{self._stationery.public_url}/reservations/{details.reservation_id}#token={token}"
 
+    def _ticket_link(self, details: Details, number: int, generation: int) -> str:
+        token = self._codes.token(details.reservation_id, number, generation)
+        return f"{self._stationery.public_url}/tickets/{details.reservation_id}/{number}#token={token}"
+
     def _unsubscribe(self, details: Details) -> str:
         token = token_for(details.customer, self._stationery.secret)
         return f"{self._stationery.public_url}/api/v1/unsubscribe/{token}"
@@ -212,6 +223,12 @@ def _rendered(kind: MailKind, language: Language, said: Mapping[str, Any]) -> tu
     text, html = (block("body", medium) for medium in (TextMedium(), HtmlMedium()))
     page = _TEMPLATES.get_template("page.html").render(body=html, language=language)
     return _one_line(block("subject", TextMedium()).unescape()), f"{text}\n", page
+
+
+def _ticket(details: Details, number: int, words: Words) -> list[tuple[str, str]]:
+    name, seat = details.place(number) or ("", "")
+    shown = (("ticket", f"{number}"), ("of_type", name), ("seats", seat))
+    return [(words.labels[label], value) for label, value in shown if value]
 
 
 def _greeted(name: str) -> str:

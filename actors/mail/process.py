@@ -24,6 +24,7 @@ GIVES_WAY = 10
 """To be nice by: nobody waits for a mail as somebody waits for a sale."""
 SHOW_EVERY_S = 5.0
 RESERVATION_SECRET = "reservation_token"  # noqa: S105 - the name of one
+TICKET_SECRET = "ticket_key"  # noqa: S105 - the name of one
 
 
 class MailActor(Actor):
@@ -49,7 +50,8 @@ class MailActor(Actor):
         clock = StoreClock(queue.now_ms, deployment.clock_skew_max_ms)
         await until_done(clock.start)
         secret = await until_done(lambda: queue.secret(RESERVATION_SECRET))
-        letters = Letters(Stationery(mail.sender, mail.public_url, secret))
+        ticket_secret = await until_done(lambda: queue.secret(TICKET_SECRET))
+        letters = Letters(Stationery(mail.sender, mail.public_url, secret, ticket_secret))
         post = post_of(mail.smtp_url, letters.sender, Path(mail.folder), mail.folder_max_letters)
         sender = Sender(queue, letters, post, clock.now_ms, self._meter, mail.sending)
         follower = Follower(self._part, mail.actors, news, self._meter, mail.following)

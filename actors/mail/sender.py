@@ -17,6 +17,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from actors.mail.config import SenderLimits
@@ -24,7 +25,7 @@ from actors.mail.letters import Letters
 from actors.mail.post import NotNow, Post, PostClosed, Undeliverable
 from actors.meter import Meter
 from domain.mail import MailKind
-from domain.mail_details import Details
+from domain.mail_details import Details, TicketHolder
 from persistence.mail_queue import TakenMail
 from persistence.store import StoreError
 
@@ -38,6 +39,9 @@ class MailQueue(Protocol):
 
     async def take(self, limit: int, lease_ms: int) -> list[TakenMail]: ...
     async def details(self, reservation_ids: Sequence[str]) -> dict[str, Details]: ...
+    async def holders(
+        self, tickets: Sequence[tuple[str, str, int]]
+    ) -> dict[tuple[str, int], TicketHolder]: ...
     async def sent(self, mail_id: str) -> None: ...
     async def void(self, mail_id: str) -> None: ...
     async def failed(self, mail: TakenMail, pause_ms: int, error: str) -> None: ...
@@ -93,12 +97,13 @@ class Sender:
         until_s = time.monotonic() + limits.lease_ms / 1000 - limits.mail_max_s
         taken = await self._queue.take(limits.take_max_mails, limits.lease_ms)
         about = await self._queue.details(_reservations_of(taken)) if taken else {}
+        holders = await self._queue.holders(_tickets_of(taken))
         for at, mail in enumerate(taken):
             if time.monotonic() > until_s:
                 await self._queue.give_back([one.id for one in taken[at:]], 0)
                 break
             try:
-                await self._one(mail, about)
+                await self._one(mail, _for_holder(mail, about, holders))
             except PostClosed:
                 await self._queue.give_back([one.id for one in taken[at:]], int(limits.poll_s * 1000))
                 raise
@@ -167,6 +172,31 @@ def _reservations_of(mails: Sequence[TakenMail]) -> list[str]:
         ids = mail.parameters.get("reservation_ids")
         named |= {str(one) for one in ids} if isinstance(ids, list) else set()
     return sorted(named)
+
+
+def _tickets_of(mails: Sequence[TakenMail]) -> list[tuple[str, str, int]]:
+    """Of which the holders are to be written to."""
+    return [
+        (mail.inventory_id, mail.reservation_id, int(str(mail.parameters["number"])))
+        for mail in mails
+        if mail.kind is MailKind.TICKET_TRANSFERRED and mail.inventory_id and mail.reservation_id
+    ]
+
+
+def _for_holder(
+    mail: TakenMail, about: Mapping[str, Details], holders: Mapping[tuple[str, int], TicketHolder]
+) -> Mapping[str, Details]:
+    """A transferred ticket's mail goes to whom it was passed on to, unless it is another's by now."""
+    details = about.get(mail.reservation_id or "")
+    if mail.kind is not MailKind.TICKET_TRANSFERRED or details is None:
+        return about
+    holder = holders.get((details.reservation_id, int(str(mail.parameters["number"]))))
+    if holder is None or holder.generation != mail.parameters["generation"]:
+        holder = TicketHolder(0)
+    theirs = replace(
+        details, email=holder.email, customer_name=holder.name, language=holder.language or details.language
+    )
+    return {**about, details.reservation_id: theirs}
 
 
 def _is_moot(mail: TakenMail, kind: MailKind, details: Details | None, now_ms: int) -> bool:

@@ -21,6 +21,8 @@ from actors.meter import Meter
 from domain.event_messages import CancelReservation, ChangeEvent, TermsChange
 from domain.mail import Mail, MailKind
 from domain.news import REMIND_BEFORE_MS
+from domain.ticket_messages import TransferTicket
+from persistence.customers import FORGET_TICKETS
 from persistence.mail_queue import PostgresMailQueue
 from persistence.mails import enqueue, id_of
 from persistence.news import PostgresNews
@@ -46,7 +48,8 @@ class Office:
         self.secret = b"s" * 32
 
     def sender(self, limits: SenderLimits = LIMITS) -> Sender:
-        letters = Letters(Stationery(f"Box <{SENDER}>", "https://tickets.example", self.secret))
+        stationery = Stationery(f"Box <{SENDER}>", "https://tickets.example", self.secret, b"t" * 32)
+        letters = Letters(stationery)
         return Sender(self.queue, letters, self.post, lambda: self.now_ms, Meter(), limits)
 
     async def send_all(self, limits: SenderLimits = LIMITS) -> None:
@@ -289,6 +292,47 @@ async def test_who_wants_no_reminders_gets_none(office: Office, inbox: Inbox) ->
     await office.send_all()
     reminded = [letter["To"] for letter in inbox.letters if str(letter["Subject"]).startswith("Tomorrow")]
     assert reminded == [other]
+
+
+async def passed_on(office: Office, sale: Sale, reservation_id: str, email: str) -> None:
+    contact = f'{{"name":"Bob","email":"{email}"}}'.encode()
+    command = TransferTicket(reservation_id, 1, email.encode(), contact)
+    assert await sale.append(office.postgres.store(), sale.decided(command))
+
+
+async def test_a_ticket_passed_on_is_told_of_to_both(office: Office, inbox: Inbox) -> None:
+    sale, made = await sold(office, 1, 0.5)
+    await passed_on(office, sale, *made.values(), "bob@example.org")
+    await office.follow()
+    await office.send_all()
+    told = {str(letter["Subject"]).split(":")[0]: letter["To"] for letter in inbox.letters}
+    assert told == {
+        "Confirmed": next(iter(made)),
+        "Ticket handed on": next(iter(made)),
+        "A ticket for you": "bob@example.org",
+    }
+
+
+async def test_only_who_has_a_ticket_by_then_is_mailed_the_right_to_it(office: Office, inbox: Inbox) -> None:
+    sale, made = await sold(office, 1, 0.5)
+    for email in ("bob@example.org", "cy@example.org"):
+        await passed_on(office, sale, *made.values(), email)
+    await office.follow()
+    await office.send_all()
+    assert subjects(inbox) == {"Confirmed": 1, "Ticket handed on": 1, "A ticket for you": 1}
+    assert [one["To"] for one in inbox.letters if str(one["Subject"]).startswith("A ticket")] == [
+        "cy@example.org"
+    ]
+
+
+async def test_a_ticket_is_not_mailed_to_who_was_erased(office: Office, inbox: Inbox) -> None:
+    sale, made = await sold(office, 1, 0.5)
+    await passed_on(office, sale, *made.values(), "bob@example.org")
+    await office.follow()
+    connection = await office.postgres.connection()
+    await connection.execute(FORGET_TICKETS, b"bob@example.org")
+    await office.send_all()
+    assert {letter["To"] for letter in inbox.letters} == set(made)
 
 
 async def test_links_to_all_reservations_come_in_one_mail(office: Office, inbox: Inbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -209,6 +210,9 @@ async def test_a_refused_refund_takes_its_promise_back(kept: Kept) -> None:
     await kept.store.write([Written(replace(refund, step=RefundStep.REFUSED, error="no"), ())])
     after = await found(kept, payment)
     assert (after.promised, after.refunded, after.standing) == (0, 0, Standing.CAPTURED)
+    if kept.postgres is not None:
+        told = "SELECT count(*) FROM outgoing_mails WHERE kind = 'refunded' AND reservation_id = $1"
+        assert await (await kept.postgres.connection()).fetchval(told, payment.reservation_id) == 0
     assert [one.step for one in await kept.store.refunds_of(payment.id)] == [RefundStep.REFUSED]
 
 
@@ -228,6 +232,25 @@ async def test_what_is_cancelled_before_its_payment_has_ended_waits_for_that(kep
     payment = await accepted(kept)
     await kept.ended(payment)
     assert await kept.store.refund_ended(10) == 0
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_each_refund_that_was_made_is_mailed_once(postgres: PostgresWorld, reason: Reason) -> None:
+    kept = Kept(PostgresPayments(postgres.url), postgres)
+    connection = await postgres.connection()
+    await connection.execute("DELETE FROM refunds; DELETE FROM payments; DELETE FROM outgoing_mails")
+    payment = await captured(kept)
+    await kept.store.refund(back(payment, 40, reason))
+    mails = "SELECT kind, reservation_id::text, parameters FROM outgoing_mails"
+    (refund,) = await kept.store.take_refunds(10, LEASE_MS)
+    await kept.store.write([Written(refund, (), goes_on=True)])
+    assert await connection.fetch(mails) == []
+    for _ in range(2):
+        await kept.store.write([Written(replace(refund, step=RefundStep.DONE), ())])
+    ((kind, reservation_id, said),) = await connection.fetch(mails)
+    assert (kind, reservation_id) == ("refunded", payment.reservation_id)
+    assert json.loads(said) == {"amount": 40, "currency": "EUR", "reason": reason.value}
+    await kept.store.close()
 
 
 async def test_notes_are_never_changed(postgres: PostgresWorld) -> None:

@@ -15,11 +15,13 @@ from actors.mail.words import ENGLISH, SPANISH, amount, moment
 from domain.mail import FORMS, LANGUAGES, Json, MailKind
 from domain.mail_details import BookedLine, Details
 from domain.papers import Papers
+from domain.ticket_codes import TicketCodes
 from domain.unsubscribing import customer_in, token_for
 from persistence.mail_queue import TakenMail
 
 SECRET = b"s" * 32
-LETTERS = Letters(Stationery("Box <box@example.org>", "https://tickets.example", SECRET))
+TICKET_SECRET = b"t" * 32
+LETTERS = Letters(Stationery("Box <box@example.org>", "https://tickets.example", SECRET, TICKET_SECRET))
 START_MS = 1_783_105_200_000
 EVENT, RESERVATION = "01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
 CONCERT = Details(
@@ -54,7 +56,9 @@ PARAMETERS: dict[str, Json] = {
     "venue": "Old hall",
     "city": None,
     "starts_at_ms": START_MS,
-    "ticket_id": "t",
+    "reason": "late",
+    "number": 2,
+    "generation": 3,
     "token": "to/ken",
     "valid_minutes": 30,
     "reservation_ids": [RESERVATION],
@@ -145,6 +149,36 @@ def test_what_others_typed_in_is_no_markup_and_no_header() -> None:
 @pytest.mark.parametrize("name", ["Win at http://evil.example", "x" * 61, "a.b", "call 0900"])
 def test_a_name_that_could_be_a_message_is_left_out(name: str) -> None:
     assert name not in text_of(written(MailKind.CONFIRMED, replace(CONCERT, customer_name=name)))
+
+
+def test_a_ticket_that_was_passed_on_comes_with_its_place_and_the_right_to_it() -> None:
+    text = text_of(written(MailKind.TICKET_TRANSFERRED))
+    token = TicketCodes(TICKET_SECRET).token(RESERVATION, 2, 3)
+    for said in (
+        "Ticket number: 2",
+        "Type: Stalls",
+        "Seats: A/1/2",
+        f"/tickets/{RESERVATION}/2#token={token}",
+    ):
+        assert said in text
+    assert Papers(SECRET).of(EVENT, RESERVATION)[0] not in text
+
+
+def test_who_passed_a_ticket_on_is_given_no_right_to_it() -> None:
+    token = TicketCodes(TICKET_SECRET).token(RESERVATION, 2, 3)
+    assert token not in written(MailKind.TICKET_PASSED_ON).as_string()
+
+
+def test_why_late_money_goes_back_is_said() -> None:
+    assert "90.00 EUR has been paid back" in text_of(written(MailKind.REFUNDED))
+    assert "had gone to others" in " ".join(text_of(written(MailKind.REFUNDED)).split())
+
+
+@pytest.mark.parametrize(("number", "place"), [(0, None), (1, "A"), (2, "B"), (3, ""), (4, ""), (5, None)])
+def test_a_tickets_place_is_found_by_its_number(number: int, place: str | None) -> None:
+    lines = (BookedLine("Seat", 2, 1, ("A", "B")), BookedLine("Standing", 2, 1))
+    found = replace(CONCERT, lines=lines).place(number)
+    assert found == (None if place is None else ("Seat" if number < 3 else "Standing", place))
 
 
 def test_a_reminder_can_be_ended_with_one_click() -> None:

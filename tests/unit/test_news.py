@@ -25,6 +25,7 @@ from domain.kinds import Fact
 from domain.mail import MailKind
 from domain.news import Known, News, told
 from domain.restaurant_messages import ReservationMoved, RestaurantCancelled
+from domain.ticket_messages import TicketReissued, TicketTransferred
 
 NOW_MS, START_MS = 1_800_000_000_000, 1_800_900_000_000
 TERMS = Terms("Concert", START_MS, "EUR", (), venue="Hall", city="Graz")
@@ -117,3 +118,22 @@ def test_what_is_paid_is_told_of_as_what_is_confirmed(fact: Fact) -> None:
 
 def test_what_the_operator_cancels_is_told_of_as_what_its_holder_does() -> None:
     assert told(KNOWN, ReservationVoided(NOW_MS, "r")) == told(KNOWN, ReservationCancelled(NOW_MS, "r"))
+
+
+@pytest.mark.parametrize(
+    ("again", "kinds"),
+    [
+        (False, [MailKind.TICKET_TRANSFERRED, MailKind.TICKET_PASSED_ON]),
+        (True, [MailKind.TICKET_TRANSFERRED]),
+    ],
+)
+def test_a_ticket_passed_on_is_told_of_to_whom_it_goes_and_to_the_buyer_if_it_was_theirs(
+    again: bool, kinds: list[MailKind]
+) -> None:
+    _, news = told(KNOWN, TicketTransferred(NOW_MS, "r", 2, 3, b"bob", again))
+    assert [one.kind for one in news] == kinds
+    assert all(one.parameters == {"number": 2, "generation": 3} for one in news)
+
+
+def test_a_ticket_issued_again_is_told_in_the_answer_alone() -> None:
+    assert kinds_of(KNOWN, TicketReissued(NOW_MS, "r", 2, 3)) == []
