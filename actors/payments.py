@@ -127,7 +127,7 @@ class PaymentLimits:
     under_way_max_payments: int = 400
     lease_ms: int = 30_000
     poll_s: float = 0.05
-    gather_s: float = 0.01
+    gather_s: float = 0.025
     refunds_every_s: float = 0.2
     owners_asked_max_s: float = 10.0
     provider_timeout_s: float = 10.0

@@ -38,6 +38,7 @@ FILLED_MINOR_UNITS = 1_000_000_000_000
 TOKEN_LIFE_S = 840
 """Less than the 15 minutes of a real one."""
 GRACE_S = 30
+WARMUP_S = 4
 ENDED_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.2
 GOAL_PER_S = 1_000
@@ -73,7 +74,7 @@ def measure(connections: tuple[int, ...], seconds: int, rounds: int, show: Show)
         path = f"/api/v1/events/{event_id}/reservations"
         with targets.started(server, (ECHO,), 1, folder) as peers:
             roots = Roots(os.getpid(), server.pid, peers.peers, str(server.folder))
-            run(server, buyers, path, connections[0], 1)
+            run(server, buyers, path, connections[0], WARMUP_S)
             for number in range(rounds * len(connections)):
                 wide = connections[number % len(connections)]
                 with Meter(roots) as meter:
