@@ -14,6 +14,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from persistence.gathering import Gathering
 from persistence.redis_link import REDIS_FAILURES, redis_client
 
@@ -24,17 +26,19 @@ OWN_KEYS_MAX = 100_000
 _PREFIX = "turnstile-holds:"
 _ADD = f"""
 local full = {{}}
-for at, key in ipairs(KEYS) do
-  local field, id, cap = ARGV[3 * at - 2], ARGV[3 * at - 1], tonumber(ARGV[3 * at])
-  full[at] = {{}}
+for at, one in ipairs(cmsgpack.unpack(ARGV[1])) do
+  local key, field, id, cap = '{_PREFIX}' .. one[1], one[2], one[3], one[4]
   if redis.call('HLEN', key) >= cap and redis.call('HEXISTS', key, field) == 0 then
-    full[at] = redis.call('HGETALL', key)
+    table.insert(full, {{at - 1, redis.call('HGETALL', key)}})
   else
     redis.call('HSET', key, field, id)
     redis.call('EXPIRE', key, {KEPT_S})
   end
 end
 return full"""
+"""All that ask are one argument, and only who meets a full one is answered: a Python process packs and reads
+each value that crosses by itself."""
+_NOTHING: Mapping[str, str] = {}
 
 
 class _Wanted(NamedTuple):
@@ -82,9 +86,8 @@ class HoldCounts:
     async def _add_all(self, wanted: Sequence[_Wanted]) -> Sequence[Mapping[str, str] | Exception]:
         if not self._is_alone:
             try:
-                arguments = [value for one in wanted for value in (one.field, one.reservation_id, one.cap)]
-                full = await self._add(keys=[_PREFIX + one.key for one in wanted], args=arguments)
-                return [_pairs(flat) for flat in full]
+                full = dict(await self._add(args=[_packer.encode(wanted)]))
+                return [_pairs(full[at]) if at in full else _NOTHING for at in range(len(wanted))]
             except REDIS_FAILURES:
                 self._stay_alone()
         return [self._add_here(one) for one in wanted]
@@ -98,6 +101,9 @@ class HoldCounts:
             return dict(there)
         there[one.field] = one.reservation_id
         return {}
+
+
+_packer = msgspec.msgpack.Encoder()
 
 
 def _pairs(flat: Sequence[bytes]) -> Mapping[str, str]:

@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         description="reservations that one client may ask for in a minute; 0: no limit",
     )
     limit_holds_per_account: int = Field(
-        50,
+        0,
         ge=0,
         le=1_000,
         description="reservations that one account may hold, or be paying for, at a time; 0: no limit",
