@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in faults mail-proof audit lock \
+.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in faults mail-proof webhook-proof audit lock \
 	env-example clean
 
 help: ## list the targets
@@ -85,8 +85,11 @@ audit: install ## known vulnerabilities in what requirements.lock pins (asks pyp
 	@PATH="$(abspath $(BIN)):$$PATH" UV_SYSTEM_CERTS=1 uv tool run pip-audit \
 		--strict --disable-pip --require-hashes -r requirements.lock
 
-mail-proof: install ## 10,000 mails while the mail actor is killed 20 times (OPTIONS="--facts 1000 ...")
+mail-proof: install ## 10,000 mails while the news actor is killed 20 times (OPTIONS="--facts 1000 ...")
 	$(BIN)/python -m tests.mail.proof $(OPTIONS)
+
+webhook-proof: install ## 3,000 facts to three receivers while the news actor is killed 20 times (OPTIONS="--reservations 100 ...")
+	$(BIN)/python -m tests.webhooks.proof $(OPTIONS)
 
 lock: ## pin the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \

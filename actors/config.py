@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from actors.gateway import GatewayLimits
 from actors.mail.config import MailConfig
+from actors.news.config import FollowerLimits
 from actors.owner import OwnerLimits
+from actors.webhooks.config import WebhookConfig
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,10 @@ class Deployment:
     payment_actors: int = 1
     clock_skew_max_ms: int = 500
     availability_publish_ms: int = 100
+    news_actors: int = 1
+    following: FollowerLimits = field(default_factory=FollowerLimits)
     mail: MailConfig = field(default_factory=MailConfig)
+    webhooks: WebhookConfig = field(default_factory=WebhookConfig)
     owner: OwnerLimits = field(default_factory=OwnerLimits)
     gateway: GatewayLimits = field(default_factory=GatewayLimits)
 

@@ -1,5 +1,5 @@
 """What lives in each actor's process, and what it needs there: an owner, an expiry timer, or the watchdog
-(what sends mail is in `actors.mail.process`).
+(what tells of news is in `actors.news.process`).
 
 Plain classes: `actors.ray_runtime` makes actors of them and is their `Host`. Each begins to work when it is
 made, so that one which is made again after a crash goes on without being told. A front end that comes says

@@ -26,8 +26,8 @@ from ray.util import metrics
 from actors.config import Deployment
 from actors.gateway import CREATOR
 from actors.line import Address, Line, open_line
-from actors.mail.process import MailActor, mail_name
 from actors.meter import Labels, Meter
+from actors.news.process import NewsActor, news_name
 from actors.processes import (
     WATCHDOG,
     OwnerActor,
@@ -148,7 +148,7 @@ def _end_process(pid: int, create_time: float) -> None:
 # --- making them ----------------------------------------------------------------------------------
 
 
-for _plain in (OwnerActor, TimerActor, PaymentActor, WatchdogActor, MailActor):
+for _plain in (OwnerActor, TimerActor, PaymentActor, WatchdogActor, NewsActor):
     for _, _method in inspect.getmembers(_plain, inspect.iscoroutinefunction):
         ray.method(max_task_retries=0)(_method)
 
@@ -180,13 +180,13 @@ def _watchdog_handle(deployment: Deployment) -> Any:
 
 
 def deploy(deployment: Deployment) -> None:
-    """See to it that the watchdog, the timers, the mail actors and the first owner live, made for this
+    """See to it that the watchdog, the timers, the news actors and the first owner live, made for this
     deployment or a newer one. Safe to repeat; bounded in time.
     """
     wanted: list[tuple[type, str, tuple[Any, ...]]] = [
         (WatchdogActor, WATCHDOG, ()),
         *((TimerActor, timer_name(part), (part,)) for part in range(deployment.timers)),
-        *((MailActor, mail_name(part), (part,)) for part in range(deployment.mail.actors)),
+        *((NewsActor, news_name(part), (part,)) for part in range(deployment.news_actors)),
         *((PaymentActor, payments_name(part), (part,)) for part in range(deployment.payment_actors)),
         (OwnerActor, CREATOR, (CREATOR,)),
     ]

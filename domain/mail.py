@@ -1,7 +1,7 @@
 """A mail to a customer: of which kind, to whom, and with what it is filled in.
 
 A mail is asked for in the transaction of the deed that it tells of, or follows from a fact in the journal
-(`domain.news`). Either way it is a row first and is sent later, by a mail actor, at least once; all that is
+(`domain.news`). Either way it is a row first and is sent later, by a news actor, at least once; all that is
 sent of one row has one Message-ID. Of a reservation's mail the row has no address: that is looked up in the
 reservation's contact when it is sent, so nothing is left to send to who has been erased.
 

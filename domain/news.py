@@ -42,12 +42,14 @@ REMIND_BEFORE_MS = 24 * 3_600_000
 
 
 class Known(msgspec.Struct, frozen=True):
-    """Of an event, when and where it was to be at the last fact; of both kinds, whether it was cancelled."""
+    """Of an event, when and where it was to be at the last fact; of both kinds, whether it was cancelled, and
+    whose it is."""
 
     starts_at_ms: int | None = None
     venue: str | None = None
     city: str | None = None
     cancelled: bool = False
+    organiser_id: str | None = None
 
 
 @dataclass(frozen=True)

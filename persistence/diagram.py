@@ -35,6 +35,8 @@ LINKS = (
     ("inventories", "||--o{", "journal", "remembers"),
     ("inventories", "||--o|", "outbox_positions", "has been read up to"),
     ("reservations", "||--o{", "outgoing_mails", "is told of in"),
+    ("inventories", "|o--o{", "webhook_endpoints", "is told of at"),
+    ("webhook_endpoints", "||--o{", "webhook_deliveries", "is told by"),
     ("accounts", "||--o{", "sessions", "is logged in by"),
     ("accounts", "|o--o{", "one_time_tokens", "is confirmed by"),
 )

@@ -140,11 +140,11 @@ class PostgresMailQueue:
 
     async def failed(self, mail: TakenMail, pause_ms: int, error: str) -> None:
         """Not now; it is taken again after the pause."""
-        await self._links.fetch(FAIL, mail.id, mail.attempts, "pending", _short(error), pause_ms)
+        await self._links.fetch(FAIL, mail.id, mail.attempts, "pending", short(error), pause_ms)
 
     async def dead(self, mail: TakenMail, error: str) -> None:
         """Never, unless the operator replays it."""
-        await self._links.fetch(FAIL, mail.id, mail.attempts, "dead", _short(error), 0)
+        await self._links.fetch(FAIL, mail.id, mail.attempts, "dead", short(error), 0)
 
     async def give_back(self, mail_ids: Sequence[str], pause_ms: int) -> None:
         """Not tried: what was taken is due again after the pause, as if it had not been taken."""
@@ -239,5 +239,5 @@ def _taken(row: Row) -> TakenMail:
     )
 
 
-def _short(error: str) -> str:
+def short(error: str) -> str:
     return error.replace("\0", "")[:ERROR_MAX_CHARACTERS]

@@ -1,5 +1,5 @@
-"""What has to be done to the store now and then: forget old requests, submissions and mails, make the
-journal's next partitions, file reservations by their customers.
+"""What has to be done to the store now and then: forget old requests, submissions, mails and deliveries, make
+the journal's next partitions, file reservations by their customers.
 
 Nothing here is in anybody's way. Rows are purged by walking through their relation, a slice of blocks at a
 time: no index over their end is kept for it, which each hold would pay for. Partitions are made days ahead;
@@ -26,6 +26,8 @@ FILE_EVERY_S = 30.0
 PURGE_SLICE_BLOCKS = 256
 """2 MB of rows, some ten thousand: a statement of a few milliseconds."""
 PURGE_PAUSE_S = 0.02
+DELIVERIES_RETENTION_MS = 30 * 86_400_000
+"""So long a delivery is kept, whatever has become of it: an endpoint paused for longer misses some."""
 DAYS_AHEAD = 7
 DAY_MS = 86_400_000
 ATTACH_LOCK = 7_310_582_940_113_767
@@ -44,6 +46,10 @@ PURGES = {
         DELETE FROM outgoing_mails
          WHERE ctid >= $1 AND ctid < $2 AND ended_ms < $3 - {MAILS_RETENTION_MS}::bigint
            AND status <> 'pending' RETURNING 1""",
+    "webhook_deliveries": f"""
+        DELETE FROM webhook_deliveries
+         WHERE ctid >= $1 AND ctid < $2 AND created_ms < $3 - {DELIVERIES_RETENTION_MS}::bigint
+        RETURNING 1""",
     "sessions": "DELETE FROM sessions WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1",
     "one_time_tokens": """
         DELETE FROM one_time_tokens WHERE ctid >= $1 AND ctid < $2 AND expires_ms < $3 RETURNING 1""",

@@ -7,10 +7,10 @@ appends are numbered without gaps, each commits only after the one before it (th
 inventory (`outbox_positions.seq`), and whatever has a greater `inventories.seq` has news. No clock is in
 it, nothing can be overtaken, and an append writes nothing for it.
 
-`LOOK` compares all inventories, at 1 to 3 us each; who asks rests in proportion (`actors.mail.follower`).
+`LOOK` compares all inventories, at 1 to 3 us each; who asks rests in proportion (`actors.news.follower`).
 
-A position moves in the statement that writes the mails which follow, and only from where it was: of two who
-have read the same, one writes.
+A position moves in the statement that writes the mails and the deliveries which follow, and only from where
+it was: of two who have read the same, one writes.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package only
@@ -18,19 +18,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import msgspec
 
+from domain.endpoints import Endpoint
 from domain.kinds import Fact
 from domain.news import Known
 from persistence.connection import Connection, Limits, Links, Row
+from persistence.endpoint_rows import ALL_ENDPOINTS, endpoint_of
 from persistence.mails import COLUMNS
 from persistence.rows import NOW
 
 PAGE_MAX_RESERVATIONS = 1_000
 """Of an inventory, to which one piece of news goes at a time."""
 FIRST_ID = "00000000-0000-0000-0000-000000000000"
+DELIVERY_COLUMNS = 8
+"""Of a `RowToDeliver`."""
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +43,9 @@ WHOLE_RELATIONS = "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = of
 times as much."""
 ROW_BY_ROW = "SET LOCAL enable_seqscan = off; SET LOCAL enable_nestloop = on"
 LOOK = """
-SELECT id::text, until, seq, at_ms, known
-  FROM (SELECT i.id, i.last_fact_ms, i.seq AS until, coalesce(p.seq, 0) AS seq, coalesce(p.at_ms, 0) AS at_ms,
-               p.known
+SELECT id::text, kind, until, seq, at_ms, known
+  FROM (SELECT i.id, i.kind, i.last_fact_ms, i.seq AS until, coalesce(p.seq, 0) AS seq,
+               coalesce(p.at_ms, 0) AS at_ms, p.known
           FROM inventories i LEFT JOIN outbox_positions p ON p.inventory_id = i.id
          WHERE i.seq > coalesce(p.seq, 0) OFFSET 0) fresh
  WHERE ('x' || right(id::text, 8))::bit(32)::bigint % $2::bigint = $1::bigint
@@ -86,6 +90,16 @@ moved AS (
   RETURNING p.inventory_id),
 mailed AS ({_INSERT}
  WHERE m.inventory_id IN (SELECT inventory_id FROM begun UNION ALL SELECT inventory_id FROM moved)
+{_ONCE}),
+told AS (
+  INSERT INTO webhook_deliveries (id, endpoint_id, inventory_id, about, seq, position, kind, body, status,
+                                  created_ms, due_ms, attempts)
+  SELECT d.*, 'pending', now.ms, now.ms, 0
+    FROM unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::uuid[], $16::bigint[], $17::integer[],
+                $18::text[], $19::text[])
+           AS d(id, endpoint_id, inventory_id, about, seq, position, kind, body),
+         ({NOW} AS ms) now
+   WHERE d.inventory_id IN (SELECT inventory_id FROM begun UNION ALL SELECT inventory_id FROM moved)
 {_ONCE})
 SELECT inventory_id::text FROM begun UNION ALL SELECT inventory_id::text FROM moved"""
 
@@ -115,6 +129,7 @@ class Unread:
     """An inventory with news. `appends` follow `seq`, without a gap, as far as the journal still has them."""
 
     inventory_id: str
+    kind: str
     seq: int
     at_ms: int
     known: Known
@@ -134,8 +149,22 @@ class RowToSend:
 
 
 @dataclass(frozen=True)
+class RowToDeliver:
+    """A delivery as it is written: `body` is JSON."""
+
+    id: str
+    endpoint_id: str
+    inventory_id: str
+    about: str
+    seq: int
+    position: int
+    kind: str
+    body: str
+
+
+@dataclass(frozen=True)
 class Read:
-    """That an inventory was read from `before` up to `seq`, and the mails that follow."""
+    """That an inventory was read from `before` up to `seq`, and the mails and deliveries that follow."""
 
     inventory_id: str
     before: int
@@ -143,6 +172,7 @@ class Read:
     at_ms: int
     known: Known
     mails: list[RowToSend] = field(default_factory=list)
+    deliveries: list[RowToDeliver] = field(default_factory=list)
 
 
 _facts = msgspec.msgpack.Decoder(tuple[Fact, ...])
@@ -167,7 +197,8 @@ class PostgresNews:
         return [_unread(one, rows.get(one["id"], [])) for one in found]
 
     async def write(self, read: Sequence[Read]) -> set[str]:
-        """Move the positions and write the mails; the inventories whose positions were where they were."""
+        """Move the positions and write mails and deliveries; the inventories whose positions were where they
+        were."""
         mails = [mail for one in read for mail in one.mails]
         positions = [
             [one.inventory_id for one in read],
@@ -176,7 +207,13 @@ class PostgresNews:
             [one.at_ms for one in read],
             [msgspec.json.encode(one.known).decode() for one in read],
         ]
-        return {row[0] for row in await self._links.fetch(WRITE, *_columns(mails), *positions)}
+        deliveries = [astuple(delivery) for one in read for delivery in one.deliveries]
+        told = [list(column) for column in zip(*deliveries, strict=True)] or [[]] * DELIVERY_COLUMNS
+        return {row[0] for row in await self._links.fetch(WRITE, *_columns(mails), *positions, *told)}
+
+    async def endpoints(self) -> list[Endpoint]:
+        """Those that there are."""
+        return [endpoint_of(row) for row in await self._links.fetch(ALL_ENDPOINTS)]
 
     async def spread(self, mails: Sequence[RowToSend]) -> None:
         """Write mails that go with no position."""
@@ -239,7 +276,7 @@ def _unread(one: Row, rows: Sequence[Row]) -> Unread:
     if not rows:
         appends = [Append(one["until"], one["at_ms"], ())]
     known = _known.decode(one["known"]) if one["known"] else Known()
-    return Unread(one["id"], one["seq"], one["at_ms"], known, tuple(appends))
+    return Unread(one["id"], one["kind"], one["seq"], one["at_ms"], known, tuple(appends))
 
 
 def _facts_of(row: Row, inventory_id: str) -> tuple[Fact, ...]:

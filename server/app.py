@@ -118,4 +118,5 @@ def options_of(settings: Settings) -> Options:
         mail_folder=None if settings.smtp_url else mail_folder(settings),
         payment_duration_s=settings.payment_duration_s,
         hold_bounds=HoldBounds(settings.limit_holds_per_account, settings.limit_holds_per_address),
+        webhooks_local=settings.webhooks_local,
     )

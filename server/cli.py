@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 
 from domain.mail import MailStatus
-from server.settings import Settings, WrongSettings, load_settings
+from server.cli_webhooks import webhooks
+from server.operators_database import database_url
+from server.settings import WrongSettings, load_settings
 from server.settings_listing import env_example, help_text
 from server.supervisor.data_folder import read_endpoints
 from server.supervisor.failures import StartFailure
@@ -42,6 +44,7 @@ users = typer.Typer(help="Accounts.", no_args_is_help=True, rich_markup_mode=Non
 keys = typer.Typer(help="Keys of access tokens.", no_args_is_help=True, rich_markup_mode=None)
 cli.add_typer(users, name="user")
 cli.add_typer(keys, name="keys")
+cli.add_typer(webhooks, name="webhook")
 SETTINGS_HELP = (
     "\b\nSettings, from the environment (or a .env file), with their defaults:\n\n\b\n" + help_text()
 )
@@ -93,7 +96,7 @@ def migrate() -> None:
     """Bring the database of DATABASE_URL, or of the server running on TURNSTILE_DATA, up to date."""
     from persistence.migrate import migrate as migrate_database
 
-    url = _database_url(load_settings())
+    url = database_url(load_settings())
     try:
         asyncio.run(migrate_database(url))
     except Exception as error:
@@ -150,7 +153,7 @@ def journal(
         raise typer.BadParameter("--before and --to go together")
     if drop and before is None:
         raise typer.BadParameter("--drop goes with --before and --to")
-    url = _database_url(load_settings())
+    url = database_url(load_settings())
     if before is None or to is None:
         asyncio.run(show_journal(url, Console()))
     else:
@@ -196,7 +199,7 @@ def create_user(
     from server import users as making
 
     loaded = load_settings()
-    url = _database_url(loaded)
+    url = database_url(loaded)
     wanted, password = making.checked(email, name, language, making.password_from_input())
     made = asyncio.run(making.create_user(loaded, url, wanted, password, Role(role), organiser))
     print(f"{made.role.value} {made.email}: account {made.id}")
@@ -207,7 +210,7 @@ def rotate_keys() -> None:
     """Sign access tokens with a new key. What the old one signed serves until it runs out, 15 minutes."""
     from server.users import rotate_keys as rotate
 
-    print(f"new key {asyncio.run(rotate(_database_url(load_settings())))}: it signs within seconds")
+    print(f"new key {asyncio.run(rotate(database_url(load_settings())))}: it signs within seconds")
 
 
 mail_cli = typer.Typer(
@@ -224,7 +227,7 @@ def mail_list(
     """List mails, the oldest first."""
     from server.mail_command import list_mails
 
-    asyncio.run(list_mails(_database_url(load_settings()), status, limit, Console()))
+    asyncio.run(list_mails(database_url(load_settings()), status, limit, Console()))
 
 
 @mail_cli.command("replay")
@@ -237,22 +240,13 @@ def mail_replay(
 
     if bool(mail_id) == every:
         raise typer.BadParameter("either a mail's id or --all")
-    asyncio.run(replay_mails(_database_url(load_settings()), mail_id or None, Console()))
+    asyncio.run(replay_mails(database_url(load_settings()), mail_id or None, Console()))
 
 
 @cli.command()
 def settings() -> None:
     """Print every setting with its default, as a .env file."""
     print(env_example(), end="")
-
-
-def _database_url(settings: Settings) -> str:
-    if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
-    endpoints = read_endpoints(settings.data)
-    if endpoints is None:
-        raise StartFailure("no database: give DATABASE_URL, or start the server on this TURNSTILE_DATA")
-    return str(endpoints["database_url"])
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ from actors.meter import Meter
 from actors.owner import OwnerLimits
 from actors.ray_runtime import RayTransport, connect, deploy, disconnect
 from actors.submitter import Submitter, SubmitterLimits
+from actors.webhooks.config import WebhookConfig
 from persistence.accounts import PostgresAccounts
 from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
+from persistence.endpoints import PostgresEndpoints
 from persistence.floor import Floor
 from persistence.hold_counts import HoldCounts
 from persistence.images import PostgresImages
@@ -60,6 +62,7 @@ class Back(NamedTuple):
     mails: PostgresMailList
     payments: PostgresPayments
     wallets: PostgresLedger
+    endpoints: PostgresEndpoints
 
 
 @asynccontextmanager
@@ -117,7 +120,11 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         stack.push_async_callback(payments.close)
         wallets = PostgresLedger(database_url.get_secret_value(), settings.request_deadline_ms)
         stack.push_async_callback(wallets.close)
-        yield Back(gateway, reads, venues, submissions, images, accounts, mails, payments, wallets)
+        endpoints = PostgresEndpoints(
+            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
+        )
+        stack.push_async_callback(endpoints.close)
+        yield Back(gateway, reads, venues, submissions, images, accounts, mails, payments, wallets, endpoints)
 
 
 @asynccontextmanager
@@ -166,7 +173,9 @@ def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployme
         payment_actors=settings.payment_actors,
         clock_skew_max_ms=settings.clock_skew_max_ms,
         availability_publish_ms=settings.availability_publish_ms,
+        news_actors=settings.news_actors,
         mail=_mail_of(settings),
+        webhooks=WebhookConfig(settings.webhooks_local),
         owner=OwnerLimits(
             mailbox_max_commands=settings.mailbox_max_commands,
             batch_max_commands=settings.batch_max_commands,
@@ -198,7 +207,6 @@ def hold_counts_of(settings: Settings) -> HoldCounts:
 def _mail_of(settings: Settings) -> MailConfig:
     smtp_url = settings.smtp_url
     return MailConfig(
-        actors=settings.mail_actors,
         smtp_url=smtp_url.get_secret_value() if smtp_url else None,
         sender=settings.mail_from,
         public_url=public_url_of(settings),

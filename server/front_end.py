@@ -18,6 +18,7 @@ from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.dispatch import OUTAGES, Dispatcher, Outages
 from server.drain import DRAINING
+from server.endpoints import Endpoints
 from server.following import Following
 from server.handlers_service import ServiceHandlers
 from server.hold_caps import HoldCaps, HoldCounts
@@ -52,6 +53,7 @@ def build_app(
     mails: Mails,
     payments: Payments,
     wallets: Wallets,
+    endpoints: Endpoints,
     access: Access,
     customers: CustomerKeys,
     passwords: Passwords,
@@ -76,6 +78,7 @@ def build_app(
         mails,
         payments,
         wallets,
+        endpoints,
         access,
         customers,
         passwords,

@@ -37,6 +37,8 @@ _PLACES: dict[str, dict[str, Any]] = {
     "restaurant_id": _UUID,
     "submission_id": _UUID,
     "mail_id": _UUID,
+    "endpoint_id": _UUID,
+    "delivery_id": _UUID,
     "token": {"type": "string"},
     "name": {"type": "string"},
     "image_id": _UUID,

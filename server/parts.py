@@ -12,6 +12,7 @@ from server.access import Access
 from server.accounts import Accounts
 from server.contacts import Contacts
 from server.customers import CustomerKeys
+from server.endpoints import Endpoints
 from server.following import Following
 from server.hold_caps import HoldBounds, HoldCaps
 from server.images import Images
@@ -47,6 +48,8 @@ class Options:
     """Where letters are put for want of an SMTP server; None: there is one."""
     payment_duration_s: int = 600
     hold_bounds: HoldBounds = field(default_factory=HoldBounds)
+    webhooks_local: bool = False
+    """May this machine be told too, by http?"""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Parts:
     mails: Mails
     payments: Payments
     wallets: Wallets
+    endpoints: Endpoints
     access: Access
     customers: CustomerKeys
     passwords: Passwords

@@ -28,6 +28,7 @@ from server.csv_export import CSV
 from server.handlers_accounts import AccountHandlers
 from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_door import LINES, DoorHandlers
+from server.handlers_endpoints import EndpointHandlers
 from server.handlers_events import EventHandlers
 from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
@@ -52,6 +53,7 @@ from server.parts import Parts
 from server.printing import PDF
 from server.route import Route
 from server.routes_accounts import account_routes
+from server.routes_endpoints import endpoint_routes
 from server.routes_mails import mail_routes
 from server.routes_payments import payment_routes
 from server.routes_restaurants import image_routes, restaurant_routes
@@ -88,6 +90,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *account_routes(AccountHandlers(parts), SessionHandlers(parts)),
         *image_routes(ImageHandlers(parts)),
         *mail_routes(MailHandlers(parts)),
+        *endpoint_routes(EndpointHandlers(parts)),
         *_service_routes(service),
     ]
 

@@ -243,11 +243,17 @@ class Settings(BaseSettings):
         description="what links in mails begin with, as customers reach this server: https://tickets.example;"
         " unset: http://, the host and the port",
     )
-    mail_actors: int = Field(
-        1, ge=1, le=16, description="actors that send mails, each over one SMTP connection"
-    )
     mail_folder_max_letters: int = Field(
         1_000, ge=1, le=100_000, description="mails kept in the folder; older ones are removed"
+    )
+
+    # -- news: mails and webhooks
+    news_actors: int = Field(
+        1, ge=1, le=16, description="actors that send mails, each over one SMTP connection, and webhooks"
+    )
+    webhooks_local: bool = Field(
+        False,
+        description="webhooks may go to this machine, by http too: for tests and development",
     )
 
     # -- reads and retention

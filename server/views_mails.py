@@ -26,7 +26,7 @@ class MailView(View, frozen=True):
 
 
 class ReplayedView(View, frozen=True):
-    """How many mails are to be sent again."""
+    """How many are to be sent again."""
 
     replayed: int
 

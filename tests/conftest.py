@@ -23,5 +23,5 @@ def running_server() -> Iterator[Served]:
 
     It is stopped at the end, and nothing of it may be left then.
     """
-    with data_folder() as data, served(data) as server:
+    with data_folder() as data, served(data, {"TURNSTILE_WEBHOOKS_LOCAL": "true"}) as server:
         yield server

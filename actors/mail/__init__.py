@@ -1,1 +1,1 @@
-"""Mail: from facts to rows (`follower`), from rows to letters (`letters`), and out (`sender`, `post`)."""
+"""Mail: from rows to letters (`letters`), and out (`sender`, `post`). The rows are `actors.news`'."""

@@ -1,18 +1,8 @@
-"""What a mail actor is told."""
+"""What the sender of mails is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class FollowerLimits:
-    poll_s: float = 1.0
-    inventories_max: int = 200
-    appends_max: int = 20
-    """Of one inventory at a time; an append has up to a thousand facts."""
-    rest_of_look: float = 20.0
-    rest_of_work: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,11 +25,9 @@ class MailConfig:
     """`smtp_url` None: letters are put into the folder. `public_url`: what links begin with, no slash at its
     end."""
 
-    actors: int = 1
     smtp_url: str | None = None
     sender: str = "Turnstile <turnstile@localhost.localdomain>"
     public_url: str = "http://127.0.0.1:8080"
     folder: str = ".turnstile/mail"
     folder_max_letters: int = 1_000
-    following: FollowerLimits = field(default_factory=FollowerLimits)
     sending: SenderLimits = field(default_factory=SenderLimits)

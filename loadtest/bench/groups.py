@@ -13,7 +13,7 @@ SUPERVISOR = "supervisor"
 FRONT_END = "front end"
 OWNER = "owner"
 PAYMENTS = "payment actors"
-MAIL = "mail actors"
+MAIL = "news actors"
 ACTORS = "other actors"
 POSTGRES = "postgres"
 VALKEY = "valkey"
@@ -33,7 +33,7 @@ RAY_PROGRAMS = (
 ACTOR_TITLES = {
     OWNER: ("Owner", "event:", "pool:"),
     PAYMENTS: ("PaymentActor", "payments:"),
-    MAIL: ("MailActor", "FollowerActor", "mail:"),
+    MAIL: ("NewsActor", "news:"),
 }
 """What is in the title of each kind's processes; of others nothing of this."""
 

@@ -1,6 +1,6 @@
 """Between two cases: nobody pays for what the one before has left to be done.
 
-That is pages to be written, and, where there were purchases, letters to their buyers: the mail actor writes
+That is pages to be written, and, where there were purchases, letters to their buyers: the news actor writes
 them when it gets to it, which may be a minute later.
 """
 

@@ -1,4 +1,4 @@
-"""Who confirms a reservation is told so by mail, also after the mail actor was killed."""
+"""Who confirms a reservation is told so by mail, also after the news actor was killed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_buyer_is_told_with_the_code_and_the_operator_can_read_it(runnin
 async def test_a_buyer_is_told_though_the_mail_actor_was_killed(running_server: Served) -> None:
     async with aiohttp.ClientSession(running_server.endpoints["http"]) as http:
         event_id = await operators(http, running_server).new_event(5, price=0)
-        actors = [one for one in running_server.family() if "MailActor" in " ".join(one.cmdline())]
+        actors = [one for one in running_server.family() if "NewsActor" in " ".join(one.cmdline())]
         for actor in actors:
             actor.kill()
         assert actors

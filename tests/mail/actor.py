@@ -1,4 +1,4 @@
-"""`python -m tests.mail.actor URL SMTP_URL`: the mail actor in a process of its own, to be killed.
+"""`python -m tests.mail.actor URL SMTP_URL`: the news actor in a process of its own, to be killed.
 
 The same plain class of which `actors.ray_runtime` makes an actor, with short leases and pauses.
 """
@@ -11,9 +11,11 @@ from collections.abc import Awaitable
 from typing import Any
 
 from actors.config import Deployment
-from actors.mail.config import FollowerLimits, MailConfig, SenderLimits
-from actors.mail.process import MailActor
+from actors.mail.config import MailConfig, SenderLimits
 from actors.meter import Meter
+from actors.news.config import FollowerLimits
+from actors.news.process import NewsActor
+from actors.webhooks.config import CourierLimits, WebhookConfig
 
 LEASE_MS = 3_000
 SENDING = SenderLimits(
@@ -25,11 +27,20 @@ SENDING = SenderLimits(
     pause_max_ms=400,
     closed_pause_first_s=0.1,
 )
+TELLING = CourierLimits(
+    poll_s=0.05,
+    lease_ms=LEASE_MS,
+    answer_timeout_s=1.0,
+    attempts_max=1_000,
+    retry_first_ms=50,
+    retry_max_ms=200,
+    pause_after_failures=1_000_000,
+)
 FOLLOWING = FollowerLimits(poll_s=0.05, inventories_max=5, appends_max=2)
 
 
 class Alone:
-    """The part of a `Host` that a mail actor needs."""
+    """The part of a `Host` that a news actor needs."""
 
     def keep_shown(self, meter: Meter, tags: dict[str, str]) -> Awaitable[None]:
         return asyncio.sleep(0)
@@ -39,10 +50,11 @@ class Alone:
 
 
 async def run(database_url: str, smtp_url: str) -> None:
-    mail = MailConfig(smtp_url=smtp_url, sender="box@example.org", following=FOLLOWING, sending=SENDING)
-    deployment = Deployment(database_url, "", "", "", (0,), mail=mail)
+    mail = MailConfig(smtp_url=smtp_url, sender="box@example.org", sending=SENDING)
+    webhooks = WebhookConfig(local=True, limits=TELLING)
+    deployment = Deployment(database_url, "", "", "", (0,), following=FOLLOWING, mail=mail, webhooks=webhooks)
     host: Any = Alone()
-    actor = MailActor(0, deployment, host)
+    actor = NewsActor(0, deployment, host)
     print(actor, flush=True)
     await asyncio.Event().wait()
 

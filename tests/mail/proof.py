@@ -1,9 +1,9 @@
-"""The proof of the outbox: facts become mails while the mail actor is killed again and again and the SMTP
+"""The proof of the outbox: facts become mails while the news actor is killed again and again and the SMTP
 server refuses half of what it is given.
 
     python -m tests.mail.proof --facts 10000 --kills 20
 
-A throw-away PostgreSQL, the real mail actor in a process that is killed with SIGKILL at moments that come
+A throw-away PostgreSQL, the real news actor in a process that is killed with SIGKILL at moments that come
 from the seed, a real SMTP server. At the end every buyer must have got their mail, under one Message-ID;
 what came twice must be no more than the kills, and none without kills.
 """
@@ -64,7 +64,7 @@ class Verdict:
 
 
 class Killed:
-    """The mail actor's process, made again whenever it was killed."""
+    """The news actor's process, made again whenever it was killed."""
 
     def __init__(self, database_url: str, smtp_url: str) -> None:
         self._arguments = ("-m", "tests.mail.actor", database_url, smtp_url)
@@ -185,7 +185,7 @@ def _is_confirmation(letter: EmailMessage) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description="The proof of the outbox.")
     parser.add_argument("--facts", type=int, default=10_000, help="confirmed reservations (10000)")
-    parser.add_argument("--kills", type=int, default=20, help="of the mail actor (20)")
+    parser.add_argument("--kills", type=int, default=20, help="of the news actor (20)")
     parser.add_argument(
         "--seed", type=int, default=1, help="of the refusals and the moments of the kills (1)"
     )

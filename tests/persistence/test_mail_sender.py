@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from actors.mail.config import FollowerLimits, SenderLimits
-from actors.mail.follower import Follower
+from actors.mail.config import SenderLimits
 from actors.mail.letters import Letters, Stationery
 from actors.mail.post import PostClosed, SmtpPost
 from actors.mail.sender import Sender
 from actors.meter import Meter
+from actors.news.config import FollowerLimits
+from actors.news.follower import Follower
 from domain.event_messages import CancelReservation, ChangeEvent, TermsChange
 from domain.mail import Mail, MailKind
 from domain.news import REMIND_BEFORE_MS

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import persistence
-from actors.mail.config import FollowerLimits
-from actors.mail.follower import Follower
 from actors.meter import Meter
+from actors.news.config import FollowerLimits
+from actors.news.follower import Follower
 from domain.event_messages import CancelEvent, CancelReservation, ChangeEvent, Terms, TermsChange
 from domain.news import REMIND_BEFORE_MS
 from persistence.append import append_statement

@@ -32,6 +32,7 @@ from server.passwords import Passwords
 from server.runner import FrontEndRunner
 from server.throttle import Throttle
 from tests.server.direct_accounts import DirectAccounts
+from tests.server.direct_endpoints import DirectEndpoints
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
@@ -189,6 +190,7 @@ async def starting() -> AsyncIterator[Start]:
                 DirectMails(),
                 payments,
                 wallets,
+                DirectEndpoints(),
                 access,
                 customers,
                 passwords,

@@ -1,8 +1,11 @@
-"""The follower: reads the journal as an outbox and writes a mail for whatever deserves one.
+"""The follower: reads the journal as an outbox and writes what tells of it: a mail for whatever deserves
+one, a delivery for each endpoint that wants it.
 
 It remembers nothing that matters: how far it has read is a position in PostgreSQL, which moves in the same
-statement that writes the mails, and a mail's id is made of the fact it tells of. So it may die anywhere, and
-two of them may follow the same part: each fact is told of once.
+statement that writes the mails and the deliveries, and the id of each is made of the fact it tells of. So it
+may die anywhere, and two of them may follow the same part: each fact is told of once.
+
+Endpoints are read after what is unread: whoever was registered before a fact is there when the fact is.
 
 It stays out of the sale's way. It rests twenty times as long as a look that found little has taken, and half
 of the time even when there is much to do; nobody waits for it.
@@ -19,12 +22,14 @@ from typing import Protocol
 
 import msgspec
 
-from actors.mail.config import FollowerLimits
 from actors.meter import Meter
+from actors.news.config import FollowerLimits
+from actors.webhooks.bodies import Place, about, body_of, kind_of
+from domain.endpoints import Endpoint
 from domain.mail import MailKind
 from domain.news import REMIND_BEFORE_MS, Known, News, told
 from persistence.mails import id_of
-from persistence.news import FIRST_ID, PAGE_MAX_RESERVATIONS, Read, RowToSend, Unread
+from persistence.news import FIRST_ID, PAGE_MAX_RESERVATIONS, Read, RowToDeliver, RowToSend, Unread
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
@@ -35,6 +40,7 @@ class NewsStore(Protocol):
     """See `persistence.news`."""
 
     async def unread(self, part: int, parts: int, inventories_max: int, appends_max: int) -> list[Unread]: ...
+    async def endpoints(self) -> list[Endpoint]: ...
     async def write(self, read: Sequence[Read]) -> set[str]: ...
     async def spread(self, mails: Sequence[RowToSend]) -> None: ...
     async def concerned(self, inventory_id: str, after: str, made_until_ms: int) -> list[str]: ...
@@ -82,16 +88,19 @@ class Follower:
         limits = self._limits
         unread = await self._store.unread(self._part, self._parts, limits.inventories_max, limits.appends_max)
         if unread:
-            read = [await self._read(one) for one in unread]
+            endpoints = await self._store.endpoints()
+            read = [await self._read(one, endpoints) for one in unread]
             written = await self._store.write(read)
             self._meter.count("news_appends_read", sum(len(one.appends) for one in unread))
-            mails = sum(len(one.mails) for one in read if one.inventory_id in written)
-            self._meter.count("mails_written", mails)
+            told = [one for one in read if one.inventory_id in written]
+            self._meter.count("mails_written", sum(len(one.mails) for one in told))
+            self._meter.count("deliveries_written", sum(len(one.deliveries) for one in told))
         return len(unread)
 
-    async def _read(self, unread: Unread) -> Read:
+    async def _read(self, unread: Unread, endpoints: Sequence[Endpoint]) -> Read:
         known, found = _fold(unread)
         await asyncio.sleep(0)
+        deliveries = _deliveries(unread, known, endpoints) if endpoints else []
         last = unread.appends[-1]
         unsaid = [
             one.news.reservation_id
@@ -105,7 +114,7 @@ class Follower:
                 await self._spread(unread.inventory_id, one)
             else:
                 mails += _rows(unread.inventory_id, one, one.news.reservation_id, starts_ms)
-        return Read(unread.inventory_id, unread.seq, last.seq, last.at_ms, known, mails)
+        return Read(unread.inventory_id, unread.seq, last.seq, last.at_ms, known, mails, deliveries)
 
     async def _spread(self, inventory_id: str, one: _Told) -> None:
         """To all whom it concerns, a page at a time."""
@@ -127,6 +136,33 @@ def _fold(unread: Unread) -> tuple[Known, list[_Told]]:
             place = (unread.inventory_id, append.seq, position)
             found += [_Told(one, place) for one in news]
     return known, found
+
+
+def _deliveries(unread: Unread, known: Known, endpoints: Sequence[Endpoint]) -> list[RowToDeliver]:
+    """In the order of the facts. An event or restaurant has the same organiser for ever."""
+    rows = []
+    for append in unread.appends:
+        for position, fact in enumerate(append.facts):
+            kind = kind_of(fact)
+            wanting = [one for one in endpoints if one.wants(kind, unread.inventory_id, known.organiser_id)]
+            if not wanting:
+                continue
+            body = body_of(fact, Place(unread.inventory_id, unread.kind, append.seq, position)).decode()
+            for one in wanting:
+                id_ = id_of("delivery", one.id, unread.inventory_id, append.seq, position)
+                rows.append(
+                    RowToDeliver(
+                        id_,
+                        one.id,
+                        unread.inventory_id,
+                        about(fact, unread.inventory_id),
+                        append.seq,
+                        position,
+                        kind.value,
+                        body,
+                    )
+                )
+    return rows
 
 
 def _rows(
