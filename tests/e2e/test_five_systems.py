@@ -230,14 +230,11 @@ async def test_seats_of_a_stadium_are_bought_from_a_wallet(
     address = new_address("ana")
     ana = await signed_up(anybody, running_server, address)
     me = (await ana.get("/accounts/me"))["id"]
-    top_up = {
-        "amount": {"amount": 2000, "currency": "EUR"},
-        "direction": "in",
-        "reason": "paid in at the desk",
-    }
+    top_up = {"amount": {"amount": 2000, "currency": "EUR"}, "provider": "sandbox"}
     wrong = top_up | {"amount": {"amount": -1000, "currency": "EUR"}}
-    assert (await operator.post(f"/wallets/{me}/adjustments", wrong)).status == 422
-    assert (await operator.post(f"/wallets/{me}/adjustments", top_up)).status == 201
+    assert (await ana.post(f"/wallets/{me}/charges", wrong)).status == 422
+    charged = await ana.post(f"/wallets/{me}/charges", top_up, Prefer="wait=30")
+    assert (charged.status, charged.word) == (202, "captured")
 
     order = {
         "lines": [{"ticket_type": "ga", "quantity": 2}],
@@ -259,3 +256,22 @@ async def test_seats_of_a_stadium_are_bought_from_a_wallet(
     assert entered.status == 200
     twice = await operator.post(f"/events/{event_id}/check-ins", {"code": seat["code"], "gate": "south"})
     assert (twice.status, twice.word) == (409, "already_checked_in")
+
+    # A second seat, and the party afterwards: both in one payment, or neither.
+    standing = {"code": "ga", "name": "Standing", "quota": 9, "price": {"amount": 700, "currency": "EUR"}}
+    party = {
+        "name": "After the match",
+        "starts_at": "2031-05-01T23:00:00Z",
+        "ticket_types": [standing],
+        "payment": "required",
+    }
+    party_id = (await operator.makes("/events", party))["id"]
+    one_each = order | fewer
+    held = [await ana.makes(f"/events/{one}/reservations", one_each) for one in (event_id, party_id)]
+    poor = await ana.post("/accounts/me/payments", {"provider": "wallet"}, Prefer="wait=30")
+    assert poor.word == "failed", "5 euros are not 22"
+    assert [(await ana.get(f"/reservations/{one['id']}"))["status"] for one in held] == ["held", "held"]
+    assert (await ana.post(f"/wallets/{me}/charges", top_up, Prefer="wait=30")).word == "captured"
+    both = await ana.post("/accounts/me/payments", {"provider": "wallet"}, Prefer="wait=30")
+    assert (both.word, both.body["amount"]["amount"]) == ("captured", 2200)
+    assert [(await ana.get(f"/reservations/{one['id']}"))["status"] for one in held] == ["confirmed"] * 2

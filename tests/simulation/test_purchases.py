@@ -18,7 +18,7 @@ from domain.payment import Payment, Standing, Step, Turn
 from tests.simulation.payments import play
 from tests.simulation.purchases import PurchaseWorld, SteppedWorld
 
-SEEDS = int(os.environ.get("PAYMENT_SEEDS", "20"))
+SEEDS = int(os.environ.get("PAYMENT_SEEDS", "12"))
 PLANTED_SEEDS = 25
 STEPS_MAX = 120
 

@@ -16,7 +16,7 @@ import actors.payments as saga
 from domain.payment import Payment, Refund, RefundStep, RefundTurn, Said, Standing, Step, Turn, Unclear
 from tests.simulation.wallets import SimWallets, WalletWorld, play_wallets
 
-SEEDS = int(os.environ.get("PAYMENT_SEEDS", "15"))
+SEEDS = int(os.environ.get("PAYMENT_SEEDS", "10"))
 PLANTED_SEEDS = 20
 
 
