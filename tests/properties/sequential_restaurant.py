@@ -18,6 +18,7 @@ from domain.restaurant_messages import (
     ChangeRestaurant,
     CloseRestaurant,
     CreateRestaurant,
+    DeleteRestaurant,
     FreeTime,
     FreeTimes,
     HoldTable,
@@ -68,6 +69,7 @@ class SequentialRestaurant(Reference):
         self.version = 0
         self.paused = self.closed = False
         self.stage = Stage.PUBLISHED
+        self.deleted = False
         self.all: dict[str, TableReservation] = {}
 
     def copy(self) -> SequentialRestaurant:
@@ -87,14 +89,18 @@ class SequentialRestaurant(Reference):
     # --- commands -----------------------------------------------------------------------------------
 
     def ask(self, command: RestaurantCommand, now_ms: int) -> RestaurantReplies:
+        if isinstance(command, CreateRestaurant):
+            return self._create(command)
+        asks_as_guest = isinstance(command, HoldTable | SearchTables) and command.guest
+        if self.deleted or (self.stage is Stage.DRAFT and asks_as_guest):
+            return no(Code.NOT_FOUND)
         match command:
-            case CreateRestaurant():
-                self.id, self.terms, self.version = command.id, command.terms, 1
-                return self.describe()
             case PauseSale() | ResumeSale():
                 return self._pause(isinstance(command, PauseSale))
             case PublishRestaurant() | CloseRestaurant() | CancelRestaurant():
                 return self._move_on(STAGES[type(command)])
+            case DeleteRestaurant():
+                return self._delete(command)
             case ChangeRestaurant():
                 return self._change(command)
             case SearchTables():
@@ -132,9 +138,23 @@ class SequentialRestaurant(Reference):
     def describe(self, moved: Iterable[TableReservation] = ()) -> RestaurantReply:
         return RestaurantReply(self.id, self.terms, self.version, self.paused, tuple(moved), self.stage)
 
+    def _create(self, command: CreateRestaurant) -> RestaurantReply:
+        self.id, self.terms, self.version = command.id, command.terms, 1
+        self.stage, self.closed = command.stage, command.stage is not Stage.PUBLISHED
+        return self.describe()
+
+    def _delete(self, command: DeleteRestaurant) -> RestaurantReplies:
+        if command.if_version not in (None, self.version):
+            return no(Code.STALE, version=self.version)
+        if self.live():
+            return no(Code.IN_USE, live=len(self.live()))
+        self.deleted, self.stage, self.version = True, Stage.CANCELLED, self.version + 1
+        return self.describe()
+
     def _move_on(self, stage: Stage) -> RestaurantReplies:
-        """Of one that is published or closed. What a cancelled one had has ended, whoever has noted it."""
-        if self.stage is Stage.CANCELLED and stage is not self.stage:
+        """What a cancelled one had has ended, whoever has noted it."""
+        never_open = self.stage is Stage.DRAFT and stage is Stage.CLOSED
+        if never_open or (self.stage is Stage.CANCELLED and stage is not self.stage):
             return no(Code.WRONG_STATE, restaurant_status=self.stage.value)
         if self.stage is not stage:
             self.stage, self.version, self.closed = stage, self.version + 1, stage is not Stage.PUBLISHED

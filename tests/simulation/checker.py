@@ -179,12 +179,11 @@ def _expiries(world: World, folds: Folds) -> Iterator[str]:
                 if ended_s > due_s and given_back != fold.expired[reservation_id]:
                     late_s = ended_s - end_s
                     yield f"I5 {inventory_id}: {reservation_id} ended {late_s} s late, due by {due_s}"
-        if isinstance(fold, Fold):
-            yield from _ends_with_event(world, fold)
+        yield from _ends_with_it(world, fold)
 
 
-def _ends_with_event(world: World, fold: Fold) -> Iterator[str]:
-    """What a cancelled event has ends as soon as a hold whose time has run out."""
+def _ends_with_it(world: World, fold: Fold | DiningFold) -> Iterator[str]:
+    """What a cancelled event or restaurant has ends as soon as a hold whose time has run out."""
     event_id = fold.inventory_id
     if not fold.cancelled_seq:
         return

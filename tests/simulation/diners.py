@@ -15,20 +15,25 @@ from domain.event_messages import (
     ExtendHold,
     PauseSale,
     ResumeSale,
+    Stage,
     Status,
 )
 from domain.kinds import Command
 from domain.local_time import MINUTE_MS, local_of
 from domain.restaurant_messages import (
+    CancelRestaurant,
     ChangeRestaurant,
+    CloseRestaurant,
     CompleteStay,
     CreateRestaurant,
+    DeleteRestaurant,
     History,
     HoldTable,
     Join,
     MarkNoShow,
     MoveReservation,
     ProlongStay,
+    PublishRestaurant,
     RestaurantChange,
     RestaurantTerms,
     SearchTables,
@@ -43,7 +48,7 @@ from domain.restaurant_messages import (
 from tests.simulation.clients import CUSTOMERS, Client
 
 if TYPE_CHECKING:
-    pass
+    from tests.simulation.world import World
 
 GRID_MINUTES = 15
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")
@@ -168,7 +173,13 @@ class Diner(AtTables):
 class Staff(AtTables):
     """Sees to who comes, goes, stays and stays away; changes tables and hours while guests reserve."""
 
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.drafts: list[str] = []
+
     async def run(self) -> None:
+        for restaurant_id in self.drafts:
+            await self.ask(restaurant_id, PublishRestaurant, keyed=True)
         for _ in range(self.rng.randint(2, 7)):
             await self.sleep(self.rng.uniform(0.1, 4.0))
             restaurant_id = self.rng.choice(self.world.house_ids)
@@ -179,6 +190,8 @@ class Staff(AtTables):
                 await self.ask(restaurant_id, PauseSale)
                 await self.sleep(self.rng.uniform(0.0, 1.0))
                 await self.ask(restaurant_id, ResumeSale, keyed=True)
+            elif self.rng.random() < 0.15:
+                await self._move_on(restaurant_id)
             elif not known or self.rng.random() < 0.3:
                 await self.ask(restaurant_id, self._walk_in(restaurant_id))
             else:
@@ -188,9 +201,19 @@ class Staff(AtTables):
     async def open(self, owner: str) -> str:
         """Create a restaurant, as often as it takes; its id."""
         terms = terms_of_a_house(self.rng, [self.world.new_id() for _ in range(3)])
-        made = await self.create(lambda: CreateRestaurant(self.world.new_id(), terms), owner)
+        stage = self.rng.choice((*[Stage.PUBLISHED] * 9, Stage.DRAFT))
+        made = await self.create(lambda: CreateRestaurant(self.world.new_id(), terms, stage), owner)
         self.world.houses[made] = terms
+        self.drafts += [made] if stage is Stage.DRAFT else []
         return made
+
+    async def _move_on(self, restaurant_id: str) -> None:
+        """Close it for a while, or cancel it, or try to delete it."""
+        kind = self.rng.choice((CloseRestaurant, CloseRestaurant, CancelRestaurant, DeleteRestaurant))
+        await self.ask(restaurant_id, kind)
+        if kind is CloseRestaurant:
+            await self.sleep(self.rng.uniform(0.0, 1.0))
+            await self.ask(restaurant_id, PublishRestaurant, keyed=True)
 
     def _known(self, restaurant_id: str) -> list[TableReservation]:
         """Who will come or has come, as far as anybody has been told."""

@@ -33,6 +33,7 @@ from domain.restaurant_messages import (
     RestaurantChanged,
     RestaurantClosed,
     RestaurantCreated,
+    RestaurantDeleted,
     RestaurantFact,
     RestaurantPublished,
     RestaurantTerms,
@@ -89,6 +90,11 @@ class DiningFold:
     version: int = 0
     paused: bool = False
     stage: Stage = Stage.PUBLISHED
+    deleted: bool = False
+    cancelled_seq: int = 0
+    """The append that cancelled it; 0 for none."""
+    last_ended_seq: int = 0
+    """The last append that ended something because of that."""
     last_ms: int = 0
     reservations: dict[str, TableReservation] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -127,14 +133,18 @@ class DiningFold:
         if fact.at_ms < self.last_ms:
             self._is_wrong(seq, f"{fact} is earlier than what came before it")
         self.last_ms = max(self.last_ms, fact.at_ms)
+        if self.deleted:
+            self._is_wrong(seq, f"{fact} of a restaurant that was deleted")
         match fact:
             case RestaurantCreated() | RestaurantChanged():
                 self.terms, self.version = fact.terms, self.version + 1
                 self.stage = fact.stage if isinstance(fact, RestaurantCreated) else self.stage
             case RestaurantPublished() | RestaurantClosed() | RestaurantCancelled():
-                if self.stage in (Stage.CANCELLED, BECOMES[type(fact)]):
-                    self._is_wrong(seq, f"{fact} of a restaurant that is {self.stage.value}")
-                self.stage, self.version = BECOMES[type(fact)], self.version + 1
+                self._move(seq, fact)
+            case RestaurantDeleted():
+                if any(one.status in LIVE for one in self.reservations.values()):
+                    self._is_wrong(seq, "deleted with live reservations")
+                self.deleted, self.stage, self.version = True, Stage.CANCELLED, self.version + 1
             case SalePaused() | SaleResumed():
                 self.paused, self.version = isinstance(fact, SalePaused), self.version + 1
             case TableHeld() | WalkInSeated():
@@ -142,6 +152,15 @@ class DiningFold:
             case _:
                 return self._step(seq, fact)
         return True
+
+    def _move(self, seq: int, fact: RestaurantPublished | RestaurantClosed | RestaurantCancelled) -> None:
+        to = BECOMES[type(fact)]
+        skips = self.stage is Stage.DRAFT and to is Stage.CLOSED
+        if self.stage in (Stage.CANCELLED, to) or skips:
+            self._is_wrong(seq, f"{fact} of a restaurant that is {self.stage.value}")
+        self.stage, self.version = to, self.version + 1
+        if to is Stage.CANCELLED:
+            self.cancelled_seq = self.last_ended_seq = seq
 
     def _place(self, seq: int, fact: TableHeld | WalkInSeated) -> None:
         held = isinstance(fact, TableHeld)
@@ -180,6 +199,7 @@ class DiningFold:
             if WITH_IT.get(before.status) is not type(fact):
                 self._is_wrong(seq, f"{fact} of {before}, and the restaurant is cancelled")
             self.reservations[before.id] = _after(before, fact)
+            self.last_ended_seq = seq
             return False
         over = fact.at_ms >= before.expires_at_ms
         due = isinstance(fact, HoldExpired) or (
@@ -270,18 +290,24 @@ class DiningFold:
     def _is_wrong(self, seq: int, what: str) -> None:
         self.wrong.append(f"{self.inventory_id} seq {seq}: {what}")
 
+    def _left_over_ms(self) -> list[int]:
+        """What a cancelled restaurant still has is due at once."""
+        left = any(one.status in LIVE for one in self.reservations.values())
+        return [self.last_ms] if left else []
+
     # --- the rows -------------------------------------------------------------------------------------
 
     def compare(self, row: Inventory) -> list[str]:
         """Where the rows are not what the journal says."""
         live = self.live()
-        ends = [one.expires_at_ms for one in live]
+        ends = [one.expires_at_ms for one in live] or self._left_over_ms()
         stored = {found.reservation.id: found.reservation for found in row.reservations.values()}
         pairs = {
             "terms": (row.definition.terms, self.terms),
             "version": (row.definition.version, self.version),
             "paused": (row.definition.paused, self.paused),
             "stage": (row.definition.stage, self.stage),
+            "deleted": (row.definition.deleted, self.deleted),
             "live": (row.live, len(live)),
             "live reservations": (row.live_reservations, len(live)),
             "next due": (row.next_due_ms, -(-min(ends) // DUE_GRID_MS) * DUE_GRID_MS if ends else None),

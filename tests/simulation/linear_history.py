@@ -56,7 +56,7 @@ def _made(created: Fact) -> Model:
         return event
     assert isinstance(created, RestaurantCreated)
     restaurant = SequentialRestaurant()
-    restaurant.ask(CreateRestaurant(created.id, created.terms), created.at_ms)
+    restaurant.ask(CreateRestaurant(created.id, created.terms, created.stage), created.at_ms)
     return restaurant
 
 

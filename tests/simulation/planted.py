@@ -15,12 +15,13 @@ from actors.owner import InventoryOwner
 from actors.timers import ExpiryTimer
 from actors.turn import Held, Turn
 from actors.wire import OVERLOADED, UNAVAILABLE, pack_reply
-from domain import event_tickets, restaurant
+from domain import event_tickets, restaurant, restaurant_change, restaurant_state, stages
 from domain.event_messages import (
     ExpireDue,
     HoldReleased,
     Reservation,
     ReservationCancelled,
+    Stage,
     Status,
 )
 from domain.event_seats import SeatMove, Seats
@@ -181,6 +182,13 @@ def _move_that_lets_go_first(
     return reply, facts
 
 
+_not_on_sale = stages.not_on_sale
+
+
+def _on_sale_though_closed(stage: Stage, what: str) -> Rejected | None:
+    return None if stage is Stage.CLOSED else _not_on_sale(stage, what)
+
+
 # --- in passivation -----------------------------------------------------------------------------
 
 
@@ -228,6 +236,11 @@ PLANTS = {
     "a move lets go of the old place before the new one is had": Plant(
         replaced=(restaurant, "_move", _move_that_lets_go_first)
     ),
+    "a closed restaurant takes reservations": Plant(
+        replaced=(restaurant_state, "not_on_sale", _on_sale_though_closed)
+    ),
+    "what a cancelled restaurant had stays": Plant(replaced=(restaurant, "drained", lambda *_: [])),
+    "a restaurant goes with what it has": Plant(replaced=(restaurant_change, "in_use", lambda *_: None)),
     "passivated though letters wait": Plant(Parts(owner=PassivatedWithItsLetters)),
     "a timer that has died does not come back": Plant(replaced=(World, "timer_is_back", lambda world: None)),
     "a timer looks too seldom": Plant(replaced=(ExpiryTimer, "POLL_S", 4.0)),
