@@ -197,6 +197,8 @@ class Staff(AtTables):
             else:
                 one = self.rng.choice(known)
                 await self.do(restaurant_id, one, *self._likely(restaurant_id, one))
+        if self.rng.random() < 0.25:
+            await self.ask(self.rng.choice(self.world.house_ids), CancelRestaurant, keyed=True)
 
     async def open(self, owner: str) -> str:
         """Create a restaurant, as often as it takes; its id."""
