@@ -17,7 +17,8 @@
 - Where payment is required, what costs something is confirmed by a payment or by the box office only
   (`domain.event_payment`). While it is being paid it is live, ends at the payment's deadline, and is neither
   changed nor cancelled.
-- A confirmed reservation can be cancelled up to `cancel_until`; without one it is final.
+- A confirmed reservation can be cancelled up to `cancel_until`, and for some days after the start was moved;
+  else it is final. How much of the price is kept then: `domain.cancelling`.
 - A ticket of a type with categories is a seat of one of them: `domain.event_seats` has the rules of these.
 - Another event's prices and blocked seats are taken over in one command. What is sold stays as it was sold;
   a seat that is taken here is not blocked.
@@ -35,6 +36,7 @@ from typing import assert_never, get_args
 import msgspec
 
 from domain import event_operator, event_payment
+from domain.cancelling import kept_of, until_ms
 from domain.event_messages import (
     BeginPayment,
     BlockSeats,
@@ -96,6 +98,7 @@ from domain.event_state import (
     definition,
     describe,
     due,
+    ended_with,
     evolve,
     find,
     load,
@@ -266,13 +269,14 @@ def _cancel(state: State, command: CancelReservation, now_ms: int) -> Decision:
     if found.status is Status.PAYING:
         return not_held(found), ()
     assert state.terms is not None
-    until_ms = state.terms.cancel_until_ms
-    if until_ms is None:
+    end_ms = until_ms(state.terms, found.created_at_ms)
+    if end_ms is None:
         return Rejected(Code.TOO_LATE, "A confirmed reservation of this event is final."), ()
-    if now_ms > until_ms:
+    if now_ms > end_ms:
         return Rejected(Code.TOO_LATE, "The time for cancelling has passed."), ()
-    after = msgspec.structs.replace(found, status=Status.CANCELLED)
-    return reply(state, after), (ReservationCancelled(now_ms, reservation_id),)
+    kept = kept_of(state.terms, found, now_ms)
+    after = ended_with(found, Status.CANCELLED, kept)
+    return reply(state, after), (ReservationCancelled(now_ms, reservation_id, kept),)
 
 
 def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:

@@ -18,10 +18,12 @@ QUOTA_MAX = 10_000_000
 PRICE_MAX = 1_000_000_000_000
 """In minor units: the largest amount that a total of 10,000 of them still fits in 64 bits."""
 HOLD_EXTENSIONS_MAX = 100
+POSTPONED_REFUND_DAYS_MAX = 365
 
 
-def changed_terms(terms: Terms, change: TermsChange) -> Terms | Rejected:
-    """The terms after a change, or an `invalid` that names what is wrong with it."""
+def changed_terms(terms: Terms, change: TermsChange, now_ms: int) -> Terms | Rejected:
+    """The terms after a change, or an `invalid` that names what is wrong with it. A start that becomes another
+    one is moved now."""
     plain: dict[str, Any] = {
         name: getattr(change, name)
         for name in change.__struct_fields__
@@ -31,6 +33,8 @@ def changed_terms(terms: Terms, change: TermsChange) -> Terms | Rejected:
     if isinstance(types, Rejected):
         return types
     after = msgspec.structs.replace(terms, **plain, ticket_types=types)
+    if after.starts_at_ms != terms.starts_at_ms:
+        after = msgspec.structs.replace(after, moved_ms=now_ms)
     errors = flaws(after)
     return (
         Rejected(Code.INVALID, "The event's terms do not fit together.", errors=errors) if errors else after
@@ -116,6 +120,12 @@ def flaws(terms: Terms) -> Errors:
             not 0 <= terms.hold_extensions_max <= HOLD_EXTENSIONS_MAX,
             "hold_extensions_max",
             f"From 0 to {HOLD_EXTENSIONS_MAX}.",
+        ),
+        (not 0 <= terms.cancel_keeps_percent <= 100, "cancel_keeps_percent", "From 0 to 100."),
+        (
+            not 0 <= terms.postponed_refund_days <= POSTPONED_REFUND_DAYS_MAX,
+            "postponed_refund_days",
+            f"From 0 to {POSTPONED_REFUND_DAYS_MAX}.",
         ),
         (
             not 1 <= len(terms.ticket_types) <= TICKET_TYPES_MAX,

@@ -87,7 +87,8 @@ class Seating(Message, frozen=True):
 class Terms(Message, frozen=True):
     """What the operator decides about an event. `sales_end_ms` None means: when it starts;
     `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas;
-    `listed` `while_open`: not shown in lists when it starts or nothing is left."""
+    `listed` `while_open`: not shown in lists when it starts or nothing is left. `moved_ms`: when its start was
+    last changed, which is not for the operator to say."""
 
     name: str
     starts_at_ms: int
@@ -109,6 +110,9 @@ class Terms(Message, frozen=True):
     city: str | None = None
     seating: Seating | None = None
     payment: Due = "none"
+    cancel_keeps_percent: int = 0
+    postponed_refund_days: int = 14
+    moved_ms: int | None = None
 
     @property
     def closes_at_ms(self) -> int:
@@ -165,6 +169,8 @@ class TermsChange(msgspec.Struct, frozen=True):
     listed: Listed | UnsetType = UNSET
     city: str | UnsetType | None = UNSET
     payment: Due | UnsetType = UNSET
+    cancel_keeps_percent: int | UnsetType = UNSET
+    postponed_refund_days: int | UnsetType = UNSET
     ticket_types: tuple[TicketTypeChange, ...] = ()
     removed_ticket_types: tuple[str, ...] = ()
 
@@ -180,10 +186,11 @@ class Line(Message, frozen=True):
 
 class PaidBy(Message, frozen=True):
     """The payment that a reservation is being paid by, or was last. `hold_ends_ms`: the hold's own end, which
-    counts again if the payment fails."""
+    counts again if the payment fails. `kept`: so much of it does not go back now that it has ended."""
 
     payment_id: str
     hold_ends_ms: int
+    kept: int = 0
 
 
 class Reservation(Message, frozen=True):
@@ -501,8 +508,11 @@ class HoldReleased(Message, frozen=True):
 
 
 class ReservationCancelled(Message, frozen=True):
+    """`kept`: so much of its price is kept, in minor units."""
+
     at_ms: int
     reservation_id: str
+    kept: int = 0
 
 
 class HoldExpired(Message, frozen=True):

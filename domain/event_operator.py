@@ -78,7 +78,7 @@ def change(state: State, command: ChangeEvent, now_ms: int) -> Decision:
     assert state.terms is not None
     if command.if_version is not None and command.if_version != state.version:
         return stale(state), ()
-    terms = changed_terms(state.terms, command.change)
+    terms = changed_terms(state.terms, command.change, now_ms)
     if isinstance(terms, Rejected):
         return terms, ()
     recategorised = [kind.code for kind in command.change.ticket_types if kind.categories]

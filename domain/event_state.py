@@ -296,7 +296,9 @@ def evolve(state: State, fact: EventFact) -> None:
             _end(state, fact.reservation_id, Status.EXPIRED)
         case HoldReleased():
             _end(state, fact.reservation_id, Status.RELEASED)
-        case ReservationCancelled() | ReservationVoided():
+        case ReservationCancelled():
+            _end(state, fact.reservation_id, Status.CANCELLED, fact.kept)
+        case ReservationVoided():
             _end(state, fact.reservation_id, Status.CANCELLED)
         case PaymentBegun() | PaymentFailed():
             before = _leave(state, fact.reservation_id)
@@ -465,10 +467,19 @@ def _of_ticket(state: State, fact: TicketFact) -> None:
         state.reservations[found.id] = msgspec.structs.replace(found, status=status)
 
 
-def _end(state: State, reservation_id: str, status: Status) -> None:
+def _end(state: State, reservation_id: str, status: Status, kept: int = 0) -> None:
     for number in state.tickets.forget(reservation_id):
         state.contacts.pop(contact_key(reservation_id, number), None)
-    state.ended[reservation_id] = msgspec.structs.replace(_leave(state, reservation_id), status=status)
+    state.ended[reservation_id] = ended_with(_leave(state, reservation_id), status, kept)
+
+
+def ended_with(before: Reservation, status: Status, kept: int) -> Reservation:
+    """The reservation as it has ended. What is kept is marked where a payment was, for what goes back is that
+    payment's."""
+    mark = before.paid_by
+    if mark is not None and kept:
+        mark = msgspec.structs.replace(mark, kept=kept)
+    return msgspec.structs.replace(before, status=status, paid_by=mark)
 
 
 def _leave(state: State, reservation_id: str) -> Reservation:

@@ -91,13 +91,13 @@ placed AS (
          p.contact, p.extensions, p.created_ms, f.at_ms
     FROM fence f JOIN {rows_of(_NEW_ROWS, "p")} ON p.n = f.n)"""
 
-_PAID_BY = " payment_id:uuid hold_ends_ms:bigint"
+_PAID_BY = " payment_id:uuid hold_ends_ms:bigint kept:bigint"
 PLACED_PAID = f"""
 placed AS (
   INSERT INTO reservations (id, inventory_id, status, live, expires_ms, lines, customer, contact,
-                            extensions, created_ms, updated_ms, payment_id, hold_ends_ms)
+                            extensions, created_ms, updated_ms, payment_id, hold_ends_ms, kept)
   SELECT p.id, f.id, p.status, p.status IN ({LIVE}), p.expires_ms, p.lines,
-         p.customer, p.contact, p.extensions, p.created_ms, f.at_ms, p.payment_id, p.hold_ends_ms
+         p.customer, p.contact, p.extensions, p.created_ms, f.at_ms, p.payment_id, p.hold_ends_ms, p.kept
     FROM fence f JOIN {rows_of(_NEW_ROWS + _PAID_BY, "p")} ON p.n = f.n)"""
 """The same where one of them is already being paid: it was asked for behind the scenes, and its id known."""
 
@@ -122,19 +122,19 @@ changed AS (
          updated_ms = CASE WHEN r.status = c.status OR (r.status, c.status) IN ({LETTING_IN})
                            THEN r.updated_ms ELSE c.at_ms END,
          payment_id = coalesce(c.payment_id, r.payment_id),
-         hold_ends_ms = coalesce(c.hold_ends_ms, r.hold_ends_ms)
+         hold_ends_ms = coalesce(c.hold_ends_ms, r.hold_ends_ms), kept = coalesce(c.kept, r.kept)
     FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
             FROM fence f JOIN {rows_of(_ROWS + _PAID_BY, "c")} ON c.n = f.n
           OFFSET 0) AS c
    WHERE r.id = c.id AND (r.inventory_id = c.inventory_id) IS TRUE)"""
-"""The same where one of them was ever being paid: no other append writes the two columns of that. What is
+"""The same where one of them was ever being paid: no other append writes the three columns of that. What is
 made smaller keeps the time at which it was confirmed."""
 
 ENDED_PAID = f"""
 ended_paid AS (
-  INSERT INTO paid_ends (reservation_id, payment_id, at_ms)
-  SELECT e.id, e.payment_id, f.at_ms
-    FROM fence f JOIN {rows_of("n:bigint* id:uuid payment_id:uuid", "e")} ON e.n = f.n
+  INSERT INTO paid_ends (reservation_id, payment_id, at_ms, kept)
+  SELECT e.id, e.payment_id, f.at_ms, e.kept
+    FROM fence f JOIN {rows_of("n:bigint* id:uuid payment_id:uuid kept:bigint*", "e")} ON e.n = f.n
   ON CONFLICT DO NOTHING)"""
 
 _REQUESTS = rows_of("n:bigint* request_id:bytea fingerprint:bytea* reply:bytea expires_ms:bigint*", "q")

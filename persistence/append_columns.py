@@ -159,13 +159,14 @@ def with_payments(columns: Columns | None, rows: list[tuple[int, AnyReservation]
         *columns,
         [None if mark is None else mark.payment_id for mark in marks],
         [None if mark is None else mark.hold_ends_ms for mark in marks],
+        [None if mark is None else mark.kept or None for mark in marks],
     ]
 
 
 def ended_paid_columns(entries: Numbered) -> Columns | None:
-    """Of those that a payment had confirmed and that are cancelled."""
+    """Of those that a payment had confirmed and that are cancelled, with how much of it is kept."""
     ended = [
-        (n, row.id, row.paid_by.payment_id)
+        (n, row.id, row.paid_by)
         for n, row in [*placed(entries), *changed(entries)]
         if isinstance(row, Reservation) and row.status is Status.CANCELLED and row.paid_by is not None
     ]
@@ -174,7 +175,8 @@ def ended_paid_columns(entries: Numbered) -> Columns | None:
     return [
         once([n for n, _, _ in ended]),
         [reservation_id for _, reservation_id, _ in ended],
-        [payment_id for _, _, payment_id in ended],
+        [mark.payment_id for _, _, mark in ended],
+        once([mark.kept for _, _, mark in ended]),
     ]
 
 

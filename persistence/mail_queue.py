@@ -48,7 +48,10 @@ UPDATE outgoing_mails SET due_ms = ({NOW}) + $2, attempts = attempts - 1
 
 DETAILS = """
 SELECT r.id::text, r.inventory_id::text, r.status, r.lines, r.customer, r.contact, i.kind,
-       e.name, e.starts_at_ms, e.ends_at_ms, e.venue, e.city, e.currency, e.stage, e.cancel_until_ms,
+       e.name, e.starts_at_ms, e.ends_at_ms, e.venue, e.city, e.currency, e.stage,
+       greatest(e.cancel_until_ms, CASE WHEN r.created_ms <= e.moved_ms AND e.postponed_refund_days > 0
+         THEN least(e.moved_ms + e.postponed_refund_days * 86400000::bigint, e.starts_at_ms - 1) END)
+         AS cancel_until_ms,
        v.address,
        (SELECT json_object_agg(t.code, t.name) FROM ticket_types t WHERE t.inventory_id = i.id) AS types,
        x.terms, x.stage AS restaurant_stage, coalesce(p.reminders, true) AS wants_reminders

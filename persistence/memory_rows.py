@@ -59,7 +59,7 @@ class Tables:
         self.requests: dict[tuple[str, bytes], Request] = {}
         self.reservation_ids: set[str] = set()
         self.paid_ends: dict[tuple[str, str], int] = {}
-        """When what was paid for was cancelled: by reservation and payment."""
+        """How much is kept of what was paid for and is cancelled: by reservation and payment."""
 
     def claim(
         self, inventory_id: str, owner: str, held_epoch: int | None, claimant: int
@@ -177,7 +177,7 @@ class Tables:
                 row.reservations[after.id] = msgspec.structs.replace(before, reservation=after)
         for ended in (*(stored.reservation for stored in entry.placed), *entry.changed):
             if isinstance(ended, Reservation) and ended.status is Status.CANCELLED and ended.paid_by:
-                self.paid_ends.setdefault((ended.id, ended.paid_by.payment_id), entry.at_ms)
+                self.paid_ends.setdefault((ended.id, ended.paid_by.payment_id), ended.paid_by.kept)
         for move in entry.moves:
             if move.before is not None and row.seats.get(move.seat) == move.before:
                 del row.seats[move.seat]

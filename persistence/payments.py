@@ -11,7 +11,8 @@
   writer's.
 - That a refund was made is mailed: the statement that writes its end asks for the mail, which has the
   refund's id.
-- What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties.
+- What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties:
+  all of it goes back but what is kept. What was conceded before is of what would be kept.
   A refund that is refused takes its own promise back; where the reservation was cancelled meanwhile, that is
   left there again.
 """
@@ -93,12 +94,12 @@ _ACCEPTED = (
 )
 _NEW = """
 INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
-                      standing, captured, promised, refunded, deadline_ms, created_ms, updated_ms, wake_ms,
-                      attempts, pauses, parts, whole_id, amount, currency, wallet)"""
+                      standing, captured, promised, conceded, refunded, deadline_ms, created_ms, updated_ms,
+                      wake_ms, attempts, pauses, parts, whole_id, amount, currency, wallet)"""
 ACCEPT = f"""
 {_NEW}
 SELECT u.id, u.inventory_id, u.reservation_id, u.request_id, u.fingerprint, u.provider, u.method, u.step,
-       'pending', false, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0, u.parts::json, NULL, u.amount,
+       'pending', false, 0, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0, u.parts::json, NULL, u.amount,
        u.currency, u.wallet
   FROM {rows_of(_ACCEPTED, "u")}, ({NOW} AS ms) now
 ON CONFLICT (request_id) DO NOTHING RETURNING id::text"""
@@ -107,7 +108,7 @@ WITH made AS ({ACCEPT}, provider, method, deadline_ms, created_ms),
 parts AS (
   {_NEW}
   SELECT q.id, q.inventory_id, q.reservation_id, uuid_send(q.id), '', m.provider, m.method, 'begin',
-         'pending', false, 0, 0, m.deadline_ms, m.created_ms, m.created_ms, NULL, 0, 0, NULL, q.whole_id,
+         'pending', false, 0, 0, 0, m.deadline_ms, m.created_ms, m.created_ms, NULL, 0, 0, NULL, q.whole_id,
          NULL, NULL, NULL
     FROM {_behind("id:uuid inventory_id:uuid reservation_id:uuid whole_id:uuid", "q", _ACCEPTED)}
     JOIN made m ON m.id = q.whole_id::text)
@@ -224,8 +225,9 @@ counted AS (
     FROM sums s, now WHERE p.id = s.payment_id AND s.done + s.refused > 0
   RETURNING p.id, p.reservation_id, s.refused),
 again AS (
-  INSERT INTO paid_ends (reservation_id, payment_id, at_ms)
-  SELECT c.reservation_id, c.id, now.ms FROM counted c JOIN reservations v ON v.id = c.reservation_id, now
+  INSERT INTO paid_ends (reservation_id, payment_id, at_ms, kept)
+  SELECT c.reservation_id, c.id, now.ms, coalesce(v.kept, 0)
+    FROM counted c JOIN reservations v ON v.id = c.reservation_id, now
    WHERE c.refused > 0 AND v.status = 'cancelled' ON CONFLICT DO NOTHING),
 told AS (
   INSERT INTO outgoing_mails ({MAIL_COLUMNS}, created_ms, attempts)
@@ -247,12 +249,14 @@ p AS (SELECT * FROM payments
 new AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)
-  SELECT $1::uuid, p.id, coalesce($3::bigint, p.amount - p.promised), $4, $5, $6::json, $7::json, $8::bytea,
+  SELECT $1::uuid, p.id, coalesce($3::bigint, p.amount - p.promised), $4::text, $5, $6::json, $7::json, $8::bytea,
          $9::bytea, now.ms, now.ms, now.ms, 0, 0 FROM p, now
    WHERE p.promised + coalesce($3::bigint, 1) <= p.amount
   ON CONFLICT (request_id) DO NOTHING RETURNING payment_id, amount),
 promised AS (
-  UPDATE payments SET promised = payments.promised + new.amount FROM new WHERE payments.id = new.payment_id)
+  UPDATE payments SET promised = payments.promised + new.amount,
+         conceded = payments.conceded + CASE WHEN $4 = 'concession' THEN new.amount ELSE 0 END
+    FROM new WHERE payments.id = new.payment_id)
 SELECT amount FROM new"""
 REFUND_BY_REQUEST = f"""
 SELECT {_REFUND}, r.fingerprint FROM refunds r JOIN payments p ON p.id = r.payment_id
@@ -261,11 +265,12 @@ SELECT {_REFUND}, r.fingerprint FROM refunds r JOIN payments p ON p.id = r.payme
 REFUND_ENDED = f"""
 WITH now AS ({NOW} AS ms),
 ended AS (
-  SELECT e.reservation_id, e.payment_id, p.captured, p.amount - p.promised AS rest
+  SELECT e.reservation_id, e.payment_id, p.captured,
+         p.amount - p.promised - greatest(e.kept - p.conceded, 0) AS rest
     FROM paid_ends e JOIN payments p ON p.id = e.payment_id
    WHERE p.step = 'done' LIMIT $1 FOR UPDATE OF e, p SKIP LOCKED),
 due AS (SELECT payment_id AS id, rest, gen_random_uuid() AS new_id FROM ended WHERE captured AND rest > 0),
-promised AS (UPDATE payments p SET promised = p.amount FROM due WHERE p.id = due.id),
+promised AS (UPDATE payments p SET promised = p.promised + due.rest FROM due WHERE p.id = due.id),
 new AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)

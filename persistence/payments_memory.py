@@ -144,7 +144,7 @@ class MemoryPayments:
             payment = await self.find(place[1])
             if payment is not None and payment.step is Step.DONE:
                 ended.append(place)
-                rest = (payment.amount or 0) - payment.promised
+                rest = (payment.amount or 0) - payment.promised - self._kept(place)
                 if payment.captured and rest > 0:
                     refund_id = str(uuid5(UUID(payment.id), f"cancelled {len(self.rows)}"))
                     request = (refund_id.encode(), b"")
@@ -152,6 +152,12 @@ class MemoryPayments:
         for place in ended:
             del self.tables.paid_ends[place]
         return len(ended)
+
+    def _kept(self, place: tuple[str, str]) -> int:
+        """What was conceded before is of what would be kept."""
+        own = [one for one in self.refunds if one.payment_id == place[1]]
+        conceded = sum(one.amount for one in own if one.reason is Reason.CONCESSION)
+        return max(self.tables.paid_ends[place] - conceded, 0)
 
     def _taken(self, kind: type[Payment] | type[Refund], limit: int) -> list[Payment | Refund]:
         now_ms = self.now_ms()
@@ -197,7 +203,9 @@ class MemoryPayments:
             row.what = replace(payment, promised=payment.promised - refund.amount)
             found = self.tables.find(refund.inventory_id, [refund.reservation_id])
             if found and found[0].reservation.status is Status.CANCELLED:
-                self.tables.paid_ends.setdefault((refund.reservation_id, refund.payment_id), self.now_ms())
+                mark = found[0].reservation.paid_by
+                kept = mark.kept if mark is not None else 0
+                self.tables.paid_ends.setdefault((refund.reservation_id, refund.payment_id), kept)
         if refund.step is RefundStep.DONE:
             after = replace(payment, refunded=payment.refunded + refund.amount)
             row.what = replace(after, standing=standing_after_refunds(after))

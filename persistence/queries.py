@@ -102,6 +102,7 @@ _STORED = (
     reservations.c.contact,
     cast(reservations.c.payment_id, Text).label("payment_id"),
     reservations.c.hold_ends_ms,
+    reservations.c.kept,
 )
 
 RESERVATION = Query(

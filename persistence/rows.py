@@ -59,6 +59,9 @@ TERMS_COLUMNS = {
     "city": "text",
     "seating": "json",
     "payment": "text",
+    "cancel_keeps_percent": "integer",
+    "postponed_refund_days": "integer",
+    "moved_ms": "bigint",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""
@@ -155,6 +158,7 @@ _STORED = (
     "contact",
     "payment_id::text",
     "hold_ends_ms",
+    "kept",
 )
 
 
@@ -176,6 +180,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
         contact,
         payment_id,
         hold_ends_ms,
+        kept,
     ) = islice(row, len(_STORED))
     if lines[0] == "{":
         stay = decoded_stay(lines)
@@ -205,7 +210,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
         customer,
         created_ms,
         extensions,
-        None if payment_id is None else PaidBy(payment_id, hold_ends_ms),
+        None if payment_id is None else PaidBy(payment_id, hold_ends_ms, kept or 0),
     )
     return Stored(reservation, contact)
 

@@ -141,6 +141,9 @@ events = Table(
     Column("words", TSVECTOR, nullable=False),
     Column("seating", JSON),
     Column("payment", Text, nullable=False),
+    Column("cancel_keeps_percent", Integer, nullable=False),
+    Column("postponed_refund_days", Integer, nullable=False),
+    Column("moved_ms", BigInteger),
     Column("blocked", JSON, nullable=False),
     Column("during", NUMRANGE),
     ExcludeConstraint(("during", "&&"), using="gist", name="events_apart"),
@@ -233,6 +236,7 @@ reservations = Table(
     Column("updated_ms", BigInteger, nullable=False),
     Column("payment_id", ID),
     Column("hold_ends_ms", BigInteger),
+    Column("kept", BigInteger),
     CheckConstraint(
         "CASE WHEN live THEN status IN ('held', 'paying', 'confirmed', 'checked_in', 'seated')"
         " ELSE status IN ('released', 'expired', 'cancelled', 'completed', 'no_show') END",
@@ -248,6 +252,7 @@ paid_ends = Table(
     Column("reservation_id", ID, primary_key=True),
     Column("payment_id", ID, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
 )
 
 payments = Table(
@@ -266,6 +271,7 @@ payments = Table(
     Column("currency", Text),
     Column("captured", Boolean, nullable=False),
     Column("promised", BigInteger, nullable=False),
+    Column("conceded", BigInteger, nullable=False),
     Column("refunded", BigInteger, nullable=False),
     Column("provider_ref", Text),
     Column("action_url", Text),

@@ -34,6 +34,8 @@ _OF_AN_EVENT = (
     "one_per_customer",
     "listed",
     "payment",
+    "cancel_keeps_percent",
+    "postponed_refund_days",
 )
 
 
@@ -85,6 +87,7 @@ async def common_of_event(event: Terms, venue: Venue, reads: Reads) -> Common:
     terms = replace(
         event,
         starts_at_ms=0,
+        moved_ms=None,
         **distances,
         venue=venue.name,
         city=venue.city,

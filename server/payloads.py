@@ -17,6 +17,7 @@ from domain.event_change import (
     HOLD_DURATION_MAX_S,
     HOLD_DURATION_MIN_S,
     HOLD_EXTENSIONS_MAX,
+    POSTPONED_REFUND_DAYS_MAX,
     PRICE_MAX,
     QUOTA_MAX,
     TICKET_TYPES_MAX,
@@ -84,6 +85,8 @@ Crowd = Annotated[
 ]
 HoldDuration = Annotated[int, Meta(ge=HOLD_DURATION_MIN_S, le=HOLD_DURATION_MAX_S)]
 HoldExtensions = Annotated[int, Meta(ge=0, le=HOLD_EXTENSIONS_MAX)]
+KeepsPercent = Annotated[int, Meta(ge=0, le=100)]
+RefundDays = Annotated[int, Meta(ge=0, le=POSTPONED_REFUND_DAYS_MAX)]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX_TICKETS)]
 Categories = Annotated[
     tuple[TypeCode, ...],
@@ -140,7 +143,9 @@ class NewSeating(Payload, frozen=True):
 class NewEvent(Payload, frozen=True):
     """`sales_end` left out means: when it starts. Without `cancel_until` what is confirmed is final.
     `listed` `while_open`: in lists only until it starts or is full. `payment` `required`: what costs
-    something is confirmed by a payment or by the box office."""
+    something is confirmed by a payment or by the box office. `cancel_keeps_percent`: of the price, when a
+    holder cancels. `postponed_refund_days`: so long may who was there before cancel, with all of it back, once
+    the start was moved."""
 
     name: Text
     starts_at: Moment
@@ -161,6 +166,8 @@ class NewEvent(Payload, frozen=True):
     one_per_customer: bool = False
     listed: Listed = "always"
     payment: Due = "none"
+    cancel_keeps_percent: KeepsPercent = 0
+    postponed_refund_days: RefundDays = 14
     status: Literal["draft", "published"] = "published"
     city: Text | None = None
     seating: NewSeating | None = None
@@ -203,6 +210,8 @@ class EventPatch(Payload, frozen=True):
     one_per_customer: bool | UnsetType = UNSET
     listed: Listed | UnsetType = UNSET
     payment: Due | UnsetType = UNSET
+    cancel_keeps_percent: KeepsPercent | UnsetType = UNSET
+    postponed_refund_days: RefundDays | UnsetType = UNSET
     ticket_types: Annotated[tuple[TicketTypePatch, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
     removed_ticket_types: Annotated[tuple[TypeCode, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
 

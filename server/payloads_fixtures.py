@@ -13,12 +13,14 @@ from server.payloads import (
     Description,
     HoldDuration,
     HoldExtensions,
+    KeepsPercent,
     MaxPerCustomer,
     Moment,
     NewTicketTypes,
     OwnCategory,
     Payload,
     Quota,
+    RefundDays,
     Text,
 )
 from server.placement import Placement
@@ -48,6 +50,8 @@ class Template(Payload, frozen=True):
     one_per_customer: bool = False
     listed: Listed = "always"
     payment: Due = "none"
+    cancel_keeps_percent: KeepsPercent = 0
+    postponed_refund_days: RefundDays = 14
     duration_s: Duration | None = None
     sales_start_before_s: Before | None = None
     sales_end_before_s: Before | None = None

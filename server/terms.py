@@ -46,6 +46,8 @@ def terms_of(wanted: NewEvent, hold_extensions_max: int, seated: Counted | None 
         one_per_customer=wanted.one_per_customer,
         listed=wanted.listed,
         payment=wanted.payment,
+        cancel_keeps_percent=wanted.cancel_keeps_percent,
+        postponed_refund_days=wanted.postponed_refund_days,
         seating=seating,
     )
 

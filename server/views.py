@@ -105,7 +105,7 @@ class SeatingView(View, frozen=True):
 
 class EventView(View, frozen=True):
     """`version`, the ETag, changes with the terms, with pausing and with `status`. `sales_end` null: when it
-    starts. `reservations`: how many are live. `placement`: where it is shown alone, to operators."""
+    starts. `moved_at`: when its start was last changed. `reservations`: how many are live. `placement`: where it is shown alone, to operators."""
 
     id: str
     name: str
@@ -130,6 +130,9 @@ class EventView(View, frozen=True):
     one_per_customer: bool
     listed: Listed
     payment: Due
+    cancel_keeps_percent: int
+    postponed_refund_days: int
+    moved_at: str | None
     reservations: int
     placement: Placement | UnsetType = UNSET
 
@@ -290,6 +293,9 @@ def event_view(reply: EventReply, placement: Placement | UnsetType = UNSET) -> E
         one_per_customer=terms.one_per_customer,
         listed=terms.listed,
         payment=terms.payment,
+        cancel_keeps_percent=terms.cancel_keeps_percent,
+        postponed_refund_days=terms.postponed_refund_days,
+        moved_at=rfc3339_or_none(terms.moved_ms),
         reservations=reply.reservations,
         placement=placement,
     )

@@ -153,6 +153,9 @@ class Letters:
             if isinstance(number, int) and isinstance(generation, int):
                 said["ticket"] = _ticket(details, number, words)
                 said["ticket_link"] = self._ticket_link(details, number, generation)
+            until_ms = details.cancel_until_ms
+            if details.status == "confirmed" and until_ms is not None and until_ms > mail.created_ms:
+                said["until"] = moment(until_ms, details.time_zone, words)
             before_ms = given.get("starts_at_ms")
             if isinstance(before_ms, int):
                 said["before"] = moment(before_ms, details.time_zone, words)

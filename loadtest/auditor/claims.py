@@ -53,7 +53,9 @@ class Claim:
         "extensions",
         "given_back_ms",
         "hold_ends_ms",
+        "kept",
         "lines",
+        "paid",
         "payment_id",
         "status",
     )
@@ -67,7 +69,11 @@ class Claim:
         self.extensions = 0
         self.changes = 0
         self.payment_id: str | None = None
+        self.paid = False
+        """By that payment."""
         self.hold_ends_ms: int | None = None
+        self.kept: int | None = None
+        """Of its price, now that it is cancelled; None: nothing, or it was not paid for by a payment."""
         self.given_back_ms = 0
         """When its last payment failed: a hold whose time had run out by then ends with that."""
 
@@ -121,7 +127,7 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
             claim.expires_ms = fact.expires_at_ms
             claim.extensions += 1
         case ReservationConfirmed() | ReservationSold() | ReservationPaid():
-            claim.status = CONFIRMED
+            claim.status, claim.paid = CONFIRMED, isinstance(fact, ReservationPaid)
         case PaymentBegun():
             claim.status, claim.payment_id = PAYING, fact.payment_id
             claim.hold_ends_ms, claim.expires_ms = claim.expires_ms, fact.deadline_ms
@@ -129,7 +135,7 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
             claim.status, claim.given_back_ms = HELD, fact.at_ms
             claim.expires_ms = claim.hold_ends_ms or 0
         case ReservationRetaken():
-            claim.status, claim.payment_id = CONFIRMED, fact.payment_id
+            claim.status, claim.payment_id, claim.paid = CONFIRMED, fact.payment_id, True
             claim.hold_ends_ms = claim.hold_ends_ms or claim.expires_ms
         case ReservationReduced():
             claim.lines = lines
@@ -137,5 +143,8 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
             claim.status = EXPIRED
         case HoldReleased():
             claim.status = RELEASED
-        case ReservationCancelled() | ReservationVoided():
+        case ReservationCancelled():
+            claim.status = CANCELLED
+            claim.kept = fact.kept if fact.kept and claim.payment_id is not None else None
+        case ReservationVoided():
             claim.status = CANCELLED

@@ -53,7 +53,7 @@ SELECT code, name, quota, price, max_per_order, held, confirmed
   FROM ticket_types WHERE inventory_id = $1 ORDER BY position"""
 RESERVATIONS = """
 SELECT id::text, status, live, expires_ms, lines::text, customer, extensions, created_ms, contact,
-       payment_id::text, hold_ends_ms
+       payment_id::text, hold_ends_ms, kept
   FROM reservations WHERE inventory_id = $1 AND id > $2 ORDER BY id LIMIT $3"""
 SOLD = f"""
 SELECT line ->> 0 AS code, minute, sum(times * (line ->> 1)::bigint)::bigint AS tickets,
@@ -99,7 +99,8 @@ SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.p
          AS taken,
        (coalesce(s.back, 0) + coalesce(m.back, 0))::bigint AS back,
        (SELECT coalesce(sum(f.amount), 0) FROM refunds f
-         WHERE f.payment_id = p.id AND f.reason = 'concession' AND f.step = 'done')::bigint AS conceded,
+         WHERE f.payment_id = p.id AND f.reason IN ('concession', 'operator')
+           AND f.step = 'done')::bigint AS conceded,
        (p.wake_ms IS NOT NULL OR p.step <> 'done'
         OR EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
         OR EXISTS (SELECT FROM paid_ends e WHERE e.payment_id = p.id)) AS waiting
@@ -265,7 +266,7 @@ class Database:
             for row in page:
                 columns = dict(row)
                 what = _what.decode(columns.pop("lines"))
-                del columns["contact"], columns["payment_id"], columns["hold_ends_ms"]
+                del columns["contact"], columns["payment_id"], columns["hold_ends_ms"], columns["kept"]
                 yield StayRow(**columns, what=what)
             after = page[-1]["id"]
 

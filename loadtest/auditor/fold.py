@@ -50,7 +50,7 @@ from domain.ticket_messages import (
 from loadtest.auditor.claims import LIVE, ON_HOLD, Claim, ClaimFact, become, misfit
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.seats import SeatBook
-from loadtest.auditor.terms import breaches, breaches_after, unfit
+from loadtest.auditor.terms import breaches, breaches_after, unfit, unmoved
 from loadtest.auditor.tickets import TicketBook
 from loadtest.record import Lines
 
@@ -180,7 +180,7 @@ class Book:
             self.created_ms = fact.at_ms
         if isinstance(fact, EventCreated):
             self.stage = fact.stage
-        for wrong in unfit(fact.terms, self.terms):
+        for wrong in [*unfit(fact.terms, self.terms), *unmoved(fact.terms, self.terms, fact.at_ms)]:
             self._findings.fail(Check.TERMS, f"{self.where()}: {wrong}")
         self.terms = fact.terms
         self.versions.append((fact.terms, self.paused, self.stage))

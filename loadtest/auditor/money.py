@@ -1,4 +1,5 @@
-"""I4 and I6: what was taken is the price of what is confirmed and what went back; the ledger sums to zero.
+"""I4 and I6: what was taken is the price of what is confirmed or, by the terms, kept, and what went back; the
+ledger sums to zero.
 
 What was taken and paid back is read from the provider's own books: the sandbox's relations, or the ledger's
 movements. What is confirmed, and at which price, is the fold's. A payment under way is left out, and so is
@@ -17,8 +18,8 @@ from loadtest.auditor.fold import Book
 
 @dataclass(slots=True, frozen=True)
 class PaymentRow:
-    """One payment: what its row says, and what its provider has. `conceded`: what went back though the
-    reservation stayed as it was; `waiting`: something is still to be done for it."""
+    """One payment: what its row says, and what its provider has. `conceded`: what the operator gave back, be it
+    that the reservation stayed as it was; `waiting`: something is still to be done for it."""
 
     id: str
     reservation_id: str
@@ -70,14 +71,15 @@ class LedgerRow:
 
 
 def check_payments(book: Book, rows: Iterable[PaymentRow], findings: Findings) -> None:
-    """Each payment for something of this event, once nothing is to be done for it any more."""
+    """Each payment for something of this event, once nothing is to be done for it any more. What the operator
+    gave back is of what is confirmed, or kept."""
     for row in rows:
         if row.waiting:
             continue
         price = _price(book.claims.get(row.reservation_id), row.id)
         kept = max(price - row.conceded, 0) if price else 0
         said = f"{book.inventory_id}: payment {row.id} ({row.standing})"
-        sums = f"{said}: {row.taken} was taken, {kept} is confirmed, {row.back} went back"
+        sums = f"{said}: {row.taken} was taken, {kept} is confirmed or kept, {row.back} went back"
         findings.expect(Check.PAYMENTS, row.taken == kept + row.back, sums)
         told = (row.amount or 0) if row.captured else 0
         wrong = f"{said}: says {told} and {row.refunded} back, the provider {row.taken} and {row.back}"
@@ -109,9 +111,12 @@ def check_charges(rows: Iterable[ChargeRow], findings: Findings) -> None:
 
 
 def _price(claim: Claim | None, payment_id: str) -> int:
-    """Of what this payment has confirmed; what is cancelled with its event ends as such."""
-    if claim is None or claim.payment_id != payment_id or claim.status != CONFIRMED:
+    """Of what this payment has confirmed, and what was kept when its holder cancelled; what is cancelled with
+    its event ends as such."""
+    if claim is None or claim.payment_id != payment_id or not claim.paid:
         return 0
+    if claim.status != CONFIRMED:
+        return claim.kept or 0
     return sum(quantity * price for _, quantity, price in claim.lines)
 
 

@@ -28,6 +28,7 @@ _COMPARED = (
     "created_ms",
     "payment_id",
     "hold_ends_ms",
+    "kept",
 )
 TERMS_COLUMNS = (
     "name",
@@ -47,6 +48,9 @@ TERMS_COLUMNS = (
     "listed",
     "city",
     "payment",
+    "cancel_keeps_percent",
+    "postponed_refund_days",
+    "moved_ms",
 )
 """What an event's row says of its terms; the capacity stands in the inventory's row."""
 
@@ -106,6 +110,7 @@ class ReservationRow:
     seats: tuple[str, ...] = ()
     payment_id: str | None = None
     hold_ends_ms: int | None = None
+    kept: int | None = None
 
 
 def check_inventory(book: Book, row: InventoryRow | None, findings: Findings) -> None:

@@ -6,6 +6,7 @@ the fields that the operator has set.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from domain.event_messages import HoldExtended, Line, ReservationCancelled, Stage, Terms
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 HOLD_DURATION_S = range(10, 86_401)
+DAY_MS = 24 * 3_600_000
 
 
 def unfit(terms: Terms, before: Terms | None) -> list[str]:
@@ -30,16 +32,24 @@ def unfit(terms: Terms, before: Terms | None) -> list[str]:
         wrong.append("a ticket type twice")
     if before is not None and before.currency != terms.currency:
         wrong.append(f"prices in {before.currency} became prices in {terms.currency}")
+    if not 0 <= terms.cancel_keeps_percent <= 100:
+        wrong.append(f"{terms.cancel_keeps_percent} % are kept")
     return wrong
+
+
+def unmoved(terms: Terms, before: Terms | None, at_ms: int) -> list[str]:
+    """Whether they say rightly when the start was last changed; facts older than that rule say nothing."""
+    if before is None or terms.starts_at_ms == before.starts_at_ms:
+        fits = terms.moved_ms == (before.moved_ms if before is not None else None)
+    else:
+        fits = terms.moved_ms == at_ms or terms.moved_ms is None and before.moved_ms is None
+    return [] if fits else [f"moved at {at_ms}, says {terms.moved_ms}"]
 
 
 def breaches_after(terms: Terms, claim: Claim, fact: HoldExtended | ReservationCancelled) -> list[str]:
     """Which of the terms an extension or a cancellation breaks; `claim` as it was before."""
     if isinstance(fact, ReservationCancelled):
-        until_ms = terms.cancel_until_ms
-        if until_ms is None:
-            return ["what is confirmed is final"]
-        return [f"cancelled {fact.at_ms - until_ms} ms too late"] if fact.at_ms > until_ms else []
+        return list(_of_cancelling(terms, claim, fact))
     wrong = []
     if claim.extensions >= terms.hold_extensions_max:
         wrong.append(f"extended more than {terms.hold_extensions_max} times")
@@ -47,6 +57,23 @@ def breaches_after(terms: Terms, claim: Claim, fact: HoldExtended | ReservationC
     if fact.expires_at_ms != end_ms:
         wrong.append(f"extended to {fact.expires_at_ms}, not to {end_ms}")
     return wrong
+
+
+def _of_cancelling(terms: Terms, claim: Claim, fact: ReservationCancelled) -> Iterator[str]:
+    """In time, or within some days of a move of the start that came after it was placed; and what was kept."""
+    until_ms, moved_ms = terms.cancel_until_ms, terms.moved_ms
+    was_moved = False
+    if moved_ms is not None and claim.created_ms <= moved_ms and terms.postponed_refund_days > 0:
+        after_ms = fact.at_ms - moved_ms
+        was_moved = after_ms <= terms.postponed_refund_days * DAY_MS and fact.at_ms < terms.starts_at_ms
+    if not was_moved and until_ms is None:
+        yield "what is confirmed is final"
+    elif not was_moved and until_ms is not None and fact.at_ms > until_ms:
+        yield f"cancelled {fact.at_ms - until_ms} ms too late"
+    price = sum(quantity * price for _, quantity, price in claim.lines)
+    kept = 0 if was_moved else price * terms.cancel_keeps_percent // 100
+    if fact.kept != kept:
+        yield f"{fact.kept} of {price} were kept, not {kept}"
 
 
 def breaches(

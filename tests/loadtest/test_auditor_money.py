@@ -80,6 +80,34 @@ def test_what_was_paid_back_is_sound_for_what_is_cancelled_smaller_or_conceded()
     assert failures(findings) == failures(found) == failures(others) == []
 
 
+KEPT = m.ReservationCancelled(T0 + 19_000, EVE, 7)
+
+
+@pytest.mark.parametrize(
+    ("back", "conceded", "sound"),
+    [
+        (A + B - 7, 0, True),
+        (A + B - 8, 0, False),
+        (A + B, 0, False),
+        (A + B - 2, 5, True),
+        (A + B, A + B, True),
+    ],
+)
+def test_what_is_kept_stays_but_for_what_is_conceded_of_it(back: int, conceded: int, sound: bool) -> None:
+    book, findings = folded(BEGUN, PAID, KEPT)
+    row = replace(SOUND, promised=back, refunded=back, back=back, conceded=conceded)
+    check_payments(book, [row], findings)
+    assert (Check.PAYMENTS not in failures(findings)) is sound
+
+
+def test_a_payment_that_failed_before_the_box_office_sold_has_confirmed_nothing() -> None:
+    failed = m.PaymentFailed(T0 + 18_000, EVE, PAYMENT)
+    book, findings = folded(BEGUN, failed, m.ReservationSold(T0 + 18_500, EVE, "cash", "ann"))
+    row = replace(SOUND, standing="failed", captured=False, taken=0)
+    check_payments(book, [row], findings)
+    assert failures(findings) == []
+
+
 @pytest.mark.parametrize(
     "facts",
     [

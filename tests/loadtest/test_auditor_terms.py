@@ -10,7 +10,7 @@ import pytest
 from domain import event_messages as m
 from loadtest.auditor.claims import Claim
 from loadtest.auditor.findings import Check
-from loadtest.auditor.terms import breaches_after, unfit
+from loadtest.auditor.terms import DAY_MS, breaches_after, unfit, unmoved
 from tests.loadtest.sound_sale import ADA, EVE, T0, TERMS, B, SoundSale, failed, lines, placed
 
 HELD = Claim(T0, b"ada", (("A", 1, 1),), T0 + 10_000)
@@ -52,6 +52,44 @@ def test_what_is_confirmed_is_cancelled_up_to_the_deadline_and_not_at_all_withou
     assert not breaches_after(by, HELD, m.ReservationCancelled(T0 + 5_000, ADA))
     assert breaches_after(by, HELD, m.ReservationCancelled(T0 + 5_001, ADA)) == ["cancelled 1 ms too late"]
     assert breaches_after(terms(cancel_until_ms=None), HELD, m.ReservationCancelled(T0, ADA))
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "wrong"),
+    [(0, []), (2 * DAY_MS, []), (2 * DAY_MS + 1, ["what is confirmed is final"])],
+)
+def test_what_was_placed_before_a_move_is_cancelled_within_its_window(
+    after_ms: int, wrong: list[str]
+) -> None:
+    late_ms = T0 + 400 * DAY_MS
+    by = terms(cancel_until_ms=None, moved_ms=T0, postponed_refund_days=2, starts_at_ms=late_ms)
+    assert breaches_after(by, HELD, m.ReservationCancelled(T0 + after_ms, ADA)) == wrong
+
+
+def test_no_window_is_there_for_who_came_later_nor_once_it_has_begun() -> None:
+    by = terms(cancel_until_ms=None, moved_ms=T0 - 1, postponed_refund_days=2)
+    assert breaches_after(by, HELD, m.ReservationCancelled(T0, ADA))
+    begun = terms(cancel_until_ms=None, moved_ms=T0, postponed_refund_days=2, starts_at_ms=T0 + 5_000)
+    assert not breaches_after(begun, HELD, m.ReservationCancelled(T0 + 4_999, ADA))
+    assert breaches_after(begun, HELD, m.ReservationCancelled(T0 + 5_000, ADA))
+
+
+def test_what_is_kept_is_the_terms_share_and_nothing_within_a_window() -> None:
+    claim = Claim(T0, b"ada", (("A", 3, 33),), T0 + 10_000)
+    by = terms(cancel_until_ms=T0 + 5_000, cancel_keeps_percent=50)
+    assert not breaches_after(by, claim, m.ReservationCancelled(T0, ADA, 49))
+    assert breaches_after(by, claim, m.ReservationCancelled(T0, ADA)) == ["0 of 99 were kept, not 49"]
+    moved = msgspec.structs.replace(by, moved_ms=T0, postponed_refund_days=1)
+    assert breaches_after(moved, claim, m.ReservationCancelled(T0, ADA, 49))
+    assert not breaches_after(moved, claim, m.ReservationCancelled(T0, ADA))
+
+
+def test_terms_say_when_the_start_was_moved() -> None:
+    later = TERMS.starts_at_ms + 1
+    assert not unmoved(terms(starts_at_ms=later, moved_ms=T0), TERMS, T0)
+    assert unmoved(terms(starts_at_ms=later, moved_ms=T0), TERMS, T0 + 1)
+    assert unmoved(terms(moved_ms=T0), TERMS, T0)
+    assert not unmoved(terms(starts_at_ms=later), TERMS, T0), "older facts say nothing"
 
 
 def test_terms_that_cannot_stand_are_named() -> None:

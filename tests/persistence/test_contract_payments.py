@@ -49,8 +49,8 @@ async def test_a_failed_payment_leaves_its_mark_and_a_free_confirm_beside_it_has
     confirmed, failed = ConfirmReservation(free.reservation_id), FailPayment(reservation_id, payment_id)
     assert await sale.append(store, sale.decided(confirmed, failed))
     rows = (await world.rows(sale.id)).reservations
-    assert (rows[reservation_id][0], rows[reservation_id][-2]) == (Status.HELD, payment_id)
-    assert (rows[free.reservation_id][0], rows[free.reservation_id][-2:]) == (Status.CONFIRMED, (None, None))
+    assert (rows[reservation_id][0], rows[reservation_id][-3]) == (Status.HELD, payment_id)
+    assert (rows[free.reservation_id][0], rows[free.reservation_id][-3:]) == (Status.CONFIRMED, (None,) * 3)
 
 
 async def test_a_hold_may_be_placed_and_being_paid_in_one_append(world: World) -> None:
@@ -60,7 +60,7 @@ async def test_a_hold_may_be_placed_and_being_paid_in_one_append(world: World) -
     begun = BeginPayment(hold.reservation_id, payment_id, DEADLINE_MS)
     assert await sale.append(store, sale.decided(hold, begun))
     row = (await world.rows(sale.id)).reservations[hold.reservation_id]
-    assert (row[0], row[1], row[-2]) == (Status.PAYING, True, payment_id)
+    assert (row[0], row[1], row[-3]) == (Status.PAYING, True, payment_id)
 
 
 async def test_what_was_paid_and_is_cancelled_is_noted_and_what_was_free_is_not(world: World) -> None:
@@ -76,4 +76,19 @@ async def test_what_was_paid_and_is_cancelled_is_noted_and_what_was_free_is_not(
     assert (await world.rows(sale.id)).paid_ends == {}
     gone = [VoidReservation(others[0].reservation_id), CancelReservation(others[1].reservation_id)]
     assert await sale.append(store, sale.decided(CancelReservation(reservation_id), *gone))
-    assert (await world.rows(sale.id)).paid_ends == {reservation_id: payment_id}
+    assert (await world.rows(sale.id)).paid_ends == {reservation_id: (payment_id, 0)}
+
+
+async def test_what_is_kept_of_it_is_noted_and_is_the_reservations_from_then_on(world: World) -> None:
+    store, payment_id = world.store(), new_id()
+    keeps = replace(terms(10), cancel_until_ms=NOW_MS + 1_000, cancel_keeps_percent=40)
+    sale = await Sale.opened(store, keeps)
+    hold = place(2)
+    price = 2 * keeps.ticket_types[0].price
+    begun = BeginPayment(hold.reservation_id, payment_id, DEADLINE_MS)
+    finished = FinishPayment(hold.reservation_id, payment_id, price)
+    assert await sale.append(store, sale.decided(hold, begun, finished))
+    assert await sale.append(store, sale.decided(CancelReservation(hold.reservation_id)))
+    rows = await world.rows(sale.id)
+    assert rows.paid_ends == {hold.reservation_id: (payment_id, price * 40 // 100)}
+    assert rows.reservations[hold.reservation_id][-1] == price * 40 // 100

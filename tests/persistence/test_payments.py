@@ -45,14 +45,14 @@ class Kept:
     postgres: PostgresWorld | None = None
     clock: Clock = field(default_factory=Clock)
 
-    async def ended(self, payment: Payment) -> None:
+    async def ended(self, payment: Payment, kept: int = 0) -> None:
         if isinstance(self.store, MemoryPayments):
-            self.store.tables.paid_ends[payment.reservation_id, payment.id] = NOW_MS
+            self.store.tables.paid_ends[payment.reservation_id, payment.id] = kept
             return
         assert self.postgres is not None
         connection = await self.postgres.connection()
         await connection.execute(
-            "INSERT INTO paid_ends VALUES ($1, $2, $3)", payment.reservation_id, payment.id, NOW_MS
+            "INSERT INTO paid_ends VALUES ($1, $2, $3, $4)", payment.reservation_id, payment.id, NOW_MS, kept
         )
 
 
@@ -226,6 +226,22 @@ async def test_what_was_paid_and_is_cancelled_gets_the_rest_back_once(kept: Kept
     assert await kept.store.refund_ended(10) == 1
     amounts = {one.reason: one.amount for one in await kept.store.refunds_of(payment.id)}
     assert amounts == {Reason.CONCESSION: 30, Reason.CANCELLED: 70}
+
+
+@pytest.mark.parametrize(
+    ("conceded", "kept_of_it", "rest"), [(0, 40, 60), (15, 40, 60), (40, 40, 60), (70, 40, 30), (0, 100, 0)]
+)
+async def test_what_is_kept_does_not_go_back_and_what_was_conceded_is_of_it(
+    kept: Kept, conceded: int, kept_of_it: int, rest: int
+) -> None:
+    payment = await captured(kept, 100)
+    if conceded:
+        await kept.store.refund(back(payment, conceded))
+    await kept.ended(payment, kept_of_it)
+    assert await kept.store.refund_ended(10) == 1
+    made = [one for one in await kept.store.refunds_of(payment.id) if one.reason is Reason.CANCELLED]
+    assert sum(one.amount for one in made) == rest
+    assert (await found(kept, payment)).promised == conceded + rest
 
 
 async def test_what_is_cancelled_before_its_payment_has_ended_waits_for_that(kept: Kept) -> None:

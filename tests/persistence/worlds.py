@@ -45,10 +45,10 @@ class Rows:
     last_fact_ms: int
     counts: tuple[TypeCounts, ...]
     reservations: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    """(status, live, expires_ms, lines, customer, created_ms, extensions, contact, payment, hold's end) by
-    id."""
-    paid_ends: dict[str, str] = field(default_factory=dict)
-    """Payment by reservation, of what was paid for and is cancelled."""
+    """(status, live, expires_ms, lines, customer, created_ms, extensions, contact, payment, hold's end, what is
+    kept) by id."""
+    paid_ends: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Payment, and what is kept of it, by reservation, of what was paid for and is cancelled."""
     seats: dict[int, str] = field(default_factory=dict)
     """Reservation by seat."""
     tickets: dict[tuple[str, int], StoredTicket] = field(default_factory=dict)
@@ -156,8 +156,8 @@ class MemoryWorld:
             )
         rows.seats, rows.tickets = dict(row.seats), dict(row.tickets)
         rows.paid_ends = {
-            reservation_id: payment_id
-            for reservation_id, payment_id in self.database.tables.paid_ends
+            reservation_id: (payment_id, kept)
+            for (reservation_id, payment_id), kept in self.database.tables.paid_ends.items()
             if reservation_id in row.reservations
         }
         rows.journal = [(one.seq, one.at_ms, one.facts) for one in row.journal]
@@ -167,9 +167,9 @@ class MemoryWorld:
         self.database.plans[plan_id] = plan
 
 
-def paid_by(found: AnyReservation) -> tuple[str | None, int | None]:
+def paid_by(found: AnyReservation) -> tuple[str | None, int | None, int | None]:
     mark = found.paid_by if isinstance(found, Reservation) else None
-    return (None, None) if mark is None else (mark.payment_id, mark.hold_ends_ms)
+    return (None, None, None) if mark is None else (mark.payment_id, mark.hold_ends_ms, mark.kept or None)
 
 
 class MemoryBadLine:
@@ -262,7 +262,7 @@ class PostgresWorld:
         rows = Rows(**{name: row[name] for name in names}, counts=counts)
         for one in await connection.fetch(
             "SELECT id::text, status, live, expires_ms, lines, customer, created_ms, extensions, contact,"
-            " payment_id::text, hold_ends_ms FROM reservations WHERE inventory_id = $1",
+            " payment_id::text, hold_ends_ms, kept FROM reservations WHERE inventory_id = $1",
             inventory_id,
         ):
             reservation_id, status, live, expires_ms, lines, *others = one
@@ -279,10 +279,10 @@ class PostgresWorld:
         found = map(ticket_of, await connection.fetch(tickets, inventory_id))
         rows.tickets = {(ticket.reservation_id, ticket.number): ticket for ticket in found}
         ended = (
-            "SELECT e.reservation_id::text, e.payment_id::text FROM paid_ends e"
+            "SELECT e.reservation_id::text, e.payment_id::text, e.kept FROM paid_ends e"
             " JOIN reservations r ON r.id = e.reservation_id WHERE r.inventory_id = $1"
         )
-        rows.paid_ends = dict(await connection.fetch(ended, inventory_id))
+        rows.paid_ends = {id_: (of, kept) for id_, of, kept in await connection.fetch(ended, inventory_id)}
         rows.journal = [
             tuple(one)
             for one in await connection.fetch(

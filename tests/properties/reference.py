@@ -192,7 +192,7 @@ class Reference:
             case DeleteEvent():
                 return self._delete(command)
             case ChangeEvent():
-                return self._change(self.terms, command)
+                return self._change(self.terms, command, now_ms)
             case BlockSeats() | UnblockSeats():
                 return self._block(command)
             case CopyFromEvent():
@@ -333,9 +333,14 @@ class Reference:
             return no(Code.WRONG_STATE, status=found.status.value)
         if found.status is Status.PAYING:
             return no(Code.WRONG_STATE, status="paying")
-        if terms.cancel_until_ms is None or now_ms > terms.cancel_until_ms:
+        moved = terms.moved_ms is not None and found.created_at_ms <= terms.moved_ms
+        days_ms = terms.postponed_refund_days * 24 * 3_600_000
+        free = moved and days_ms and now_ms <= terms.moved_ms + days_ms and now_ms < terms.starts_at_ms
+        if not free and (terms.cancel_until_ms is None or now_ms > terms.cancel_until_ms):
             return no(Code.TOO_LATE)
-        return self._set(found.id, status=Status.CANCELLED)
+        kept = 0 if free else found.total * terms.cancel_keeps_percent // 100
+        mark = replace(found.paid_by, kept=kept) if found.paid_by else None
+        return self._set(found.id, status=Status.CANCELLED, paid_by=mark)
 
     def _refusal(
         self,
@@ -520,10 +525,12 @@ class Reference:
         self.id, self.terms, self.version, self.stage = command.id, command.terms, 1, command.stage
         return self.describe()
 
-    def _change(self, terms: Terms, command: ChangeEvent) -> EventReplies:
+    def _change(self, terms: Terms, command: ChangeEvent, now_ms: int) -> EventReplies:
         if command.if_version not in (None, self.version):
             return no(Code.STALE, version=self.version)
         after = _changed(terms, command.change)
+        if after is not None and after.starts_at_ms != terms.starts_at_ms:
+            after = replace(after, moved_ms=now_ms)
         if after is None or flaws(after) or not self._has_seats(after, command.change):
             return no(Code.INVALID)
         quotas = {kind.code: kind.quota for kind in after.ticket_types}

@@ -96,6 +96,7 @@ TERMS = st.builds(
     hold_extensions_max=st.integers(0, 2),
     one_per_customer=st.sampled_from((False, False, True)),
     payment=st.sampled_from(("none", "required")),
+    cancel_keeps_percent=st.sampled_from((0, 0, 33)),
 )
 PAYMENTS = st.sampled_from(("p1", "p2"))
 TYPE_CHANGES = st.builds(
@@ -109,6 +110,8 @@ TYPE_CHANGES = st.builds(
 CHANGES = st.builds(
     TermsChange,
     name=unset_or(st.sampled_from(("A show", "Another"))),
+    starts_at_ms=unset_or(st.integers(START_MS + 50_000, START_MS + 90_000)),
+    postponed_refund_days=unset_or(st.sampled_from((-1, 0, 1))),
     sales_end_ms=unset_or(st.none() | st.integers(START_MS + 20_000, START_MS + 60_000)),
     capacity=unset_or(st.none() | st.integers(0, 10)),
     hold_duration_s=unset_or(st.sampled_from((9, 10, 20))),

@@ -187,6 +187,37 @@ async def test_one_ticket_of_four_goes_back_at_its_price_and_three_stay(sale: Sa
     assert list(sale.till.back.values()) == [PRICE]
 
 
+async def test_a_holder_who_cancels_gets_back_what_the_event_does_not_keep(sale: Sale) -> None:
+    await sale.api.patch(f"/api/v1/events/{sale.event_id}", json={"cancel_keeps_percent": 20}, headers=OPERATOR)
+    path, token, location = await sale.paid(2)
+    assert (await sale.api.post(f"{path}/cancel", headers=token)).json["status"] == "cancelled"
+    await sale.work()
+    await sale.work()
+    shown = (await sale.api.get(location, headers=token)).json
+    assert (shown["status"], shown["refunded"]) == ("partly_refunded", {"amount": 7200, "currency": "EUR"})
+    assert list(sale.till.back.values()) == [7200]
+    rest = await sale.api.post(f"{location}/refunds", headers=OPERATOR)
+    assert (rest.status, rest.json["amount"]["amount"]) == (202, 1800)
+
+
+async def test_who_paid_before_the_start_was_moved_gets_all_of_it_back_within_the_window(api: Api) -> None:
+    sale = Sale(api, await api.new_event(payment="required", cancel_keeps_percent=100))
+    path, token, location = await sale.paid()
+    assert (await api.post(f"{path}/cancel", headers=token)).code == "too_late"
+    moved = {"starts_at": "2099-06-01T20:00:00Z", "sales_end": "2099-01-01T00:00:00Z"}
+    event = await api.patch(f"/api/v1/events/{sale.event_id}", json=moved, headers=OPERATOR)
+    assert (event.json["moved_at"] is not None, event.json["postponed_refund_days"]) == (True, 14)
+    late, late_token, _ = await sale.paid()
+    api.gateway.now_ms += 1
+    later, later_token, _ = await sale.paid()
+    assert (await api.post(f"{path}/cancel", headers=token)).json["status"] == "cancelled"
+    assert (await api.post(f"{late}/cancel", headers=late_token)).json["status"] == "cancelled"
+    assert (await api.post(f"{later}/cancel", headers=later_token)).code == "too_late"
+    await sale.work()
+    await sale.work()
+    assert (await api.get(location, headers=OPERATOR)).json["status"] == "refunded"
+
+
 async def test_never_more_goes_back_than_was_captured(sale: Sale) -> None:
     _, _, location = await sale.paid()
     over = {"amount": {"amount": PRICE + 1, "currency": "EUR"}}

@@ -290,6 +290,7 @@ class Operator(Client):
             one_per_customer=rng.choice((UNSET, UNSET, UNSET, False, True)),
             cancel_until_ms=rng.choice((UNSET, UNSET, None, self.world.true_ms() + 2_000)),
             sales_end_ms=rng.choice((UNSET, UNSET, UNSET, None, self.world.true_ms() + 4_000)),
+            cancel_keeps_percent=rng.choice((UNSET, UNSET, 50)),
         )
 
 

@@ -271,6 +271,11 @@ class Fold:
                 self.looked[fact.reservation_id, before.expires_at_ms] = seq
             case ReservationCancelled() | ReservationVoided():
                 after, needs, running = replace(before, status="cancelled"), FIRM, True
+                kept = fact.kept if isinstance(fact, ReservationCancelled) else 0
+                if before.paid_by is not None:
+                    after = replace(after, paid_by=msgspec.structs.replace(before.paid_by, kept=kept))
+                if kept > sum(line.quantity * line.unit_price for line in before.lines):
+                    self._is_wrong(seq, f"{fact} keeps more than {before} costs")
                 if not self._is_due(seq, fact) and self._kept(fact.reservation_id):
                     self._is_wrong(seq, f"{fact} with a ticket that is in, or was passed on")
             case _:

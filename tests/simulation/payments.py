@@ -259,6 +259,7 @@ class PaymentWorld(World):
             hold_duration_s=self._dice.choice((10, 20)),
             cancel_until_ms=EPOCH_MS + 3_600_000,
             payment="required",
+            cancel_keeps_percent=self._dice.choice((0, 30, 100)),
         )
         attempt = None
         while attempt is None or not isinstance(attempt.reply, EventReply):
@@ -428,6 +429,11 @@ def money_wrong(world: PaymentWorld) -> Iterator[str]:
                 for found in fold.reservations.values()
                 if found.status == "confirmed" and found.paid_by is not None
             }
+        confirmed |= {
+            found.paid_by.payment_id: found.paid_by.kept
+            for found in fold.reservations.values()
+            if found.paid_by is not None and found.paid_by.kept
+        }
     if world.database.tables.paid_ends:
         yield "what was paid and is cancelled is left over"
     for payment in world.payments.payments:
@@ -473,15 +479,14 @@ def _wrong_with(world: PaymentWorld, payment: Payment, price: int) -> Iterator[s
     captured = _taken(world, payment)
     back = sum(amount for of, amount in world.provider.refunds.values() if of == payment.id)
     own = [refund for refund in world.payments.refunds if refund.payment_id == payment.id]
-    conceded = sum(
-        one.amount for one in own if one.reason is Reason.CONCESSION and one.step is RefundStep.DONE
-    )
+    by_operator = (Reason.CONCESSION, Reason.OPERATOR)
+    conceded = sum(one.amount for one in own if one.reason in by_operator and one.step is RefundStep.DONE)
     kept_price = max(price - conceded, 0) if price else 0
     said = f"{payment.id[:4]} {payment.standing.value} at {payment.step.value}"
     if payment.step is not Step.DONE:
         yield f"I4 {said}: it never ends"
     if captured != kept_price + back:
-        yield f"I4 {said}: captured {captured}, confirmed {kept_price}, back {back}"
+        yield f"I4 {said}: captured {captured}, confirmed or kept {kept_price}, back {back}"
     if (payment.amount if payment.captured else 0) != captured:
         yield f"I4 {said}: the row says captured {payment.captured}, the provider has {captured}"
     if payment.promised != payment.refunded or payment.refunded != back:
