@@ -2,8 +2,10 @@
 
 - Up to `cancel_until`, itself inside; the event keeps `cancel_keeps_percent` of the price, rounded down.
 - Who had a reservation when the start was moved may cancel it for `postponed_refund_days` from that moment
-  on, their end inside, but not once it has begun; of that nothing is kept. The last move is the one that counts.
-- What the operator cancels, a single reservation or the whole event, goes back in full: that is not said here.
+  on, their end inside, but not once it has begun; of that nothing is kept. The last move is the one that
+  counts.
+- What the operator cancels, a single reservation or the whole event, goes back in full: that is not said
+  here.
 """
 
 from __future__ import annotations

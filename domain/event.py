@@ -83,9 +83,7 @@ from domain.event_refusals import (
     closed,
     ill_formed,
     not_enough,
-    not_held,
     over_limits,
-    payment_due,
 )
 from domain.event_seats import Chosen, Seats, choose, ill_wished, seats_of
 from domain.event_state import (
@@ -98,7 +96,6 @@ from domain.event_state import (
     definition,
     describe,
     due,
-    ended_with,
     evolve,
     find,
     load,
@@ -112,6 +109,7 @@ from domain.event_state import (
 )
 from domain.event_tickets import decide_ticket, not_to_be_cancelled
 from domain.messages import Code, Rejected
+from domain.paying import ended_with, not_held, payment_due
 from domain.ticket_messages import CheckIn, ReissueTicket, TicketCommand, TransferTicket, UndoCheckIn
 
 __all__ = [
@@ -230,7 +228,7 @@ def _place(state: State, command: PlaceHold, now_ms: int) -> Decision:
 
 def _confirmed_at_once(terms: Terms, held: Reservation, contact: bytes, placed: HoldPlaced) -> Decision:
     if held.total:
-        return payment_due(terms, held), ()
+        return payment_due(held, terms.currency), ()
     confirmed = msgspec.structs.replace(held, status=Status.CONFIRMED)
     facts = (placed, ReservationConfirmed(placed.at_ms, held.id))
     return ReservationReply(confirmed, terms.currency, contact), facts
@@ -246,7 +244,7 @@ def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
         case Reservation(status=Status.HELD):
             assert state.terms is not None
             if state.terms.payment != "none" and found.total:
-                return payment_due(state.terms, found), ()
+                return payment_due(found, state.terms.currency), ()
             after = msgspec.structs.replace(found, status=Status.CONFIRMED)
             return reply(state, after), (ReservationConfirmed(now_ms, reservation_id),)
         case _:

@@ -22,8 +22,8 @@ POSTPONED_REFUND_DAYS_MAX = 365
 
 
 def changed_terms(terms: Terms, change: TermsChange, now_ms: int) -> Terms | Rejected:
-    """The terms after a change, or an `invalid` that names what is wrong with it. A start that becomes another
-    one is moved now."""
+    """The terms after a change, or an `invalid` that names what is wrong with it. A start that becomes
+    another one is moved now."""
     plain: dict[str, Any] = {
         name: getattr(change, name)
         for name in change.__struct_fields__

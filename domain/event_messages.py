@@ -44,6 +44,10 @@ class Status(enum.StrEnum):
         return self is Status.CONFIRMED or self is Status.CHECKED_IN
 
 
+ENDS_PAID = (Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW)
+"""Ends of what was confirmed, at which what was paid for it goes back but for what is kept."""
+
+
 class Stage(enum.StrEnum):
     """Where an event stands. Only a published one sells; one that is cancelled stays so."""
 
@@ -87,8 +91,8 @@ class Seating(Message, frozen=True):
 class Terms(Message, frozen=True):
     """What the operator decides about an event. `sales_end_ms` None means: when it starts;
     `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas;
-    `listed` `while_open`: not shown in lists when it starts or nothing is left. `moved_ms`: when its start was
-    last changed, which is not for the operator to say."""
+    `listed` `while_open`: not shown in lists when it starts or nothing is left. `moved_ms`: when its start
+    was last changed, which is not for the operator to say."""
 
     name: str
     starts_at_ms: int

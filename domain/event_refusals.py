@@ -8,7 +8,6 @@ from domain.event_messages import (
     Copied,
     Reservation,
     Stage,
-    Status,
     Terms,
     Wanted,
 )
@@ -25,18 +24,6 @@ def stale(state: State) -> Rejected:
 
 EVENT = "event"
 NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
-
-
-def not_held(found: Reservation) -> Rejected:
-    if found.status is Status.EXPIRED:
-        return Rejected(Code.HOLD_EXPIRED, "The hold's time ran out.")
-    status: dict[str, int | str] = {"status": found.status.value}
-    return Rejected(Code.WRONG_STATE, f"The reservation is {found.status.value}.", status)
-
-
-def payment_due(terms: Terms, reservation: Reservation) -> Rejected:
-    due: dict[str, int | str] = {"total": reservation.total, "currency": terms.currency}
-    return Rejected(Code.PAYMENT_DUE, "This has to be paid for before it is confirmed.", due)
 
 
 def closed(state: State, now_ms: int) -> Rejected | None:

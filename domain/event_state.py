@@ -26,7 +26,6 @@ from domain.event_messages import (
     HoldExtended,
     HoldPlaced,
     HoldReleased,
-    PaidBy,
     PaymentBegun,
     PaymentFailed,
     Reservation,
@@ -51,6 +50,7 @@ from domain.event_messages import (
 from domain.event_seats import SeatMove, Seats, seats_of
 from domain.event_tickets import TicketMove, Tickets, contact_key
 from domain.messages import Code, Rejected
+from domain.paying import ended_with, given_back, paying
 from domain.seat_plan import Layout
 from domain.stages import End, as_it_ends, drained, drains_at_ms
 from domain.ticket_messages import (
@@ -296,10 +296,9 @@ def evolve(state: State, fact: EventFact) -> None:
             _end(state, fact.reservation_id, Status.EXPIRED)
         case HoldReleased():
             _end(state, fact.reservation_id, Status.RELEASED)
-        case ReservationCancelled():
-            _end(state, fact.reservation_id, Status.CANCELLED, fact.kept)
-        case ReservationVoided():
-            _end(state, fact.reservation_id, Status.CANCELLED)
+        case ReservationCancelled() | ReservationVoided():
+            kept = fact.kept if isinstance(fact, ReservationCancelled) else 0
+            _end(state, fact.reservation_id, Status.CANCELLED, kept)
         case PaymentBegun() | PaymentFailed():
             before = _leave(state, fact.reservation_id)
             admit(state, paying(before, fact) if isinstance(fact, PaymentBegun) else given_back(before))
@@ -424,20 +423,6 @@ def admit(state: State, reservation: Reservation) -> None:
         _count_customer(state, reservation, 1)
 
 
-def paying(before: Reservation, fact: PaymentBegun) -> Reservation:
-    """A hold whose payment has begun."""
-    paid_by = PaidBy(fact.payment_id, before.expires_at_ms)
-    return msgspec.structs.replace(
-        before, status=Status.PAYING, expires_at_ms=fact.deadline_ms, paid_by=paid_by
-    )
-
-
-def given_back(before: Reservation) -> Reservation:
-    """A hold whose payment has failed: its own end counts again."""
-    assert before.paid_by is not None
-    return msgspec.structs.replace(before, status=Status.HELD, expires_at_ms=before.paid_by.hold_ends_ms)
-
-
 def _become_confirmed(state: State, reservation_id: str) -> None:
     """The common way out of a hold: nothing leaves the sums but the word for it."""
     before = state.reservations[reservation_id]
@@ -471,15 +456,6 @@ def _end(state: State, reservation_id: str, status: Status, kept: int = 0) -> No
     for number in state.tickets.forget(reservation_id):
         state.contacts.pop(contact_key(reservation_id, number), None)
     state.ended[reservation_id] = ended_with(_leave(state, reservation_id), status, kept)
-
-
-def ended_with(before: Reservation, status: Status, kept: int) -> Reservation:
-    """The reservation as it has ended. What is kept is marked where a payment was, for what goes back is that
-    payment's."""
-    mark = before.paid_by
-    if mark is not None and kept:
-        mark = msgspec.structs.replace(mark, kept=kept)
-    return msgspec.structs.replace(before, status=status, paid_by=mark)
 
 
 def _leave(state: State, reservation_id: str) -> Reservation:

@@ -35,7 +35,7 @@ from domain.event_messages import (
 )
 from domain.kinds import Fact
 from domain.mail import Json, MailKind
-from domain.restaurant_messages import ReservationMoved, RestaurantCancelled
+from domain.restaurant_messages import ReservationMoved, RestaurantCancelled, TableRetaken
 from domain.ticket_messages import TicketTransferred
 
 REMIND_BEFORE_MS = 24 * 3_600_000
@@ -75,7 +75,13 @@ def told(known: Known, fact: Fact) -> tuple[Known, tuple[News, ...]]:
             return _known_of(fact.terms, known), _of_change(known, fact)
         case EventCancelled() | RestaurantCancelled():
             return msgspec.structs.replace(known, cancelled=True), ()
-        case ReservationConfirmed() | ReservationPaid() | ReservationSold() | ReservationRetaken():
+        case (
+            ReservationConfirmed()
+            | ReservationPaid()
+            | ReservationSold()
+            | ReservationRetaken()
+            | TableRetaken()
+        ):
             mail = News(MailKind.CONFIRMED, fact.at_ms, fact.reservation_id)
             return known, (mail, _reminder(known.starts_at_ms, fact.at_ms, fact.reservation_id))
         case ReservationMoved():

@@ -51,6 +51,7 @@ from domain.event_messages import (
 )
 from domain.kinds import Reply
 from domain.messages import Code, Rejected
+from domain.restaurant_messages import TableReply
 
 PAUSE_FIRST_MS = 200
 PAUSE_MAX_MS = 10_000
@@ -240,12 +241,14 @@ def after_owners(payment: Payment, step: Step, replies: Sequence[Reply]) -> Turn
     if step is Step.GIVE_BACK:
         return _given_back(payment, replies)
     if step is Step.BEGIN:
-        return _begun(payment, [reply for reply in replies if isinstance(reply, ReservationReply)])
+        return _begun(
+            payment, [reply for reply in replies if isinstance(reply, ReservationReply | TableReply)]
+        )
     assert step is Step.CONFIRM
     return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, pauses=0))
 
 
-def _begun(payment: Payment, replies: Sequence[ReservationReply]) -> Turn:
+def _begun(payment: Payment, replies: Sequence[ReservationReply | TableReply]) -> Turn:
     """Each part's price is known now, and the sum of them."""
     amounts = [reply.reservation.total for reply in replies]
     currencies = {reply.currency for reply in replies}
@@ -434,7 +437,7 @@ def after_let_go(refund: Refund, reply: Reply) -> RefundTurn:
         return _refund_again(refund)
     if isinstance(reply, Rejected):
         return RefundTurn(replace(refund, step=RefundStep.REFUSED, error=reply.detail, pauses=0))
-    assert isinstance(reply, ReservationReply)
+    assert isinstance(reply, ReservationReply | TableReply)
     assert reply.reservation.status in (Status.CANCELLED, Status.CONFIRMED)
     return RefundTurn(replace(refund, step=RefundStep.PAY_BACK, pauses=0))
 

@@ -2,13 +2,14 @@
 
 - A reservation takes its tables in [start, end), and after a buffer they are free for the next. A table is
   free where no live reservation overlaps; joined tables are taken together or not at all. Live is what is
-  held, confirmed or seated. What is confirmed or seated for another answers `taken`; where only holds are in
-  the way, `held` with the seconds to their end.
+  held, being paid, confirmed or seated. What is confirmed or seated for another answers `taken`; where only
+  holds are in the way, `held` with the seconds to their end.
 - Who names no table gets the best fit: the smallest single table that takes the party, else joined ones.
 - A party of `party_smallest` to `party_largest` comes at a time of the grid that the clocks show, within one
   service for the whole of its stay, at most `days_ahead_max` days ahead, and with notice: one for the same
   day, one for other days. How long it stays depends on its size.
 - `covers_per_slot_max` bounds the guests who sit down in one slot of the grid: the kitchen's pace.
+- A deposit, where the restaurant wants one, is paid before it is confirmed: `domain.restaurant_deposit`.
 - A customer's score is made of visits and no-shows; below `min_score` there is no hold.
 - A hold lasts `hold_duration_s` and can be extended so many times. What is confirmed can be cancelled, and
   moved to another time, up to `cancel_until_minutes` before its start.
@@ -37,10 +38,13 @@ from typing import assert_never, get_args
 from msgspec.structs import replace
 
 from domain.event_messages import (
+    BeginPayment,
     CancelReservation,
     ConfirmReservation,
     ExpireDue,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     HoldExtended,
     HoldReleased,
     Looked,
@@ -50,13 +54,17 @@ from domain.event_messages import (
     ResumeSale,
     SalePaused,
     SaleResumed,
+    SellReservation,
     Stage,
     Status,
+    VoidReservation,
 )
 from domain.local_time import MINUTE_MS, local_of
 from domain.messages import Code, Rejected
+from domain.paying import not_held, payment_due
 from domain.restaurant_change import change, create, delete, move_on
 from domain.restaurant_choice import candidates, choose, over_pace, stay_from, too_low, wished_stay
+from domain.restaurant_deposit import decide_payment, deposit_after
 from domain.restaurant_floor import (
     complete,
     ended_of,
@@ -108,7 +116,6 @@ from domain.restaurant_state import (
     moved,
     moves,
     next_due_ms,
-    not_as_it_is,
     pieces,
     placed,
     restored,
@@ -169,7 +176,7 @@ def due(state: State, now_ms: int, limit: int) -> list[RestaurantFact]:
         found[reservation_id] = state.reservations[reservation_id]
     staying = [one for one in found.values() if stays_on(one, now_ms)]
     ended = found.keys() - {one.id for one in staying}
-    facts: list[RestaurantFact] = [ended_of(found[one], now_ms) for one in found if one in ended]
+    facts: list[RestaurantFact] = [ended_of(state, found[one], now_ms) for one in found if one in ended]
     return facts + [overstayed(state, one, now_ms, ended) for one in staying]
 
 
@@ -212,6 +219,11 @@ OfOne = (
     | CompleteStay
     | MarkNoShow
     | ProlongStay
+    | SellReservation
+    | BeginPayment
+    | FinishPayment
+    | FailPayment
+    | VoidReservation
 )
 
 
@@ -234,6 +246,8 @@ def _of_one(state: State, found: TableReservation, command: OfOne, now_ms: int) 
             return mark_no_show(state, found, now_ms)
         case ProlongStay():
             return prolong(state, found, command, now_ms)
+        case SellReservation() | BeginPayment() | FinishPayment() | FailPayment() | VoidReservation():
+            return decide_payment(state, found, command, now_ms)
         case _:
             assert_never(command)
 
@@ -269,6 +283,7 @@ def _hold(state: State, command: HoldTable, now_ms: int) -> Decision:
         command.party_size,
         expires_at_ms,
         command.phone,
+        *terms.deposit_of(command.party_size),
     )
     return replace(shown(state, placed(fact)), contact=command.contact), (fact,)
 
@@ -277,13 +292,15 @@ def _confirm(state: State, found: TableReservation, now_ms: int) -> Decision:
     if found.status is Status.CONFIRMED:
         return shown(state, found), ()
     if found.status is not Status.HELD:
-        return not_as_it_is(found), ()
+        return not_held(found), ()
+    if found.deposit:
+        return payment_due(found, found.currency), ()
     return shown(state, confirmed(found)), (ReservationConfirmed(now_ms, found.id),)
 
 
 def _cancel(state: State, found: TableReservation, now_ms: int) -> Decision:
-    if found.status is Status.SEATED:
-        return not_as_it_is(found), ()
+    if found.status is Status.SEATED or found.status is Status.PAYING:
+        return not_held(found), ()
     if not found.status.live:
         return shown(state, found), ()
     if found.status is Status.HELD:
@@ -305,7 +322,7 @@ def _too_late(state: State, found: TableReservation, now_ms: int) -> Rejected | 
 
 def _extend(state: State, found: TableReservation, now_ms: int) -> Decision:
     if found.status is not Status.HELD:
-        return not_as_it_is(found), ()
+        return not_held(found), ()
     limit = terms_of(state).hold_extensions_max
     if found.extensions >= limit:
         numbers: dict[str, int | str] = {"limit": limit, "requested": found.extensions + 1}
@@ -319,8 +336,8 @@ def _extend(state: State, found: TableReservation, now_ms: int) -> Decision:
 
 
 def _move(state: State, found: TableReservation, command: MoveReservation, now_ms: int) -> Decision:
-    if not found.status.live:
-        return not_as_it_is(found), ()
+    if not found.status.live or found.status is Status.PAYING:
+        return not_held(found), ()
     party_size = found.party_size if command.party_size is None else command.party_size
     stay = _new_stay(state, found, command, party_size, now_ms)
     if isinstance(stay, Rejected):
@@ -335,7 +352,10 @@ def _move(state: State, found: TableReservation, command: MoveReservation, now_m
     chosen = refusal or choose(state, options, stay, now_ms, (found.id,))
     if isinstance(chosen, Rejected):
         return chosen, ()
-    fact = ReservationMoved(now_ms, found.id, chosen.tables, *stay, party_size)
+    deposit = deposit_after(state, found, party_size)
+    if isinstance(deposit, Rejected):
+        return deposit, ()
+    fact = ReservationMoved(now_ms, found.id, chosen.tables, *stay, party_size, *deposit)
     after = moved(found, fact)
     return shown(state, after), () if after == found else (fact,)
 
@@ -351,7 +371,7 @@ def _new_stay(
     if same_time and party_size == found.party_size:
         return Stay(found.start_ms, found.end_ms, found.free_at_ms)
     if found.status is Status.SEATED:
-        return not_as_it_is(found)
+        return not_held(found)
     refusal = closed(state) if not same_time or party_size > found.party_size else None
     if same_time:
         return refusal or stay_from(state, found.start_ms, party_size)

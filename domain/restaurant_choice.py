@@ -178,7 +178,7 @@ def _overlap(one: TableReservation, option: Option, stay: Stay) -> bool:
 
 
 def _holds(entries: Sequence[TableReservation]) -> list[TableReservation]:
-    return [entry for entry in entries if entry.status is Status.HELD]
+    return [entry for entry in entries if entry.status.on_hold]
 
 
 def _bounds(option: Option) -> str:

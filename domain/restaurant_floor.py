@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from domain.event_messages import HoldExpired, Status
 from domain.local_time import MINUTE_MS
 from domain.messages import Code, Rejected
+from domain.paying import ended_with, not_held
 from domain.restaurant_choice import blocked, candidates, choose, moves_of
 from domain.restaurant_messages import (
     NoShowMarked,
@@ -30,7 +31,6 @@ from domain.restaurant_state import (
     State,
     in_the_way,
     moved,
-    not_as_it_is,
     placed,
     prolonged,
     seated,
@@ -53,7 +53,7 @@ def seat(state: State, found: TableReservation, now_ms: int) -> Decision:
     if found.status is Status.SEATED:
         return shown(state, found), ()
     if found.status is not Status.CONFIRMED:
-        return not_as_it_is(found), ()
+        return not_held(found), ()
     if now_ms >= found.end_ms:
         return Rejected(Code.TOO_LATE, "The reservation's time is over."), ()
     from_ms = found.start_ms - SEAT_EARLY_MAX_MINUTES * MINUTE_MS
@@ -71,21 +71,28 @@ def complete(state: State, found: TableReservation, now_ms: int) -> Decision:
         return shown(state, found), ()
     came = found.status is Status.CONFIRMED and now_ms >= found.start_ms
     if found.status is not Status.SEATED and not came:
-        return not_as_it_is(found), ()
-    after = replace(found, status=Status.COMPLETED)
-    return shown(state, after), (StayCompleted(now_ms, found.id),)
+        return not_held(found), ()
+    fact = _completed(state, found, now_ms)
+    return shown(state, ended_with(found, Status.COMPLETED, fact.kept)), (fact,)
+
+
+def _completed(state: State, found: TableReservation, now_ms: int) -> StayCompleted:
+    """Its deposit is settled with the bill, unless the restaurant returns it."""
+    deposit = terms_of(state).deposit
+    returned = deposit is not None and deposit.after_visit == "returned"
+    return StayCompleted(now_ms, found.id, 0 if returned else found.deposit)
 
 
 def mark_no_show(state: State, found: TableReservation, now_ms: int) -> Decision:
     if found.status is Status.NO_SHOW:
         return shown(state, found), ()
     if found.status is not Status.CONFIRMED:
-        return not_as_it_is(found), ()
+        return not_held(found), ()
     from_ms = found.start_ms + terms_of(state).no_show_grace_minutes * MINUTE_MS
     if now_ms < from_ms:
         return _too_early(found, from_ms, now_ms), ()
-    after = replace(found, status=Status.NO_SHOW)
-    return shown(state, after), (NoShowMarked(now_ms, found.id),)
+    after = ended_with(found, Status.NO_SHOW, found.deposit)
+    return shown(state, after), (NoShowMarked(now_ms, found.id, found.deposit),)
 
 
 def walk_in(state: State, command: SeatWalkIn, now_ms: int) -> Decision:
@@ -127,7 +134,7 @@ def _out_of_bounds(path: str) -> Rejected:
 def prolong(state: State, found: TableReservation, command: ProlongStay, now_ms: int) -> Decision:
     """As long as wished, if who is in the way can be moved; else up to the first who cannot."""
     if found.status is not Status.SEATED:
-        return not_as_it_is(found), ()
+        return not_held(found), ()
     end_ms = max(found.end_ms, now_ms) + command.by_minutes * MINUTE_MS
     if command.by_minutes < 1 or end_ms - found.start_ms > STAY_MAX_MINUTES * MINUTE_MS:
         return _out_of_bounds("by_minutes"), ()
@@ -152,11 +159,9 @@ def stays_on(found: TableReservation, now_ms: int) -> bool:
     return found.status is Status.SEATED and now_ms < found.end_ms + SETTLE_AFTER_MS
 
 
-def ended_of(found: TableReservation, now_ms: int) -> HoldExpired | StayCompleted:
+def ended_of(state: State, found: TableReservation, now_ms: int) -> HoldExpired | StayCompleted:
     """What becomes of it if it does not."""
-    if found.status is Status.HELD:
-        return HoldExpired(now_ms, found.id)
-    return StayCompleted(now_ms, found.id)
+    return HoldExpired(now_ms, found.id) if found.status.on_hold else _completed(state, found, now_ms)
 
 
 def overstayed(state: State, found: TableReservation, now_ms: int, ended: Collection[str]) -> StayProlonged:

@@ -4,32 +4,45 @@ A *day* is a local date, counted in days since 1970-01-01; a *minute* is a local
 midnight by the clock on the wall, and may be past 1440 where something begun on a day ends on the next.
 Moments in facts are absolute (`_ms`): what has happened does not move when a country changes its clocks.
 
-What a reservation of a table has in common with one of tickets (confirm, cancel, extend, expire, pause) are
-the event's own messages; so are the stages that one can be in.
+What a reservation of a table has in common with one of tickets (confirm, pay for, cancel, extend, expire,
+pause) are the event's own messages; so are the stages that one can be in.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.event_messages import (
+    BeginPayment,
     CancelReservation,
     ConfirmReservation,
     ExpireDue,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     HoldExpired,
     HoldExtended,
     HoldReleased,
     Looked,
+    PaidBy,
     PauseSale,
+    PaymentBegun,
+    PaymentFailed,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationSold,
+    ReservationVoided,
     ResumeSale,
     SalePaused,
     SaleResumed,
+    SellReservation,
     Stage,
     Status,
+    VoidReservation,
 )
 from domain.messages import Message, Rejected
 
@@ -81,6 +94,28 @@ class StayOfParty(Message, frozen=True):
     stay_minutes: int
 
 
+DepositPer = Literal["cover", "reservation"]
+AfterVisit = Literal["settled", "returned"]
+
+
+class Deposit(Message, frozen=True):
+    """What is paid before a reservation is confirmed, by parties of at least `from_party_size`: `amount`, in
+    minor units, for each cover or for the reservation. Once the party was there it is settled with the
+    bill, and kept, or returned."""
+
+    amount: int
+    currency: str
+    per: DepositPer = "cover"
+    from_party_size: int = 1
+    after_visit: AfterVisit = "settled"
+
+    def of(self, party_size: int) -> int:
+        """What a party of this size has to pay."""
+        if party_size < self.from_party_size:
+            return 0
+        return self.amount * party_size if self.per == "cover" else self.amount
+
+
 class RestaurantTerms(Message, frozen=True):
     """What the operator decides about a restaurant; the defaults are the house rules of most.
 
@@ -117,6 +152,12 @@ class RestaurantTerms(Message, frozen=True):
     score_visit: int = 5
     min_score: int = 20
     guests: bool = True
+    deposit: Deposit | None = None
+
+    def deposit_of(self, party_size: int) -> tuple[int, str]:
+        """How much of which currency a party of this size has to pay; (0, "") is nothing."""
+        due = 0 if self.deposit is None else self.deposit.of(party_size)
+        return (due, self.deposit.currency) if self.deposit is not None and due else (0, "")
 
     def stay_minutes_of(self, party_size: int) -> int:
         """How long a party of this size stays."""
@@ -175,6 +216,7 @@ class RestaurantChange(msgspec.Struct, frozen=True):
     score_visit: int | UnsetType = UNSET
     min_score: int | UnsetType = UNSET
     guests: bool | UnsetType = UNSET
+    deposit: Deposit | UnsetType | None = UNSET
     tables: tuple[Table, ...] = ()
     removed_tables: tuple[str, ...] = ()
 
@@ -190,7 +232,8 @@ class History(Message, frozen=True):
 class TableReservation(Message, frozen=True):
     """One party's claim of tables in [start, end); they are free for the next from `free_at_ms` on.
 
-    `expires_at_ms` is the end of a hold; once confirmed, when the rules look at it again (see `due`).
+    `expires_at_ms` is the end of a hold, or of its payment while it is paying; once confirmed, when the rules
+    look at it again (see `due`). `deposit`: what is, or was, to be paid for it, in minor units of `currency`.
     `overstays` counts how often the stay was prolonged because nobody had said that the party had left.
     `phone` is a key made of the customer's number, as `customer` is one of the e-mail."""
 
@@ -207,6 +250,14 @@ class TableReservation(Message, frozen=True):
     extensions: int = 0
     overstays: int = 0
     phone: bytes = b""
+    deposit: int = 0
+    currency: str = ""
+    paid_by: PaidBy | None = None
+
+    @property
+    def total(self) -> int:
+        """What a payment is of."""
+        return self.deposit
 
 
 # --- commands -------------------------------------------------------------------------------------
@@ -351,6 +402,11 @@ RestaurantCommand = (
     | SeatWalkIn
     | ProlongStay
     | SearchTables
+    | SellReservation
+    | BeginPayment
+    | FinishPayment
+    | FailPayment
+    | VoidReservation
     | ExpireDue
 )
 
@@ -398,9 +454,13 @@ class TableHeld(Message, frozen=True):
     party_size: int
     expires_at_ms: int
     phone: bytes = b""
+    deposit: int = 0
+    currency: str = ""
 
 
 class ReservationMoved(Message, frozen=True):
+    """`deposit`, `currency`: of a hold, what is to be paid for it from now on; None: as before."""
+
     at_ms: int
     reservation_id: str
     tables: tuple[str, ...]
@@ -408,6 +468,18 @@ class ReservationMoved(Message, frozen=True):
     end_ms: int
     free_at_ms: int
     party_size: int
+    deposit: int | None = None
+    currency: str = ""
+
+
+class TableRetaken(Message, frozen=True):
+    """A hold that had expired was paid after all, and its tables were free: `reservation` as it is now,
+    confirmed."""
+
+    at_ms: int
+    reservation_id: str
+    payment_id: str
+    reservation: TableReservation
 
 
 class PartySeated(Message, frozen=True):
@@ -444,13 +516,19 @@ class StayProlonged(Message, frozen=True):
 
 
 class StayCompleted(Message, frozen=True):
+    """`kept`: so much of its deposit is settled with the bill."""
+
     at_ms: int
     reservation_id: str
+    kept: int = 0
 
 
 class NoShowMarked(Message, frozen=True):
+    """`kept`: so much of its deposit is."""
+
     at_ms: int
     reservation_id: str
+    kept: int = 0
 
 
 RestaurantFact = (
@@ -474,6 +552,12 @@ RestaurantFact = (
     | StayProlonged
     | StayCompleted
     | NoShowMarked
+    | PaymentBegun
+    | PaymentFailed
+    | ReservationPaid
+    | ReservationSold
+    | ReservationVoided
+    | TableRetaken
 )
 
 # --- replies --------------------------------------------------------------------------------------
@@ -486,6 +570,10 @@ class TableReply(Message, frozen=True):
     contact: bytes
     moved: tuple[TableReservation, ...] = ()
     warned: tuple[str, ...] = ()
+
+    @property
+    def currency(self) -> str:
+        return self.reservation.currency
 
 
 class RestaurantReply(Message, frozen=True):

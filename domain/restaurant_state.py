@@ -12,8 +12,13 @@ from domain.event_messages import (
     HoldExpired,
     HoldExtended,
     HoldReleased,
+    PaymentBegun,
+    PaymentFailed,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationSold,
+    ReservationVoided,
     SalePaused,
     SaleResumed,
     Stage,
@@ -24,6 +29,7 @@ from domain.event_seats import SeatMove
 from domain.event_tickets import TicketMove
 from domain.local_time import MINUTE_MS
 from domain.messages import Code, Rejected
+from domain.paying import ended_with, given_back, paying
 from domain.restaurant_hours import Hours
 from domain.restaurant_messages import (
     NoShowMarked,
@@ -45,6 +51,7 @@ from domain.restaurant_messages import (
     TableHeld,
     TableReply,
     TableReservation,
+    TableRetaken,
     WalkInSeated,
 )
 from domain.restaurant_tables import Diary, Option, Stay, options_of
@@ -65,6 +72,7 @@ BECOMES: dict[type, Stage] = {
 }
 ENDS_WITH_RESTAURANT: dict[Status, End[RestaurantFact]] = {
     Status.HELD: HoldReleased,
+    Status.PAYING: HoldReleased,
     Status.CONFIRMED: ReservationCancelled,
     Status.SEATED: StayCompleted,
 }
@@ -166,14 +174,6 @@ def closed(state: State) -> Rejected | None:
     return not_on_sale(state.stage, RESTAURANT)
 
 
-def not_as_it_is(found: TableReservation) -> Rejected:
-    """The reservation's status does not allow it."""
-    if found.status is Status.EXPIRED:
-        return Rejected(Code.HOLD_EXPIRED, "The hold's time ran out.")
-    status: dict[str, int | str] = {"status": found.status.value}
-    return Rejected(Code.WRONG_STATE, f"The reservation is {found.status.value}.", status)
-
-
 def stay_of(terms: RestaurantTerms, start_ms: int, minutes: int) -> Stay:
     """A stay of so many minutes and the buffer after it."""
     end_ms = start_ms + minutes * MINUTE_MS
@@ -231,11 +231,16 @@ def evolve(state: State, fact: RestaurantFact) -> None:
         case HoldReleased():
             _end(state, fact.reservation_id, Status.RELEASED)
         case ReservationCancelled():
+            _end(state, fact.reservation_id, Status.CANCELLED, fact.kept)
+        case ReservationVoided():
             _end(state, fact.reservation_id, Status.CANCELLED)
         case StayCompleted():
-            _end(state, fact.reservation_id, Status.COMPLETED)
+            _end(state, fact.reservation_id, Status.COMPLETED, fact.kept)
         case NoShowMarked():
-            _end(state, fact.reservation_id, Status.NO_SHOW)
+            _end(state, fact.reservation_id, Status.NO_SHOW, fact.kept)
+        case TableRetaken():
+            state.ended.pop(fact.reservation_id, None)
+            admit(state, fact.reservation)
         case _:
             admit(state, _after(state, fact))
 
@@ -248,6 +253,10 @@ Alters = (
     | ReservationMoved
     | PartySeated
     | StayProlonged
+    | PaymentBegun
+    | PaymentFailed
+    | ReservationPaid
+    | ReservationSold
 )
 """Facts that leave a live reservation behind."""
 
@@ -260,8 +269,14 @@ def _after(state: State, fact: Alters) -> TableReservation:
         case HoldExtended():
             before = _leave(state, fact.reservation_id)
             return replace(before, expires_at_ms=fact.expires_at_ms, extensions=before.extensions + 1)
-        case ReservationConfirmed():
+        case ReservationConfirmed() | ReservationPaid():
             return confirmed(_leave(state, fact.reservation_id))
+        case ReservationSold():
+            return sold(_leave(state, fact.reservation_id), fact)
+        case PaymentBegun():
+            return paying(_leave(state, fact.reservation_id), fact)
+        case PaymentFailed():
+            return given_back(_leave(state, fact.reservation_id))
         case ReservationMoved():
             return moved(_leave(state, fact.reservation_id), fact)
         case PartySeated():
@@ -287,11 +302,18 @@ def placed(fact: TableHeld | WalkInSeated) -> TableReservation:
         fact.customer,
         fact.at_ms,
         phone=fact.phone,
+        deposit=fact.deposit if isinstance(fact, TableHeld) else 0,
+        currency=fact.currency if isinstance(fact, TableHeld) else "",
     )
 
 
 def confirmed(before: TableReservation) -> TableReservation:
     return replace(before, status=Status.CONFIRMED, expires_at_ms=before.end_ms + SETTLE_AFTER_MS)
+
+
+def sold(before: TableReservation, fact: ReservationSold) -> TableReservation:
+    """Confirmed by the staff; a deposit that they waived is none."""
+    return confirmed(replace(before, deposit=0, currency="") if fact.paid == "free" else before)
 
 
 def moved(before: TableReservation, fact: ReservationMoved) -> TableReservation:
@@ -308,6 +330,8 @@ def moved(before: TableReservation, fact: ReservationMoved) -> TableReservation:
         end_ms=fact.end_ms,
         free_at_ms=fact.free_at_ms,
         party_size=fact.party_size,
+        deposit=before.deposit if fact.deposit is None else fact.deposit,
+        currency=before.currency if fact.deposit is None else fact.currency,
     )
 
 
@@ -396,8 +420,8 @@ def _enter(state: State, stage: Stage) -> None:
         state.live = 0
 
 
-def _end(state: State, reservation_id: str, status: Status) -> None:
-    state.ended[reservation_id] = replace(_leave(state, reservation_id), status=status)
+def _end(state: State, reservation_id: str, status: Status, kept: int = 0) -> None:
+    state.ended[reservation_id] = ended_with(_leave(state, reservation_id), status, kept)
 
 
 def _leave(state: State, reservation_id: str) -> TableReservation:

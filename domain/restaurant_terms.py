@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from domain.local_time import DAY_MAX, DAY_MIN, MINUTES_OF_DAY, known_zone
 from domain.messages import Code, Rejected
-from domain.restaurant_messages import Join, RestaurantChange, RestaurantTerms, SpecialDay, Table
+from domain.restaurant_messages import Deposit, Join, RestaurantChange, RestaurantTerms, SpecialDay, Table
 
 TABLES_MAX = 500
 JOINS_MAX = 500
@@ -23,6 +23,8 @@ SERVICES_OF_DAY_MAX = 6
 STAYS_MAX = 20
 PARTY_MAX_PERSONS = 500
 CLOSES_MAX_MINUTE = 2 * MINUTES_OF_DAY
+DEPOSIT_MAX = 1_000_000_000
+"""In minor units, for each cover or reservation."""
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "party_smallest": (1, PARTY_MAX_PERSONS),
@@ -79,6 +81,7 @@ def flaws(terms: RestaurantTerms) -> Errors:
         *_of_tables(terms.tables),
         *_of_joins(terms),
         *_of_stays(terms),
+        *_of_deposit(terms.deposit),
     )
 
 
@@ -93,6 +96,15 @@ def _of_numbers(terms: RestaurantTerms) -> Found:
         yield "party_largest", "At least party_smallest."
     if not known_zone(terms.time_zone):
         yield "time_zone", "Not a time zone of the IANA database."
+
+
+def _of_deposit(deposit: Deposit | None) -> Found:
+    if deposit is None:
+        return
+    if not 1 <= deposit.amount <= DEPOSIT_MAX:
+        yield "deposit.amount", f"From 1 to {DEPOSIT_MAX}."
+    if not 1 <= deposit.from_party_size <= PARTY_MAX_PERSONS:
+        yield "deposit.from_party_size", f"From 1 to {PARTY_MAX_PERSONS}."
 
 
 def _of_hours(terms: RestaurantTerms) -> Found:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.event_messages import Reservation, Status
+from domain.event_messages import ENDS_PAID, Status
 from domain.kinds import AnyReservation
 from persistence.rows import encoded_what
 from persistence.store import Append
@@ -142,11 +142,11 @@ def paid(entries: Numbered) -> bool:
     """Is one of them being paid, or was it ever?"""
     for _, entry in entries:
         for row in entry.changed:
-            if isinstance(row, Reservation) and row.paid_by is not None:
+            if row.paid_by is not None:
                 return True
         for stored in entry.placed:
             row = stored.reservation
-            if isinstance(row, Reservation) and row.status is Status.PAYING:
+            if row.status is Status.PAYING:
                 return True
     return False
 
@@ -154,7 +154,7 @@ def paid(entries: Numbered) -> bool:
 def with_payments(columns: Columns | None, rows: list[tuple[int, AnyReservation]]) -> Columns | None:
     if columns is None:
         return None
-    marks = [row.paid_by if isinstance(row, Reservation) else None for _, row in rows]
+    marks = [row.paid_by for _, row in rows]
     return [
         *columns,
         [None if mark is None else mark.payment_id for mark in marks],
@@ -164,11 +164,11 @@ def with_payments(columns: Columns | None, rows: list[tuple[int, AnyReservation]
 
 
 def ended_paid_columns(entries: Numbered) -> Columns | None:
-    """Of those that a payment had confirmed and that are cancelled, with how much of it is kept."""
+    """Of those that a payment had confirmed and that have ended, with how much of it is kept."""
     ended = [
         (n, row.id, row.paid_by)
         for n, row in [*placed(entries), *changed(entries)]
-        if isinstance(row, Reservation) and row.status is Status.CANCELLED and row.paid_by is not None
+        if row.status in ENDS_PAID and row.paid_by is not None
     ]
     if not ended:
         return None

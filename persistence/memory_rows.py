@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
-from domain.event_messages import EventDefinition, Reservation, Status, TypeCounts
+from domain.event_messages import ENDS_PAID, EventDefinition, TypeCounts
 from domain.kinds import Definition
 from domain.restaurant_messages import TableReservation
 from domain.ticket_messages import ORDINARY
@@ -176,7 +176,7 @@ class Tables:
             if before is not None:
                 row.reservations[after.id] = msgspec.structs.replace(before, reservation=after)
         for ended in (*(stored.reservation for stored in entry.placed), *entry.changed):
-            if isinstance(ended, Reservation) and ended.status is Status.CANCELLED and ended.paid_by:
+            if ended.status in ENDS_PAID and ended.paid_by:
                 self.paid_ends.setdefault((ended.id, ended.paid_by.payment_id), ended.paid_by.kept)
         for move in entry.moves:
             if move.before is not None and row.seats.get(move.seat) == move.before:

@@ -228,7 +228,8 @@ again AS (
   INSERT INTO paid_ends (reservation_id, payment_id, at_ms, kept)
   SELECT c.reservation_id, c.id, now.ms, coalesce(v.kept, 0)
     FROM counted c JOIN reservations v ON v.id = c.reservation_id, now
-   WHERE c.refused > 0 AND v.status = 'cancelled' ON CONFLICT DO NOTHING),
+   WHERE c.refused > 0 AND v.status IN ('cancelled', 'completed', 'no_show')
+  ON CONFLICT DO NOTHING),
 told AS (
   INSERT INTO outgoing_mails ({MAIL_COLUMNS}, created_ms, attempts)
   SELECT k.id, 'refunded', 'pending', NULL, NULL, p.inventory_id, p.reservation_id,
@@ -249,8 +250,8 @@ p AS (SELECT * FROM payments
 new AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)
-  SELECT $1::uuid, p.id, coalesce($3::bigint, p.amount - p.promised), $4::text, $5, $6::json, $7::json, $8::bytea,
-         $9::bytea, now.ms, now.ms, now.ms, 0, 0 FROM p, now
+  SELECT $1::uuid, p.id, coalesce($3::bigint, p.amount - p.promised), $4::text, $5, $6::json, $7::json,
+         $8::bytea, $9::bytea, now.ms, now.ms, now.ms, 0, 0 FROM p, now
    WHERE p.promised + coalesce($3::bigint, 1) <= p.amount
   ON CONFLICT (request_id) DO NOTHING RETURNING payment_id, amount),
 promised AS (

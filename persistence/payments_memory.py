@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from domain.event_messages import Status, Wanted
+from domain.event_messages import ENDS_PAID, Wanted
 from domain.messages import Rejected
 from domain.payment import (
     KEY_REUSED,
@@ -202,7 +202,7 @@ class MemoryPayments:
         if refund.step is RefundStep.REFUSED:
             row.what = replace(payment, promised=payment.promised - refund.amount)
             found = self.tables.find(refund.inventory_id, [refund.reservation_id])
-            if found and found[0].reservation.status is Status.CANCELLED:
+            if found and found[0].reservation.status in ENDS_PAID:
                 mark = found[0].reservation.paid_by
                 kept = mark.kept if mark is not None else 0
                 self.tables.paid_ends.setdefault((refund.reservation_id, refund.payment_id), kept)

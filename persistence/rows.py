@@ -129,9 +129,11 @@ class StayRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     party_size: int
     overstays: int
     phone: str = ""
+    deposit: int = 0
+    currency: str = ""
 
 
-_AS_IT_IS = StayRow.__struct_fields__[:-1]
+_AS_IT_IS = tuple(name for name in StayRow.__struct_fields__ if name != "phone")
 _stay_row = msgspec.json.Decoder(StayRow)
 
 
@@ -182,6 +184,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
         hold_ends_ms,
         kept,
     ) = islice(row, len(_STORED))
+    paid_by = None if payment_id is None else PaidBy(payment_id, hold_ends_ms, kept or 0)
     if lines[0] == "{":
         stay = decoded_stay(lines)
         return Stored(
@@ -199,6 +202,9 @@ def stored_of(row: Iterable[Any]) -> Stored:
                 extensions,
                 stay.overstays,
                 bytes.fromhex(stay.phone),
+                stay.deposit,
+                stay.currency,
+                paid_by,
             ),
             contact,
         )
@@ -210,7 +216,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
         customer,
         created_ms,
         extensions,
-        None if payment_id is None else PaidBy(payment_id, hold_ends_ms, kept or 0),
+        paid_by,
     )
     return Stored(reservation, contact)
 

@@ -25,9 +25,10 @@
 - `table_times` has a row for each table of each live reservation; no two may overlap, and
   `persistence.append_restaurant` says how that is written.
 - `payment_id` of a reservation is that of the payment that confirmed it, or was last tried; `hold_ends_ms`
-  is the hold's own end; `kept`, how much of it does not go back. Only an append with such a reservation writes
-  them. `paid_ends` is where owners leave word of what a payment had confirmed and that is cancelled: its money
-  is to go back, but for what is kept. `conceded` of a payment was promised back with nothing in return.
+  is the hold's own end; `kept`, how much of it does not go back. Only an append with such a reservation
+  writes them. `paid_ends` is where owners leave word of what a payment had confirmed and that is cancelled:
+  its money is to go back, but for what is kept. `conceded` of a payment was promised back with nothing in
+  return.
 - A row of `payments` is for a reservation, for several (`parts`, whose own rows name it as `whole_id` and
   are never due) or charges a `wallet`.
 - `payments` and `refunds` are indexed by when they are to be looked at, as long as they are: `wake_ms` NULL

@@ -29,12 +29,10 @@ from server.views_restaurants import TableReservationView, table_reservation_vie
 
 
 class Place(NamedTuple):
-    """A reservation, and the inventory that it is of. `at_tables`: of a restaurant; not known of what a token
-    names."""
+    """A reservation, and the inventory that it is of."""
 
     reservation_id: str
     inventory_id: str
-    at_tables: bool = False
 
 
 async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: str) -> Place:
@@ -47,7 +45,7 @@ async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: st
     found = await parts.reads.reservation(reservation_id)
     if found is None or not is_open_to(caller_of(request), found):
         raise not_found("reservation")
-    return Place(reservation_id, found.inventory_id, isinstance(found.reply, TableReply))
+    return Place(reservation_id, found.inventory_id)
 
 
 def opened_by_bearer(request: web.BaseRequest) -> bool:

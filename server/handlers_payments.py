@@ -17,6 +17,7 @@ from server.addressed import addressed, found_by_holder, is_open_to
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
 from server.handlers_live import LAST_EVENT_ID
+from server.handlers_restaurants import found_restaurant
 from server.ids import id_bytes, parse_event_id, parse_id, uuid7
 from server.keys import key_of
 from server.live import EVENT_STREAM, STREAM_LINES
@@ -102,14 +103,21 @@ class PaymentHandlers:
     async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
         """List an event's payments by id."""
         event_id = parse_event_id(event_text)
+        if event_id is None or await self._parts.reads.event(event_id) is None:
+            raise not_found("event")
+        return await self._listed(request, event_id)
+
+    async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
+        """List the payments of a restaurant's deposits by id."""
+        return await self._listed(request, (await found_restaurant(self._parts, restaurant_text)).id)
+
+    async def _listed(self, request: web.BaseRequest, inventory_id: str) -> Reply:
         query = parse_query(request, PaymentsQuery)
         after = sort_key_of(query.cursor, str)
         if after is not None and parse_id(after) is None:
             raise invalid("cursor", "Not a cursor of this list.")
-        if event_id is None or await self._parts.reads.event(event_id) is None:
-            raise not_found("event")
         standing = None if isinstance(query.status, UnsetType) else query.status
-        found = await self._parts.payments.of_inventory(event_id, standing, after, query.limit + 1)
+        found = await self._parts.payments.of_inventory(inventory_id, standing, after, query.limit + 1)
         items = [payment_view(one, [], operator=True) for one in found[: query.limit]]
         return Reply(200, page(items, cursor_of(items[-1].id) if len(found) > query.limit else None))
 
@@ -170,8 +178,10 @@ class PaymentHandlers:
         if not wanted.lines:
             return None, Reason.OPERATOR, (), ()
         found = await self._parts.reads.reservation(payment.reservation_id)
-        if found is None or not isinstance(found.reply, ReservationReply):
+        if found is None:
             raise not_found("reservation")
+        if not isinstance(found.reply, ReservationReply):
+            raise invalid("lines", "A table's deposit has no tickets.")
         lines = found.reply.reservation.lines
         before = tuple((line.ticket_type, line.quantity) for line in lines)
         prices = {line.ticket_type: line.unit_price for line in lines}

@@ -136,7 +136,7 @@ class ReservationHandlers:
         if paid is not None and not caller.is_admin:
             raise Problem("forbidden", "What the box office was paid is for operators to say.")
         command: Command = ConfirmReservation(place.reservation_id)
-        if caller.is_admin and not place.at_tables:
+        if caller.is_admin:
             command = SellReservation(place.reservation_id, caller.account_id or caller.scope, paid)
         return await acted(parts, request, body, place, command)
 

@@ -144,8 +144,8 @@ class NewEvent(Payload, frozen=True):
     """`sales_end` left out means: when it starts. Without `cancel_until` what is confirmed is final.
     `listed` `while_open`: in lists only until it starts or is full. `payment` `required`: what costs
     something is confirmed by a payment or by the box office. `cancel_keeps_percent`: of the price, when a
-    holder cancels. `postponed_refund_days`: so long may who was there before cancel, with all of it back, once
-    the start was moved."""
+    holder cancels. `postponed_refund_days`: so long may who was there before cancel, with all of it back,
+    once the start was moved."""
 
     name: Text
     starts_at: Moment

@@ -13,8 +13,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from domain.event_messages import Status
 from domain.restaurant_floor import STAY_MAX_MINUTES
+from domain.restaurant_messages import AfterVisit, DepositPer
 from domain.restaurant_terms import (
     BOUNDS,
+    DEPOSIT_MAX,
     JOINED_TABLES_MAX,
     JOINS_MAX,
     PARTY_MAX_PERSONS,
@@ -97,6 +99,13 @@ ScoreVisit = Annotated[int, _bounds("score_visit")]
 MinScore = Annotated[int, _bounds("min_score")]
 
 
+class DepositMoney(Payload, frozen=True):
+    """An amount over 0, in minor units of a currency (ISO 4217)."""
+
+    amount: Annotated[int, Meta(ge=1, le=DEPOSIT_MAX)]
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}" + _END)]
+
+
 # --- restaurants ----------------------------------------------------------------------------------
 
 
@@ -153,6 +162,17 @@ class GivenStay(Payload, frozen=True):
     stay_minutes: Stay
 
 
+class GivenDeposit(Payload, frozen=True):
+    """What is paid before a reservation of at least `from_party_size` persons is confirmed: `amount` for each
+    cover, or for the reservation. It goes back when it is cancelled in time, and is kept on a no-show. Once
+    the party was there it is settled with the bill, or `returned`."""
+
+    amount: DepositMoney
+    per: DepositPer = "cover"
+    from_party_size: Persons = 1
+    after_visit: AfterVisit = "settled"
+
+
 NewTables = Annotated[tuple[NewTable, ...], Meta(min_length=1, max_length=TABLES_MAX)]
 Services = Annotated[tuple[GivenService, ...], Meta(max_length=SERVICES_MAX)]
 SpecialDays = Annotated[tuple[GivenSpecialDay, ...], Meta(max_length=SPECIAL_DAYS_MAX)]
@@ -194,6 +214,7 @@ class NewRestaurant(Payload, frozen=True):
     score_visit: ScoreVisit = 5
     min_score: MinScore = 20
     guests: bool = True
+    deposit: GivenDeposit | None = None
     status: Literal["draft", "published"] = "published"
     placement: Placement | UnsetType = UNSET
     expected_crowd: Crowd | None = None
@@ -234,6 +255,7 @@ class RestaurantPatch(Payload, frozen=True):
     score_visit: ScoreVisit | UnsetType = UNSET
     min_score: MinScore | UnsetType = UNSET
     guests: bool | UnsetType = UNSET
+    deposit: GivenDeposit | UnsetType | None = UNSET
     tables: Annotated[tuple[TablePatch, ...], Meta(max_length=TABLES_MAX)] = ()
     removed_tables: Annotated[tuple[TableId, ...], Meta(max_length=TABLES_MAX)] = ()
     move: bool = False

@@ -48,6 +48,8 @@ def payment_routes(
               ends=True, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",), **held),
         Route("GET", "/api/v1/events/{event_id}/payments", payments.list_of_event, Page[shown.PaymentView],
               query=given.PaymentsQuery, **operators),
+        Route("GET", "/api/v1/restaurants/{restaurant_id}/payments", payments.list_of_restaurant,
+              Page[shown.PaymentView], query=given.PaymentsQuery, **operators),
         Route("POST", "/api/v1/sandbox/{payment_id}", payments.act, shown.PaymentView, status=202,
               body=given.SandboxAct, **{**tag, "problems": (*_OUT_OF_ORDER, "wrong_state")}, who=Who.ANYONE),
         Route("GET", f"{_PAYMENT}/steps", payments.steps, shown.StepsView, **operators),

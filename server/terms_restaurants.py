@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET
 
 from domain.restaurant_messages import (
+    Deposit,
     Join,
     RestaurantChange,
     RestaurantTerms,
@@ -18,6 +19,7 @@ from domain.restaurant_messages import (
 )
 from server.ids import parse_id, uuid7
 from server.payloads_restaurants import (
+    GivenDeposit,
     GivenJoin,
     GivenService,
     GivenSpecialDay,
@@ -29,7 +31,7 @@ from server.payloads_restaurants import (
 from server.problems import invalid
 from server.views_restaurants import day_of, minute_of
 
-_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables")
+_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables", "deposit")
 _NO_TERMS = ("placement", "expected_crowd", "status", "move")
 _DAY_MINUTES = 1_440
 
@@ -45,6 +47,7 @@ def terms_of(wanted: NewRestaurant, now_ms: int) -> RestaurantTerms:
         special_days=_special_days(wanted.special_days),
         joins=_joins(wanted.joins, {table.number: table.id for table in tables}),
         stays=tuple(StayOfParty(stay.party_largest, stay.stay_minutes) for stay in wanted.stays),
+        deposit=_deposit(wanted.deposit),
     )
 
 
@@ -58,6 +61,8 @@ def change_of(wanted: RestaurantPatch, present: RestaurantTerms, now_ms: int) ->
         given["special_days"] = _special_days(wanted.special_days)
     if wanted.stays is not UNSET:
         given["stays"] = tuple(StayOfParty(stay.party_largest, stay.stay_minutes) for stay in wanted.stays)
+    if wanted.deposit is not UNSET:
+        given["deposit"] = _deposit(wanted.deposit)
     if wanted.joins is not UNSET:
         ids = {table.number: table.id for table in (*present.tables, *tables)}
         given["joins"] = _joins(wanted.joins, ids)
@@ -83,6 +88,13 @@ def _table(table_id: str, given: NewTable) -> Table:
     return Table(
         table_id, given.number, given.smallest, given.largest, given.area, given.traits, given.active
     )
+
+
+def _deposit(given: GivenDeposit | None) -> Deposit | None:
+    if given is None:
+        return None
+    money = given.amount
+    return Deposit(money.amount, money.currency, given.per, given.from_party_size, given.after_visit)
 
 
 def _services(given: Sequence[GivenService]) -> tuple[Service, ...]:

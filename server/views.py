@@ -105,7 +105,8 @@ class SeatingView(View, frozen=True):
 
 class EventView(View, frozen=True):
     """`version`, the ETag, changes with the terms, with pausing and with `status`. `sales_end` null: when it
-    starts. `moved_at`: when its start was last changed. `reservations`: how many are live. `placement`: where it is shown alone, to operators."""
+    starts. `moved_at`: when its start was last changed. `reservations`: how many are live. `placement`:
+    where it is shown alone, to operators."""
 
     id: str
     name: str

@@ -16,6 +16,9 @@ from domain.event_messages import Stage, Status
 from domain.images import Image
 from domain.restaurant_choice import score_of
 from domain.restaurant_messages import (
+    AfterVisit,
+    Deposit,
+    DepositPer,
     FreeTime,
     FreeTimes,
     RestaurantReply,
@@ -26,7 +29,7 @@ from domain.views import FoundGuest
 from server.payloads_restaurants import Diner
 from server.placement import Placement
 from server.times import rfc3339
-from server.views import View, encode
+from server.views import MoneyView, View, encode
 
 _EPOCH = dt.date(1970, 1, 1)
 _NOBODY = msgspec.Raw(b"null")
@@ -85,6 +88,16 @@ class StayView(View, frozen=True):
     stay_minutes: int
 
 
+class DepositView(View, frozen=True):
+    """What is paid before a reservation of at least `from_party_size` persons is confirmed: `amount` for each
+    cover, or for the reservation. Once the party was there it is settled with the bill, or `returned`."""
+
+    amount: MoneyView
+    per: DepositPer
+    from_party_size: int
+    after_visit: AfterVisit
+
+
 class RestaurantView(View, frozen=True):
     """`version`, the ETag, changes with the terms, with pausing and with `status`. `placement`: where it is
     shown alone, to operators."""
@@ -120,6 +133,7 @@ class RestaurantView(View, frozen=True):
     score_visit: int
     min_score: int
     guests: bool
+    deposit: DepositView | None
     status: Stage
     paused: bool
     version: int
@@ -128,7 +142,8 @@ class RestaurantView(View, frozen=True):
 
 class TableReservationView(View, frozen=True):
     """One party's claim of tables. `token` comes with its making only; `customer` is null once erased, or
-    where nobody gave a name. `moved` and `warned`: ids of other reservations that the change touched."""
+    where nobody gave a name. `deposit`: what is, or was, to be paid before it is confirmed. `moved` and
+    `warned`: ids of other reservations that the change touched."""
 
     id: str
     restaurant_id: str
@@ -141,6 +156,7 @@ class TableReservationView(View, frozen=True):
     customer: msgspec.Raw
     note: str | None
     created_at: str
+    deposit: MoneyView | None
     token: str | UnsetType = UNSET
     moved: list[str] | UnsetType = UNSET
     warned: list[str] | UnsetType = UNSET
@@ -258,11 +274,19 @@ def restaurant_view(reply: RestaurantReply, placement: Placement | UnsetType = U
             JoinView([numbers[id_] for id_ in one.tables], one.smallest, one.largest) for one in terms.joins
         ],
         stays=[StayView(one.party_largest, one.stay_minutes) for one in terms.stays],
+        deposit=_deposit(terms.deposit),
         **shown,
     )
 
 
-_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays")
+def _deposit(deposit: Deposit | None) -> DepositView | None:
+    if deposit is None:
+        return None
+    money = MoneyView(deposit.amount, deposit.currency)
+    return DepositView(money, deposit.per, deposit.from_party_size, deposit.after_visit)
+
+
+_OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "deposit")
 _PLAIN = tuple(
     name
     for name in RestaurantView.__struct_fields__
@@ -280,7 +304,7 @@ def table_reservation_view(
         claim.id,
         restaurant_id,
         claim.status,
-        rfc3339(claim.expires_at_ms) if claim.status is Status.HELD else None,
+        rfc3339(claim.expires_at_ms) if claim.status.on_hold else None,
         claim.tables,
         rfc3339(claim.start_ms),
         rfc3339(claim.end_ms),
@@ -288,6 +312,7 @@ def table_reservation_view(
         contact.customer,
         contact.note,
         rfc3339(claim.created_at_ms),
+        MoneyView(claim.deposit, claim.currency) if claim.deposit else None,
         token,
         [other.id for other in reply.moved] or UNSET,
         list(reply.warned) or UNSET,

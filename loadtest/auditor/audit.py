@@ -253,6 +253,7 @@ class Auditor:
             check_stays(house, source.stays(inventory_id), findings)
             check_times(house, source.table_times(inventory_id), findings)
             check_guests(house, source.guests(inventory_id), findings)
+            check_payments(house, source.payments(inventory_id), findings)
             check_submissions(inventory_id, house.stays, source.submissions(inventory_id), findings)
         promises.ended(house)
         order.ended(house)

@@ -81,6 +81,13 @@ class Claim:
     def quantity(self) -> int:
         return sum(quantity for _, quantity, _ in self.lines)
 
+    @property
+    def price(self) -> int:
+        """Of what is confirmed, or kept now that it is cancelled."""
+        if self.status != CONFIRMED:
+            return self.kept or 0
+        return sum(quantity * price for _, quantity, price in self.lines)
+
     def view(self) -> View:
         total = sum(quantity * price for _, quantity, price in self.lines)
         return View(self.status, self.expires_ms, self.lines, total, self.created_ms)

@@ -266,7 +266,7 @@ class Database:
             for row in page:
                 columns = dict(row)
                 what = _what.decode(columns.pop("lines"))
-                del columns["contact"], columns["payment_id"], columns["hold_ends_ms"], columns["kept"]
+                del columns["contact"]
                 yield StayRow(**columns, what=what)
             after = page[-1]["id"]
 

@@ -18,8 +18,13 @@ from domain.event_messages import (
     HoldExpired,
     HoldExtended,
     HoldReleased,
+    PaymentBegun,
+    PaymentFailed,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationSold,
+    ReservationVoided,
     SalePaused,
     SaleResumed,
     Stage,
@@ -39,16 +44,17 @@ from domain.restaurant_messages import (
     StayCompleted,
     StayProlonged,
     TableHeld,
+    TableRetaken,
     WalkInSeated,
 )
-from loadtest.auditor.claims import CANCELLED, CONFIRMED, EXPIRED, HELD, RELEASED
+from loadtest.auditor.claims import CANCELLED, CONFIRMED, EXPIRED, HELD, ON_HOLD, PAYING, RELEASED
 from loadtest.auditor.ends import LATE_MAX_MS, Outages
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import JournalRow
 from loadtest.record import Sitting
 
 SEATED, COMPLETED, NO_SHOW = "seated", "completed", "no_show"
-LIVE = (HELD, CONFIRMED, SEATED)
+LIVE = (HELD, PAYING, CONFIRMED, SEATED)
 COUNTED = (COMPLETED, CANCELLED, NO_SHOW)
 """What a guest's history is made of."""
 MINUTE_MS = 60_000
@@ -67,6 +73,12 @@ OfOne = (
     | ReservationMoved
     | StayCompleted
     | StayProlonged
+    | PaymentBegun
+    | PaymentFailed
+    | ReservationPaid
+    | ReservationSold
+    | ReservationVoided
+    | TableRetaken
 )
 _decoder = msgspec.msgpack.Decoder(list[RestaurantFact])
 
@@ -74,15 +86,22 @@ ENDS = {
     HoldExpired: EXPIRED,
     HoldReleased: RELEASED,
     ReservationCancelled: CANCELLED,
+    ReservationVoided: CANCELLED,
     StayCompleted: COMPLETED,
     NoShowMarked: NO_SHOW,
 }
 NEEDS = {
-    HoldExpired: (HELD,),
+    HoldExpired: ON_HOLD,
     HoldExtended: (HELD,),
     HoldReleased: (HELD,),
     ReservationConfirmed: (HELD,),
     ReservationCancelled: (CONFIRMED,),
+    ReservationVoided: (CONFIRMED,),
+    ReservationSold: (HELD,),
+    PaymentBegun: (HELD,),
+    PaymentFailed: (PAYING,),
+    ReservationPaid: (PAYING,),
+    TableRetaken: (EXPIRED,),
     ReservationMoved: LIVE,
     PartySeated: (CONFIRMED,),
     NoShowMarked: (CONFIRMED,),
@@ -90,7 +109,12 @@ NEEDS = {
     StayProlonged: (SEATED,),
 }
 """What a reservation has to be for each fact."""
-ENDS_WITH_HOUSE = {HELD: HoldReleased, CONFIRMED: ReservationCancelled, SEATED: StayCompleted}
+ENDS_WITH_HOUSE = {
+    HELD: HoldReleased,
+    PAYING: HoldReleased,
+    CONFIRMED: ReservationCancelled,
+    SEATED: StayCompleted,
+}
 """What can still be said of a live reservation once the restaurant is cancelled."""
 _BECOMES: dict[type, Stage] = {
     RestaurantPublished: Stage.PUBLISHED,
@@ -105,13 +129,20 @@ class Stay:
 
     __slots__ = (
         "created_ms",
+        "currency",
         "customer",
+        "deposit",
         "end_ms",
         "expires_ms",
         "extensions",
         "free_at_ms",
+        "given_back_ms",
+        "hold_ends_ms",
+        "kept",
         "overstays",
+        "paid",
         "party_size",
+        "payment_id",
         "start_ms",
         "status",
         "tables",
@@ -126,14 +157,34 @@ class Stay:
         self.customer = fact.customer
         self.created_ms = fact.at_ms
         self.extensions = self.overstays = 0
+        self.deposit, self.currency = 0, ""
+        if isinstance(fact, TableHeld):
+            self.deposit, self.currency = fact.deposit, fact.currency
+        self.payment_id: str | None = None
+        self.hold_ends_ms: int | None = None
+        self.paid = False
+        self.kept: int | None = None
+        self.given_back_ms = 0
+        """See `claims.Claim` for these."""
+
+    @property
+    def price(self) -> int:
+        """Of what is confirmed, or kept now that it has ended."""
+        return self.deposit if self.status in (CONFIRMED, SEATED) else self.kept or 0
 
     def become(self, fact: OfOne) -> None:
         """Make the fact true."""
         match fact:
             case HoldExtended():
                 self.expires_ms, self.extensions = fact.expires_at_ms, self.extensions + 1
-            case ReservationConfirmed():
-                self.status, self.expires_ms = CONFIRMED, self.end_ms + LOOKED_AT_AFTER_MS
+            case ReservationConfirmed() | ReservationPaid() | ReservationSold() | TableRetaken():
+                self._confirm(fact)
+            case PaymentBegun():
+                self.status, self.payment_id = PAYING, fact.payment_id
+                self.hold_ends_ms, self.expires_ms = self.expires_ms, fact.deadline_ms
+            case PaymentFailed():
+                self.status, self.given_back_ms = HELD, fact.at_ms
+                self.expires_ms = self.hold_ends_ms or 0
             case PartySeated():
                 self.status, self.start_ms, self.expires_ms = SEATED, fact.start_ms, self.end_ms
             case ReservationMoved():
@@ -143,6 +194,17 @@ class Stay:
                 self.expires_ms, self.overstays = fact.looks_at_ms, fact.overstays
             case _:
                 self.status = ENDS[type(fact)]
+                kept = kept_by(fact)
+                self.kept = kept if kept and self.payment_id is not None else None
+
+    def _confirm(self, fact: ReservationConfirmed | ReservationPaid | ReservationSold | TableRetaken) -> None:
+        hold_ends_ms = self.hold_ends_ms or self.expires_ms
+        self.status, self.expires_ms = CONFIRMED, self.end_ms + LOOKED_AT_AFTER_MS
+        self.paid = isinstance(fact, ReservationPaid | TableRetaken)
+        if isinstance(fact, ReservationSold) and fact.paid == "free":
+            self.deposit, self.currency = 0, ""
+        if isinstance(fact, TableRetaken):
+            self.payment_id, self.hold_ends_ms = fact.payment_id, hold_ends_ms
 
     def view(self) -> Sitting:
         """As a reply would show it."""
@@ -155,6 +217,8 @@ class Stay:
         self.start_ms, self.end_ms, self.free_at_ms = fact.start_ms, fact.end_ms, fact.free_at_ms
         if self.status == CONFIRMED:
             self.expires_ms = fact.end_ms + LOOKED_AT_AFTER_MS
+        if fact.deposit is not None:
+            self.deposit, self.currency = fact.deposit, fact.currency
 
 
 class Watcher(Protocol):
@@ -280,7 +344,8 @@ class House:
     def _misfit(self, stay: Stay, fact: OfOne) -> str:
         if self.stage is not Stage.CANCELLED:
             return misfit(stay, fact, self.terms)
-        return "" if ENDS_WITH_HOUSE.get(stay.status) is type(fact) else "the restaurant is cancelled"
+        fits = ENDS_WITH_HOUSE.get(stay.status) is type(fact) and not kept_by(fact)
+        return "" if fits else "the restaurant is cancelled"
 
     def _breach(self, fact: Placed) -> str:
         """Which of the terms a new reservation breaks."""
@@ -299,10 +364,11 @@ class House:
             return "it does not lie ahead"
         if fact.expires_at_ms != fact.at_ms + self.terms.hold_duration_s * 1000:
             return "it is held for another time"
-        return ""
+        due = due_of(self.terms, fact.party_size)
+        return "" if (fact.deposit, fact.currency) == due else f"its deposit is {fact.deposit}, not {due}"
 
     def _ended(self, fact: HoldExpired, stay: Stay) -> None:
-        late_ms = fact.at_ms - stay.expires_ms
+        late_ms = fact.at_ms - max(stay.expires_ms, stay.given_back_ms)
         self.latest_ms = max(self.latest_ms, late_ms)
         self._in_time(f"{self.where()}: {fact.reservation_id} ended", stay, fact.at_ms)
 
@@ -315,12 +381,13 @@ class House:
             self._findings.expect(Check.HOLDS_END, not late, said)
             return
         for reservation_id, stay in self.stays.items():
-            if stay.status == HELD:
+            if stay.status in ON_HOLD:
                 self._in_time(f"{self.inventory_id}: {reservation_id} is still held", stay, now_ms)
 
     def _in_time(self, what: str, stay: Stay, at_ms: int) -> None:
-        late_ms = at_ms - stay.expires_ms
-        sound = late_ms <= LATE_MAX_MS or at_ms <= self._outages.deadline_ms(stay.expires_ms)
+        end_ms = max(stay.expires_ms, stay.given_back_ms)
+        late_ms = at_ms - end_ms
+        sound = late_ms <= LATE_MAX_MS or at_ms <= self._outages.deadline_ms(end_ms)
         self._findings.expect(Check.HOLDS_END, sound, f"{what}, {late_ms} ms past its end")
 
     # --- who has which table ------------------------------------------------------------------------
@@ -349,9 +416,12 @@ def misfit(stay: Stay, fact: OfOne, terms: RestaurantTerms | None) -> str:
     """Why the fact cannot happen to the reservation as it stands; empty if it can."""
     if stay.status not in NEEDS[type(fact)]:
         return f"it is {stay.status}"
-    if stay.status == HELD and (fact.at_ms >= stay.expires_ms) is not isinstance(fact, HoldExpired):
+    if stay.status in ON_HOLD and (fact.at_ms >= stay.expires_ms) is not isinstance(fact, HoldExpired):
         return f"its end is {stay.expires_ms - fact.at_ms} ms ahead"
     assert terms is not None
+    wrong = unpaid(stay, fact, terms)
+    if wrong:
+        return wrong
     at_ms = fact.at_ms
     match fact:
         case ReservationCancelled():
@@ -369,3 +439,43 @@ def misfit(stay: Stay, fact: OfOne, terms: RestaurantTerms | None) -> str:
         case _:
             fits = True
     return "" if fits else "its time is another"
+
+
+def due_of(terms: RestaurantTerms, party_size: int) -> tuple[int, str]:
+    """What a party of that size has to pay before it is confirmed."""
+    wants = terms.deposit
+    if wants is None or party_size < wants.from_party_size:
+        return 0, ""
+    return wants.amount * (party_size if wants.per == "cover" else 1), wants.currency
+
+
+def kept_by(fact: OfOne) -> int:
+    """How much of a deposit does not go back with this end."""
+    return fact.kept if isinstance(fact, ReservationCancelled | NoShowMarked | StayCompleted) else 0
+
+
+def unpaid(stay: Stay, fact: OfOne, terms: RestaurantTerms) -> str:
+    """What is wrong with the money; empty if nothing is."""
+    match fact:
+        case ReservationConfirmed() if stay.deposit:
+            return "it is confirmed unpaid"
+        case PaymentFailed() | ReservationPaid() if fact.payment_id != stay.payment_id:
+            return f"it is being paid by {stay.payment_id}"
+        case ReservationMoved() if stay.status == HELD and fact.party_size != stay.party_size:
+            due = due_of(terms, fact.party_size)
+            return "" if (fact.deposit, fact.currency) == due else f"its deposit is not {due}"
+        case ReservationMoved():
+            more = due_of(terms, fact.party_size)[0] > stay.deposit and fact.party_size > stay.party_size
+            fits = fact.deposit is None and not (more and stay.status == CONFIRMED)
+            return "" if fits else "it is for more than was paid for"
+        case TableRetaken():
+            after = fact.reservation
+            same = (after.tables, after.start_ms, after.deposit) == (stay.tables, stay.start_ms, stay.deposit)
+            return "" if same and fact.at_ms < stay.start_ms else "it is not what there was"
+        case NoShowMarked() | ReservationCancelled() | StayCompleted():
+            returned = terms.deposit is not None and terms.deposit.after_visit == "returned"
+            visited = isinstance(fact, StayCompleted)
+            goes_back = isinstance(fact, ReservationCancelled) or (visited and returned)
+            kept = 0 if goes_back else stay.deposit
+            return "" if fact.kept == kept else f"{fact.kept} of its deposit were kept, not {kept}"
+    return ""

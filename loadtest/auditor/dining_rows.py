@@ -11,7 +11,7 @@ from loadtest.auditor.dining import COUNTED, LIVE, House, Stay
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.rows import NEXT_DUE_LATE_MAX_MS, InventoryRow
 
-_SAME = ("status", "expires_ms", "customer", "extensions", "created_ms")
+_SAME = ("status", "expires_ms", "customer", "extensions", "created_ms", "payment_id", "hold_ends_ms", "kept")
 _IN_WHAT = ("start_ms", "end_ms", "free_at_ms", "party_size", "overstays")
 
 
@@ -41,6 +41,9 @@ class StayRow:
     customer: bytes
     extensions: int
     created_ms: int
+    payment_id: str | None = None
+    hold_ends_ms: int | None = None
+    kept: int | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -108,6 +111,8 @@ def check_stays(house: House, rows: Iterable[StayRow], findings: Findings) -> No
 def _differences(stay: Stay, row: StayRow) -> list[str]:
     pairs = {name: (getattr(row, name), getattr(stay, name)) for name in _SAME}
     pairs |= {name: (row.what.get(name), getattr(stay, name)) for name in _IN_WHAT}
+    pairs["deposit"] = (row.what.get("deposit", 0), stay.deposit)
+    pairs["currency"] = (row.what.get("currency", ""), stay.currency)
     pairs["tables"] = (row.what.get("tables"), list(stay.tables))
     pairs["live"] = (row.live, stay.status in LIVE)
     return [

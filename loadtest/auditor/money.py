@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loadtest.auditor.claims import CONFIRMED, Claim
+from loadtest.auditor.claims import Claim
+from loadtest.auditor.dining import House, Stay
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 
 
 @dataclass(slots=True, frozen=True)
 class PaymentRow:
-    """One payment: what its row says, and what its provider has. `conceded`: what the operator gave back, be it
-    that the reservation stayed as it was; `waiting`: something is still to be done for it."""
+    """One payment: what its row says, and what its provider has. `conceded`: what the operator gave back,
+    be it that the reservation stayed as it was; `waiting`: something is still to be done for it."""
 
     id: str
     reservation_id: str
@@ -70,9 +71,9 @@ class LedgerRow:
     wrong_wallets: int
 
 
-def check_payments(book: Book, rows: Iterable[PaymentRow], findings: Findings) -> None:
-    """Each payment for something of this event, once nothing is to be done for it any more. What the operator
-    gave back is of what is confirmed, or kept."""
+def check_payments(book: Book | House, rows: Iterable[PaymentRow], findings: Findings) -> None:
+    """Each payment for something of this event or restaurant, once nothing is to be done for it any more.
+    What the operator gave back is of what is confirmed, or kept."""
     for row in rows:
         if row.waiting:
             continue
@@ -110,14 +111,12 @@ def check_charges(rows: Iterable[ChargeRow], findings: Findings) -> None:
         findings.expect(Check.PAYMENTS, sound, f"charge {row.id} ({row.standing}): {sums}")
 
 
-def _price(claim: Claim | None, payment_id: str) -> int:
-    """Of what this payment has confirmed, and what was kept when its holder cancelled; what is cancelled with
-    its event ends as such."""
+def _price(claim: Claim | Stay | None, payment_id: str) -> int:
+    """Of what this payment has confirmed, and what of that was kept in the end; what is cancelled with its
+    event ends as such."""
     if claim is None or claim.payment_id != payment_id or not claim.paid:
         return 0
-    if claim.status != CONFIRMED:
-        return claim.kept or 0
-    return sum(quantity * price for _, quantity, price in claim.lines)
+    return claim.price
 
 
 def check_ledger(row: LedgerRow, findings: Findings) -> None:

@@ -42,7 +42,7 @@ def unmoved(terms: Terms, before: Terms | None, at_ms: int) -> list[str]:
     if before is None or terms.starts_at_ms == before.starts_at_ms:
         fits = terms.moved_ms == (before.moved_ms if before is not None else None)
     else:
-        fits = terms.moved_ms == at_ms or terms.moved_ms is None and before.moved_ms is None
+        fits = terms.moved_ms == at_ms or (terms.moved_ms is None and before.moved_ms is None)
     return [] if fits else [f"moved at {at_ms}, says {terms.moved_ms}"]
 
 
@@ -60,7 +60,8 @@ def breaches_after(terms: Terms, claim: Claim, fact: HoldExtended | ReservationC
 
 
 def _of_cancelling(terms: Terms, claim: Claim, fact: ReservationCancelled) -> Iterator[str]:
-    """In time, or within some days of a move of the start that came after it was placed; and what was kept."""
+    """In time, or within some days of a move of the start that came after it was placed; and what was
+    kept."""
     until_ms, moved_ms = terms.cancel_until_ms, terms.moved_ms
     was_moved = False
     if moved_ms is not None and claim.created_ms <= moved_ms and terms.postponed_refund_days > 0:

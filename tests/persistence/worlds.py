@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from domain.event_messages import Reservation, Status, TypeCounts
+from domain.event_messages import Status, TypeCounts
 from domain.kinds import AnyReservation
 from domain.seat_plan import Layout, Plan
 from persistence.connection import Limits
@@ -45,8 +45,8 @@ class Rows:
     last_fact_ms: int
     counts: tuple[TypeCounts, ...]
     reservations: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    """(status, live, expires_ms, lines, customer, created_ms, extensions, contact, payment, hold's end, what is
-    kept) by id."""
+    """(status, live, expires_ms, lines, customer, created_ms, extensions, contact, payment, hold's end,
+    what is kept) by id."""
     paid_ends: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Payment, and what is kept of it, by reservation, of what was paid for and is cancelled."""
     seats: dict[int, str] = field(default_factory=dict)
@@ -168,7 +168,7 @@ class MemoryWorld:
 
 
 def paid_by(found: AnyReservation) -> tuple[str | None, int | None, int | None]:
-    mark = found.paid_by if isinstance(found, Reservation) else None
+    mark = found.paid_by
     return (None, None, None) if mark is None else (mark.payment_id, mark.hold_ends_ms, mark.kept or None)
 
 

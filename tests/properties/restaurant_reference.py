@@ -25,11 +25,13 @@ from domain.restaurant_messages import (
     SeatWalkIn,
     TableReservation,
 )
+from tests.properties.deposit_reference import OF_MONEY, OfMoney, completed, due, ended, pay, unpaid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE_MS = 60_000
 SETTLE_MS = 12 * 60 * MINUTE_MS
-LIVE = (Status.HELD, Status.CONFIRMED, Status.SEATED)
+LIVE = (Status.HELD, Status.PAYING, Status.CONFIRMED, Status.SEATED)
+ON_HOLD = (Status.HELD, Status.PAYING)
 
 Answer = TableReservation | Rejected
 Stay = tuple[int, int, int]
@@ -66,17 +68,17 @@ class Reference:
 
     def __init__(self, terms: RestaurantTerms) -> None:
         self.terms = terms
-        self.paused = self.closed = False
+        self.paused = self.closed = self.gone = False
         self.all: dict[str, TableReservation] = {}
 
     def live(self, but: str = "") -> list[TableReservation]:
         return [one for one in self.all.values() if one.status in LIVE and one.id != but]
 
     def expire(self, now_ms: int) -> set[str]:
-        ended = [one for one in self.live() if one.status is Status.HELD and one.expires_at_ms <= now_ms]
-        for one in ended:
+        over = [one for one in self.live() if one.status in ON_HOLD and one.expires_at_ms <= now_ms]
+        for one in over:
             self.all[one.id] = replace(one, status=Status.EXPIRED)
-        return {one.id for one in ended}
+        return {one.id for one in over}
 
     # --- when and where -----------------------------------------------------------------------------
 
@@ -149,9 +151,9 @@ class Reference:
         others = [one for one in self.live(but) if start_ms <= one.start_ms < until_ms]
         if sum(one.party_size for one in others) + party_size <= most:
             return None
-        ends = sorted({one.expires_at_ms for one in others if one.status is Status.HELD})
+        ends = sorted({one.expires_at_ms for one in others if one.status in ON_HOLD})
         for end_ms in ends:
-            left = [one for one in others if one.status is not Status.HELD or one.expires_at_ms > end_ms]
+            left = [one for one in others if one.status not in ON_HOLD or one.expires_at_ms > end_ms]
             if sum(one.party_size for one in left) + party_size <= most:
                 return self.held(end_ms, now_ms)
         return no(Code.TAKEN)
@@ -164,7 +166,7 @@ class Reference:
             others = [one for one in self.live(but) if overlap(one, tables, stay)]
             if not others:
                 return tables
-            if all(one.status is Status.HELD for one in others):
+            if all(one.status in ON_HOLD for one in others):
                 waits.append(max(one.expires_at_ms for one in others))
         return self.held(min(waits), now_ms) if waits else no(Code.TAKEN)
 
@@ -207,6 +209,8 @@ class Reference:
                 command.party_size,
                 command.customer,
                 now_ms,
+                deposit=due(terms, command.party_size)[0],
+                currency=due(terms, command.party_size)[1],
             )
         )
 
@@ -242,35 +246,40 @@ class Reference:
         | MoveReservation
         | SeatParty
         | CompleteStay
-        | MarkNoShow,
+        | MarkNoShow
+        | OfMoney,
         now_ms: int,
     ) -> Answer:
         found = self.all.get(command.reservation_id)
         if found is None:
             return no(Code.NOT_FOUND)
+        if isinstance(command, OF_MONEY):
+            return pay(self, found, command, now_ms)
         match command:
+            case ConfirmReservation() if found.status is Status.HELD and found.deposit:
+                return unpaid(found.deposit, found.currency)
             case ConfirmReservation() if found.status in (Status.HELD, Status.CONFIRMED):
                 looks_ms = found.end_ms + SETTLE_MS
                 return self.keep(replace(found, status=Status.CONFIRMED, expires_at_ms=looks_ms))
-            case CancelReservation() if found.status is not Status.SEATED:
+            case CancelReservation() if found.status not in (Status.SEATED, Status.PAYING):
                 return self.cancel(found, now_ms)
             case ExtendHold() if found.status is Status.HELD:
                 return self.extend(found, now_ms)
-            case MoveReservation() if found.status in LIVE:
+            case MoveReservation() if found.status in LIVE and found.status is not Status.PAYING:
                 return self.move(found, command, now_ms)
             case SeatParty() if found.status in (Status.CONFIRMED, Status.SEATED):
                 return self.seat(found, now_ms)
             case CompleteStay() if found.status in (Status.SEATED, Status.COMPLETED) or (
                 found.status is Status.CONFIRMED and now_ms >= found.start_ms
             ):
-                return self.keep(replace(found, status=Status.COMPLETED))
+                return self.keep(completed(self.terms, found))
             case MarkNoShow() if found.status is Status.NO_SHOW:
                 return found
             case MarkNoShow() if found.status is Status.CONFIRMED:
                 from_ms = found.start_ms + self.terms.no_show_grace_minutes * MINUTE_MS
                 if now_ms < from_ms:
                     return self.early(from_ms, now_ms)
-                return self.keep(replace(found, status=Status.NO_SHOW))
+                return self.keep(ended(found, Status.NO_SHOW, found.deposit))
         if found.status is Status.EXPIRED:
             return no(Code.HOLD_EXPIRED)
         return no(Code.WRONG_STATE, status=found.status.value)
@@ -330,9 +339,17 @@ class Reference:
         looks_ms = found.expires_at_ms
         if found.status is Status.CONFIRMED:
             looks_ms = stay[1] + SETTLE_MS
+        deposit = found.deposit, found.currency
+        if size != found.party_size:
+            new = due(self.terms, size)
+            if found.status is Status.CONFIRMED and size > found.party_size and new[0] > deposit[0]:
+                return unpaid(*new)
+            deposit = new if found.status is Status.HELD else deposit
         return self.keep(
             replace(
                 found,
+                deposit=deposit[0],
+                currency=deposit[1],
                 expires_at_ms=looks_ms,
                 tables=tables,
                 start_ms=stay[0],

@@ -33,9 +33,11 @@ from domain.restaurant_messages import (
     TableReply,
     TableReservation,
 )
+from tests.properties.deposit_reference import completed
 from tests.properties.restaurant_reference import (
     LIVE,
     MINUTE_MS,
+    ON_HOLD,
     SETTLE_MS,
     Answer,
     Reference,
@@ -56,6 +58,7 @@ STAGES: dict[type, Stage] = {
 }
 WITH_IT = {
     Status.HELD: Status.RELEASED,
+    Status.PAYING: Status.RELEASED,
     Status.CONFIRMED: Status.CANCELLED,
     Status.SEATED: Status.COMPLETED,
 }
@@ -67,7 +70,7 @@ class SequentialRestaurant(Reference):
     def __init__(self) -> None:
         self.id = ""
         self.version = 0
-        self.paused = self.closed = False
+        self.paused = self.closed = self.gone = False
         self.stage = Stage.PUBLISHED
         self.deleted = False
         self.all: dict[str, TableReservation] = {}
@@ -120,10 +123,10 @@ class SequentialRestaurant(Reference):
         found = self.all.get(reservation_id)
         if found is None or found.status not in LIVE or found.expires_at_ms != end_ms:
             return []
-        if found.status is Status.HELD:
+        if found.status in ON_HOLD:
             self.keep(replace(found, status=Status.EXPIRED))
         elif found.status is Status.CONFIRMED or end_ms >= found.end_ms + SETTLE_MS:
-            self.keep(replace(found, status=Status.COMPLETED))
+            self.keep(completed(self.terms, found))
         else:
             self.keep(self._overstay(found))
         return [reservation_id]
@@ -159,6 +162,7 @@ class SequentialRestaurant(Reference):
         if self.stage is not stage:
             self.stage, self.version, self.closed = stage, self.version + 1, stage is not Stage.PUBLISHED
         if stage is Stage.CANCELLED:
+            self.gone = True
             for one in self.live():
                 self.keep(replace(one, status=WITH_IT[one.status]))
         return self.describe()

@@ -12,13 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from domain.event_messages import (
+    BeginPayment,
     CancelReservation,
     ConfirmReservation,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     HoldExpired,
     PauseSale,
     ResumeSale,
+    SellReservation,
     Status,
+    VoidReservation,
 )
 from domain.messages import Code, Rejected
 from domain.restaurant import State, decide, describe, due, evolve, next_due_ms
@@ -27,6 +32,7 @@ from domain.restaurant_messages import (
     CloseRestaurant,
     CompleteStay,
     CreateRestaurant,
+    Deposit,
     FreeTimes,
     History,
     HoldTable,
@@ -52,6 +58,7 @@ from domain.restaurant_messages import (
     TableReply,
     TableReservation,
 )
+from tests.properties.deposit_reference import completed
 from tests.properties.restaurant_reference import LIVE, Answer, exists, local, shown
 from tests.properties.sequential_restaurant import SequentialRestaurant
 from tests.properties.test_event_against_reference import through_the_wire
@@ -84,6 +91,12 @@ TRAITS = st.sampled_from(((), (), (), ("quiet",)))
 STARTS = st.sampled_from((0, 15, 60, 90, 120, 135, 150, 180, 1200, 1230, 1320, 1380, 1410, 7))
 SIZES = st.integers(0, 9)
 BACK = st.integers(1, 6)
+DEPOSITS = (
+    None,
+    Deposit(500, "EUR"),
+    Deposit(700, "EUR", "reservation", 3),
+    Deposit(500, "GBP", "cover", 2, "returned"),
+)
 
 
 class RestaurantMachine(RuleBasedStateMachine):
@@ -102,9 +115,17 @@ class RestaurantMachine(RuleBasedStateMachine):
         extensions=st.integers(0, 2),
         until=st.sampled_from((0, 60)),
         notices=st.sampled_from(((0, 0), (0, 0), (120, 30))),
+        deposit=st.sampled_from(DEPOSITS),
     )
     def open(
-        self, zone: Any, buffer: int, pace: int | None, extensions: int, until: int, notices: tuple[int, int]
+        self,
+        zone: Any,
+        buffer: int,
+        pace: int | None,
+        extensions: int,
+        until: int,
+        notices: tuple[int, int],
+        deposit: Deposit | None,
     ) -> None:
         name, self.day = zone
         terms = RestaurantTerms(
@@ -123,6 +144,7 @@ class RestaurantMachine(RuleBasedStateMachine):
             days_ahead_max=20,
             notice_same_day_minutes=notices[0],
             notice_minutes=notices[1],
+            deposit=deposit,
         )
         self.now_ms = self.day * DAY_MS
         self.reference = SequentialRestaurant()
@@ -181,6 +203,27 @@ class RestaurantMachine(RuleBasedStateMachine):
     )
     def say(self, back: int, kind: Any) -> None:
         self.to_one(kind(self.meant(back)))
+
+    @rule(
+        back=BACK,
+        kind=st.sampled_from(("begin", "begin", "finish", "finish", "fail", "sell", "void")),
+        payment=st.sampled_from(("p1", "p2")),
+        by=st.sampled_from((0, 1, 600_000, 7_200_000)),
+        paid=st.sampled_from((None, "cash", "free")),
+        off=st.sampled_from((0, 0, 0, 1)),
+    )
+    def pay(self, back: int, kind: str, payment: str, by: int, paid: Any, off: int) -> None:
+        wanted = self.meant(back)
+        found = self.reference.all.get(wanted)
+        amount = (found.deposit if found is not None else 0) + off
+        commands: dict[str, Any] = {
+            "begin": BeginPayment(wanted, payment, self.now_ms + by),
+            "finish": FinishPayment(wanted, payment, amount),
+            "fail": FailPayment(wanted, payment),
+            "sell": SellReservation(wanted, "ann", paid),
+            "void": VoidReservation(wanted),
+        }
+        self.to_one(commands[kind])
 
     @rule(
         back=BACK,
@@ -253,7 +296,7 @@ class RestaurantMachine(RuleBasedStateMachine):
         """And such as take the party."""
         for one in moved:
             was = self.was[one.id]
-            assert was.status in (Status.HELD, Status.CONFIRMED)
+            assert was.status in (Status.HELD, Status.PAYING, Status.CONFIRMED)
             assert one == replace(was, tables=one.tables)
             assert one.tables in self.reference.options(one.party_size)
 
@@ -385,7 +428,7 @@ class RestaurantMachine(RuleBasedStateMachine):
                         one = self.reference.all[fact.reservation_id]
                         assert one.status in (Status.CONFIRMED, Status.SEATED)
                         assert self.now_ms >= one.end_ms + 12 * 60 * MINUTE_MS
-                        self.reference.keep(replace(one, status=Status.COMPLETED))
+                        self.reference.keep(completed(self.terms, one))
                     case StayProlonged():
                         self.judge_overstay(fact)
                     case _:

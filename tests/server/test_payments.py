@@ -188,7 +188,9 @@ async def test_one_ticket_of_four_goes_back_at_its_price_and_three_stay(sale: Sa
 
 
 async def test_a_holder_who_cancels_gets_back_what_the_event_does_not_keep(sale: Sale) -> None:
-    await sale.api.patch(f"/api/v1/events/{sale.event_id}", json={"cancel_keeps_percent": 20}, headers=OPERATOR)
+    await sale.api.patch(
+        f"/api/v1/events/{sale.event_id}", json={"cancel_keeps_percent": 20}, headers=OPERATOR
+    )
     path, token, location = await sale.paid(2)
     assert (await sale.api.post(f"{path}/cancel", headers=token)).json["status"] == "cancelled"
     await sale.work()

@@ -175,7 +175,7 @@ def _expiries(world: World, folds: Folds) -> Iterator[str]:
                 yield f"I5 {inventory_id}: {reservation_id} is {found.status} for ever"
             if found.status == "expired":
                 ended_s = world.history.commits[inventory_id, fold.expired[reservation_id]].at_s
-                given_back = isinstance(fold, Fold) and fold.failed.get(reservation_id)
+                given_back = fold.failed.get(reservation_id)
                 if ended_s > due_s and given_back != fold.expired[reservation_id]:
                     late_s = ended_s - end_s
                     yield f"I5 {inventory_id}: {reservation_id} ended {late_s} s late, due by {due_s}"

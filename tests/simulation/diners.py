@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from domain.event_messages import (
+    BeginPayment,
     CancelReservation,
     ConfirmReservation,
     ExtendHold,
+    FailPayment,
+    FinishPayment,
     PauseSale,
     ResumeSale,
     Stage,
     Status,
+    VoidReservation,
 )
 from domain.kinds import Command
 from domain.local_time import MINUTE_MS, local_of
@@ -27,6 +31,7 @@ from domain.restaurant_messages import (
     CompleteStay,
     CreateRestaurant,
     DeleteRestaurant,
+    Deposit,
     History,
     HoldTable,
     Join,
@@ -83,6 +88,9 @@ def terms_of_a_house(rng: Random, table_ids: list[str]) -> RestaurantTerms:
         hold_extensions_max=rng.choice((0, 1, 3)),
         covers_per_slot_max=rng.choice((None, None, 4)),
         no_show_grace_minutes=0,
+        deposit=rng.choice(
+            (None, None, Deposit(500, "EUR"), Deposit(900, "EUR", "reservation", 2, "returned"))
+        ),
     )
 
 
@@ -157,7 +165,20 @@ class Diner(AtTables):
             self.world.new_id(), day, minute, size, customer, b"{}", table_id, traits, history
         )
 
+    async def _pays(self, restaurant_id: str, held: TableReservation) -> None:
+        """What a front end and a payment actor ask, in time or not."""
+        payment_id, deadline_ms = self.world.new_id(), self.world.true_ms() + self.rng.choice((2_000, 15_000))
+        await self.ask(restaurant_id, lambda: BeginPayment(held.id, payment_id, deadline_ms))
+        await self.sleep(self.rng.uniform(0.0, 4.0))
+        ends = (
+            lambda: FinishPayment(held.id, payment_id, held.deposit),
+            lambda: FailPayment(held.id, payment_id),
+        )
+        await self.ask(restaurant_id, ends[self.rng.random() < 0.2])
+
     async def _after(self, restaurant_id: str, held: TableReservation) -> None:
+        if held.deposit and self.rng.random() < 0.7:
+            await self._pays(restaurant_id, held)
         for _ in range(self.rng.choice((0, 1, 1, 2, 3))):
             await self.sleep(self.rng.choice((0.0, self.rng.uniform(0.0, 1.0), self.rng.uniform(0.0, 12.0))))
             kinds = (
@@ -228,6 +249,8 @@ class Staff(AtTables):
     def _likely(self, restaurant_id: str, one: TableReservation) -> tuple[Callable[[str], Command], ...]:
         if one.status is Status.SEATED:
             return (*[self.longer()] * 3, CompleteStay, self.to_another_place(restaurant_id))
+        if self.rng.random() < 0.1:
+            return (VoidReservation,)
         if one.start_ms > self.world.true_ms():
             return (SeatParty, SeatParty, MarkNoShow, self.to_another_place(restaurant_id))
         return (SeatParty, MarkNoShow, MarkNoShow, CompleteStay)

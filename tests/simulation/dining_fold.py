@@ -18,8 +18,14 @@ from domain.event_messages import (
     HoldExpired,
     HoldExtended,
     HoldReleased,
+    PaidBy,
+    PaymentBegun,
+    PaymentFailed,
     ReservationCancelled,
     ReservationConfirmed,
+    ReservationPaid,
+    ReservationSold,
+    ReservationVoided,
     SalePaused,
     SaleResumed,
     Stage,
@@ -41,23 +47,31 @@ from domain.restaurant_messages import (
     StayProlonged,
     TableHeld,
     TableReservation,
+    TableRetaken,
     WalkInSeated,
 )
 from persistence.memory_rows import Inventory, Journaled
 from tests.simulation.fold import DUE_GRID_MS
 
 _facts = msgspec.msgpack.Decoder(list[RestaurantFact])
-HELD, CONFIRMED, SEATED = Status.HELD, Status.CONFIRMED, Status.SEATED
-LIVE = (HELD, CONFIRMED, SEATED)
+HELD, PAYING, CONFIRMED, SEATED = Status.HELD, Status.PAYING, Status.CONFIRMED, Status.SEATED
+LIVE = (HELD, PAYING, CONFIRMED, SEATED)
+ON_HOLD = (HELD, PAYING)
 MINUTE_MS = 60_000
 SETTLED_MS = 12 * 60 * MINUTE_MS
 EARLY_MS = 60 * MINUTE_MS
 MAY: dict[type, tuple[Status, ...]] = {
-    HoldExpired: (HELD,),
+    HoldExpired: ON_HOLD,
     HoldExtended: (HELD,),
     HoldReleased: (HELD,),
     ReservationConfirmed: (HELD,),
     ReservationCancelled: (CONFIRMED,),
+    ReservationVoided: (CONFIRMED,),
+    ReservationSold: (HELD,),
+    PaymentBegun: (HELD,),
+    PaymentFailed: (PAYING,),
+    ReservationPaid: (PAYING,),
+    TableRetaken: (Status.EXPIRED,),
     ReservationMoved: LIVE,
     PartySeated: (CONFIRMED,),
     NoShowMarked: (CONFIRMED,),
@@ -70,12 +84,18 @@ BECOMES: dict[type, Stage] = {
     RestaurantClosed: Stage.CLOSED,
     RestaurantCancelled: Stage.CANCELLED,
 }
-WITH_IT = {HELD: HoldReleased, CONFIRMED: ReservationCancelled, SEATED: StayCompleted}
+WITH_IT = {
+    HELD: HoldReleased,
+    PAYING: HoldReleased,
+    CONFIRMED: ReservationCancelled,
+    SEATED: StayCompleted,
+}
 """By which fact each ends with a cancelled restaurant."""
 ENDS = {
     HoldExpired: Status.EXPIRED,
     HoldReleased: Status.RELEASED,
     ReservationCancelled: Status.CANCELLED,
+    ReservationVoided: Status.CANCELLED,
     NoShowMarked: Status.NO_SHOW,
     StayCompleted: Status.COMPLETED,
 }
@@ -102,6 +122,8 @@ class DiningFold:
     """Facts that commands had; the others are what time alone has done."""
     expired: dict[str, int] = field(default_factory=dict)
     """The sequence of the append in which a hold ended by itself."""
+    failed: dict[str, int] = field(default_factory=dict)
+    """The sequence of the append in which a payment last failed."""
     ends: list[tuple[str, int]] = field(default_factory=list)
     """Every end a hold or a stay was given: reservation and time."""
     looked: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -183,6 +205,8 @@ class DiningFold:
             fact.party_size,
             fact.customer,
             fact.at_ms,
+            deposit=fact.deposit if isinstance(fact, TableHeld) else 0,
+            currency=fact.currency if isinstance(fact, TableHeld) else "",
         )
         self._given(fact.reservation_id)
         self._check_place(seq, fact)
@@ -205,8 +229,10 @@ class DiningFold:
         due = isinstance(fact, HoldExpired) or (
             over and isinstance(fact, StayProlonged | StayCompleted) and not self._said(before, fact)
         )
-        if before.status not in MAY[type(fact)] or (before.status is HELD and over is not due):
+        if before.status not in MAY[type(fact)] or (before.status in ON_HOLD and over is not due):
             self._is_wrong(seq, f"{fact} of {before}")
+        if self._is_unpaid(before, fact):
+            self._is_wrong(seq, f"{fact} and the deposit of {before}")
         if not self._in_time(before, fact):
             self._is_wrong(seq, f"{fact} comes at the wrong time for {before}")
         self.reservations[before.id] = _after(before, fact)
@@ -218,6 +244,10 @@ class DiningFold:
             self._given(before.id)
         if isinstance(fact, ReservationMoved):
             self._check_place(seq, fact)
+        if isinstance(fact, PaymentFailed):
+            self.failed[before.id] = seq
+        if isinstance(fact, TableRetaken):
+            self.expired.pop(before.id, None)
         return not due
 
     def _said(self, before: TableReservation, fact: StayProlonged | StayCompleted) -> bool:
@@ -226,6 +256,27 @@ class DiningFold:
             return fact.at_ms < before.end_ms + SETTLED_MS
         given_up = fact.looks_at_ms == before.end_ms + SETTLED_MS != before.expires_at_ms
         return fact.overstays == before.overstays and not given_up
+
+    def _is_unpaid(self, before: TableReservation, fact: Any) -> bool:
+        """Confirmed without its deposit, by another's payment, or kept where it should go back."""
+        mark = before.paid_by
+        match fact:
+            case ReservationConfirmed():
+                return before.deposit > 0
+            case PaymentFailed() | ReservationPaid():
+                return mark is None or mark.payment_id != fact.payment_id
+            case TableRetaken():
+                return (fact.reservation.tables, fact.reservation.deposit) != (before.tables, before.deposit)
+            case NoShowMarked():
+                return bool(fact.kept != before.deposit)
+            case ReservationCancelled():
+                return bool(fact.kept)
+            case StayCompleted():
+                assert self.terms is not None
+                wants = self.terms.deposit
+                returned = wants is not None and wants.after_visit == "returned"
+                return bool(fact.kept != (0 if returned else before.deposit))
+        return False
 
     def _in_time(self, before: TableReservation, fact: Any) -> bool:
         assert self.terms is not None
@@ -247,7 +298,7 @@ class DiningFold:
     def _given(self, reservation_id: str) -> None:
         """The end of a hold or a stay; that of what is confirmed is hours away."""
         one = self.reservations[reservation_id]
-        if one.status in (HELD, SEATED):
+        if one.status in (*ON_HOLD, SEATED):
             self.ends.append((reservation_id, one.expires_at_ms))
 
     # --- what must hold -------------------------------------------------------------------------------
@@ -327,8 +378,21 @@ def _after(before: TableReservation, fact: Any) -> TableReservation:
     match fact:
         case HoldExtended():
             return replace(before, expires_at_ms=fact.expires_at_ms, extensions=before.extensions + 1)
-        case ReservationConfirmed():
-            return replace(before, status=CONFIRMED, expires_at_ms=before.end_ms + SETTLED_MS)
+        case ReservationConfirmed() | ReservationPaid() | ReservationSold():
+            free = isinstance(fact, ReservationSold) and fact.paid == "free"
+            due = (0, "") if free else (before.deposit, before.currency)
+            later = before.end_ms + SETTLED_MS
+            return replace(before, status=CONFIRMED, expires_at_ms=later, deposit=due[0], currency=due[1])
+        case TableRetaken():
+            ends_ms = before.paid_by.hold_ends_ms if before.paid_by else before.expires_at_ms
+            mark = PaidBy(fact.payment_id, ends_ms)
+            return replace(before, status=CONFIRMED, expires_at_ms=before.end_ms + SETTLED_MS, paid_by=mark)
+        case PaymentBegun():
+            mark = PaidBy(fact.payment_id, before.expires_at_ms)
+            return replace(before, status=PAYING, expires_at_ms=fact.deadline_ms, paid_by=mark)
+        case PaymentFailed():
+            assert before.paid_by is not None
+            return replace(before, status=HELD, expires_at_ms=before.paid_by.hold_ends_ms)
         case PartySeated():
             return replace(before, status=SEATED, start_ms=fact.start_ms, expires_at_ms=before.end_ms)
         case StayProlonged():
@@ -349,5 +413,9 @@ def _after(before: TableReservation, fact: Any) -> TableReservation:
                 free_at_ms=fact.free_at_ms,
                 party_size=fact.party_size,
                 expires_at_ms=later,
+                deposit=before.deposit if fact.deposit is None else fact.deposit,
+                currency=before.currency if fact.deposit is None else fact.currency,
             )
-    return replace(before, status=ENDS[type(fact)])
+    kept = getattr(fact, "kept", 0)
+    marked = replace(before.paid_by, kept=kept) if before.paid_by and kept else before.paid_by
+    return replace(before, status=ENDS[type(fact)], paid_by=marked)

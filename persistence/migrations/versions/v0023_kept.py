@@ -1,5 +1,5 @@
-"""What an event keeps of what was paid when its holder cancels, and until when who was there before its start was
-moved may cancel."""
+"""What an event keeps of what was paid when its holder cancels, and until when who was there before its
+start was moved may cancel."""
 
 from __future__ import annotations
 
