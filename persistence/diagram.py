@@ -23,6 +23,7 @@ LINKS = (
     ("reservations", "||--o{", "payments", "is paid by"),
     ("payments", "||--o{", "payment_steps", "went through"),
     ("payments", "||--o{", "refunds", "goes back in"),
+    ("payments", "||--o{", "webhook_events", "is told of in"),
     ("payments", "||--o{", "sandbox_charges", "may be"),
     ("refunds", "||--o{", "sandbox_refunds", "may be"),
     ("ledger_accounts", "||--o{", "ledger_movements", "gives and takes"),

@@ -131,6 +131,14 @@ WITH acted AS (
    WHERE key = $1::uuid::text || ':charge' AND state = 'needs_action' RETURNING key)
 UPDATE payments p SET wake_ms = least(p.wake_ms, ({NOW}))
  WHERE p.id = $1::uuid AND EXISTS (SELECT FROM acted) RETURNING p.id"""
+HEAR = f"""
+WITH new AS (
+  INSERT INTO webhook_events (provider, id, payment_id, heard_ms) VALUES ($1, $2, $3, ({NOW}))
+  ON CONFLICT DO NOTHING RETURNING payment_id),
+woken AS (
+  UPDATE payments p SET wake_ms = least(p.wake_ms, ({NOW}))
+    FROM new WHERE p.id = new.payment_id AND p.wake_ms IS NOT NULL)
+SELECT payment_id FROM new"""
 NOTES = "SELECT at_ms, step, key, result FROM payment_steps WHERE payment_id = $1 ORDER BY number LIMIT $2"
 
 TAKE = f"""
@@ -363,6 +371,10 @@ class PostgresPayments:
         wanted = None if standing is None else standing.value
         rows = await self._ask(OF_INVENTORY, inventory_id, wanted, after or FIRST_ID, limit)
         return [_payment(row) for row in rows]
+
+    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
+        """Keep a provider's event, and have its payment looked at; False if it was heard before."""
+        return bool(await self._ask(HEAR, provider, event_id, payment_id))
 
     async def act(self, payment_id: str, approve: bool) -> bool:
         """What a buyer does who has something to do at the sandbox; False if there is nothing to do."""

@@ -50,6 +50,8 @@ class MemoryPayments:
     notes: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     """(at_ms, payment, step, key, result)."""
     lease_ms: int = 30_000
+    heard: set[tuple[str, str]] = field(default_factory=set)
+    """Events of providers, by their names."""
 
     @property
     def payments(self) -> list[Payment]:
@@ -101,6 +103,15 @@ class MemoryPayments:
         own = [one for one in self.payments if one.inventory_id == inventory_id and one.id > (after or "")]
         fitting = [one for one in own if standing in (None, one.standing)]
         return sorted(fitting, key=lambda one: one.id)[:limit]
+
+    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
+        if (provider, event_id) in self.heard:
+            return False
+        self.heard.add((provider, event_id))
+        row = self.rows[payment_id]
+        if row.wake_ms is not None:
+            row.wake_ms = min(row.wake_ms, self.now_ms())
+        return True
 
     async def act(self, payment_id: str, approve: bool) -> bool:
         """There is no sandbox here."""

@@ -341,6 +341,15 @@ payment_steps = Table(
 )
 Index("payment_steps_of", payment_steps.c.payment_id, payment_steps.c.number)
 
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("payment_id", ID, nullable=False),
+    Column("heard_ms", BigInteger, nullable=False),
+)
+
 sandbox_charges = Table(
     "sandbox_charges",
     metadata,

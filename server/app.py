@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -52,7 +53,9 @@ async def create_app(settings: Settings) -> web.Application:
         codes = TicketCodes(await back.reads.secret("ticket_key"))
         passwords = Passwords(settings.password_threads, settings.password_queue_max)
         stack.callback(passwords.close)
-        options, throttle = options_of(settings), throttle_of(settings)
+        webhooks = {"sandbox": await back.reads.secret("sandbox_webhook")}
+        options = replace(options_of(settings), webhook_secrets=webhooks)
+        throttle = throttle_of(settings)
         stack.push_async_callback(throttle.close)
         counts = hold_counts_of(settings)
         stack.push_async_callback(counts.close)

@@ -43,6 +43,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     "name": {"type": "string"},
     "image_id": _UUID,
     "payment_id": _UUID,
+    "provider": {"type": "string"},
     "wallet": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
@@ -60,6 +61,10 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Prefer": (
         _PREFER,
+        {"type": "string"},
+    ),
+    "Webhook-Signature": (
+        "`t=<seconds>,v1=<hex of HMAC-SHA256(secret, t, a dot, raw body)>`; 300 s from now at most.",
         {"type": "string"},
     ),
     "If-Match": ("Only if it still has this version.", {"type": "string"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Options:
     hold_bounds: HoldBounds = field(default_factory=HoldBounds)
     webhooks_local: bool = False
     """May this machine be told too, by http?"""
+    webhook_secrets: Mapping[str, bytes] = field(default_factory=dict)
+    """By provider."""
 
 
 @dataclass(slots=True)

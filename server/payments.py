@@ -34,6 +34,9 @@ class Payments(Protocol):
     ) -> list[Payment]:
         """The next so many by id, of one standing or of all."""
 
+    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
+        """Keep a provider's event, and have its payment looked at; False if it was heard before."""
+
     async def act(self, payment_id: str, approve: bool) -> bool:
         """What a buyer does who has something to do at the sandbox; False if there is nothing to do."""
 

@@ -47,6 +47,7 @@ from server.handlers_tables import TableHandlers
 from server.handlers_tickets import TicketHandlers
 from server.handlers_venues import VenueHandlers
 from server.handlers_wallets import WalletHandlers
+from server.handlers_webhooks import WebhookHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
@@ -81,7 +82,9 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_reservation_routes(ReservationHandlers(parts)),
         *_ticket_routes(TicketHandlers(parts), DoorHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
-        *payment_routes(PaymentHandlers(parts), PurchaseHandlers(parts), WalletHandlers(parts)),
+        *payment_routes(
+            PaymentHandlers(parts), PurchaseHandlers(parts), WalletHandlers(parts), WebhookHandlers(parts)
+        ),
         *_venue_routes(VenueHandlers(parts)),
         *_fixture_routes(FixtureHandlers(parts)),
         *restaurant_routes(

@@ -10,6 +10,7 @@ from server.callers import Who
 from server.handlers_payments import PaymentHandlers
 from server.handlers_purchases import PurchaseHandlers
 from server.handlers_wallets import WalletHandlers
+from server.handlers_webhooks import WebhookHandlers
 from server.live import EVENT_STREAM
 from server.route import Route
 from server.views import Page
@@ -23,7 +24,7 @@ _WALLET = "/api/v1/wallets/{wallet}"
 # One route is easier to find among its like than among its arguments.
 # fmt: off
 def payment_routes(
-    payments: PaymentHandlers, purchases: PurchaseHandlers, wallets: WalletHandlers
+    payments: PaymentHandlers, purchases: PurchaseHandlers, wallets: WalletHandlers, webhooks: WebhookHandlers
 ) -> list[Route]:
     tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
     held: Any = {**tag, "who": Who.HOLDER}
@@ -37,7 +38,11 @@ def payment_routes(
     followed: Any = {**accepted, **waits, "reply_headers": ("Location", "Preference-Applied")}
     moved: Any = {"tag": "payments", "who": Who.OPERATOR, "status": 201, "keyed": True,
                   "problems": (*_OUT_OF_ORDER, "overdrawn")}
+    wrong = ("unauthorized", "malformed", "too_large", "wrong_state")
+    heard: Any = {**tag, "problems": (*_OUT_OF_ORDER, *wrong)}
     return [
+        Route("POST", "/api/v1/payments/webhooks/{provider}", webhooks.told, shown.WebhookView, **heard,
+              request_headers=("Webhook-Signature",), who=Who.ANYONE),
         Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
               **paid, **followed),
         Route("POST", "/api/v1/accounts/me/payments", purchases.buy, shown.PaymentView,

@@ -71,6 +71,14 @@ PaymentEvents = Annotated[
 ]
 
 
+class WebhookView(View, frozen=True):
+    """A provider's event, stored. `first`: it had not been heard before."""
+
+    id: str
+    payment_id: str
+    first: bool
+
+
 class StepView(View, frozen=True):
     """What was asked of somebody for a payment, and what was said. `key`: the provider's."""
 

@@ -282,3 +282,12 @@ async def test_notes_are_never_changed(postgres: PostgresWorld) -> None:
     with pytest.raises(Refused):
         await kept.store.write([Written(replace(taken[0], promised=1), ())])
     await kept.store.close()
+
+
+async def test_an_event_of_a_provider_is_heard_once_and_has_its_payment_looked_at(kept: Kept) -> None:
+    payment = await accepted(kept)
+    assert len(await kept.store.take(10, LEASE_MS)) == 1
+    event_id = new_id()
+    assert await kept.store.hear("sandbox", event_id, payment.id)
+    assert not await kept.store.hear("sandbox", event_id, payment.id)
+    assert [one.id for one in await kept.store.take(10, LEASE_MS)] == [payment.id]

@@ -92,6 +92,7 @@ async def test_each_database_has_keys_of_its_own(empty_url: str, postgres_url: s
         "customer_key": 32,
         "ticket_key": 32,
         "webhook_key": 32,
+        "sandbox_webhook": 32,
         "database_id": 16,
     }
     assert not set(keys[0].values()) & set(keys[1].values())

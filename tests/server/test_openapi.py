@@ -67,6 +67,7 @@ GET /api/v1/payments/{payment_id}/stream
 GET /api/v1/payments/{payment_id}/steps
 POST /api/v1/payments/{payment_id}/refunds
 POST /api/v1/sandbox/{payment_id}
+POST /api/v1/payments/webhooks/{provider}
 GET /api/v1/wallets/{wallet}
 GET /api/v1/wallets/{wallet}/movements
 POST /api/v1/wallets/{wallet}/adjustments

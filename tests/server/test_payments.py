@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.meter import Meter
 from actors.payments import PaymentWorker
 from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear
-from tests.server.conftest import OPERATOR, Answer, Api
+from domain.webhooks import signature_of
+from server.parts import Options
+from tests.server.conftest import OPERATOR, Answer, Api, Start
 
 PRICE = 4500
 HOUR_MS = 3_600_000
@@ -299,3 +302,48 @@ async def test_amounts_are_positive_and_bounded(api: Api, amount: int) -> None:
 async def test_wallets_are_for_operators(api: Api) -> None:
     assert (await api.get(f"{WALLET}?currency=EUR")).status == 401
     assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).status == 404
+
+
+# --- webhooks -------------------------------------------------------------------------------------
+
+SECRET = b"webhook secret".ljust(32, b".")
+
+
+@pytest.fixture
+async def told(start: Start) -> Sale:
+    api = await start(Options(webhook_secrets={"sandbox": SECRET}))
+    return Sale(api, await api.new_event(payment="required"))
+
+
+async def heard(sale: Sale, body: bytes, off_s: int = 0, secret: bytes = SECRET) -> Answer:
+    at_s = sale.api.gateway.now_ms // 1000 + off_s
+    headers = {"Webhook-Signature": signature_of(secret, body, at_s)}
+    return await sale.api.post("/api/v1/payments/webhooks/sandbox", data=body, headers=headers)
+
+
+def event_of(payment_id: str, amount: int = PRICE, currency: str = "EUR") -> bytes:
+    said = {"id": "evt_1", "payment_id": payment_id, "amount": amount, "currency": currency}
+    return msgspec.json.encode(said)
+
+
+async def test_a_webhook_is_stored_once_and_has_its_payment_looked_at(told: Sale) -> None:
+    _, _, location = await told.paid()
+    body = event_of(location.rpartition("/")[2])
+    first, again = [await heard(told, body) for _ in range(2)]
+    assert (first.status, first.json["first"]) == (200, True)
+    assert (again.status, again.json["first"]) == (200, False)
+
+
+async def test_a_webhook_that_is_not_signed_late_or_of_another_amount_changes_nothing(told: Sale) -> None:
+    _, _, location = await told.paid()
+    payment_id = location.rpartition("/")[2]
+    body = event_of(payment_id)
+    assert (await heard(told, body, secret=b"x" * 32)).status == 401
+    assert (await heard(told, body, off_s=-301)).status == 401
+    assert (await heard(told, event_of(payment_id, PRICE + 1))).code == "wrong_state"
+    assert (await heard(told, event_of(payment_id, currency="GBP"))).code == "wrong_state"
+    assert (await heard(told, b"{}")).code == "malformed"
+    assert (await heard(told, event_of("00000000-0000-7000-8000-000000000000"))).code == "not_found"
+    elsewhere = await told.api.post("/api/v1/payments/webhooks/nobody", data=body)
+    assert elsewhere.code == "not_found"
+    assert told.api.payments.heard == set()

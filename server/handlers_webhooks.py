@@ -1,0 +1,52 @@
+"""Webhooks of providers: answered once they are stored, each once.
+
+A provider tells that something has become of a payment; the payment's row is looked at again at once, and the
+provider is asked what (`actors.payments`). So a webhook that is lost costs a second, one that comes twice
+nothing, and one that is made up changes nothing even if the secret is known.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from multidict import istr
+
+from domain.webhooks import is_signed, told_of
+from server.bodies import read_body
+from server.ids import parse_id
+from server.parts import Parts
+from server.problems import Problem, not_found
+from server.replies import Reply
+from server.views import encode
+from server.views_payments import WebhookView
+
+SIGNATURE = istr("Webhook-Signature")
+EVENT_ID_MAX_CHARACTERS = 255
+
+
+class WebhookHandlers:
+    """The handlers; each answers one route."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def told(self, request: web.BaseRequest, provider: str) -> Reply:
+        """Hear of a payment from its provider: signed, in time, each event once."""
+        parts = self._parts
+        body = await read_body(request, parts.options.body_max_bytes)
+        secret = parts.options.webhook_secrets.get(provider)
+        if secret is None:
+            raise not_found("provider")
+        signature = request.headers.get(SIGNATURE, "")
+        if not is_signed(secret, body, signature, parts.reads.now_ms() // 1000):
+            raise Problem("unauthorized", "The signature is wrong, or too old.")
+        told = told_of(body)
+        payment_id = parse_id(told.payment_id) if told is not None else None
+        if told is None or payment_id is None or not 1 <= len(told.id) <= EVENT_ID_MAX_CHARACTERS:
+            raise Problem("malformed", "This is no event of a payment.")
+        payment = await parts.payments.find(payment_id)
+        if payment is None or payment.provider != provider:
+            raise not_found("payment")
+        if (told.amount, told.currency) != (payment.amount, payment.currency):
+            raise Problem("wrong_state", "The payment is of another amount or currency.")
+        first = await parts.payments.hear(provider, told.id, payment.id)
+        return Reply(200, encode(WebhookView(told.id, payment.id, first)))
