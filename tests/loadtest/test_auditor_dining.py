@@ -31,7 +31,7 @@ from loadtest.auditor.audit import Auditor, Records
 from loadtest.auditor.dining_rows import GuestRow, RestaurantRow, StayRow, TimeRow
 from loadtest.auditor.findings import Check
 from loadtest.auditor.fold import JournalRow
-from loadtest.auditor.money import ChargeRow, LedgerRow, PurchaseRow
+from loadtest.auditor.money import ChargeRow, LedgerRow, PaymentRow, PurchaseRow
 from loadtest.auditor.rows import InventoryRow
 from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.verdict import Verdict
@@ -134,6 +134,9 @@ class SoundDining:
 
     def ledger(self) -> LedgerRow:
         return NO_LEDGER
+
+    def payments(self, inventory_id: str) -> list[PaymentRow]:
+        return []
 
     def stays(self, inventory_id: str) -> Iterator[StayRow]:
         return iter(self.stored)

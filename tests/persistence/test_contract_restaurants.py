@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Stage, Status
+from domain.event_messages import (
+    BeginPayment,
+    CancelReservation,
+    ConfirmReservation,
+    FinishPayment,
+    PauseSale,
+    Stage,
+    Status,
+)
 from domain.kinds import AnyReservation
 from domain.restaurant_messages import (
     CancelRestaurant,
@@ -13,6 +21,7 @@ from domain.restaurant_messages import (
     CloseRestaurant,
     CompleteStay,
     DeleteRestaurant,
+    Deposit,
     MarkNoShow,
     MoveReservation,
     PublishRestaurant,
@@ -64,6 +73,26 @@ async def test_an_ended_reservation_is_found_and_is_not_live(world: World) -> No
     assert await store.live(house.id, None, 10) == []
     found = await store.ended(house.id, [held.reservation_id])
     assert found == [Stored(house.state.ended[held.reservation_id], held.contact)]
+
+
+async def test_a_deposit_is_loaded_with_its_payment_and_what_is_kept_of_it_is_noted(world: World) -> None:
+    store, payments = world.store(), [new_id(), new_id()]
+    house = await House.opened(store, replace(terms(4, 4), deposit=Deposit(500, "EUR"), stay_minutes=30))
+    paying, paid = house.hold(party=2), house.hold(party=2)
+    await house.does(store, paying, paid)
+    deadline_ms = house.state.reservations[paid.reservation_id].expires_at_ms + 1
+    for command, payment_id in ((paying, payments[0]), (paid, payments[1])):
+        await house.does(store, BeginPayment(command.reservation_id, payment_id, deadline_ms))
+    await house.does(store, FinishPayment(paid.reservation_id, payments[1], 1_000))
+    after = await loaded(store, house.id)
+    assert after.reservations == house.state.reservations
+    assert after.reservations[paying.reservation_id].status is Status.PAYING
+    assert after.reservations[paid.reservation_id].deposit == 1_000
+    house.now_ms = START_MS + HOUR_MS
+    await house.does(store, MarkNoShow(paid.reservation_id))
+    rows = await world.rows(house.id)
+    assert rows.paid_ends == {paid.reservation_id: (payments[1], 1_000)}
+    assert rows.reservations[paid.reservation_id][-3:] == (payments[1], deadline_ms - 1, 1_000)
 
 
 async def test_a_changed_restaurant_is_what_is_loaded(world: World) -> None:
