@@ -10,8 +10,8 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in faults mail-proof webhook-proof audit lock \
-	env-example clean
+.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in simulate-payments \
+	payments-1000 stripe stripe-test faults mail-proof webhook-proof audit lock env-example clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,17 @@ measure-log-in: install ## whether the time of a refused log-in tells who has an
 simulate-payments: install ## payments through every fault on virtual time, about seven a seed (SEEDS=n)
 	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_payments.py tests/simulation/test_purchases.py tests/simulation/test_wallets.py
 
+stripe: install ## Stripe's library into .venv, for TURNSTILE_STRIPE_SECRET_KEY
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-stripe.lock
+
+stripe-test: install ## the provider Stripe against localstripe, which gets an environment of its own in .venv-stripe
+	@test -x .venv-stripe/bin/python || $(PYTHON) -m venv .venv-stripe
+	@.venv-stripe/bin/python -m pip install --quiet --disable-pip-version-check -r tests/stripe/requirements.txt
+	@.venv-stripe/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--upgrade --target .venv-stripe/library -r requirements-stripe.lock
+	LOCALSTRIPE=.venv-stripe/bin/python PYTHONPATH=.venv-stripe/library $(BIN)/python -m pytest -q tests/stripe
+
 payments-1000: install ## 1,000 payments on real servers, with kills meanwhile; the auditor after them
 	PAYMENTS=1000 $(BIN)/python -m pytest -q tests/integration/test_payments.py
 
@@ -95,9 +106,12 @@ lock: ## pin the newest allowed versions into requirements.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --extra dev \
 		--no-emit-index-url --no-emit-find-links --no-emit-build-options \
 		--custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	echo "stripe>=16.1,<17" | uv pip compile --quiet --upgrade --no-deps --universal --generate-hashes \
+		--python-version 3.11 --no-emit-index-url --no-emit-find-links --no-emit-build-options \
+		--custom-compile-command "make lock" - --output-file requirements-stripe.lock
 
 env-example: install ## write .env.example from the settings
 	$(BIN)/turnstile settings > .env.example
 
 clean: ## remove the environment and what was built or cached; never the data
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-stripe build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

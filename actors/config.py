@@ -8,6 +8,7 @@ from actors.gateway import GatewayLimits
 from actors.mail.config import MailConfig
 from actors.news.config import FollowerLimits
 from actors.owner import OwnerLimits
+from actors.stripe_payments import StripeConfig
 from actors.webhooks.config import WebhookConfig
 
 
@@ -31,6 +32,7 @@ class Deployment:
     following: FollowerLimits = field(default_factory=FollowerLimits)
     mail: MailConfig = field(default_factory=MailConfig)
     webhooks: WebhookConfig = field(default_factory=WebhookConfig)
+    stripe: StripeConfig | None = None
     owner: OwnerLimits = field(default_factory=OwnerLimits)
     gateway: GatewayLimits = field(default_factory=GatewayLimits)
 

@@ -24,6 +24,7 @@ from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import InventoryOwner
 from actors.payments import PaymentWorker, Provider
+from actors.stripe_payments import StripePayments
 from actors.timers import ExpiryTimer
 from actors.watchdog import Watchdog
 from persistence.clock import StoreClock
@@ -217,6 +218,8 @@ class PaymentActor(Actor):
         gateway = Gateway(self._host.transport(), directory, clock, deployment.gateway, meter)
         wallets = WalletProvider(PostgresLedger(url))
         providers: dict[str, Provider] = {"sandbox": Sandbox(url), "wallet": wallets}
+        if deployment.stripe is not None:
+            providers["stripe"] = StripePayments(deployment.stripe)
         worker = PaymentWorker(PostgresPayments(url), gateway, providers, clock, meter, wallets=wallets)
         await worker.run()
 

@@ -5,6 +5,7 @@ owner confirms), or give back. It is a row that says at which of these it stands
 die between any two: the next one does the same step again, so each is safe to repeat. To its owner a payment
 says its own id; to a provider each step goes under a key made of that id, which has one effect.
 
+- A provider that has to be told of a payment before it charges for it is asked twice (`Prepared`).
 - What a provider did not answer is looked up, never assumed. Where it knows nothing, it is asked again, under
   the same key.
 - From the deadline on nothing is charged any more: the key is cancelled at the provider, which then says
@@ -33,7 +34,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 import msgspec
@@ -163,11 +164,19 @@ class Declined:
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsAction:
-    """Who pays has something to do first, there."""
+class Prepared:
+    """It knows of it, under that name, and has charged nothing: to be asked again, once the name is
+    durable."""
 
     ref: str
-    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsAction:
+    """Who pays has something to do first, there; the address is theirs alone."""
+
+    ref: str
+    url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +205,7 @@ class PaidBack:
     ref: str
 
 
-Said = Captured | Declined | NeedsAction | Working | Unknown | Unclear
+Said = Captured | Declined | Prepared | NeedsAction | Working | Unknown | Unclear
 OwnerCommand = BeginPayment | FinishPayment | FailPayment
 
 
@@ -307,6 +316,10 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
         case Declined():
             gone = replace(payment, step=Step.GIVE_BACK, error=said.error, detail=said.detail, pauses=0)
             return Turn(gone)
+        case Prepared():
+            known = payment.provider_ref == said.ref
+            after = replace(payment, step=Step.CHARGE, provider_ref=said.ref)
+            return _again(after, PAUSE_FIRST_MS) if known else Turn(replace(after, pauses=0))
         case NeedsAction():
             waits = replace(payment, step=Step.LOOK_UP, standing=Standing.NEEDS_ACTION, pauses=0)
             return Turn(replace(waits, provider_ref=said.ref, action_url=said.url), LOOK_EVERY_MS)

@@ -53,7 +53,7 @@ async def create_app(settings: Settings) -> web.Application:
         codes = TicketCodes(await back.reads.secret("ticket_key"))
         passwords = Passwords(settings.password_threads, settings.password_queue_max)
         stack.callback(passwords.close)
-        webhooks = {"sandbox": await back.reads.secret("sandbox_webhook")}
+        webhooks = {"sandbox": await back.reads.secret("sandbox_webhook"), **_webhook_secrets(settings)}
         options = replace(options_of(settings), webhook_secrets=webhooks)
         throttle = throttle_of(settings)
         stack.push_async_callback(throttle.close)
@@ -107,6 +107,11 @@ def throttle_of(settings: Settings) -> Throttle:
     return Throttle(bounds, ClientAddress(settings.trusted_proxies), valkey)
 
 
+def _webhook_secrets(settings: Settings) -> dict[str, bytes]:
+    secret = settings.stripe_webhook_secret
+    return {} if secret is None else {"stripe": secret.get_secret_value().encode()}
+
+
 def options_of(settings: Settings) -> Options:
     """What the settings say about requests."""
     return Options(
@@ -122,4 +127,5 @@ def options_of(settings: Settings) -> Options:
         payment_duration_s=settings.payment_duration_s,
         hold_bounds=HoldBounds(settings.limit_holds_per_account, settings.limit_holds_per_address),
         webhooks_local=settings.webhooks_local,
+        card_provider="sandbox" if settings.stripe_secret_key is None else "stripe",
     )

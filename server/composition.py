@@ -21,6 +21,7 @@ from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import OwnerLimits
 from actors.ray_runtime import RayTransport, connect, deploy, disconnect
+from actors.stripe_payments import StripeConfig
 from actors.submitter import Submitter, SubmitterLimits
 from actors.webhooks.config import WebhookConfig
 from persistence.accounts import PostgresAccounts
@@ -176,6 +177,7 @@ def deployment_of(settings: Settings, namespace: str, begun_ms: int) -> Deployme
         news_actors=settings.news_actors,
         mail=_mail_of(settings),
         webhooks=WebhookConfig(settings.webhooks_local),
+        stripe=_stripe_of(settings),
         owner=OwnerLimits(
             mailbox_max_commands=settings.mailbox_max_commands,
             batch_max_commands=settings.batch_max_commands,
@@ -202,6 +204,13 @@ def placement_rule(settings: Settings) -> PlacementRule:
 def hold_counts_of(settings: Settings) -> HoldCounts:
     """Where holds are counted by who has them."""
     return HoldCounts(settings.redis_url.get_secret_value() if settings.redis_url else None)
+
+
+def _stripe_of(settings: Settings) -> StripeConfig | None:
+    key = settings.stripe_secret_key
+    if key is None:
+        return None
+    return StripeConfig(key.get_secret_value(), public_url_of(settings), settings.stripe_url)
 
 
 def _mail_of(settings: Settings) -> MailConfig:

@@ -23,7 +23,7 @@ from server.keys import key_of
 from server.live import EVENT_STREAM, STREAM_LINES
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
-from server.paying import accepted, begun_reply, followed, method_of, shown
+from server.paying import accepted, begun_reply, check_provider, followed, method_of, shown
 from server.payloads import WantedLine
 from server.payloads_payments import NewPayment, NewRefund, PaymentsQuery, SandboxAct
 from server.payment_stream import event_id, told
@@ -51,6 +51,7 @@ class PaymentHandlers:
         caller = caller_of(request)
         place = await addressed(parts, request, reservation_text)
         wanted = _NEW.parse(request, body)
+        check_provider(parts, wanted.provider, wanted.method)
         key = key_of(request, body)
         now_ms = parts.reads.now_ms()
         payment = Payment(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from domain.event_messages import ReservationReply, Status
+from domain.event_messages import Status
 from domain.messages import Rejected
 from domain.payment import Part, Payment
 from domain.purchase import PARTS_MAX
@@ -16,7 +16,7 @@ from server.callers import Caller, caller_of
 from server.ids import parse_id, uuid7
 from server.keys import key_of
 from server.parts import Parts
-from server.paying import accepted, begun_reply, method_of
+from server.paying import accepted, begun_reply, check_provider, method_of
 from server.payloads_payments import NewPurchase
 from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
@@ -38,6 +38,7 @@ class PurchaseHandlers:
         parts, caller = self._parts, caller_of(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
+        check_provider(parts, wanted.provider, wanted.method)
         key = key_of(request, body)
         # What is being paid is no longer held: a retry has to meet its purchase before holds are looked for.
         made = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
@@ -108,5 +109,5 @@ class PurchaseHandlers:
 
 
 def _costs(found: FoundReservation) -> bool:
-    """Tables and free tickets are confirmed without a payment."""
-    return isinstance(found.reply, ReservationReply) and found.reply.reservation.total > 0
+    """Free tickets, and tables without a deposit, are confirmed without a payment."""
+    return found.reply.reservation.total > 0

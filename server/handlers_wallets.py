@@ -17,7 +17,7 @@ from server.ids import uuid7
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
-from server.paying import accepted, begun_reply
+from server.paying import accepted, begun_reply, check_provider
 from server.payloads import CODE_MAX_CHARACTERS
 from server.payloads_payments import (
     Adjustment,
@@ -85,6 +85,7 @@ class WalletHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _CHARGE.parse(request, body)
+        check_provider(parts, wanted.provider, wanted.method)
         wallet = _own(request, name)
         now_ms = parts.reads.now_ms()
         payment = Payment(

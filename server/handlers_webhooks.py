@@ -7,10 +7,13 @@ nothing, and one that is made up changes nothing even if the secret is known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from multidict import istr
 
-from domain.webhooks import is_signed, told_of
+from actors import stripe_payments
+from domain.webhooks import Told, is_signed, told_of
 from server.bodies import read_body
 from server.ids import parse_id
 from server.parts import Parts
@@ -19,7 +22,9 @@ from server.replies import Reply
 from server.views import encode
 from server.views_payments import WebhookView
 
-SIGNATURE = istr("Webhook-Signature")
+SIGNATURES = {"sandbox": istr("Webhook-Signature"), "stripe": istr("Stripe-Signature")}
+"""The headers; the scheme is one."""
+READS: dict[str, Callable[[bytes], Told | None]] = {"sandbox": told_of, "stripe": stripe_payments.told_of}
 EVENT_ID_MAX_CHARACTERS = 255
 
 
@@ -36,12 +41,16 @@ class WebhookHandlers:
         secret = parts.options.webhook_secrets.get(provider)
         if secret is None:
             raise not_found("provider")
-        signature = request.headers.get(SIGNATURE, "")
+        signature = request.headers.get(SIGNATURES[provider], "")
         if not is_signed(secret, body, signature, parts.reads.now_ms() // 1000):
             raise Problem("unauthorized", "The signature is wrong, or too old.")
-        told = told_of(body)
-        payment_id = parse_id(told.payment_id) if told is not None else None
-        if told is None or payment_id is None or not 1 <= len(told.id) <= EVENT_ID_MAX_CHARACTERS:
+        told = READS[provider](body)
+        if told is None or not 1 <= len(told.id) <= EVENT_ID_MAX_CHARACTERS:
+            raise Problem("malformed", "This is no event.")
+        if not told.payment_id:
+            return Reply(200, encode(WebhookView(told.id, None, first=False)))
+        payment_id = parse_id(told.payment_id)
+        if payment_id is None:
             raise Problem("malformed", "This is no event of a payment.")
         payment = await parts.payments.find(payment_id)
         if payment is None or payment.provider != provider:

@@ -63,6 +63,7 @@ _REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         _PREFER,
         {"type": "string"},
     ),
+    "Stripe-Signature": ("The same, of Stripe's webhooks.", {"type": "string"}),
     "Webhook-Signature": (
         "`t=<seconds>,v1=<hex of HMAC-SHA256(secret, t, a dot, raw body)>`; 300 s from now at most.",
         {"type": "string"},

@@ -21,6 +21,7 @@ from server.live import Live
 from server.mails import Mails
 from server.metrics import Metrics
 from server.passwords import Passwords
+from server.payloads_payments import CardProvider
 from server.payments import Payments, Wallets
 from server.placement import PlacementRule
 from server.printing import Printer
@@ -53,6 +54,8 @@ class Options:
     """May this machine be told too, by http?"""
     webhook_secrets: Mapping[str, bytes] = field(default_factory=dict)
     """By provider."""
+    card_provider: CardProvider = "sandbox"
+    """Beside wallets, the one that there is: who sells tickets for money has no sandbox."""
 
 
 @dataclass(slots=True)

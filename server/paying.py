@@ -46,6 +46,15 @@ async def shown(parts: Parts, payment: Payment, operator: bool) -> bytes:
     return encode(payment_view(payment, refunds, operator))
 
 
+def check_provider(parts: Parts, provider: str, method: str) -> None:
+    """Beside wallets there is one for cards: Stripe or, where that is not set up, the sandbox."""
+    card_provider = parts.options.card_provider
+    if provider not in (card_provider, "wallet"):
+        raise invalid("provider", f"Here it is {card_provider}, or wallet.")
+    if provider == "stripe" and not method:
+        raise invalid("method", "A payment method of Stripe's: pm_...")
+
+
 def method_of(provider: str, method: str, caller: Caller) -> str:
     """What the provider is told. A wallet is its account's own; an operator says whose."""
     if provider != "wallet" or caller.is_admin:

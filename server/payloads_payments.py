@@ -24,15 +24,16 @@ from server.payloads import (
 
 METHOD_MAX_CHARACTERS = 200
 ID_CHARACTERS = 36
-ChargingProvider = Literal["sandbox"]
-Provider = Literal["sandbox", "wallet"]
+CardProvider = Literal["sandbox", "stripe"]
+Provider = Literal["sandbox", "stripe", "wallet"]
 Reason = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}" + _END)]
 
 
 class NewPayment(Payload, frozen=True):
-    """How it is to be paid. `method`: the provider's token for it; of the sandbox, the outcome that is
-    wanted; of a wallet, whose, for operators to say."""
+    """How it is to be paid. `method`: the provider's token for it: of Stripe a payment method (`pm_...`);
+    of the sandbox, which is there where Stripe is not, the outcome that is wanted; of a wallet, whose, for
+    operators to say."""
 
     provider: Provider
     method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
@@ -90,7 +91,7 @@ class NewCharge(Payload, frozen=True):
     """So much into a wallet, and how it is to be paid, as in NewPayment; a wallet does not charge another."""
 
     amount: PositiveMoney
-    provider: ChargingProvider
+    provider: CardProvider
     method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
 
 

@@ -42,7 +42,7 @@ def payment_routes(
     heard: Any = {**tag, "problems": (*_OUT_OF_ORDER, *wrong)}
     return [
         Route("POST", "/api/v1/payments/webhooks/{provider}", webhooks.told, shown.WebhookView, **heard,
-              request_headers=("Webhook-Signature",), who=Who.ANYONE),
+              request_headers=("Webhook-Signature", "Stripe-Signature"), who=Who.ANYONE),
         Route("POST", f"{_RESERVATION}/payments", payments.pay, shown.PaymentView, body=given.NewPayment,
               **paid, **followed),
         Route("POST", "/api/v1/accounts/me/payments", purchases.buy, shown.PaymentView,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -229,6 +230,21 @@ class Settings(BaseSettings):
         500, ge=1, le=60_000, description="a process whose clock differs more from the store's refuses to own"
     )
 
+    # -- payments
+    stripe_secret_key: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Stripe's secret key (sk_...): cards are paid by Stripe, and no sandbox is there; needs"
+        " its library (make stripe); unset: the sandbox, which moves no money",
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="what Stripe signs its webhooks with (whsec_...), sent to"
+        " /api/v1/payments/webhooks/stripe; unset: none are taken, and payments are looked up each second",
+    )
+    stripe_url: str = Field("https://api.stripe.com", description="where Stripe is asked")
+
     # -- mail
     smtp_url: SecretStr | None = Field(
         None,
@@ -314,14 +330,14 @@ class Settings(BaseSettings):
         check_sender(value)
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "stripe_url")
     @classmethod
     def _address_of_ours(cls, value: str | None) -> str | None:
         if value is not None:
             check_public_url(value)
         return value
 
-    @field_validator("admin_token")
+    @field_validator("admin_token", "stripe_secret_key", "stripe_webhook_secret")
     @classmethod
     def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
@@ -339,6 +355,8 @@ class Settings(BaseSettings):
     def _fit_together(self) -> Self:
         if self.batch_max_commands > self.mailbox_max_commands:
             raise SettingsProblem(f"{PREFIX}BATCH_MAX_COMMANDS must not be over {PREFIX}MAILBOX_MAX_COMMANDS")
+        if self.stripe_secret_key is not None and find_spec("stripe") is None:
+            raise SettingsProblem(f"{PREFIX}STRIPE_SECRET_KEY needs the library stripe: make stripe")
         if self.streams_max > self.connections_max:
             raise SettingsProblem(f"{PREFIX}STREAMS_MAX must not be over {PREFIX}CONNECTIONS_MAX")
         return self

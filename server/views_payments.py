@@ -72,10 +72,11 @@ PaymentEvents = Annotated[
 
 
 class WebhookView(View, frozen=True):
-    """A provider's event, stored. `first`: it had not been heard before."""
+    """A provider's event, stored. `first`: it had not been heard before. What is about no payment of ours is
+    answered so too, without one, and not stored."""
 
     id: str
-    payment_id: str
+    payment_id: str | None
     first: bool
 
 

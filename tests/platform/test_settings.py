@@ -5,6 +5,7 @@ line.
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,16 @@ def test_a_dot_env_file_is_read_and_the_environment_wins(
     (tmp_path / ".env").write_text("TURNSTILE_PORT=1234\nTURNSTILE_TIMERS=3\n")
     monkeypatch.setenv("TURNSTILE_PORT", "4321")
     assert (load_settings().port, load_settings().timers) == (4321, 3)
+
+
+@pytest.mark.skipif(find_spec("stripe") is not None, reason="Stripe's library is there")
+def test_stripes_key_without_its_library_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TURNSTILE_STRIPE_SECRET_KEY", "sk_test_12345678")
+    with pytest.raises(WrongSettings, match="make stripe") as refused:
+        load_settings()
+    assert "sk_test" not in str(refused.value)
 
 
 def test_the_environment_is_read_in_one_file() -> None:

@@ -64,12 +64,11 @@ class Sale:
 
     async def pay(self, path: str, token: dict[str, str], **more: Any) -> Answer:
         headers = token | {"Idempotency-Key": more.pop("key")} if "key" in more else token
-        return await self.api.post(f"{path}/payments", json={"provider": "sandbox", **more}, headers=headers)
+        return await self.api.post(f"{path}/payments", json={"provider": "sandbox"} | more, headers=headers)
 
     async def work(self) -> None:
-        worker = PaymentWorker(
-            self.api.payments, self.api.gateway, {"sandbox": self.till}, Clock(self.api), Meter()
-        )
+        tills = {"sandbox": self.till, "stripe": self.till}
+        worker = PaymentWorker(self.api.payments, self.api.gateway, tills, Clock(self.api), Meter())
         await worker.take()
         await worker.settled()
 
@@ -332,6 +331,59 @@ async def test_a_webhook_is_stored_once_and_has_its_payment_looked_at(told: Sale
     first, again = [await heard(told, body) for _ in range(2)]
     assert (first.status, first.json["first"]) == (200, True)
     assert (again.status, again.json["first"]) == (200, False)
+
+
+@pytest.fixture
+async def striped(start: Start) -> Sale:
+    api = await start(Options(webhook_secrets={"stripe": SECRET}, card_provider="stripe"))
+    return Sale(api, await api.new_event(payment="required"))
+
+
+async def test_where_cards_are_stripes_there_is_no_sandbox(striped: Sale) -> None:
+    path, token = await striped.hold()
+    assert (await striped.pay(path, token)).paths == ["provider"]
+    assert (await striped.pay(path, token, provider="stripe")).paths == ["method"]
+    assert (await striped.pay(path, token, provider="stripe", method="pm_1")).status == 202
+
+
+async def test_without_stripe_its_provider_is_refused_and_its_webhooks_are_not_there(told: Sale) -> None:
+    path, token = await told.hold()
+    assert (await told.pay(path, token, provider="stripe", method="pm_1")).paths == ["provider"]
+    elsewhere = await told.api.post("/api/v1/payments/webhooks/stripe", data=b"{}")
+    assert elsewhere.code == "not_found"
+
+
+def stripes_event(payment_id: str | None, amount: int = PRICE, **more: Any) -> bytes:
+    metadata = {} if payment_id is None else {"turnstile_payment_id": payment_id}
+    intent: dict[str, Any] = {"id": "pi_1", "object": "payment_intent", "amount": amount, "currency": "eur"}
+    about = {"object": intent | {"metadata": metadata}}
+    said = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": about}
+    return msgspec.json.encode(said | more)
+
+
+async def from_stripe(sale: Sale, body: bytes, header: str = "Stripe-Signature") -> Answer:
+    headers = {header: signature_of(SECRET, body, sale.api.gateway.now_ms // 1000)}
+    return await sale.api.post("/api/v1/payments/webhooks/stripe", data=body, headers=headers)
+
+
+async def test_an_event_of_stripes_is_heard_once_and_of_the_payments_own_amount(striped: Sale) -> None:
+    path, token = await striped.hold()
+    location = (await striped.pay(path, token, provider="stripe", method="pm_1")).headers["Location"]
+    payment_id = location.rpartition("/")[2]
+    await striped.work()
+    body = stripes_event(payment_id)
+    assert [(await from_stripe(striped, body)).json["first"] for _ in range(2)] == [True, False]
+    assert (await from_stripe(striped, body, "Webhook-Signature")).status == 401
+    assert (await from_stripe(striped, stripes_event(payment_id, PRICE - 1))).code == "wrong_state"
+
+
+async def test_what_stripe_says_of_others_is_answered_and_not_kept(striped: Sale) -> None:
+    for body in (stripes_event(None), stripes_event(None, data={"object": {"object": "charge"}})):
+        said = await from_stripe(striped, body)
+        assert (said.status, said.json) == (200, {"id": "evt_1", "payment_id": None, "first": False})
+    assert (await from_stripe(striped, b"{}")).code == "malformed"
+    assert (await from_stripe(striped, stripes_event("no id"))).code == "malformed"
+    assert striped.api.payments.heard == set()
 
 
 async def test_a_webhook_that_is_not_signed_late_or_of_another_amount_changes_nothing(told: Sale) -> None:

@@ -40,6 +40,7 @@ from domain.payment import (
     NewRefund,
     PaidBack,
     Payment,
+    Prepared,
     Reason,
     Refund,
     RefundStep,
@@ -60,7 +61,20 @@ from tests.simulation.world import EPOCH_MS, World
 T = TypeVar("T")
 QUIET_MAX_S = 300.0
 LIMITS = PaymentLimits(lease_ms=4_000, poll_s=0.2, provider_timeout_s=1.5)
-METHODS = ("success", "success", "success", "declined", "needs_action", "delayed", "silent")
+TWO_STEP = "two_step"
+METHODS = (
+    "success",
+    "success",
+    "success",
+    "declined",
+    "needs_action",
+    "delayed",
+    "silent",
+    TWO_STEP,
+    TWO_STEP,
+)
+KEY_KEPT_S = (1.0, 15.0)
+"""A provider forgets in between under which key it was told of a payment."""
 
 
 @dataclass
@@ -75,7 +89,8 @@ class Charge:
 
 @dataclass
 class SimProvider:
-    """A provider with a memory of its own, some milliseconds away. `calm`: it answers every time."""
+    """A provider with a memory of its own, some milliseconds away. `calm`: it answers every time. What is
+    paid in two steps is charged under a name of its own, and found under its key for some time only."""
 
     world: World
     rng: Random
@@ -83,15 +98,26 @@ class SimProvider:
     charges: dict[str, Charge] = field(default_factory=dict)
     refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Payment and amount, by key."""
+    names: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Of what is paid in two steps: by key, and until when it is kept."""
 
     async def charge(self, key: str, payment: Payment) -> Said:
-        return await self._far(lambda: self._charge(key, payment))
+        charge = self._in_two_steps if payment.method == TWO_STEP else self._charge
+        return await self._far(lambda: charge(key, payment))
 
     async def look_up(self, key: str, payment: Payment) -> Said:
-        return await self._far(lambda: self._said(key))
+        if payment.method != TWO_STEP:
+            return await self._far(lambda: self._said(key))
+        ref = payment.provider_ref
+        return Unknown() if ref is None else await self._far(lambda: self._said(ref))
 
     async def cancel(self, key: str, payment: Payment) -> Said:
-        return await self._far(lambda: self._cancel(key, payment))
+        if payment.method != TWO_STEP:
+            return await self._far(lambda: self._cancel(key, payment))
+        ref = payment.provider_ref
+        if ref is None:
+            return Declined("No.", "never confirmed")
+        return await self._far(lambda: self._cancel(ref, payment))
 
     async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
         def work() -> PaidBack:
@@ -109,6 +135,23 @@ class SimProvider:
             )
             self.charges.setdefault(key, fresh)
         return self._said(key)
+
+    def _in_two_steps(self, key: str, payment: Payment) -> Said:
+        if payment.provider_ref is None:
+            return Prepared(self._made(key, payment))
+        charge = self.charges[payment.provider_ref]
+        if charge.state == "made":
+            charge.state = self.rng.choice(("captured", "captured", "asked", "working", "declined"))
+            charge.ready_s = self.world.loop.now_s + self.rng.uniform(0.5, 12.0)
+        return self._said(payment.provider_ref)
+
+    def _made(self, key: str, payment: Payment) -> str:
+        name, kept_until_s = self.names.get(key, ("", 0.0))
+        if self.world.loop.now_s >= kept_until_s:
+            name = f"{key}#{len(self.charges)}"
+            self.charges[name] = Charge("made", payment.amount or 0, payment.currency or "")
+            self.names[key] = name, self.world.loop.now_s + self.rng.uniform(*KEY_KEPT_S)
+        return name
 
     def _cancel(self, key: str, payment: Payment) -> Said:
         self._said(key)
@@ -131,6 +174,8 @@ class SimProvider:
                 return NeedsAction(key, "https://bank.example/act")
             case "working":
                 return Working(key)
+            case "made":
+                return Prepared(key)
         return Declined("No.", charge.state)
 
     async def _far(self, work: Callable[[], T]) -> T | Unclear:

@@ -69,6 +69,16 @@ class ChargeWithoutItsKey(SimProvider):
         return await super().charge(key, payment)
 
 
+class ChargeUnprepared(SimProvider):
+    """What is paid in two steps is charged in the first, under a name that nobody knows yet."""
+
+    def _made(self, key: str, payment: Payment) -> str:
+        name = super()._made(key, payment)
+        if self.charges[name].state == "made":
+            self.charges[name].state = "captured"
+        return name
+
+
 class OtherProvider(PaymentWorld):
     """A world with a provider that has a bug."""
 
@@ -110,6 +120,7 @@ _after_owners, _after_provider, _next_step = saga.after_owners, saga.after_provi
 PLANTS: dict[str, tuple[str, object] | type[SimProvider]] = {
     "refund without its idempotency key": RefundWithoutItsKey,
     "charge without its idempotency key": ChargeWithoutItsKey,
+    "charge before its name is durable": ChargeUnprepared,
     "late money is kept": ("after_owners", _after_owners_without_refund),
     "silence is taken for a no": ("after_provider", _after_provider_believing_silence),
     "captured and not confirmed": ("after_provider", _after_provider_without_confirm),

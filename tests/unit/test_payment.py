@@ -1,0 +1,51 @@
+"""What follows for a payment from what its provider says: a provider that is told of it before it charges."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from domain.payment import (
+    PAUSE_FIRST_MS,
+    Captured,
+    NeedsAction,
+    Payment,
+    Prepared,
+    Step,
+    after_provider,
+    next_step,
+)
+
+DEADLINE_MS = 1_000
+CHARGING = Payment(
+    id="p",
+    inventory_id="i",
+    reservation_id="r",
+    provider="x",
+    deadline_ms=DEADLINE_MS,
+    step=Step.CHARGE,
+    amount=5,
+    currency="EUR",
+)
+
+
+def test_what_is_prepared_is_charged_at_once_under_the_name_that_is_durable_by_then() -> None:
+    turn = after_provider(CHARGING, Step.CHARGE, Prepared("ref"))
+    assert (turn.payment.step, turn.payment.provider_ref, turn.pause_ms) == (Step.CHARGE, "ref", 0)
+    charged = after_provider(turn.payment, Step.CHARGE, Captured("ref", 5, "EUR"))
+    assert charged.payment.step is Step.CONFIRM
+
+
+def test_what_stays_prepared_is_asked_again_later_and_later() -> None:
+    turn = after_provider(replace(CHARGING, provider_ref="ref"), Step.CHARGE, Prepared("ref"))
+    again = after_provider(turn.payment, Step.CHARGE, Prepared("ref"))
+    assert (turn.pause_ms, again.pause_ms) == (PAUSE_FIRST_MS, 2 * PAUSE_FIRST_MS)
+
+
+def test_what_is_prepared_is_not_charged_past_the_deadline() -> None:
+    prepared = after_provider(CHARGING, Step.CHARGE, Prepared("ref")).payment
+    assert next_step(prepared, DEADLINE_MS - 1) is Step.CHARGE
+    assert next_step(prepared, DEADLINE_MS) is Step.CANCEL
+
+
+def test_where_to_confirm_is_in_no_note() -> None:
+    assert "https://bank.example/secret" not in repr(NeedsAction("ref", "https://bank.example/secret"))
