@@ -87,7 +87,7 @@ stripe-test: install ## the provider Stripe against localstripe, which gets an e
 	LOCALSTRIPE=.venv-stripe/bin/python PYTHONPATH=.venv-stripe/library $(BIN)/python -m pytest -q tests/stripe
 
 payments-1000: install ## 1,000 payments on real servers, with kills meanwhile; the auditor after them
-	PAYMENTS=1000 $(BIN)/python -m pytest -q tests/integration/test_payments.py
+	PAYMENTS=1000 $(BIN)/python -m pytest -q -s tests/integration/test_payments.py
 
 faults: install ## kill owners, PostgreSQL, Redis and front ends under load; the auditor after each
 	$(BIN)/python -m loadtest.faults $(OPTIONS)

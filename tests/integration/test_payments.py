@@ -1,5 +1,6 @@
 """Payments on the real server, while owners, payment actors and front ends are killed: what was taken is the
-price of what is confirmed plus what went back, and every payment comes to an end.
+price of what is confirmed, what the event keeps of what its holder cancelled, and what went back; and every
+payment comes to an end. `make payments-1000` prints what has become of a thousand.
 """
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from random import Random
 from typing import Any
@@ -22,6 +24,9 @@ PAYMENTS = int(os.environ.get("PAYMENTS", "40"))
 KILLS = 6 if PAYMENTS <= 40 else 30
 TOGETHER = 32
 PRICE = 4500
+KEEPS_PERCENT = 20
+CANCELS_EVERY = 5
+"""So many of those who have paid change their mind."""
 ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 5
 POLL_S = 0.2
 METHODS = ("success", "success", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
@@ -37,6 +42,7 @@ class Payer:
         self.method = METHODS[number % len(METHODS)]
         self.ended: dict[str, Any] = {}
         self.reservation = ""
+        self.cancelled = False
         self.token: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -63,6 +69,10 @@ class Payer:
         )
         assert status == 202, begun
         self.ended = await self._followed(f"/api/v1/payments/{begun['id']}")
+        if self.ended["status"] == "captured" and self._number % CANCELS_EVERY == 0:
+            status, gone = await self._said(f"{self.reservation}/cancel", None, self.token)
+            assert (status, gone["status"]) == (200, "cancelled")
+            self.cancelled = True
 
     async def _fill(self, name: str) -> None:
         """Half of them have enough."""
@@ -97,7 +107,7 @@ class Payer:
             await asyncio.sleep(POLL_S)
 
 
-async def _kill(server: Served, community: Community) -> None:
+async def _kill(server: Served, community: Community, kills: Counter[str]) -> None:
     """A payment actor, the event's owner or a front end, one after the other."""
     rng = Random(7)
     for number in range(KILLS):
@@ -106,14 +116,17 @@ async def _kill(server: Served, community: Community) -> None:
             case 0:
                 for one in actors("PaymentActor", server.process.pid)[-1:]:
                     one.send(signal.SIGKILL)
+                    kills["payment actor"] += 1
             case 1:
                 try:
                     (await community.owner(server)).send(signal.SIGKILL)
                 except (aiohttp.ClientConnectionError, StopIteration, KeyError):
                     continue
+                kills["owner"] += 1
             case _:
                 pid = server.endpoints["pids"]["worker-1"]
                 target("front end", pid, server.process.pid).send(signal.SIGKILL)
+                kills["front end"] += 1
 
 
 async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost_or_doubled(
@@ -133,6 +146,7 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
         listed="always",
         ticket_types=[ticket],
         hold_duration_s=3_600,
+        cancel_keeps_percent=KEEPS_PERCENT,
     )
     payers = [Payer(community, number) for number in range(PAYMENTS)]
     room = asyncio.Semaphore(TOGETHER)
@@ -141,7 +155,9 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
         async with room:
             await payer.run()
 
-    killing = asyncio.create_task(_kill(running_server, community))
+    kills: Counter[str] = Counter()
+    begun_s = time.monotonic()
+    killing = asyncio.create_task(_kill(running_server, community, kills))
     acting = asyncio.create_task(_act(community))
     async with asyncio.timeout(ENDED_TIMEOUT_S):
         await asyncio.gather(*(pays(payer) for payer in payers), killing)
@@ -153,8 +169,14 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
     assert said["declined", "failed"] == each
     assert {status for method, status in said if method == "wallet"} <= {"captured", "failed"}
 
+    await _quiet(community, Counter(payer.cancelled for payer in payers)[True])
+    await audited(running_server, community.event_id)
+    print(f"\n{PAYMENTS} payments in {time.monotonic() - begun_s:.0f} s; killed: {dict(kills)}")
+    print("\n".join(f"{method:12} {status:9} {count}" for (method, status), count in sorted(said.items())))
+
     async with asyncio.timeout(ENDED_TIMEOUT_S):
-        await _cancelled(community)
+        states = await _cancelled(community)
+    print(f"after the event was cancelled: {dict(states)}")
     await audited(running_server, community.event_id)
 
 
@@ -172,13 +194,36 @@ async def _act(community: Community) -> None:
             continue
 
 
-async def _cancelled(community: Community) -> None:
-    """The whole event: all that was captured goes back by itself."""
+async def _quiet(community: Community, cancelled: int) -> None:
+    """Until what was cancelled has gone back."""
+    async with asyncio.timeout(ENDED_TIMEOUT_S):
+        while len(await _of(community, "partly_refunded")) < cancelled:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+
+
+async def _of(community: Community, status: str = "") -> list[dict[str, Any]]:
+    """The event's payments, of that status or of all."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        more = f"&status={status}" * bool(status) + f"&cursor={cursor}" * bool(cursor)
+        try:
+            listed = await community.get(f"/payments?limit=200{more}")
+        except aiohttp.ClientConnectionError:
+            await asyncio.sleep(POLL_S)
+            continue
+        found += listed.get("items", [])
+        cursor = listed.get("next") or ""
+        if not cursor:
+            return found
+
+
+async def _cancelled(community: Community) -> Counter[str]:
+    """The whole event: all that was captured goes back by itself, but for what was kept before."""
     while (await community.say("cancel"))[0] != 200:  # noqa: ASYNC110
         await asyncio.sleep(POLL_S)
     while True:
-        listed = await community.get("/payments?limit=200")
-        states = Counter(one["status"] for one in listed["items"])
-        if not listed["next"] and set(states) <= {"failed", "refunded"}:
-            return
+        states = Counter(one["status"] for one in await _of(community))
+        if set(states) <= {"failed", "refunded", "partly_refunded"}:
+            return states
         await asyncio.sleep(POLL_S)

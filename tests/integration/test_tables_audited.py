@@ -21,6 +21,7 @@ from tests.served import Served
 
 CLIENTS = 64
 POLL_S = 0.1
+PAID_TIMEOUT_S = 60.0
 DAY = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=5)).isoformat()
 OVERLAPPING = tuple(f"{hour}:{minute:02}" for hour in (19, 20) for minute in (0, 15, 30, 45))
 """A stay of two hours from one of these overlaps a stay from any other."""
@@ -78,6 +79,23 @@ class House:
 
     async def say(self, reservation: dict[str, Any], what: str, body: Any = None) -> Answer:
         return await self.post(f"/api/v1/reservations/{reservation['id']}/{what}", body, self.operator)
+
+    async def say_with(
+        self, reservation: dict[str, Any], what: str, body: Any, headers: dict[str, str]
+    ) -> Answer:
+        path = f"/api/v1/reservations/{reservation['id']}/{what}"
+        return await self.post(path, body, self.operator | headers)
+
+    async def payments(self, status: str, count: int) -> list[int]:
+        """The amounts of so many deposits, once they stand so."""
+        path = f"/api/v1/restaurants/{self.id}/payments?status={status}"
+        async with asyncio.timeout(PAID_TIMEOUT_S):
+            while True:
+                async with self._http.get(path, headers=self.operator) as answer:
+                    found = (await answer.json()).get("items", [])
+                if len(found) == count:
+                    return [one["amount"]["amount"] for one in found]
+                await asyncio.sleep(POLL_S)
 
     async def live(self) -> list[dict[str, Any]]:
         path = f"/api/v1/restaurants/{self.id}/reservations?limit=200"
@@ -203,4 +221,23 @@ async def test_an_evening_in_the_dining_room_is_sound(running_server: Served, ho
         "confirmed": 1,
         "cancelled": 1,
     }
+    await audited(running_server, house.id)
+
+
+async def test_deposits_are_paid_and_given_back_though_the_owner_is_killed_meanwhile(
+    running_server: Served, house: House
+) -> None:
+    await house.open(6, placement="dedicated", deposit={"amount": {"amount": 500, "currency": "EUR"}})
+    held = [(await house.reserve_at_last(f"p{number}"))[1] for number in range(6)]
+    for one in held:
+        key = {"Idempotency-Key": "pay"}
+        while (await house.say_with(one, "payments", {"provider": "sandbox"}, key))[0] == 503:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+        if one is held[2]:
+            (await house.owner(running_server)).send(signal.SIGKILL)
+    assert await house.payments("captured", 6) == [1_000] * 6
+    for one in held[:2]:
+        assert (await house.say(one, "cancel"))[1]["status"] == "cancelled"
+    assert await house.payments("refunded", 2) == [1_000] * 2
+    assert codes([(200, one) for one in await house.live()]) == {"confirmed": 4}
     await audited(running_server, house.id)
