@@ -75,7 +75,8 @@ class StripePayments:
 
     def __init__(self, config: StripeConfig, timeout_s: float = TIMEOUT_S) -> None:
         # Not there but where it is wanted; and no owner's process needs either of the two.
-        stripe, aiohttp = (import_module(name) for name in ("stripe", "aiohttp"))
+        stripe: Any = import_module("stripe")
+        aiohttp: Any = import_module("aiohttp")
         stripe.enable_telemetry = False
         logging.getLogger("stripe").setLevel(logging.WARNING)  # it logs what it is told
         self._public_url = config.public_url
@@ -166,7 +167,7 @@ class StripePayments:
         said = await self._asked(self._refunds.list_async(wanted))
         if isinstance(said, Exception):
             return Unclear(_kind(said))
-        own = [one for one in said.data if (one.metadata or {}).get(OUR_REFUND) == refund.id]
+        own = [one for one in said.data if _metadata(one).get(OUR_REFUND) == refund.id]
         return PaidBack(own[0].id) if own else None
 
     async def _asked(self, question: Awaitable[T]) -> T | Exception:
@@ -198,6 +199,11 @@ def _told_plainly(said: Any, over: Declined | None = None) -> Said:
 
 def _is_over(said: Any) -> bool:
     return getattr(said, "status", None) == "canceled"
+
+
+def _metadata(of: Any) -> dict[str, str]:
+    found: dict[str, str] = of.metadata.to_dict() if of.metadata else {}
+    return found
 
 
 def _where(intent: Any) -> str:

@@ -344,7 +344,7 @@ class House:
     def _misfit(self, stay: Stay, fact: OfOne) -> str:
         if self.stage is not Stage.CANCELLED:
             return misfit(stay, fact, self.terms)
-        fits = ENDS_WITH_HOUSE.get(stay.status) is type(fact) and not kept_by(fact)
+        fits = not kept_by(fact) and ENDS_WITH_HOUSE.get(stay.status) is type(fact)
         return "" if fits else "the restaurant is cancelled"
 
     def _breach(self, fact: Placed) -> str:

@@ -53,6 +53,8 @@ class Paying(Dining):
         self.ask(SellReservation(held.id, "ann", "cash"))
         more = self.hold("17:00", day=TODAY + 1)
         self.move(more, party_size=3)
+        self.now_ms = self.state.reservations[more.id].expires_at_ms
+        self.look()
         self.cancel(self.state.reservations[self.ids["cancelled"]])
         seated = self.state.reservations[self.ids["seated"]]
         self.now_ms = seated.start_ms + 15 * MINUTE_MS

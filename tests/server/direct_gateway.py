@@ -15,6 +15,7 @@ from domain import restaurant
 from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
 from domain.event import describe
 from domain.event_messages import (
+    ENDS_PAID,
     EventDefinition,
     EventReply,
     ReservationConfirmed,
@@ -26,7 +27,7 @@ from domain.event_messages import (
 )
 from domain.event_seats import Seats
 from domain.event_tickets import contact_key
-from domain.kinds import CREATES, DESCRIBED, KINDS, AnyReservation, Command, Creation, Reply, contact_of
+from domain.kinds import CREATES, DESCRIBED, KINDS, AnyReservation, Command, Creation, Fact, Reply, contact_of
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Layout, Plan
@@ -46,6 +47,7 @@ from domain.views import (
     TableDay,
     TypeSales,
 )
+from persistence.memory_rows import Tables
 from tests.brute_force import Known, KnownRestaurant, listed, listed_restaurants
 
 START_MS = 1_795_000_000_000
@@ -91,6 +93,8 @@ class DirectGateway(Gateway):
         self.placements: dict[str, str] = {}
         self.plans: dict[str, Plan] = {}
         """By venue."""
+        self.tables = Tables()
+        """Only for what was paid for and has ended."""
         self.answer_with: Reply | None = None
         self.failing: Exception | None = None
         self.on_change: list[Callable[[], None]] = []
@@ -169,6 +173,7 @@ class DirectGateway(Gateway):
         for fact in facts:
             if isinstance(fact, CONFIRMING):
                 inventory.confirmed_ms[fact.reservation_id] = fact.at_ms
+        self._note_paid_ends(state, facts)
         inventory.ended |= state.ended
         brought = contact_of(command)
         if brought is not None and facts:
@@ -179,6 +184,13 @@ class DirectGateway(Gateway):
             for tell in tuple(self.on_change):
                 tell()
         return reply
+
+    def _note_paid_ends(self, state: Any, facts: Sequence[Fact]) -> None:
+        """As the append leaves word of them."""
+        for fact in facts:
+            ended = state.ended.get(getattr(fact, "reservation_id", ""))
+            if ended is not None and ended.status in ENDS_PAID and ended.paid_by is not None:
+                self.tables.paid_ends.setdefault((ended.id, ended.paid_by.payment_id), ended.paid_by.kept)
 
     def _venue_is_taken(self, inventory: Inventory, after: EventReply) -> bool:
         """What the database excludes: another event of the venue at that time."""

@@ -73,7 +73,7 @@ METHODS = (
     TWO_STEP,
     TWO_STEP,
 )
-KEY_KEPT_S = (1.0, 15.0)
+KEY_KEPT_S = (0.1, 6.0)
 """A provider forgets in between under which key it was told of a payment."""
 
 

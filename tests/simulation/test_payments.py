@@ -18,7 +18,7 @@ from domain.payment import PaidBack, Payment, Refund, Said, Standing, Step, Turn
 from tests.simulation.payments import PaymentWorld, SimProvider, play
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "40"))
-PLANTED_SEEDS = 40
+PLANTED_SEEDS = 60
 
 
 @pytest.fixture(autouse=True)

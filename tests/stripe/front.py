@@ -50,9 +50,11 @@ class Front:
 
     async def __aenter__(self) -> Self:
         self._session = ClientSession()
-        self._runner = web.ServerRunner(web.Server(self._handle), handler_cancellation=True)
+        self._runner = web.ServerRunner(
+            web.Server(self._handle), handler_cancellation=True, shutdown_timeout=0.1
+        )
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 

@@ -33,12 +33,13 @@ from domain.payment import (
 )
 from server.ids import uuid7
 from server.parts import Options
-from tests.server.conftest import OPERATOR, Api, Start
+from tests.server.conftest import OPERATOR, Api, Start, start
 from tests.stripe.front import BANK, SECRET_KEY, Front
 
 VISA, REFUSED, SECURE = "pm_card_visa", "pm_card_chargeCustomerFail", "4000002500003155"
 TIMEOUT_S = 1.0
 WEBHOOK_SECRET = "whsec_turnstile"
+__all__ = ["start"]
 
 
 @pytest.fixture
