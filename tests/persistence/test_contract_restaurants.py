@@ -88,6 +88,7 @@ async def test_a_deposit_is_loaded_with_its_payment_and_what_is_kept_of_it_is_no
     assert after.reservations == house.state.reservations
     assert after.reservations[paying.reservation_id].status is Status.PAYING
     assert after.reservations[paid.reservation_id].deposit == 1_000
+    house.epoch += 1  # that of who has loaded it
     house.now_ms = START_MS + HOUR_MS
     await house.does(store, MarkNoShow(paid.reservation_id))
     rows = await world.rows(house.id)
