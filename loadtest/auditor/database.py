@@ -92,12 +92,14 @@ returned AS MATERIALIZED (
 charged AS MATERIALIZED (
   SELECT p.id, p.amount, coalesce(m.taken, 0)
          + coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':charge'
-                        AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0) AS taken
+                        AND (c.state = 'captured' OR c.state = 'working' AND p.captured)), 0)
+         + CASE WHEN p.provider = 'stripe' AND p.captured THEN p.amount ELSE 0 END AS taken
     FROM payments p LEFT JOIN moved m ON m.payment_id = p.id WHERE p.whole_id IS NULL)
 SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.promised, p.refunded,
        CASE WHEN p.whole_id IS NOT NULL AND c.taken = c.amount THEN p.amount ELSE c.taken END::bigint
          AS taken,
-       (coalesce(s.back, 0) + coalesce(m.back, 0))::bigint AS back,
+       (coalesce(s.back, 0) + coalesce(m.back, 0)
+        + CASE WHEN p.provider = 'stripe' THEN p.refunded ELSE 0 END)::bigint AS back,
        (SELECT coalesce(sum(f.amount), 0) FROM refunds f
          WHERE f.payment_id = p.id AND f.reason IN ('concession', 'operator')
            AND f.step = 'done')::bigint AS conceded,

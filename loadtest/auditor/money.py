@@ -2,8 +2,9 @@
 ledger sums to zero.
 
 What was taken and paid back is read from the provider's own books: the sandbox's relations, or the ledger's
-movements. What is confirmed, and at which price, is the fold's. A payment under way is left out, and so is
-one of which a refund is: in the end there is none.
+movements; of Stripe, whose books are elsewhere, only what the rows say of them. What is confirmed, and at
+which price, is the fold's. A payment under way is left out, and so is one of which a refund is: in the end
+there is none.
 """
 
 from __future__ import annotations
