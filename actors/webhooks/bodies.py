@@ -56,6 +56,7 @@ from domain.restaurant_messages import (
     StayCompleted,
     StayProlonged,
     TableHeld,
+    TableRetaken,
     WalkInSeated,
 )
 from domain.ticket_messages import CheckInUndone, TicketCheckedIn, TicketReissued, TicketTransferred
@@ -122,6 +123,12 @@ def _retaken(fact: ReservationRetaken) -> Said:
     return {"payment_id": fact.payment_id, "lines": _lines(fact.reservation.lines)}
 
 
+def _table_retaken(fact: TableRetaken) -> Said:
+    stay = fact.reservation
+    times = {"starts_at": _moment(stay.start_ms), "ends_at": _moment(stay.end_ms)}
+    return {"payment_id": fact.payment_id, "tables": stay.tables, **times, "party_size": stay.party_size}
+
+
 def _stay(fact: TableHeld | ReservationMoved | WalkInSeated) -> Said:
     return {
         "tables": fact.tables,
@@ -174,6 +181,7 @@ TOLD: Mapping[type, tuple[FactKind, Callable[[Any], Said]]] = {
     ReservationSold: (FactKind.SOLD, lambda fact: {"paid": fact.paid}),
     ReservationPaid: (FactKind.PAID, _payment),
     ReservationRetaken: (FactKind.RETAKEN, _retaken),
+    TableRetaken: (FactKind.RETAKEN, _table_retaken),
     ReservationReduced: (FactKind.REDUCED, _of_lines),
     ReservationMoved: (FactKind.MOVED, _stay),
     ReservationCancelled: (FactKind.CANCELLED, _nothing),
