@@ -15,6 +15,9 @@ SESSION_LIFE_MS = 30 * 86_400_000
 CONFIRMATION_LIFE_MS = 24 * 3_600_000
 RESET_LIFE_MS = 3_600_000
 ACCESS_LIFE_MS = 15 * 60_000
+INVITATION_LIFE_MS = 7 * 86_400_000
+MEMBERS_MAX_ACCOUNTS = 200
+"""Of one organiser."""
 
 
 class Role(enum.StrEnum):
@@ -39,6 +42,22 @@ class Account(Message, frozen=True):
     organiser_id: str | None
     version: int
     created_ms: int
+
+
+class Organiser(Message, frozen=True):
+    """Whoever puts things on: a name that events, venues and restaurants belong to. Its members, accounts of
+    the roles `organiser` and `staff`, act for it."""
+
+    id: str
+    name: str
+    created_ms: int
+
+
+class Invitation(Message, frozen=True):
+    """What an account is asked to become a member as."""
+
+    organiser_id: str
+    role: Role
 
 
 class Registration(Message, frozen=True):

@@ -95,6 +95,7 @@ class Wanted:
     everything: bool = False
     sort: Sort = Sort.STARTS_AT
     kind: Kind | None = None
+    organiser_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class WantedRestaurants:
     stage: Stage | None = None
     everything: bool = False
     sort: RestaurantSort = RestaurantSort.NAME
+    organiser_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

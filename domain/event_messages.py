@@ -92,7 +92,8 @@ class Terms(Message, frozen=True):
     """What the operator decides about an event. `sales_end_ms` None means: when it starts;
     `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas;
     `listed` `while_open`: not shown in lists when it starts or nothing is left. `moved_ms`: when its start
-    was last changed, which is not for the operator to say."""
+    was last changed, which is not for the operator to say. `organiser_id`: to whom it belongs, for good;
+    None: to the operator alone."""
 
     name: str
     starts_at_ms: int
@@ -117,6 +118,7 @@ class Terms(Message, frozen=True):
     cancel_keeps_percent: int = 0
     postponed_refund_days: int = 14
     moved_ms: int | None = None
+    organiser_id: str | None = None
 
     @property
     def closes_at_ms(self) -> int:

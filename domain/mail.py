@@ -45,6 +45,7 @@ class MailKind(enum.StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail
     RECOVER_LINKS = "recover_links"
+    INVITATION = "invitation"
 
 
 class MailStatus(enum.StrEnum):
@@ -90,9 +91,10 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.PASSWORD_RESET: _of_person("token", "valid_minutes"),
     MailKind.PASSWORD_CHANGED: _of_person(),
     MailKind.RECOVER_LINKS: _of_person("reservation_ids"),
+    MailKind.INVITATION: _of_person("token", "valid_days", "organiser"),
 }
-"""`token`: goes into the link, and is shown for who types. `valid_minutes`: of that token. `amount` in minor
-units; `reason`: one of `domain.payment.Reason`. `reservation_ids`: a list; what is to be said of each, its
+"""`token`: goes into the link, and is shown for who types. `valid_minutes`, `valid_days`: of that token. `amount`
+in minor units; `reason`: one of `domain.payment.Reason`. `reservation_ids`: a list; what is to be said of each, its
 links and its codes are looked up. `number`, `generation`: of a ticket; `ticket_transferred` goes to whom it
 was passed on to, whose address is looked up too, `ticket_passed_on` to whose it was."""
 

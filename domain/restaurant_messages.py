@@ -120,7 +120,8 @@ class RestaurantTerms(Message, frozen=True):
     """What the operator decides about a restaurant; the defaults are the house rules of most.
 
     `stays` go by party size, smallest first; a party larger than all of them stays `stay_minutes`.
-    `covers_per_slot_max` None: the kitchen keeps any pace. `score_no_show` is negative."""
+    `covers_per_slot_max` None: the kitchen keeps any pace. `score_no_show` is negative.
+    `organiser_id`: to whom it belongs, for good; None: to the operator alone."""
 
     name: str
     time_zone: str
@@ -153,6 +154,7 @@ class RestaurantTerms(Message, frozen=True):
     min_score: int = 20
     guests: bool = True
     deposit: Deposit | None = None
+    organiser_id: str | None = None
 
     def deposit_of(self, party_size: int) -> tuple[int, str]:
         """How much of which currency a party of this size has to pay; (0, "") is nothing."""

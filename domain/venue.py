@@ -33,7 +33,8 @@ class NumberedPlan(msgspec.Struct, frozen=True):
 
 
 class Venue(Message, frozen=True):
-    """`version` changes with each change of it; `plan` is the present one."""
+    """`version` changes with each change of it; `plan` is the present one. `organiser_id`: to whom it
+    belongs, for good; None: to the operator alone."""
 
     id: str
     version: int
@@ -42,6 +43,7 @@ class Venue(Message, frozen=True):
     city: str
     address: str | None = None
     plan: PlanSummary | None = None
+    organiser_id: str | None = None
 
 
 class VenueChange(msgspec.Struct, frozen=True):

@@ -31,20 +31,20 @@ KEY_NAME = "access_key:"
 CONFIRM, RESET = "confirm", "reset"
 """What a one-time token is for."""
 
-NO_ACCOUNT = Rejected(Code.NOT_FOUND, "There is no such account.")
+NOACCOUNT = Rejected(Code.NOT_FOUND, "There is no such account.")
 TAKEN = Rejected(Code.IN_USE, "There is an account with this e-mail already.")
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
-_ACCOUNT = "id::text, email, customer, name, language, role, organiser_id::text, version, created_ms"
-BY_ID = f"SELECT {_ACCOUNT} FROM accounts WHERE id = $1"
-BY_CUSTOMER = f"SELECT {_ACCOUNT}, password_hash FROM accounts WHERE customer = $1"
+ACCOUNT = "id::text, email, customer, name, language, role, organiser_id::text, version, created_ms"
+BY_ID = f"SELECT {ACCOUNT} FROM accounts WHERE id = $1"
+BY_CUSTOMER = f"SELECT {ACCOUNT}, password_hash FROM accounts WHERE customer = $1"
 CREATE = f"""
 INSERT INTO accounts (id, customer, email, name, language, role, organiser_id, password_hash,
                       created_ms, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT (customer) DO NOTHING RETURNING {_ACCOUNT}"""
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT (customer) DO NOTHING RETURNING {ACCOUNT}"""
 CHANGE = f"""
 UPDATE accounts SET name = coalesce($3, name), language = coalesce($4, language), version = version + 1
- WHERE id = $1 AND version = coalesce($2, version) RETURNING {_ACCOUNT}"""
+ WHERE id = $1 AND version = coalesce($2, version) RETURNING {ACCOUNT}"""
 SET_HASH = """
 UPDATE accounts SET password_hash = $2, version = version + 1 WHERE id = $1 RETURNING email, language"""
 ERASE = "DELETE FROM accounts WHERE id = $1 RETURNING customer, email"
@@ -61,7 +61,9 @@ FIND = """
 SELECT account_id::text, registration FROM one_time_tokens
  WHERE token_hash = $1 AND kind = $2 AND expires_ms > $3 FOR UPDATE"""
 USED = "UPDATE one_time_tokens SET account_id = $2, registration = NULL WHERE token_hash = $1"
-FORGET_OTHERS = "DELETE FROM one_time_tokens WHERE customer = $1 AND token_hash <> $2"
+FORGET_OTHERS = "DELETE FROM one_time_tokens WHERE customer = $1 AND token_hash <> $2 AND kind <> 'join'"
+FORGET_RESETS = "DELETE FROM one_time_tokens WHERE customer = $1 AND kind <> 'join'"
+"""An invitation outlives both: it opens nothing but a membership, to who is signed in."""
 FORGET_TOKENS = "DELETE FROM one_time_tokens WHERE customer = $1"
 
 OPEN = """
@@ -70,7 +72,7 @@ RENEW = f"""
 WITH renewed AS (
   UPDATE sessions SET secret_hash = $3, expires_ms = $5
    WHERE id = $1 AND secret_hash IN ($2, $3) AND ended_ms IS NULL AND expires_ms > $4 RETURNING account_id)
-SELECT {_ACCOUNT} FROM accounts WHERE id = (SELECT account_id FROM renewed)"""
+SELECT {ACCOUNT} FROM accounts WHERE id = (SELECT account_id FROM renewed)"""
 """Also where the next secret is the present one already: the answer to the same request was lost."""
 END = "UPDATE sessions SET ended_ms = $2 WHERE id = $1 AND ended_ms IS NULL"
 END_ALL = """
@@ -108,7 +110,7 @@ class PostgresAccounts:
         key: tuple[bytes, bytes] | None,
     ) -> Rejected | None:
         async def work(connection: Connection) -> Rejected | None:
-            said = await self._recorded(connection, key, token.created_ms)
+            said = await recorded(connection, SCOPE, key, token.created_ms + self._key_retention_ms)
             if said is not None:
                 return said.rejection
             there = await connection.fetch(BY_CUSTOMER, wanted.customer)
@@ -133,7 +135,7 @@ class PostgresAccounts:
                 return None
             if found["registration"] is None:
                 there = await connection.fetchrow(BY_ID, found["account_id"])
-                return _account_of(there) if there else None
+                return account_of(there) if there else None
             wanted = _registrations.decode(found["registration"])
             values = (account_id, wanted.customer, wanted.email, wanted.name, wanted.language)
             made = await connection.fetchrow(
@@ -143,7 +145,7 @@ class PostgresAccounts:
                 return None
             await connection.execute(USED, token_hash, account_id)
             await connection.execute(FORGET_OTHERS, wanted.customer, token_hash)
-            return _account_of(made)
+            return account_of(made)
 
         return await self._together(work)
 
@@ -151,25 +153,25 @@ class PostgresAccounts:
         values = (account.id, account.customer, account.email, account.name, account.language)
         role = (account.role.value, account.organiser_id)
         rows = await self._ask(CREATE, *values, *role, password_hash, account.created_ms)
-        return _account_of(rows[0]) if rows else TAKEN
+        return account_of(rows[0]) if rows else TAKEN
 
     async def account(self, account_id: str) -> Account | None:
         rows = await self._ask(BY_ID, account_id)
-        return _account_of(rows[0]) if rows else None
+        return account_of(rows[0]) if rows else None
 
     async def credentials(self, customer: bytes) -> tuple[Account, str | None] | None:
         rows = await self._ask(BY_CUSTOMER, customer)
-        return (_account_of(rows[0]), rows[0]["password_hash"]) if rows else None
+        return (account_of(rows[0]), rows[0]["password_hash"]) if rows else None
 
     async def change(
         self, account_id: str, name: str | None, language: str | None, if_version: int | None
     ) -> Account | Rejected:
         rows = await self._ask(CHANGE, account_id, if_version, name, language)
         if rows:
-            return _account_of(rows[0])
+            return account_of(rows[0])
         there = await self.account(account_id)
         if there is None:
-            return NO_ACCOUNT
+            return NOACCOUNT
         return Rejected(Code.STALE, "The account has changed meanwhile.", {"version": there.version})
 
     async def set_password(
@@ -184,7 +186,7 @@ class PostgresAccounts:
         self, customer: bytes, token: MailedToken, mail: Mail, key: tuple[bytes, bytes] | None
     ) -> Rejected | None:
         async def work(connection: Connection) -> Rejected | None:
-            said = await self._recorded(connection, key, token.created_ms)
+            said = await recorded(connection, SCOPE, key, token.created_ms + self._key_retention_ms)
             if said is not None:
                 return said.rejection
             found = await connection.fetchrow(BY_CUSTOMER, customer)
@@ -210,7 +212,7 @@ class PostgresAccounts:
             there = await connection.fetchrow(BY_ID, account_id) if account_id else None
             if there is None:
                 return False
-            await connection.execute(FORGET_TOKENS, there["customer"])
+            await connection.execute(FORGET_RESETS, there["customer"])
             return await _set_password(connection, there["id"], password_hash, now_ms, None)
 
         return await self._together(work)
@@ -219,7 +221,7 @@ class PostgresAccounts:
         self, customer: bytes, email: str, now_ms: int, key: tuple[bytes, bytes] | None
     ) -> Rejected | None:
         async def work(connection: Connection) -> Rejected | None:
-            said = await self._recorded(connection, key, now_ms)
+            said = await recorded(connection, SCOPE, key, now_ms + self._key_retention_ms)
             if said is not None:
                 return said.rejection
             found = [row["id"] for row in await connection.fetch(LIVE_OF, customer, LAST_ID, now_ms)]
@@ -253,7 +255,7 @@ class PostgresAccounts:
     ) -> Account | None:
         rows = await self._ask(RENEW, session_id, secret_hash, next_hash, now_ms, expires_ms)
         if rows:
-            return _account_of(rows[0])
+            return account_of(rows[0])
         await self.end_session(session_id, now_ms)
         return None
 
@@ -288,19 +290,6 @@ class PostgresAccounts:
         await self._links.close()
         await self._watch.close()
 
-    async def _recorded(
-        self, connection: Connection, key: tuple[bytes, bytes] | None, now_ms: int
-    ) -> _Recorded | None:
-        """What this key has done; None if this is its first time."""
-        if key is None:
-            return None
-        scope = scope_id(SCOPE)
-        expires_ms = now_ms + self._key_retention_ms
-        if await connection.fetch(RECORD, key[0], scope, key[1], expires_ms):
-            return None
-        row = await connection.fetchrow(RECORDED, key[0], scope)
-        return _Recorded(None if row["fingerprint"] == key[1] else KEY_REUSED)
-
     async def _together(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         async def whole(connection: Connection) -> Result:
             async with connection.transaction():
@@ -312,10 +301,22 @@ class PostgresAccounts:
         return await self._links.answer(self._deadline_s, sql, *values)
 
 
-class _Recorded(NamedTuple):
+class Recorded(NamedTuple):
     """A key was there already: with the same body if there is no `rejection`."""
 
     rejection: Rejected | None
+
+
+async def recorded(
+    connection: Connection, scope: str, key: tuple[bytes, bytes] | None, expires_ms: int
+) -> Recorded | None:
+    """What this key has done; None if this is its first time. In the connection's transaction."""
+    if key is None:
+        return None
+    if await connection.fetch(RECORD, key[0], scope_id(scope), key[1], expires_ms):
+        return None
+    row = await connection.fetchrow(RECORDED, key[0], scope_id(scope))
+    return Recorded(None if row["fingerprint"] == key[1] else KEY_REUSED)
 
 
 async def _set_password(
@@ -330,7 +331,7 @@ async def _set_password(
     return True
 
 
-def _account_of(row: Row) -> Account:
+def account_of(row: Row) -> Account:
     account_id, email, customer, name, language, role, organiser_id, version, created_ms, *_ = row
     return Account(account_id, email, customer, name, language, Role(role), organiser_id, version, created_ms)
 

@@ -24,8 +24,8 @@ from persistence.store import Append
 from persistence.words import tsvector
 
 _DEFINITION = (
-    "n:bigint version:int paused:boolean stage:text deleted:boolean name:text city:text terms:json"
-    " name_key:text words:text weekdays:smallint special_open:text special_closed:text"
+    "n:bigint version:int paused:boolean stage:text deleted:boolean name:text city:text organiser_id:text"
+    " terms:json name_key:text words:text weekdays:smallint special_open:text special_closed:text"
 )
 # No driver sends these as elements of an array: they are sent as text.
 _CASTS = {"words": "::tsvector", "special_open": "::integer[]", "special_closed": "::integer[]"}
@@ -98,6 +98,7 @@ def _defined(entries: Numbered) -> Columns | None:
         [definition.deleted for _, definition in definitions],
         [definition.terms.name for _, definition in definitions],
         [definition.terms.city for _, definition in definitions],
+        [definition.terms.organiser_id for _, definition in definitions],
         [msgspec.json.encode(definition.terms).decode() for _, definition in definitions],
         [name_key(definition.terms.name) for _, definition in definitions],
         [tsvector(definition.terms) for _, definition in definitions],

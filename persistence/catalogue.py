@@ -59,7 +59,7 @@ def page_of(wanted: Wanted, after: Place | None, limit: int, now_ms: int) -> tup
     """The statement of a page of events, and its values."""
     given: Given = {} if wanted.everything else {"now_ms": now_ms}
     given |= _words(text=(wanted.text, None), venue=(wanted.venue, Part.VENUE), city=(wanted.city, Part.CITY))
-    for name in ("starts_from_ms", "starts_until_ms", "stage"):
+    for name in ("starts_from_ms", "starts_until_ms", "stage", "organiser_id"):
         value = getattr(wanted, name)
         if value is not None:
             given[name] = value
@@ -76,8 +76,10 @@ def page_of_restaurants(
     """The statement of a page of restaurants, and its values."""
     given: Given = {} if wanted.everything else {"no_drafts": True}
     given |= _words(text=(wanted.text, None), city=(wanted.city, Part.CITY))
-    if wanted.stage is not None:
-        given["stage"] = wanted.stage
+    for name in ("stage", "organiser_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            given[name] = value
     if wanted.open_on is not None:
         given |= {"open_on": wanted.open_on, "weekday": 1 << weekday(wanted.open_on)}
     return _page(RESTAURANTS, given, wanted.sort, after, limit)
@@ -146,6 +148,7 @@ EVENTS = Listing(
         "starts_from_ms": events.c.starts_at_ms >= bindparam("starts_from_ms", type_=BigInteger),
         "starts_until_ms": events.c.starts_at_ms < bindparam("starts_until_ms", type_=BigInteger),
         "stage": events.c.stage == bindparam("stage", type_=Text),
+        "organiser_id": events.c.organiser_id == bindparam("organiser_id", type_=Text),
         "now_ms": _for_all,
         "available": _available,
         "unavailable": not_(_available),
@@ -166,6 +169,7 @@ RESTAURANTS = Listing(
     {"name": restaurants.c.name_key, "created_at": restaurants.c.created_ms},
     {
         "stage": restaurants.c.stage == bindparam("stage", type_=Text),
+        "organiser_id": restaurants.c.organiser_id == bindparam("organiser_id", type_=Text),
         "no_drafts": restaurants.c.stage != Stage.DRAFT.value,
         "open_on": or_(
             _day == any_(restaurants.c.special_open),

@@ -38,6 +38,10 @@ LINKS = (
     ("reservations", "||--o{", "outgoing_mails", "is told of in"),
     ("inventories", "|o--o{", "webhook_endpoints", "is told of at"),
     ("webhook_endpoints", "||--o{", "webhook_deliveries", "is told by"),
+    ("organisers", "|o--o{", "events", "has"),
+    ("organisers", "|o--o{", "restaurants", "has"),
+    ("organisers", "|o--o{", "venues", "has"),
+    ("organisers", "|o--o{", "accounts", "is acted for by"),
     ("accounts", "||--o{", "sessions", "is logged in by"),
     ("accounts", "|o--o{", "one_time_tokens", "is confirmed by"),
 )

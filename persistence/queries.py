@@ -91,6 +91,18 @@ AVAILABILITY = Query(
 )
 """Of a restaurant its sequence: it has neither a stage nor types."""
 
+BELONGS = Query(
+    union_all(
+        *(
+            select(literal(kind, type_=Text).label("kind"), relation.c.organiser_id).where(
+                relation.c.id == bindparam("id", type_=ID)
+            )
+            for kind, relation in (("event", events), ("restaurant", restaurants))
+        )
+    )
+)
+"""What an inventory is, and to which organiser it belongs; deleted or not, for that never changes."""
+
 _STORED = (
     cast(reservations.c.id, Text).label("id"),
     reservations.c.status,

@@ -111,6 +111,10 @@ class PostgresReads:
         rows = await self._ask(*page_of(wanted, after, limit, self._clock.now_ms()), self._lists)
         return [ListedEvent(_event_of(row), Place(row["sorted_by"], row["id"])) for row in rows]
 
+    async def belongs(self, inventory_id: str) -> tuple[str, str | None] | None:
+        rows = await self._fetch(queries.BELONGS, id=inventory_id) if _is_id(inventory_id) else []
+        return (rows[0]["kind"], rows[0]["organiser_id"]) if rows else None
+
     async def present_plan(self, venue_id: str) -> tuple[str, Plan] | None:
         for plan_id, stored in await self._fetch(queries.PRESENT_PLAN, venue_id=venue_id):
             return plan_id, await asyncio.to_thread(decoded_plan, stored)

@@ -62,6 +62,7 @@ TERMS_COLUMNS = {
     "cancel_keeps_percent": "integer",
     "postponed_refund_days": "integer",
     "moved_ms": "bigint",
+    "organiser_id": "text",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""

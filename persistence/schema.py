@@ -46,9 +46,11 @@
   hold 5 us of PostgreSQL; so rows are filed behind the sales, many at a time, up to the id in
   `customers_filed` (`persistence.customers`), and what is newer is looked for along the ids, which are in
   order of time.
+- `organisers` are names that things and accounts belong to. Of events, restaurants and venues `organiser_id`
+  is as the journal has it, and never changes; `accounts` belong to one as long as they are its members.
 - `accounts` are found by `customer`, the key of their e-mail. A session is one row, whatever it is renewed: a
   token names the session, and only the hash of the one that serves next is kept. `one_time_tokens` (of
-  confirmations and resets) carry what is wanted of an account until it is there.
+  confirmations, resets and invitations) carry what is wanted of an account until it is there.
 - `secrets` has the database's keys; those of access tokens are named `access_key:` and when they were made.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 - `webhook_endpoints` are told of facts, `webhook_deliveries` are what: of one endpoint and one thing
@@ -146,6 +148,7 @@ events = Table(
     Column("cancel_keeps_percent", Integer, nullable=False),
     Column("postponed_refund_days", Integer, nullable=False),
     Column("moved_ms", BigInteger),
+    Column("organiser_id", Text),
     Column("blocked", JSON, nullable=False),
     Column("during", NUMRANGE),
     ExcludeConstraint(("during", "&&"), using="gist", name="events_apart"),
@@ -153,6 +156,13 @@ events = Table(
 Index("events_by_start", events.c.starts_at_ms, events.c.id)
 Index("events_by_name", events.c.name_key, events.c.id)
 Index("events_by_creation", events.c.created_ms, events.c.id)
+Index(
+    "events_of_organiser",
+    events.c.organiser_id,
+    events.c.starts_at_ms,
+    events.c.id,
+    postgresql_where=events.c.organiser_id.is_not(None),
+)
 
 ticket_types = Table(
     "ticket_types",
@@ -183,6 +193,7 @@ restaurants = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("city", Text),
+    Column("organiser_id", Text),
     Column("name_key", Text(collation="C"), nullable=False),
     Column("words", TSVECTOR, nullable=False),
     Column("weekdays", SmallInteger, nullable=False),
@@ -192,6 +203,13 @@ restaurants = Table(
 )
 Index("restaurants_by_name", restaurants.c.name_key, restaurants.c.id)
 Index("restaurants_by_creation", restaurants.c.created_ms, restaurants.c.id)
+Index(
+    "restaurants_of_organiser",
+    restaurants.c.organiser_id,
+    restaurants.c.name_key,
+    restaurants.c.id,
+    postgresql_where=restaurants.c.organiser_id.is_not(None),
+)
 
 table_times = Table(
     "table_times",
@@ -426,6 +444,7 @@ venues = Table(
     Column("name", Text, nullable=False),
     Column("city", Text, nullable=False),
     Column("address", Text),
+    Column("organiser_id", Text),
 )
 
 plans = Table(
@@ -689,6 +708,21 @@ accounts = Table(
         " ELSE role IN ('customer', 'admin') AND organiser_id IS NULL END",
         name="accounts_role",
     ),
+)
+
+Index(
+    "accounts_of_organiser",
+    accounts.c.organiser_id,
+    accounts.c.id,
+    postgresql_where=accounts.c.organiser_id.is_not(None),
+)
+
+organisers = Table(
+    "organisers",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
 )
 
 sessions = Table(

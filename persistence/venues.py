@@ -32,7 +32,7 @@ IN_USE = Rejected(Code.IN_USE, "A coming event has seats of this venue.")
 _STALE = "The venue has changed meanwhile."
 
 _VENUE = """
-SELECT v.id::text, v.version, v.created_ms, v.name, v.city, v.address,
+SELECT v.id::text, v.version, v.created_ms, v.name, v.city, v.address, v.organiser_id,
        p.id::text AS plan_id, p.number, p.seats, p.categories
   FROM venues v LEFT JOIN LATERAL (
        SELECT id, number, seats, categories FROM plans WHERE venue_id = v.id ORDER BY number DESC LIMIT 1
@@ -56,12 +56,12 @@ CREATE = f"""
 WITH recorded AS (
   INSERT INTO requests (request_id, scope, fingerprint, reply, expires_ms)
   SELECT r.*
-    FROM (SELECT $11::bytea AS id, $12::uuid, $13::bytea, $14::bytea, $15::bigint) r WHERE r.id IS NOT NULL
+    FROM (SELECT $12::bytea AS id, $13::uuid, $14::bytea, $15::bytea, $16::bigint) r WHERE r.id IS NOT NULL
   ON CONFLICT DO NOTHING RETURNING 1),
 written AS (
-  INSERT INTO venues (id, version, created_ms, name, city, address)
-  SELECT $7::uuid, 1, $6::bigint, $8::text, $9::text, $10::text
-   WHERE $11::bytea IS NULL OR EXISTS (SELECT FROM recorded)
+  INSERT INTO venues (id, version, created_ms, name, city, address, organiser_id)
+  SELECT $7::uuid, 1, $6::bigint, $8::text, $9::text, $10::text, $11::text
+   WHERE $12::bytea IS NULL OR EXISTS (SELECT FROM recorded)
   RETURNING id), {_PLANNED}"""
 """No row where the key has made a venue already."""
 
@@ -114,7 +114,7 @@ class PostgresVenues:
         scope = scope_id(SCOPE)
         expires_ms = venue.created_ms + self._key_retention_ms
         recorded = (request_id, scope, fingerprint, msgspec.msgpack.encode(venue), expires_ms)
-        written = (venue.id, venue.name, venue.city, venue.address)
+        written = (venue.id, venue.name, venue.city, venue.address, venue.organiser_id)
         if await self._ask(CREATE, *_plan_row(venue, plan, venue.created_ms), *written, *recorded):
             return venue
         done = (await self._ask(RECORDED, request_id, scope))[0]
@@ -170,6 +170,7 @@ def _plan_row(venue: Venue, plan: NumberedPlan | None, created_ms: int) -> tuple
 
 
 def _venue_of(row: Row) -> Venue:
-    venue_id, version, created_ms, name, city, address, plan_id, number, seats, categories = row
+    venue_id, version, created_ms, name, city, address, organiser_id, *of_plan = row
+    plan_id, number, seats, categories = of_plan
     plan = PlanSummary(plan_id, number, seats, _counts.decode(categories)) if plan_id else None
-    return Venue(venue_id, version, created_ms, name, city, address, plan)
+    return Venue(venue_id, version, created_ms, name, city, address, plan, organiser_id)

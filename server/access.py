@@ -3,7 +3,7 @@
 A bearer token is the operator's of the settings, or an account's access token (`server.access_tokens`).
 Whom a route takes stands in the route (`Who`); `admission` makes a check of that, and the dispatcher runs
 it before the handler. What only a role may do is `forbidden` to others, whatever they ask for; what is not
-theirs is `not_found`.
+theirs is `not_found` (`server.belongings`).
 
 What a reservation's token is made of stands in `domain.papers`. All comparisons take the same time wherever
 the difference is.
@@ -58,6 +58,10 @@ class Access:
                 return self._note
             case Who.ACCOUNT:
                 return self._note_account
+            case Who.STAFF:
+                return self._note_staff
+            case Who.ORGANISER:
+                return self._note_organiser
             case Who.OPERATOR:
                 return self._note_operator
             case _:
@@ -77,6 +81,16 @@ class Access:
     def _note_account(self, request: web.BaseRequest) -> None:
         if self._signed_in(request).account_id is None:
             raise Problem("forbidden", "The operator's token of the settings has no account.")
+
+    def _note_staff(self, request: web.BaseRequest) -> None:
+        caller = self._signed_in(request)
+        if not caller.works_for(caller.organiser_id):
+            raise Problem("forbidden", "This is for organisers and their staff.")
+
+    def _note_organiser(self, request: web.BaseRequest) -> None:
+        caller = self._signed_in(request)
+        if not caller.organises(caller.organiser_id):
+            raise Problem("forbidden", "This is for organisers.")
 
     def _note_operator(self, request: web.BaseRequest) -> None:
         if not self._signed_in(request).is_admin:

@@ -18,7 +18,7 @@ from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
 from domain.views import FoundReservation
 from server.access import RESERVATION_TOKEN
-from server.callers import Caller, caller_of
+from server.callers import caller_of
 from server.ids import parse_id
 from server.keys import key_of
 from server.parts import Parts
@@ -35,15 +35,18 @@ class Place(NamedTuple):
     inventory_id: str
 
 
-async def addressed(parts: Parts, request: web.BaseRequest, reservation_text: str) -> Place:
-    """Where the reservation is, once the caller is found to be entitled."""
+async def addressed(
+    parts: Parts, request: web.BaseRequest, reservation_text: str, by_staff: bool = False
+) -> Place:
+    """Where the reservation is, once the caller is found to be entitled. `by_staff`: as an organiser's staff
+    too."""
     reservation_id = parse_id(reservation_text)
     if reservation_id is None:
         raise not_found("reservation")
     if not opened_by_bearer(request):
         return Place(reservation_id, parts.access.event_of(request, reservation_id))
     found = await parts.reads.reservation(reservation_id)
-    if found is None or not is_open_to(caller_of(request), found):
+    if found is None or not await _is_open(parts, request, found, by_staff):
         raise not_found("reservation")
     return Place(reservation_id, found.inventory_id)
 
@@ -52,12 +55,17 @@ def opened_by_bearer(request: web.BaseRequest) -> bool:
     """Whether the bearer token is what is to open a reservation; else it takes the Reservation-Token. An
     account that sends both is asked for the latter: it may be another's, who gave it away."""
     caller = caller_of(request)
-    return caller.is_admin or (caller.role is not None and RESERVATION_TOKEN not in request.headers)
+    return caller.in_charge or (caller.role is not None and RESERVATION_TOKEN not in request.headers)
 
 
-def is_open_to(caller: Caller, found: FoundReservation) -> bool:
-    """An admin's is every reservation, an account's those of its e-mail."""
-    return is_of(caller, found.reply.reservation.customer)
+async def _is_open(
+    parts: Parts, request: web.BaseRequest, found: FoundReservation, by_staff: bool = False
+) -> bool:
+    """An admin's is every reservation, an organiser's those of what belongs to it, an account's those of its
+    e-mail."""
+    if await parts.belongings.takes_charge(request, found.inventory_id, by_staff):
+        return True
+    return is_of(caller_of(request), found.reply.reservation.customer)
 
 
 def is_of(caller: Caller, customer: bytes) -> bool:
@@ -90,7 +98,7 @@ async def found_by_holder(parts: Parts, request: web.BaseRequest, reservation_te
     found = await parts.reads.reservation(reservation_id)
     if found is None or inventory_id not in (None, found.inventory_id):
         raise not_found("reservation")
-    if bearer and not is_open_to(caller_of(request), found):
+    if bearer and not await _is_open(parts, request, found):
         raise not_found("reservation")
     return found
 

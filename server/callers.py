@@ -22,7 +22,13 @@ class Who(Enum):
     GUEST = "anyone, signed in or not"
     HOLDER = "the reservation's token, the account of its e-mail, or an operator"
     ACCOUNT = "an account's access token"
+    STAFF = "who works for the organiser that it belongs to, or an operator"
+    ORGANISER = "the organiser that it belongs to, or an operator"
     OPERATOR = "an operator's token"
+
+
+WORKERS = frozenset({Role.ORGANISER, Role.STAFF})
+"""Members of an organiser."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,7 +36,8 @@ class Caller:
     """Whose request it is. Without a token: a guest, who has no role.
 
     `customer`: the key of an account's e-mail (`server.customers`), by which reservations are its own.
-    `organiser_id`: whose events staff and organisers look after. `scope`: whose idempotency keys these are.
+    `organiser_id`: of which organiser staff and organisers are members. `scope`: whose idempotency keys
+    these are.
     """
 
     role: Role | None
@@ -39,10 +46,28 @@ class Caller:
     customer: bytes | None = None
     organiser_id: str | None = None
     session_id: str | None = None
+    given_charge: bool = False
+    """Found to have a say over what is asked for (`server.belongings`)."""
 
     @property
     def is_admin(self) -> bool:
         return self.role is Role.ADMIN
+
+    @property
+    def in_charge(self) -> bool:
+        """Of what is asked for."""
+        return self.given_charge or self.is_admin
+
+    def organises(self, organiser_id: str | None) -> bool:
+        """Is what belongs to that organiser this caller's? Everything is an admin's."""
+        return self.is_admin or (self.role is Role.ORGANISER and self._belongs_to(organiser_id))
+
+    def works_for(self, organiser_id: str | None) -> bool:
+        """The same where staff may too."""
+        return self.is_admin or (self.role in WORKERS and self._belongs_to(organiser_id))
+
+    def _belongs_to(self, organiser_id: str | None) -> bool:
+        return organiser_id is not None and organiser_id == self.organiser_id
 
 
 GUEST = Caller(None, "guest")

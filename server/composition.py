@@ -34,6 +34,7 @@ from persistence.hold_counts import HoldCounts
 from persistence.images import PostgresImages
 from persistence.ledger import PostgresLedger
 from persistence.mail_list import PostgresMailList
+from persistence.organisers import PostgresOrganisers
 from persistence.payments import PostgresPayments
 from persistence.reads import PostgresReads, ReadBounds
 from persistence.submissions import PendingBounds, PostgresSubmissions
@@ -60,6 +61,7 @@ class Back(NamedTuple):
     submissions: PostgresSubmissions
     images: PostgresImages
     accounts: PostgresAccounts
+    organisers: PostgresOrganisers
     mails: PostgresMailList
     payments: PostgresPayments
     wallets: PostgresLedger
@@ -96,6 +98,10 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(accounts.close)
+        organisers = PostgresOrganisers(
+            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
+        )
+        stack.push_async_callback(organisers.close)
         mails = PostgresMailList(database_url.get_secret_value(), settings.request_deadline_ms)
         stack.push_async_callback(mails.close)
         floor = Floor(settings.data / FLOOR_FILE)
@@ -125,7 +131,19 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(endpoints.close)
-        yield Back(gateway, reads, venues, submissions, images, accounts, mails, payments, wallets, endpoints)
+        yield Back(
+            gateway,
+            reads,
+            venues,
+            submissions,
+            images,
+            accounts,
+            organisers,
+            mails,
+            payments,
+            wallets,
+            endpoints,
+        )
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The way of one request through a front end, once and in one place: no middleware does it again.
 
-Route, see who calls, run the handler, turn what it raised into a problem, count, perhaps log, render.
+Route, see who calls and whose it is, run the handler, turn what it raised into a problem, count, perhaps log,
+render.
 aiohttp's router and its Response cost more than all of Turnstile's own work (docs/benchmarks/front-end.md);
 so routes are found here, in a tree of path segments, and replies render themselves.
 """
@@ -18,6 +19,7 @@ from aiohttp import web
 from multidict import istr
 
 from server.access_log import AccessLog
+from server.belongings import Check as ChargeCheck
 from server.callers import Who
 from server.cors import Cors
 from server.metrics import Metrics, RouteStats
@@ -61,7 +63,7 @@ class Routed(Protocol):
 class _Endpoint:
     """A method of a resource."""
 
-    __slots__ = ("admit", "bare", "handler", "limit", "path", "stats")
+    __slots__ = ("admit", "bare", "charge", "handler", "limit", "path", "stats")
 
     def __init__(
         self,
@@ -71,10 +73,12 @@ class _Endpoint:
         stats: RouteStats,
         admit: Admission | None = None,
         limit: Check | None = None,
+        charge: ChargeCheck | None = None,
     ) -> None:
         self.path = path
         self.handler = handler
         self.admit = admit
+        self.charge = charge
         self.limit = limit
         self.bare = bare
         self.stats = stats
@@ -106,6 +110,7 @@ class Dispatcher:
         self._health = parts.health
         self._access = parts.access
         self._throttle = parts.throttle
+        self._belongings = parts.belongings
         self._cors = Cors(parts.options.cors_origins)
         self._log = AccessLog(parts.options.log_sample_rate, parts.options.trusted_proxies)
         self._outages = outages
@@ -122,9 +127,12 @@ class Dispatcher:
             node = node.grow(segment)
         admit = self._access.admission(route.who)
         limit = self._throttle.check_of(route.group) if route.path.startswith("/api/") else None
+        charge = self._belongings.check_of(route.who, route.path)
         for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
             stats = self._metrics.route(method, route.path)
-            node.endpoints[method] = _Endpoint(route.path, route.handler, route.bare, stats, admit, limit)
+            node.endpoints[method] = _Endpoint(
+                route.path, route.handler, route.bare, stats, admit, limit, charge
+            )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """aiohttp's handler."""
@@ -143,6 +151,8 @@ class Dispatcher:
                 endpoint.admit(request)
             if endpoint.limit is not None:
                 await endpoint.limit(request)
+            if endpoint.charge is not None:
+                await endpoint.charge(request, values)
             reply = await endpoint.handler(request, *values)
         except Problem as problem:
             reply = problem.reply()

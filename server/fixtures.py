@@ -54,7 +54,7 @@ async def common_of_template(
     try:
         seated = await seating_of(NewSeating(venue.id, template.categories), reads)
         wanted = NewEvent(name="-", starts_at=_START, venue=venue.name, **given)
-        terms = terms_of(wanted, hold_extensions_max, seated)
+        terms = terms_of(wanted, hold_extensions_max, seated, venue.organiser_id)
     except Problem as problem:
         raise _elsewhere(problem, "template.") from None
     distances = {
@@ -92,6 +92,7 @@ async def common_of_event(event: Terms, venue: Venue, reads: Reads) -> Common:
         venue=venue.name,
         city=venue.city,
         seating=seating,
+        organiser_id=venue.organiser_id,
         ticket_types=tuple(types),
     )
     return Common(terms, capacity_of(terms, seats))

@@ -13,6 +13,7 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.belongings import Belongings
 from server.client_address import ClientAddress
 from server.contacts import Contacts
 from server.customers import CustomerKeys
@@ -27,6 +28,7 @@ from server.live import Live
 from server.mails import Mails
 from server.metrics import Metrics
 from server.openapi import document
+from server.organisers import Organisers
 from server.parts import Health, Options, Parts
 from server.passwords import Passwords
 from server.payments import Payments, Wallets
@@ -50,6 +52,7 @@ def build_app(
     submissions: Submissions,
     images: Images,
     accounts: Accounts,
+    organisers: Organisers,
     mails: Mails,
     payments: Payments,
     wallets: Wallets,
@@ -75,11 +78,13 @@ def build_app(
         submissions,
         images,
         accounts,
+        organisers,
         mails,
         payments,
         wallets,
         endpoints,
         access,
+        Belongings(reads, venues, payments, organisers),
         customers,
         passwords,
         Contacts(accounts, reads.now_ms),

@@ -1,6 +1,6 @@
 """Events: make, show, change, pause, publish, close and cancel, and what is available of them.
 
-Drafts are there for operators only; to everybody else there is no such event.
+Drafts are there for operators and their organisers only; to everybody else there is no such event.
 """
 
 from __future__ import annotations
@@ -59,8 +59,12 @@ class EventHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
-        seating = await seating_of(wanted.seating, parts.reads) if wanted.seating is not None else None
-        terms = terms_of(wanted, parts.options.hold_extensions_max, seating)
+        organiser_id = await parts.belongings.for_whom(request, wanted.organiser_id)
+        seating = None
+        if wanted.seating is not None:
+            await parts.belongings.check_venue(request, wanted.seating.venue_id)
+            seating = await seating_of(wanted.seating, parts.reads)
+        terms = terms_of(wanted, parts.options.hold_extensions_max, seating, organiser_id)
         event_id = uuid7(parts.reads.now_ms())
         capacity = capacity_of(terms, seating[1] if seating is not None else {})
         placement = parts.options.placement.placement(wanted.placement, capacity, wanted.expected_crowd)
@@ -141,7 +145,7 @@ class EventHandlers:
         seen = request.headers.get(IF_NONE_MATCH)
         at_least = max(versions(seen), default=0) if seen else 0
         found = await parts.reads.availability(event_id, at_least) if event_id else None
-        if found is None or (found.draft and not caller_of(request).is_admin):
+        if found is None or (found.draft and not await parts.belongings.takes_charge(request, event_id)):
             raise not_found("event")
         parts.metrics.availability_age_ms = max(0, parts.reads.now_ms() - found.at_ms)
         tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.sequence
@@ -170,7 +174,7 @@ class EventHandlers:
     async def _visible(self, request: web.BaseRequest, event_text: str) -> EventReply:
         """The event, if whoever asks may see it."""
         found = await self._found(event_text)
-        if found.stage is Stage.DRAFT and not caller_of(request).is_admin:
+        if found.stage is Stage.DRAFT and not caller_of(request).organises(found.terms.organiser_id):
             raise not_found("event")
         return found
 

@@ -5,6 +5,8 @@ itself, in the list's order, and the answer says of each which. The list is chec
 Idempotency-Key each event has a key made of it and of the event's place in the list: after a crash or an
 outage the same request makes what is missing, and nothing twice.
 
+All of them belong to whom the venue belongs to.
+
 An event that gets blocked seats is a draft until it has them: nobody can buy one of them meanwhile.
 """
 
@@ -33,6 +35,7 @@ from domain.messages import Code, Rejected
 from domain.venue import Venue
 from server import views
 from server.bodies import Payload, read_body
+from server.callers import caller_of
 from server.event_version import if_event_version
 from server.fixtures import Common, common_of_event, common_of_template, terms_at
 from server.ids import parse_event_id, parse_id, uuid7
@@ -69,7 +72,7 @@ class FixtureHandlers:
         wanted = _NEW.parse(request, body)
         key = key_of(request, body)
         venue = await self._venue(venue_text)
-        common, blocked = await self._common(wanted, venue)
+        common, blocked = await self._common(request, wanted, venue)
         fixtures = [
             (fixture, terms_at(position, fixture, common.terms))
             for position, fixture in enumerate(wanted.fixtures)
@@ -93,7 +96,7 @@ class FixtureHandlers:
         if not (wanted.prices or wanted.blocks):
             raise invalid("prices", "One of prices and blocks.")
         if_version = await if_event_version(parts, request, event_id)
-        command = CopyFromEvent(await self._copied(wanted), if_version)
+        command = CopyFromEvent(await self._copied(request, wanted), if_version)
         answer = await parts.gateway.ask(event_id, command, key)
         parts.metrics.commanded(CopyFromEvent, answer)
         if isinstance(answer, Rejected):
@@ -101,10 +104,9 @@ class FixtureHandlers:
         assert isinstance(answer, EventReply)
         return Reply(200, views.encode(views.event_view(answer)), b'ETag: "%d"\r\n' % answer.version)
 
-    async def _copied(self, wanted: CopyFrom) -> Copied | None:
+    async def _copied(self, request: web.BaseRequest, wanted: CopyFrom) -> Copied | None:
         """None where there is no such event: the owner says so, unless it has a reply to repeat."""
-        event_id = parse_id(wanted.event_id)
-        source = await self._parts.reads.event(event_id) if event_id is not None else None
+        source = await self._source(request, wanted.event_id)
         if source is None:
             return None
         terms = source.terms
@@ -114,6 +116,14 @@ class FixtureHandlers:
         overrides = None if terms.seating is None else terms.seating.overrides
         return Copied(terms.currency, terms.ticket_types, overrides, blocked)
 
+    async def _source(self, request: web.BaseRequest, event_text: str | None) -> EventReply | None:
+        """The event to copy from, if it is the caller's."""
+        event_id = parse_id(event_text or "")
+        found = await self._parts.reads.event(event_id) if event_id is not None else None
+        if found is None or not caller_of(request).organises(found.terms.organiser_id):
+            return None
+        return found
+
     async def _venue(self, venue_text: str) -> Venue:
         venue_id = parse_id(venue_text)
         venue = await self._parts.venues.venue(venue_id) if venue_id is not None else None
@@ -121,7 +131,9 @@ class FixtureHandlers:
             raise not_found("venue")
         return venue
 
-    async def _common(self, wanted: NewFixtures, venue: Venue) -> tuple[Common, tuple[str, ...]]:
+    async def _common(
+        self, request: web.BaseRequest, wanted: NewFixtures, venue: Venue
+    ) -> tuple[Common, tuple[str, ...]]:
         """What all have in common, and which seats are blocked at each."""
         parts = self._parts
         if (wanted.template is None) == (wanted.copy_from is None):
@@ -131,8 +143,7 @@ class FixtureHandlers:
         if wanted.template is not None:
             extensions = parts.options.hold_extensions_max
             return await common_of_template(wanted.template, venue, extensions, parts.reads), ()
-        source_id = parse_id(wanted.copy_from or "")
-        source = await parts.reads.event(source_id) if source_id is not None else None
+        source = await self._source(request, wanted.copy_from)
         if source is None:
             raise invalid("copy_from", "There is no such event.")
         common = await common_of_event(source.terms, venue, parts.reads)

@@ -67,7 +67,7 @@ class LiveHandlers:
         event_id = parse_event_id(event_text)
         last = _last_sequence(request)
         found = await parts.reads.availability(event_id, last or 0) if event_id else None
-        if found is None or (found.draft and not caller_of(request).is_admin):
+        if found is None or (found.draft and not await parts.belongings.takes_charge(request, event_id)):
             raise not_found("event")
         parts.live.check_room()
         return EventStream(parts.live, LiveCounts(found), last)
@@ -79,7 +79,9 @@ class LiveHandlers:
         last = _last_sequence(request)
         reading = parts.seat_maps.of(event_id) if event_id else None
         found = await reading.current(last or 0) if reading else None
-        if reading is None or found is None or (found.states.hidden and not caller_of(request).is_admin):
+        if reading is None or found is None:
+            raise not_found("event with seats")
+        if found.states.hidden and not await parts.belongings.takes_charge(request, event_id):
             raise not_found("event with seats")
         parts.live.check_room()
         return EventStream(parts.live, LiveSeats(reading, found), last)
@@ -92,7 +94,9 @@ class LiveHandlers:
         last = _last_sequence(request)
         reading = parts.table_days.of((restaurant_id, day_of(query.date)))
         found = await reading.current(last or 0)
-        if found is None or (found.stage is Stage.DRAFT and not caller_of(request).is_admin):
+        if found is None or (
+            found.stage is Stage.DRAFT and not caller_of(request).organises(found.terms.organiser_id)
+        ):
             raise not_found("restaurant")
         _check(found, query.party_size, parts.reads.now_ms())
         parts.live.check_room()

@@ -13,7 +13,7 @@ from domain.event_messages import BeginPayment, ReservationReply, Wanted
 from domain.messages import Rejected
 from domain.payment import NewRefund as Back
 from domain.payment import Payment, Reason, Standing, Step
-from server.addressed import addressed, found_by_holder, is_open_to
+from server.addressed import addressed, found_by_holder, is_of
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
 from server.handlers_live import LAST_EVENT_ID
@@ -119,7 +119,8 @@ class PaymentHandlers:
             raise invalid("cursor", "Not a cursor of this list.")
         standing = None if isinstance(query.status, UnsetType) else query.status
         found = await self._parts.payments.of_inventory(inventory_id, standing, after, query.limit + 1)
-        items = [payment_view(one, [], operator=True) for one in found[: query.limit]]
+        operator = caller_of(request).is_admin
+        items = [payment_view(one, [], operator) for one in found[: query.limit]]
         return Reply(200, page(items, cursor_of(items[-1].id) if len(found) > query.limit else None))
 
     async def act(self, request: web.BaseRequest, payment_text: str) -> Reply:
@@ -230,7 +231,7 @@ class PaymentHandlers:
                 raise not_found("payment")
             return
         found = await self._parts.reads.reservation(payment.parts[0].reservation_id)
-        if found is None or not is_open_to(caller, found):
+        if found is None or not is_of(caller, found.reply.reservation.customer):
             raise not_found("payment")
 
 

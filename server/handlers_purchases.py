@@ -10,7 +10,7 @@ from domain.payment import Part, Payment
 from domain.purchase import PARTS_MAX
 from domain.views import FoundReservation
 from server import views
-from server.addressed import is_open_to
+from server.addressed import is_of
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
 from server.ids import parse_id, uuid7
@@ -71,7 +71,7 @@ class PurchaseHandlers:
             if reservation_id in [one.reply.reservation.id for one in found]:
                 raise invalid(f"reservations[{position}]", "Each reservation once.")
             one = await self._parts.reads.reservation(reservation_id) if reservation_id else None
-            if one is None or not is_open_to(caller, one):
+            if one is None or not is_of(caller, one.reply.reservation.customer):
                 raise not_found("reservation")
             self._check_payable(one)
             found.append(one)

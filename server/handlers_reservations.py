@@ -127,16 +127,17 @@ class ReservationHandlers:
         return await self._act(request, reservation_text, ExtendHold)
 
     async def confirm(self, request: web.BaseRequest, reservation_text: str) -> Reply:
-        """Confirm a hold, while it lasts; an operator also says how it was paid at the box office."""
+        """Confirm a hold, while it lasts; the box office also says how it was paid."""
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         paid = _BOX_OFFICE.parse(request, body).paid if body else None
-        place = await addressed(parts, request, reservation_text)
+        place = await addressed(parts, request, reservation_text, by_staff=True)
+        sells = await parts.belongings.takes_charge(request, place.inventory_id, by_staff=True)
+        if paid is not None and not sells:
+            raise Problem("forbidden", "What was paid is for the box office to say.")
         caller = caller_of(request)
-        if paid is not None and not caller.is_admin:
-            raise Problem("forbidden", "What the box office was paid is for operators to say.")
         command: Command = ConfirmReservation(place.reservation_id)
-        if caller.is_admin:
+        if sells:
             command = SellReservation(place.reservation_id, caller.account_id or caller.scope, paid)
         return await acted(parts, request, body, place, command)
 

@@ -1,6 +1,6 @@
 """Restaurants: make, show, list, change, delete, publish, close, cancel; and which times are free.
 
-Drafts are there for operators only; to everybody else there is no such restaurant.
+Drafts are there for operators and their organisers only; to everybody else there is no such restaurant.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from server.callers import caller_of
 from server.entity_tags import version_of, wanted_versions
 from server.ids import parse_event_id, uuid7
 from server.keys import key_of
-from server.lists import page_reply, place_of, words
+from server.lists import page_reply, place_of, sees_everything, words
 from server.paging import parse_query
 from server.parts import Parts
 from server.payloads import Nothing
@@ -63,7 +63,8 @@ class RestaurantHandlers:
         wanted = _NEW.parse(request, body)
         now_ms = parts.reads.now_ms()
         restaurant_id = uuid7(now_ms)
-        terms, rule = terms_of(wanted, now_ms), parts.options.placement
+        organiser_id = await parts.belongings.for_whom(request, wanted.organiser_id)
+        terms, rule = terms_of(wanted, now_ms, organiser_id), parts.options.placement
         placement = rule.placement(wanted.placement, persons_of(terms), wanted.expected_crowd)
         owner = rule.owner(restaurant_id, placement)
         command = CreateRestaurant(restaurant_id, terms, Stage(wanted.status))
@@ -84,7 +85,7 @@ class RestaurantHandlers:
     async def list_all(self, request: web.BaseRequest) -> Reply:
         """List restaurants: those that fit, by name or by when they were made."""
         query = parse_query(request, RestaurantsQuery)
-        wanted = _wanted(query, everything=caller_of(request).is_admin)
+        wanted = _wanted(query, everything=sees_everything(request, query.organiser_id))
         after = place_of(query.cursor, wanted)
         found = await self._parts.reads.restaurants(wanted, after, query.limit + 1)
         shown = found[: query.limit]
@@ -149,7 +150,7 @@ class RestaurantHandlers:
             views.minute_of(query.latest),
             tuple(query.traits.split(",")) if query.traits else (),
             views.minute_of(query.time) if query.time else None,
-            not caller_of(request).is_admin,
+            not await parts.belongings.takes_charge(request, restaurant_id),
         )
         answer = await parts.gateway.ask(restaurant_id, command)
         parts.metrics.commanded(SearchTables, answer)
@@ -186,7 +187,7 @@ async def found_restaurant(parts: Parts, restaurant_text: str) -> RestaurantRepl
 async def visible_restaurant(parts: Parts, request: web.BaseRequest, restaurant_text: str) -> RestaurantReply:
     """The same, if whoever asks may see it."""
     found = await found_restaurant(parts, restaurant_text)
-    if found.stage is Stage.DRAFT and not caller_of(request).is_admin:
+    if found.stage is Stage.DRAFT and not caller_of(request).organises(found.terms.organiser_id):
         raise not_found("restaurant")
     return found
 
@@ -210,5 +211,11 @@ def _wanted(query: RestaurantsQuery, everything: bool) -> WantedRestaurants:
     if day is not None and not DAY_MIN <= day <= DAY_MAX:
         raise invalid("open_on", "From 1970-01-01 to 9998-12-31.")
     return WantedRestaurants(
-        words(query.q), words(query.city), day, query.status or None, everything, query.sort
+        words(query.q),
+        words(query.city),
+        day,
+        query.status or None,
+        everything,
+        query.sort,
+        query.organiser_id or None,
     )

@@ -8,7 +8,6 @@ from domain.event_messages import BlockSeats, EventReply, UnblockSeats
 from domain.messages import Rejected
 from server import views
 from server.bodies import Payload, read_body
-from server.callers import caller_of
 from server.event_version import if_event_version
 from server.ids import parse_event_id
 from server.keys import key_of
@@ -31,10 +30,11 @@ class SeatHandlers:
         """Show which seats are free, held, sold or blocked, or what has changed since a sequence."""
         query = parse_query(request, SeatsQuery)
         event_id = parse_event_id(event_text)
-        operator = caller_of(request).is_admin
         since = query.since if isinstance(query.since, int) else None
         found = await self._parts.seat_maps.of(event_id).current(since or 0) if event_id else None
-        if found is None or (found.states.hidden and not operator):
+        if found is None:
+            raise not_found("event with seats")
+        if found.states.hidden and not await self._parts.belongings.takes_charge(request, event_id):
             raise not_found("event with seats")
         tag = b'ETag: "%d"\r\nCache-Control: no-cache\r\n' % found.states.sequence
         changes = found.since(since) if since is not None else None

@@ -49,7 +49,9 @@ class VenueHandlers:
         now_ms = parts.reads.now_ms()
         plan = None if wanted.plan is None else await asyncio.to_thread(_plan, wanted.plan, uuid7(now_ms))
         said = None if plan is None else plan.said
-        venue = Venue(uuid7(now_ms), 1, now_ms, wanted.name, wanted.city, wanted.address, said)
+        organiser_id = await parts.belongings.for_whom(request, wanted.organiser_id)
+        said_of_it = (wanted.name, wanted.city, wanted.address)
+        venue = Venue(uuid7(now_ms), 1, now_ms, *said_of_it, said, organiser_id)
         made = await parts.venues.create(venue, plan, (key.request_id, key.fingerprint) if key else None)
         if isinstance(made, Rejected):
             return refusal(made)

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Meta, UnsetType
 
 from domain.catalogue import Place, Wanted, WantedRestaurants, Words, words_of
+from server.callers import caller_of
 from server.entity_tags import IF_NONE_MATCH, matches, tag_of
 from server.ids import parse_id
 from server.paging import cursor_of, sort_key_of
@@ -58,6 +59,11 @@ def page_reply(
     if matches(request.headers.get(IF_NONE_MATCH), tag):
         return Reply(304, b"", lines, content_type="")
     return Reply(200, body, lines)
+
+
+def sees_everything(request: web.BaseRequest, organiser_id: str | UnsetType) -> bool:
+    """Drafts are listed for operators, and for organisers where they ask for what is theirs."""
+    return caller_of(request).organises(organiser_id or None)
 
 
 def words(text: str | UnsetType) -> Words | None:

@@ -44,6 +44,8 @@ _PLACES: dict[str, dict[str, Any]] = {
     "image_id": _UUID,
     "payment_id": _UUID,
     "provider": {"type": "string"},
+    "organiser_id": _UUID,
+    "account_id": _UUID,
     "wallet": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
@@ -106,6 +108,8 @@ _SECURITY: dict[Who, list[dict[str, list[str]]]] = {
     Who.GUEST: [{}, {"account": []}, {"operator": []}],
     Who.HOLDER: [{"reservation": []}, {"account": []}, {"operator": []}],
     Who.ACCOUNT: [{"account": []}],
+    Who.STAFF: [{"account": []}, {"operator": []}],
+    Who.ORGANISER: [{"account": []}, {"operator": []}],
     Who.OPERATOR: [{"operator": []}],
 }
 
@@ -263,7 +267,7 @@ def problems_of(route: Route) -> list[str]:
         codes += ["malformed", "too_large"]
     if route.who not in (Who.ANYONE, Who.READER):
         codes.append("unauthorized")
-    if route.who in (Who.ACCOUNT, Who.OPERATOR):
+    if route.who in (Who.ACCOUNT, Who.STAFF, Who.ORGANISER, Who.OPERATOR):
         codes.append("forbidden")
     if "{" in route.path:
         codes.append("not_found")
@@ -273,7 +277,7 @@ def problems_of(route: Route) -> list[str]:
         codes.append("rate_limited")
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
-    if route.tag in ("accounts", "events", "reservations", "restaurants", "venues"):
+    if route.tag in ("accounts", "events", "organisers", "reservations", "restaurants", "venues"):
         codes += ["overloaded", "unavailable"]
     return sorted(set(codes))
 

@@ -11,6 +11,7 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.belongings import Belongings
 from server.contacts import Contacts
 from server.customers import CustomerKeys
 from server.endpoints import Endpoints
@@ -20,6 +21,7 @@ from server.images import Images
 from server.live import Live
 from server.mails import Mails
 from server.metrics import Metrics
+from server.organisers import Organisers
 from server.passwords import Passwords
 from server.payloads_payments import CardProvider
 from server.payments import Payments, Wallets
@@ -79,11 +81,13 @@ class Parts:
     submissions: Submissions
     images: Images
     accounts: Accounts
+    organisers: Organisers
     mails: Mails
     payments: Payments
     wallets: Wallets
     endpoints: Endpoints
     access: Access
+    belongings: Belongings
     customers: CustomerKeys
     passwords: Passwords
     contacts: Contacts

@@ -98,6 +98,16 @@ SeatName = Annotated[
 ]
 
 
+OrganiserId = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + _END,
+        description="To which organiser it belongs. Left out: to the organiser that makes it, or to the"
+        " operator. Only operators may name another.",
+    ),
+]
+
+
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What comes from outside: nothing in it is unknown."""
 
@@ -171,6 +181,7 @@ class NewEvent(Payload, frozen=True):
     status: Literal["draft", "published"] = "published"
     city: Text | None = None
     seating: NewSeating | None = None
+    organiser_id: OrganiserId | None = None
 
 
 class NewPlacement(Payload, frozen=True):

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from domain.catalogue import Kind, RestaurantSort, Sort
 from domain.event_messages import Stage
-from server.payloads import PAGE_DEFAULT_ITEMS, Moment, PageLimit, Payload
+from server.payloads import PAGE_DEFAULT_ITEMS, Moment, OrganiserId, PageLimit, Payload
 
 SEARCH_MAX_CHARACTERS = 100
 """Escaped for a URL one may become twelve, and all of a request's first line has to fit into 8,190."""
@@ -34,6 +34,7 @@ Until = Annotated[Moment, Meta(description="Those that start before then.")]
 Available = Annotated[
     bool, Meta(description="true: at least one ticket can be had, by quotas and capacity; false: none.")
 ]
+OrganisersOwn = Annotated[OrganiserId, Meta(description="Those that belong to this organiser.")]
 Cursor = Annotated[
     str,
     Meta(
@@ -47,7 +48,8 @@ Cursor = Annotated[
 class EventsQuery(Payload, frozen=True):
     """A page of the events that fit all that is given. `q` looks into name, venue, city and description.
 
-    Drafts, and what is listed `while_open` and is not, are there for operators only.
+    Drafts, and what is listed `while_open` and is not, are there for operators, and for the organiser that
+    asks for its own by `organiser_id`.
     """
 
     q: Search | UnsetType = UNSET
@@ -58,6 +60,7 @@ class EventsQuery(Payload, frozen=True):
     available: Available | UnsetType = UNSET
     status: Stage | UnsetType = UNSET
     kind: Annotated[Kind, Meta(description="`seated`: some of its types have seats.")] | UnsetType = UNSET
+    organiser_id: OrganisersOwn | UnsetType = UNSET
     sort: Sort = Sort.STARTS_AT
     limit: PageLimit = PAGE_DEFAULT_ITEMS
     cursor: Cursor | UnsetType = UNSET
@@ -66,13 +69,14 @@ class EventsQuery(Payload, frozen=True):
 class RestaurantsQuery(Payload, frozen=True):
     """A page of the restaurants that fit all that is given. `q` looks into name, address, city, description.
 
-    Drafts are there for operators only.
+    Drafts are there for operators, and for the organiser that asks for its own by `organiser_id`.
     """
 
     q: Search | UnsetType = UNSET
     city: Search | UnsetType = UNSET
     open_on: Annotated[dt.date, Meta(description="Those that open on that local date.")] | UnsetType = UNSET
     status: Stage | UnsetType = UNSET
+    organiser_id: OrganisersOwn | UnsetType = UNSET
     sort: RestaurantSort = RestaurantSort.NAME
     limit: PageLimit = PAGE_DEFAULT_ITEMS
     cursor: Cursor | UnsetType = UNSET

@@ -34,6 +34,7 @@ from server.payloads import (
     Customer,
     Description,
     Email,
+    OrganiserId,
     PageLimit,
     Payload,
     Text,
@@ -216,6 +217,7 @@ class NewRestaurant(Payload, frozen=True):
     guests: bool = True
     deposit: GivenDeposit | None = None
     status: Literal["draft", "published"] = "published"
+    organiser_id: OrganiserId | None = None
     placement: Placement | UnsetType = UNSET
     expected_crowd: Crowd | None = None
 

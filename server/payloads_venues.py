@@ -22,7 +22,7 @@ from domain.seat_plan import (
     SECTIONS_MAX,
 )
 from domain.venue import ADDRESS_MAX_CHARACTERS, CITY_MAX_CHARACTERS
-from server.payloads import Payload, Text, TypeCode
+from server.payloads import OrganiserId, Payload, Text, TypeCode
 
 VENUE_BODY_MAX_BYTES = 16 * 1024 * 1024
 """Of a body with a plan: 100,000 seats with all that may be said of them."""
@@ -136,6 +136,7 @@ class NewVenue(Payload, frozen=True):
     city: City
     address: Address | None = None
     plan: NewPlan | None = None
+    organiser_id: OrganiserId | None = None
 
 
 class VenuePatch(Payload, frozen=True):

@@ -32,6 +32,9 @@ class Reads(Protocol):
     async def events(self, wanted: Wanted, after: Place | None, limit: int) -> list[ListedEvent]:
         """The wanted events in the wanted order, beginning behind that place."""
 
+    async def belongs(self, inventory_id: str) -> tuple[str, str | None] | None:
+        """Whether it is an event or a restaurant, and whose: an organiser's id, or None, the operator's."""
+
     async def present_plan(self, venue_id: str) -> tuple[str, Plan] | None:
         """The id of a venue's present plan of seats, and the plan."""
 

@@ -34,6 +34,7 @@ from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
 from server.handlers_mails import MailHandlers
+from server.handlers_organisers import OrganiserHandlers
 from server.handlers_payments import PaymentHandlers
 from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
 from server.handlers_purchases import PurchaseHandlers
@@ -56,6 +57,7 @@ from server.route import Route
 from server.routes_accounts import account_routes
 from server.routes_endpoints import endpoint_routes
 from server.routes_mails import mail_routes
+from server.routes_organisers import organiser_routes
 from server.routes_payments import payment_routes
 from server.routes_restaurants import image_routes, restaurant_routes
 from server.throttle import Group
@@ -91,6 +93,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
             RestaurantHandlers(parts), TableHandlers(parts), restaurant_placement(parts), LiveHandlers(parts)
         ),
         *account_routes(AccountHandlers(parts), SessionHandlers(parts)),
+        *organiser_routes(OrganiserHandlers(parts)),
         *image_routes(ImageHandlers(parts)),
         *mail_routes(MailHandlers(parts)),
         *endpoint_routes(EndpointHandlers(parts)),
@@ -104,7 +107,7 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
     public: Any = {"tag": "events", "who": Who.READER}
     placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
-    command: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
+    command: Any = {"tag": "events", "who": Who.ORGANISER, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
     matched: Any = {**command, "request_headers": ("If-Match",),
@@ -136,7 +139,7 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
 
 def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
     shows: Any = {"tag": "events", "who": Who.READER, "reply_headers": ("ETag", "Cache-Control")}
-    named: Any = {"tag": "events", "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",),
+    named: Any = {"tag": "events", "who": Who.ORGANISER, "asks_owner": True, "reply_headers": ("ETag",),
                   "body": given.NamedSeats, "keyed": True, "request_headers": ("If-Match",)}
     return [
         Route("GET", f"{_EVENT}/seats", seats.show, shown.SeatMapView, query=given.SeatsQuery, **shows),
@@ -151,18 +154,18 @@ def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
 
 def _catalogue_routes(catalogue: CatalogueHandlers) -> list[Route]:
     tag: Any = {"tag": "events"}
-    asked: Any = {**tag, "who": Who.OPERATOR}
+    own: Any = {**tag, "who": Who.ORGANISER}
     cached: Any = {**tag, "who": Who.READER, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
-    file: Any = {"tag": "reservations", "who": Who.OPERATOR, "media": CSV,
+    file: Any = {"tag": "reservations", "who": Who.ORGANISER, "media": CSV,
                  "reply_headers": ("Content-Disposition", "Cache-Control")}
     return [
         Route("GET", "/api/v1/events", catalogue.events, shown.Page[shown.EventView],
               query=wanted.EventsQuery, **cached),
         Route("GET", "/api/v1/statistics", catalogue.ranking, sums.RankingView,
-              query=wanted.RankingQuery, **asked),
+              query=wanted.RankingQuery, who=Who.OPERATOR, **tag),
         Route("GET", f"{_EVENT}/statistics", catalogue.statistics, sums.EventSalesView,
-              query=wanted.StatisticsQuery, **asked),
+              query=wanted.StatisticsQuery, **own),
         Route("GET", f"{_EVENT}/reservations.csv", catalogue.export, str, **file),
     ]
 
@@ -171,7 +174,7 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     view, any_kind = shown.ReservationView, shown.ReservationView | TableReservationView
     tag: Any = {"tag": "reservations"}
     placed: Any = {**tag, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
-    listed: Any = {**tag, "who": Who.OPERATOR, "query": given.ReservationsQuery}
+    listed: Any = {**tag, "who": Who.ORGANISER, "query": given.ReservationsQuery}
     held: Any = {**tag, "who": Who.HOLDER}
     changed: Any = {**held, "asks_owner": True, "problems": (*_NOT_TO_BE_HAD, *_NO_HOLD)}
     action: Any = {**held, "asks_owner": True, "body": given.Nothing, "body_optional": True, "keyed": True}
@@ -206,7 +209,7 @@ def _ticket_routes(tickets: TicketHandlers, door: DoorHandlers) -> list[Route]:
                                        "unavailable")}
     replaces: Any = {**held, "asks_owner": True, "keyed": True, "reply_headers": ("Cache-Control",),
                      "problems": ("wrong_state", "ticket_replaced", "already_checked_in", "limit_exceeded")}
-    staff: Any = {"tag": "tickets", "who": Who.OPERATOR}
+    staff: Any = {"tag": "tickets", "who": Who.STAFF}
     scans: Any = {**staff, "asks_owner": True, "keyed": True}
     calendar: Any = {"tag": "reservations", "who": Who.HOLDER, "media": CALENDAR,
                      "problems": ("wrong_state",), "reply_headers": ("Cache-Control", "Content-Disposition")}
@@ -247,8 +250,8 @@ def _venue_routes(venues: VenueHandlers) -> list[Route]:
     listed: Any = {**public, "query": given.PageQuery}
     cached: Any = {**public, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
-    changed: Any = {**tag, "who": Who.OPERATOR, "request_headers": ("If-Match",)}
-    created: Any = {**tag, "who": Who.OPERATOR, "status": 201, "reply_headers": ("ETag", "Location"),
+    changed: Any = {**tag, "who": Who.ORGANISER, "request_headers": ("If-Match",)}
+    created: Any = {**tag, "who": Who.ORGANISER, "status": 201, "reply_headers": ("ETag", "Location"),
                     "keyed": True}
     return [
         Route("POST", "/api/v1/venues", venues.create, venue, body=payloads_venues.NewVenue, **created),
@@ -262,7 +265,7 @@ def _venue_routes(venues: VenueHandlers) -> list[Route]:
 
 
 def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
-    keyed: Any = {"who": Who.OPERATOR, "asks_owner": True, "keyed": True}
+    keyed: Any = {"who": Who.ORGANISER, "asks_owner": True, "keyed": True}
     return [
         Route("POST", f"{_VENUE}/fixtures", fixtures.make, views_fixtures.FixturesView,
               body=payloads_fixtures.NewFixtures, problems=("limit_exceeded",), tag="venues", **keyed),

@@ -29,6 +29,7 @@ def payment_routes(
     tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
     held: Any = {**tag, "who": Who.HOLDER}
     operators: Any = {**tag, "who": Who.OPERATOR}
+    organisers: Any = {**tag, "who": Who.ORGANISER}
     # A wallet's own account, or an operator, with whichever token: the handler looks which.
     accounts: Any = {**tag, "who": Who.GUEST}
     paid: Any = {**held, "problems": (*_OUT_OF_ORDER, "hold_expired", "wrong_state", "too_late")}
@@ -52,15 +53,15 @@ def payment_routes(
         Route("GET", f"{_PAYMENT}/stream", payments.stream, shown.PaymentEvents, media=EVENT_STREAM,
               ends=True, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",), **held),
         Route("GET", "/api/v1/events/{event_id}/payments", payments.list_of_event, Page[shown.PaymentView],
-              query=given.PaymentsQuery, **operators),
+              query=given.PaymentsQuery, **organisers),
         Route("GET", "/api/v1/restaurants/{restaurant_id}/payments", payments.list_of_restaurant,
-              Page[shown.PaymentView], query=given.PaymentsQuery, **operators),
+              Page[shown.PaymentView], query=given.PaymentsQuery, **organisers),
         Route("POST", "/api/v1/sandbox/{payment_id}", payments.act, shown.PaymentView, status=202,
               body=given.SandboxAct, **{**tag, "problems": (*_OUT_OF_ORDER, "wrong_state")}, who=Who.ANYONE),
         Route("GET", f"{_PAYMENT}/steps", payments.steps, shown.StepsView, **operators),
         Route("POST", f"{_PAYMENT}/refunds", payments.refund, shown.RefundView, body=given.NewRefund,
               body_optional=True,
-              **{**operators, "problems": (*_OUT_OF_ORDER, "wrong_state", "limit_exceeded")}, **accepted),
+              **{**organisers, "problems": (*_OUT_OF_ORDER, "wrong_state", "limit_exceeded")}, **accepted),
         Route("GET", _WALLET, wallets.show, shown.WalletView, query=given.WalletQuery, **accounts),
         Route("GET", f"{_WALLET}/movements", wallets.statement, Page[shown.MovementView],
               query=given.StatementQuery, **accounts),

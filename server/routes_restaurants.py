@@ -37,14 +37,14 @@ def restaurant_routes(
     public: Any = {"tag": "restaurants"}
     seen: Any = {**public, "who": Who.READER}
     cached: Any = {**seen, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
-    command: Any = {**public, "who": Who.OPERATOR, "asks_owner": True, "reply_headers": ("ETag",)}
+    command: Any = {**public, "who": Who.ORGANISER, "asks_owner": True, "reply_headers": ("ETag",)}
     action: Any = {**command, "body": Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
     matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("in_use", "stale")}
     placed: Any = {**public, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
-    staff: Any = {"tag": "reservations", "who": Who.OPERATOR, "asks_owner": True, "keyed": True}
+    staff: Any = {"tag": "reservations", "who": Who.STAFF, "asks_owner": True, "keyed": True}
     owned: Any = {**public, "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
-    door: Any = {**staff, "body": Nothing, "body_optional": True}
+    floor: Any = {**staff, "body": Nothing, "body_optional": True}
     return [
         Route("POST", "/api/v1/restaurants", restaurants.create, restaurant, body=given.NewRestaurant,
               **created),
@@ -71,35 +71,35 @@ def restaurant_routes(
         Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
               accepted=AcceptedView, who=Who.GUEST, group=Group.RESERVE, body=given.NewTableReservation,
               problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
-        Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.OPERATOR,
+        Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.STAFF,
               body=given.NewWalkIn, problems=("taken", "held", "sales_closed"), **placed),
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
-              Page[shown.TableReservationView], who=Who.OPERATOR, query=given.StaysQuery, **public),
-        Route("GET", f"{_RESTAURANT}/guests", tables.guests, Page[shown.GuestView], who=Who.OPERATOR,
+              Page[shown.TableReservationView], who=Who.STAFF, query=given.StaysQuery, **public),
+        Route("GET", f"{_RESTAURANT}/guests", tables.guests, Page[shown.GuestView], who=Who.ORGANISER,
               query=given.GuestsQuery, **public),
         Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, body=given.TableMove,
               problems=(*_NOT_TO_BE_HAD, *_NO_HOLD, "too_late"), tag="reservations", keyed=True,
               asks_owner=True),
-        Route("POST", f"{_RESERVATION}/seat", tables.seat, view, **door,
+        Route("POST", f"{_RESERVATION}/seat", tables.seat, view, **floor,
               problems=("taken", "held", "too_late", *_NO_HOLD)),
-        Route("POST", f"{_RESERVATION}/complete", tables.complete, view, problems=_NO_HOLD, **door),
-        Route("POST", f"{_RESERVATION}/no-show", tables.no_show, view, problems=_NO_HOLD, **door),
+        Route("POST", f"{_RESERVATION}/complete", tables.complete, view, problems=_NO_HOLD, **floor),
+        Route("POST", f"{_RESERVATION}/no-show", tables.no_show, view, problems=_NO_HOLD, **floor),
         Route("POST", f"{_RESERVATION}/prolong", tables.prolong, view, body=given.Prolonging,
-              problems=_NO_HOLD, **staff),
+              problems=_NO_HOLD, **staff | {"who": Who.ORGANISER}),
     ]
 
 
 def image_routes(images: ImageHandlers) -> list[Route]:
     """Every route of restaurants' images."""
     seen: Any = {"tag": "restaurants", "who": Who.READER}
-    staff: Any = {"tag": "restaurants", "who": Who.OPERATOR}
+    own: Any = {"tag": "restaurants", "who": Who.ORGANISER}
     cached: Any = {**seen, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
     image = f"{_RESTAURANT}/images/{{image_id}}"
     return [
         Route("POST", f"{_RESTAURANT}/images", images.add, shown.ImageView, status=201, keyed=True,
               body_media=MEDIA_TYPES, body_max_bytes=IMAGE_MAX_BYTES, reply_headers=("Location",),
-              problems=("limit_exceeded",), **staff),
+              problems=("limit_exceeded",), **own),
         Route("GET", f"{_RESTAURANT}/images", images.list_all, Page[shown.ImageView], **seen),
         Route("GET", image, images.show, bytes, media="image/*", **cached),
-        Route("DELETE", image, images.remove, None, status=204, **staff),
+        Route("DELETE", image, images.remove, None, status=204, **own),
     ]

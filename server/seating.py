@@ -12,6 +12,7 @@ from server.payloads import BLOCK_MAX_SEATS, NewSeating
 from server.problems import FieldError, Problem, invalid
 from server.reads import Reads
 
+NO_VENUE = "There is no such venue, or it has no plan of seats."
 Counted = tuple[Seating, Mapping[str, int]]
 """And how many seats there are of each category."""
 
@@ -21,7 +22,7 @@ async def seating_of(wanted: NewSeating, reads: Reads) -> Counted:
     venue_id = parse_id(wanted.venue_id)
     found = await reads.present_plan(venue_id) if venue_id is not None else None
     if venue_id is None or found is None:
-        raise invalid("seating.venue_id", "There is no such venue, or it has no plan of seats.")
+        raise invalid("seating.venue_id", NO_VENUE)
     overrides = tuple([(own.category, own.seats) for own in wanted.categories])
     if sum(len(seats) for _, seats in overrides) > BLOCK_MAX_SEATS:
         raise invalid("seating.categories", f"At most {BLOCK_MAX_SEATS} seats in all.")

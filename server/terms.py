@@ -18,7 +18,12 @@ _MOMENTS = ("starts_at", "ends_at", "sales_start", "sales_end", "cancel_until")
 _OWN_SHAPE = (*_MOMENTS, "ticket_types", "removed_ticket_types")
 
 
-def terms_of(wanted: NewEvent, hold_extensions_max: int, seated: Counted | None = None) -> Terms:
+def terms_of(
+    wanted: NewEvent,
+    hold_extensions_max: int,
+    seated: Counted | None = None,
+    organiser_id: str | None = None,
+) -> Terms:
     """All prices are of one currency: the first one's. `hold_extensions_max`: where none is given.
     `seated`: where its seats are, and how many of each category."""
     seating, seats = seated or (None, {})
@@ -49,6 +54,7 @@ def terms_of(wanted: NewEvent, hold_extensions_max: int, seated: Counted | None 
         cancel_keeps_percent=wanted.cancel_keeps_percent,
         postponed_refund_days=wanted.postponed_refund_days,
         seating=seating,
+        organiser_id=organiser_id,
     )
 
 

@@ -32,16 +32,17 @@ from server.problems import invalid
 from server.views_restaurants import day_of, minute_of
 
 _OWN_SHAPE = ("services", "special_days", "tables", "joins", "stays", "removed_tables", "deposit")
-_NO_TERMS = ("placement", "expected_crowd", "status", "move")
+_NO_TERMS = ("placement", "expected_crowd", "status", "move", "organiser_id")
 _DAY_MINUTES = 1_440
 
 
-def terms_of(wanted: NewRestaurant, now_ms: int) -> RestaurantTerms:
+def terms_of(wanted: NewRestaurant, now_ms: int, organiser_id: str | None = None) -> RestaurantTerms:
     """Its tables get their ids here."""
     tables = tuple(_table(uuid7(now_ms), table) for table in wanted.tables)
     plain = _plain(wanted)
     return RestaurantTerms(
         **plain,
+        organiser_id=organiser_id,
         tables=tables,
         services=_services(wanted.services),
         special_days=_special_days(wanted.special_days),

@@ -15,6 +15,7 @@ from domain.messages import Rejected
 from persistence.accounts import PostgresAccounts
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
+from persistence.organisers import PostgresOrganisers
 from persistence.reads import PostgresReads
 from persistence.store import StoreError
 from server.access_tokens import KEY_REST_MS
@@ -65,6 +66,8 @@ async def create_user(
         raise StartFailure(f"role {role.value}: {'give its' if organised else 'it has no'} --organiser")
     if organiser_id is not None and parse_id(organiser_id) is None:
         raise StartFailure("--organiser: an organiser's id")
+    if organiser_id is not None:
+        await _check_organiser(database_url, organiser_id)
     passwords = Passwords(settings.password_threads)
     async with _opened(database_url) as (accounts, reads, now_ms):
         customer = CustomerKeys(await reads.secret("customer_key")).key(wanted.email)
@@ -77,6 +80,18 @@ async def create_user(
     if isinstance(made, Rejected):
         raise StartFailure(made.detail)
     return made
+
+
+async def _check_organiser(database_url: str, organiser_id: str) -> None:
+    """Raises StartFailure where there is no such organiser."""
+    organisers = PostgresOrganisers(database_url)
+    try:
+        if await organisers.organiser(organiser_id) is None:
+            raise StartFailure("--organiser: there is no such organiser")
+    except StoreError as error:
+        raise StartFailure(str(error)) from error
+    finally:
+        await organisers.close()
 
 
 def checked(email: str, name: str, language: str, password: str) -> tuple[NewAccount, str]:

@@ -135,6 +135,7 @@ class EventView(View, frozen=True):
     postponed_refund_days: int
     moved_at: str | None
     reservations: int
+    organiser_id: str | None
     placement: Placement | UnsetType = UNSET
 
 
@@ -298,6 +299,7 @@ def event_view(reply: EventReply, placement: Placement | UnsetType = UNSET) -> E
         postponed_refund_days=terms.postponed_refund_days,
         moved_at=rfc3339_or_none(terms.moved_ms),
         reservations=reply.reservations,
+        organiser_id=terms.organiser_id,
         placement=placement,
     )
 

@@ -137,6 +137,7 @@ class RestaurantView(View, frozen=True):
     status: Stage
     paused: bool
     version: int
+    organiser_id: str | None
     placement: Placement | UnsetType = UNSET
 
 

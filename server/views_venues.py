@@ -36,6 +36,7 @@ class VenueView(View, frozen=True):
     created_at: str
     version: int
     plan: PlanSummaryView | None
+    organiser_id: str | None
 
 
 class SeatView(View, frozen=True, omit_defaults=True):
@@ -82,6 +83,7 @@ def venue_view(venue: Venue) -> VenueView:
         created_at=rfc3339(venue.created_ms),
         version=venue.version,
         plan=None if venue.plan is None else _summary(venue.plan),
+        organiser_id=venue.organiser_id,
     )
 
 

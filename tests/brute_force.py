@@ -69,6 +69,7 @@ def fits(event: EventReply, wanted: Wanted, now_ms: int) -> bool:
         and wanted.available in (None, sellable)
         and wanted.stage in (None, event.stage)
         and (wanted.kind is None or (wanted.kind is Kind.SEATED) == (terms.seating is not None))
+        and wanted.organiser_id in (None, terms.organiser_id)
         and (wanted.everything or for_all(event, now_ms))
     )
 
@@ -137,6 +138,7 @@ def _restaurant_fits(restaurant: RestaurantReply, wanted: WantedRestaurants) -> 
         and says(terms.city or "", wanted.city)
         and (wanted.open_on is None or opens_on(terms, wanted.open_on))
         and wanted.stage in (None, restaurant.stage)
+        and wanted.organiser_id in (None, terms.organiser_id)
         and (wanted.everything or restaurant.stage is not Stage.DRAFT)
     )
 

@@ -51,6 +51,7 @@ TERMS_COLUMNS = (
     "cancel_keeps_percent",
     "postponed_refund_days",
     "moved_ms",
+    "organiser_id",
 )
 """What an event's row says of its terms; the capacity stands in the inventory's row."""
 

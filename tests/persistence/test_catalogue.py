@@ -42,6 +42,7 @@ NAMES = [
     "Łódź",
     "jazz",
 ]
+ORGANISERS = ["organiser 1", "organiser 2"]
 VENUES = ["Große Halle", "Théâtre d'Été", "Hall 3", "Nachtclub", None]
 CITIES = ["Zürich", "São Paulo", "New York", "York", None]
 TEXTS = ["Eine lange Nacht.", "Jazz & more", "été/hiver", None, "ﬁne ㎏ words"]
@@ -55,6 +56,7 @@ FILTERS: dict[str, list[object]] = {
     "stage": [Stage.PUBLISHED, Stage.DRAFT, Stage.CANCELLED],
     "kind": list(Kind),
     "everything": [True],
+    "organiser_id": ORGANISERS[:1],
 }
 PAIRS = [
     Wanted(**{one: value, other: another})  # type: ignore[arg-type]
@@ -96,6 +98,7 @@ def _some_event(dice: random.Random) -> Known:
         capacity=capacity,
         listed=dice.choice(["always", "always", "while_open"]),
         seating=dice.choice([None, Seating("venue", "plan")]),
+        organiser_id=dice.choice([None, *ORGANISERS]),
     )
     stage = dice.choice([Stage.PUBLISHED, Stage.PUBLISHED, *Stage])
     if stage is Stage.CANCELLED:

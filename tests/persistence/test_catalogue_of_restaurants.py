@@ -49,6 +49,7 @@ MONDAY = 20_780
 NAMES = ["Osteria", "Zur Straße", "L'Été", "ØSTER", "Łódź", "da ada"]
 ADDRESSES = ["Große Gasse 3", "12 Été Street", None]
 CITIES = ["Zürich", "São Paulo", "New York", "York", None]
+ORGANISERS = ["organiser 1", "organiser 2"]
 TEXTS = ["Eine lange Nacht.", "Fish & more", None]
 FILTERS: dict[str, list[object]] = {
     "text": [words_of("strasse"), words_of("FISH ete"), words_of("gasse"), words_of("!?")],
@@ -56,6 +57,7 @@ FILTERS: dict[str, list[object]] = {
     "open_on": [MONDAY, MONDAY + 5, MONDAY + 6],
     "stage": [Stage.PUBLISHED, Stage.DRAFT, Stage.CANCELLED],
     "everything": [True],
+    "organiser_id": ORGANISERS[:1],
 }
 SINGLE = [
     WantedRestaurants(**{name: value})  # type: ignore[arg-type]
@@ -68,7 +70,7 @@ PAIRS = [
     for value in FILTERS[one]
     for another in FILTERS[other]
 ]
-SAID = ["id", "version", "paused", "stage", "deleted", "created_ms", "name", "city"]
+SAID = ["id", "version", "paused", "stage", "deleted", "created_ms", "name", "city", "organiser_id"]
 COLUMNS = [*SAID, "name_key", "words", "weekdays", "special_open", "special_closed", "terms"]
 CASTS = {"words": "::tsvector", "special_open": "::integer[]", "special_closed": "::integer[]"}
 
@@ -87,6 +89,7 @@ def _some_restaurant(dice: random.Random) -> KnownRestaurant:
         name=f"{dice.choice(NAMES)} {dice.choice(['', 'I', '２'])}".strip(),
         address=dice.choice(ADDRESSES),
         city=dice.choice(CITIES),
+        organiser_id=dice.choice([None, *ORGANISERS]),
         description=dice.choice(TEXTS),
         services=tuple(Service(weekday, 600, 1_000) for weekday in weekdays),
         special_days=tuple(SpecialDay(day, dice.choice([(), ((600, 900),)])) for day in special),
@@ -122,9 +125,9 @@ async def insert(url: str, known: list[KnownRestaurant]) -> None:
 def _row(one: KnownRestaurant) -> tuple[object, ...]:
     shown = one.restaurant
     of, days = shown.terms, open_days(shown.terms)
-    said = (shown.id, 1, False, shown.stage, False, one.created_ms, of.name, of.city, name_key(of.name))
+    said = (shown.id, 1, False, shown.stage, False, one.created_ms, of.name, of.city, of.organiser_id)
     opens = (days.weekdays, array_of(days.special_open), array_of(days.special_closed))
-    return (*said, tsvector(of), *opens, msgspec.json.encode(of).decode())
+    return (*said, name_key(of.name), tsvector(of), *opens, msgspec.json.encode(of).decode())
 
 
 class Street:

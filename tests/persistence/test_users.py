@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from domain.account import Account, Role
+from domain.account import Account, Organiser, Role
+from persistence.organisers import PostgresOrganisers
 from server.passwords import Passwords
 from server.settings import Settings
 from server.supervisor.failures import StartFailure
 from server.users import checked, create_user
-from tests.persistence.sales import new_id
+from tests.persistence.sales import NOW_MS, new_id
 from tests.server.conftest import quick_passwords
 
 PASSWORD = "correct horse battery"
@@ -42,9 +43,13 @@ async def test_an_address_gets_one_user_however_it_is_spelled(postgres_url: str)
 
 async def test_staff_and_organisers_belong_to_an_organiser_and_others_to_none(postgres_url: str) -> None:
     organiser_id = new_id()
+    organisers = PostgresOrganisers(postgres_url)
+    await organisers.create(Organiser(organiser_id, "Playhouse", NOW_MS), None)
     staff = await made(postgres_url, f"{new_id()}@example.org", Role.STAFF, organiser_id)
-    assert staff.organiser_id == organiser_id
-    for role, given in ((Role.STAFF, None), (Role.ADMIN, organiser_id), (Role.ORGANISER, "x")):
+    assert await organisers.members(organiser_id) == [staff]
+    await organisers.close()
+    wrong = [(Role.STAFF, None), (Role.ADMIN, organiser_id), (Role.ORGANISER, "x"), (Role.STAFF, new_id())]
+    for role, given in wrong:
         with pytest.raises(StartFailure, match="organiser"):
             await made(postgres_url, f"{new_id()}@example.org", role, given)
 

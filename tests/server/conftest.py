@@ -36,6 +36,7 @@ from tests.server.direct_endpoints import DirectEndpoints
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
+from tests.server.direct_organisers import DirectOrganisers
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.direct_wallets import DirectWallets
@@ -108,6 +109,7 @@ class Api:
     app: web.Application
     submissions: DirectSubmissions
     accounts: DirectAccounts
+    organisers: DirectOrganisers
     tokens: AccessTokens
     payments: MemoryPayments
     wallets: DirectWallets
@@ -175,6 +177,7 @@ async def starting() -> AsyncIterator[Start]:
             submissions = DirectSubmissions(gateway, direct)
             in_memory, tokens = DirectAccounts(direct), AccessTokens((reads or direct).now_ms)
             await tokens.look(accounts or in_memory)
+            organisers = DirectOrganisers(in_memory)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
             payments = MemoryPayments(lambda: gateway.now_ms, gateway.tables)
             wallets = DirectWallets()
@@ -188,6 +191,7 @@ async def starting() -> AsyncIterator[Start]:
                 submissions,
                 DirectImages(),
                 accounts or in_memory,
+                organisers,
                 DirectMails(),
                 payments,
                 wallets,
@@ -210,7 +214,17 @@ async def starting() -> AsyncIterator[Start]:
             session = aiohttp.ClientSession(f"http://{host}:{port}")
             await stack.enter_async_context(session)
             return Api(
-                session, gateway, direct, runner, app, submissions, in_memory, tokens, payments, wallets
+                session,
+                gateway,
+                direct,
+                runner,
+                app,
+                submissions,
+                in_memory,
+                organisers,
+                tokens,
+                payments,
+                wallets,
             )
 
         yield begin

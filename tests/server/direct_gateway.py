@@ -348,6 +348,11 @@ class DirectReads:
         self.gateway.on_change.append(told)
         return lambda: self.gateway.on_change.remove(told)
 
+    async def belongs(self, inventory_id: str) -> tuple[str, str | None] | None:
+        self.gateway._check()
+        inventory = (self.gateway.inventories | self.gateway.deleted).get(inventory_id)
+        return inventory and (inventory.kind, inventory.state.terms.organiser_id)
+
     async def present_plan(self, venue_id: str) -> tuple[str, Plan] | None:
         plan = self.gateway.plans.get(venue_id)
         return plan and (venue_id, plan)

@@ -51,6 +51,7 @@ from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import START_MS, DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
+from tests.server.direct_organisers import DirectOrganisers
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.direct_wallets import DirectWallets
@@ -110,7 +111,8 @@ async def serve(variant: str, port: int) -> None:
         DirectVenues(),
         DirectSubmissions(reads.gateway, reads),
         DirectImages(),
-        DirectAccounts(reads),
+        accounts := DirectAccounts(reads),
+        DirectOrganisers(accounts),
         DirectMails(),
         MemoryPayments(reads.now_ms),
         DirectWallets(),

@@ -121,6 +121,14 @@ POST /api/v1/reservations/recover
 POST /api/v1/accounts/me/password
 POST /api/v1/password-resets
 POST /api/v1/password-resets/confirm
+POST /api/v1/organisers
+GET /api/v1/organisers
+GET /api/v1/organisers/{organiser_id}
+POST /api/v1/organisers/{organiser_id}/invitations
+GET /api/v1/organisers/{organiser_id}/members
+DELETE /api/v1/organisers/{organiser_id}/members/{account_id}
+POST /api/v1/accounts/me/organiser
+DELETE /api/v1/accounts/me/organiser
 POST /api/v1/sessions
 POST /api/v1/sessions/refresh
 DELETE /api/v1/sessions/current

@@ -32,6 +32,7 @@ from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_mails import DirectMails
+from tests.server.direct_organisers import DirectOrganisers
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.direct_wallets import DirectWallets
@@ -120,6 +121,7 @@ gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
 reads = DirectReads(gateway)
 submissions = DirectSubmissions(gateway, reads)
+accounts = DirectAccounts(reads)
 payments, wallets = MemoryPayments(reads.now_ms), DirectWallets()
 app = build_app(
     gateway,
@@ -127,7 +129,8 @@ app = build_app(
     DirectVenues(),
     submissions,
     DirectImages(),
-    DirectAccounts(reads),
+    accounts,
+    DirectOrganisers(accounts),
     DirectMails(),
     payments,
     wallets,

@@ -1,8 +1,8 @@
 """Who may do what: every route, tried by every kind of caller, against what its `Who` says.
 
 Things asked for are made up, so whoever is let in finds nothing, or is told what is wrong with the request;
-who is not let in hears that and nothing else. Which reservations are whose is tried in
-`test_own_reservations.py` and `test_tokens.py`.
+who is not let in hears that and nothing else. What belongs to whom is tried in `test_belongings.py`, and
+which reservations are whose in `test_own_reservations.py` and `test_tokens.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ TAKEN: dict[Who, dict[str, str]] = {
     Who.GUEST: {"wrong": NOT_SIGNED_IN},
     Who.HOLDER: {"nobody": NOT_SIGNED_IN, "wrong": NOT_SIGNED_IN},
     Who.ACCOUNT: {"nobody": NOT_SIGNED_IN, "wrong": NOT_SIGNED_IN, "operator": NOT_ALLOWED},
+    Who.STAFF: {"nobody": NOT_SIGNED_IN, "wrong": NOT_SIGNED_IN, "customer": NOT_ALLOWED},
+    Who.ORGANISER: {
+        "nobody": NOT_SIGNED_IN,
+        "wrong": NOT_SIGNED_IN,
+        "customer": NOT_ALLOWED,
+        "staff": NOT_ALLOWED,
+    },
     Who.OPERATOR: {
         "nobody": NOT_SIGNED_IN,
         "wrong": NOT_SIGNED_IN,

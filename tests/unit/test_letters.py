@@ -61,6 +61,8 @@ PARAMETERS: dict[str, Json] = {
     "generation": 3,
     "token": "to/ken",
     "valid_minutes": 30,
+    "valid_days": 7,
+    "organiser": "Schauspielhaus",
     "reservation_ids": [RESERVATION],
 }
 
