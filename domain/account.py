@@ -16,6 +16,10 @@ CONFIRMATION_LIFE_MS = 24 * 3_600_000
 RESET_LIFE_MS = 3_600_000
 ACCESS_LIFE_MS = 15 * 60_000
 INVITATION_LIFE_MS = 7 * 86_400_000
+MACHINE_TOKEN_LIFE_MIN_S = 60
+MACHINE_TOKEN_LIFE_MAX_S = 366 * 86_400
+MACHINE_TOKENS_MAX = 50
+"""Of one organiser, and of the operator, that serve at a time."""
 MEMBERS_MAX_ACCOUNTS = 200
 """Of one organiser."""
 
@@ -27,6 +31,16 @@ class Role(enum.StrEnum):
     STAFF = "staff"
     ORGANISER = "organiser"
     ADMIN = "admin"
+
+
+class Scope(enum.StrEnum):
+    """What a machine token is for: looking at what there is; making, changing and confirming reservations;
+    the door and the floor; and making and changing what is put on."""
+
+    READ = "read"
+    SELL = "sell"
+    CHECK_IN = "check_in"
+    MANAGE = "manage"
 
 
 class Account(Message, frozen=True):
@@ -58,6 +72,21 @@ class Invitation(Message, frozen=True):
 
     organiser_id: str
     role: Role
+
+
+class MachineToken(Message, frozen=True):
+    """What a program signs in with, for an organiser, or without one for the operator. `made_by`: whose
+    request made it. Only the hash of its secret is kept."""
+
+    id: str
+    organiser_id: str | None
+    name: str
+    scopes: tuple[Scope, ...]
+    secret_hash: bytes
+    made_by: str
+    created_ms: int
+    expires_ms: int
+    revoked_ms: int | None = None
 
 
 class Registration(Message, frozen=True):

@@ -93,10 +93,10 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.RECOVER_LINKS: _of_person("reservation_ids"),
     MailKind.INVITATION: _of_person("token", "valid_days", "organiser"),
 }
-"""`token`: goes into the link, and is shown for who types. `valid_minutes`, `valid_days`: of that token. `amount`
-in minor units; `reason`: one of `domain.payment.Reason`. `reservation_ids`: a list; what is to be said of each, its
-links and its codes are looked up. `number`, `generation`: of a ticket; `ticket_transferred` goes to whom it
-was passed on to, whose address is looked up too, `ticket_passed_on` to whose it was."""
+"""`token`: goes into the link, and is shown for who types. `valid_minutes`, `valid_days`: of that token.
+`amount` in minor units; `reason`: one of `domain.payment.Reason`. `reservation_ids`: a list; what is to be
+said of each, its links and its codes are looked up. `number`, `generation`: of a ticket; `ticket_transferred`
+goes to whom it was passed on to, whose address is looked up too, `ticket_passed_on` to whose it was."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ LINKS = (
     ("organisers", "|o--o{", "restaurants", "has"),
     ("organisers", "|o--o{", "venues", "has"),
     ("organisers", "|o--o{", "accounts", "is acted for by"),
+    ("organisers", "|o--o{", "machine_tokens", "is acted for by"),
     ("accounts", "||--o{", "sessions", "is logged in by"),
     ("accounts", "|o--o{", "one_time_tokens", "is confirmed by"),
 )

@@ -51,6 +51,7 @@
 - `accounts` are found by `customer`, the key of their e-mail. A session is one row, whatever it is renewed: a
   token names the session, and only the hash of the one that serves next is kept. `one_time_tokens` (of
   confirmations, resets and invitations) carry what is wanted of an account until it is there.
+- `machine_tokens` have hashes only, too. All that serve are read every second: an index has these alone.
 - `secrets` has the database's keys; those of access tokens are named `access_key:` and when they were made.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 - `webhook_endpoints` are told of facts, `webhook_deliveries` are what: of one endpoint and one thing
@@ -723,6 +724,26 @@ organisers = Table(
     Column("id", ID, primary_key=True),
     Column("name", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+)
+
+machine_tokens = Table(
+    "machine_tokens",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("organiser_id", ID),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+Index("machine_tokens_of_organiser", machine_tokens.c.organiser_id, machine_tokens.c.id)
+Index(
+    "machine_tokens_serving",
+    machine_tokens.c.expires_ms,
+    postgresql_where=machine_tokens.c.revoked_ms.is_(None),
 )
 
 sessions = Table(

@@ -1,6 +1,7 @@
 """Who calls, and who may: bearer tokens, and the token that is a guest's claim to one reservation.
 
-A bearer token is the operator's of the settings, or an account's access token (`server.access_tokens`).
+A bearer token is the operator's of the settings, an account's access token (`server.access_tokens`), or a
+machine's (`server.machine_tokens`).
 Whom a route takes stands in the route (`Who`); `admission` makes a check of that, and the dispatcher runs
 it before the handler. What only a role may do is `forbidden` to others, whatever they ask for; what is not
 theirs is `not_found` (`server.belongings`).
@@ -15,19 +16,22 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import assert_never
 
 from aiohttp import web
 from multidict import istr
 
-from domain.account import Account
+from domain.account import Account, Scope
 from domain.papers import Papers
 from server.access_tokens import AccessTokens
 from server.callers import CALLER, GUEST, OPERATOR, Caller, Who
+from server.machine_tokens import MachineTokens
 from server.problems import Problem, not_found
 
 AUTHORIZATION = istr("Authorization")
 RESERVATION_TOKEN = istr("Reservation-Token")
+Admission = Callable[[web.BaseRequest], None]
 
 
 class Access:
@@ -46,68 +50,71 @@ class Access:
         self._tokens = tokens
         self.reservation_secret = reservation_secret
 
-    def admission(self, who: Who) -> Callable[[web.BaseRequest], None] | None:
-        """What notes the caller in a request, and refuses whom such a route does not take. None: all are
-        taken, and nobody looks who it is."""
+    def admission(self, who: Who, scope: Scope | None = None) -> Admission | None:
+        """What notes the caller in a request, and refuses whom such a route does not take. `scope`: what a
+        machine's token has to be for. None: all are taken, and nobody looks who it is."""
         match who:
             case Who.ANYONE:
                 return None
             case Who.READER:
-                return self._note_reader
+                return partial(self._note_reader, scope)
             case Who.GUEST | Who.HOLDER:
-                return self._note
+                return partial(self._note, scope)
             case Who.ACCOUNT:
-                return self._note_account
+                return partial(self._note_account, scope)
             case Who.STAFF:
-                return self._note_staff
+                return partial(self._note_staff, scope)
             case Who.ORGANISER:
-                return self._note_organiser
+                return partial(self._note_organiser, scope)
             case Who.OPERATOR:
-                return self._note_operator
+                return partial(self._note_operator, scope)
             case _:
                 assert_never(who)
 
-    def _note(self, request: web.BaseRequest) -> None:
+    def _note(self, scope: Scope | None, request: web.BaseRequest) -> None:
         given = request.headers.get(AUTHORIZATION)
         if given is not None:
-            request[CALLER] = self._caller(given)
+            request[CALLER] = self._caller(given, scope)
 
-    def _note_reader(self, request: web.BaseRequest) -> None:
+    def _note_reader(self, scope: Scope | None, request: web.BaseRequest) -> None:
         """What everybody may look at: there a wrong token is no worse than none."""
         given = request.headers.get(AUTHORIZATION)
         if given is not None:
-            request[CALLER] = self._bearer(given) or GUEST
+            caller = self._bearer(given)
+            request[CALLER] = caller if caller is not None and caller.may(scope) else GUEST
 
-    def _note_account(self, request: web.BaseRequest) -> None:
-        if self._signed_in(request).account_id is None:
-            raise Problem("forbidden", "The operator's token of the settings has no account.")
+    def _note_account(self, scope: Scope | None, request: web.BaseRequest) -> None:
+        if self._signed_in(request, scope).account_id is None:
+            raise Problem("forbidden", "This is for accounts: the operator's token and machines have none.")
 
-    def _note_staff(self, request: web.BaseRequest) -> None:
-        caller = self._signed_in(request)
+    def _note_staff(self, scope: Scope | None, request: web.BaseRequest) -> None:
+        caller = self._signed_in(request, scope)
         if not caller.works_for(caller.organiser_id):
             raise Problem("forbidden", "This is for organisers and their staff.")
 
-    def _note_organiser(self, request: web.BaseRequest) -> None:
-        caller = self._signed_in(request)
+    def _note_organiser(self, scope: Scope | None, request: web.BaseRequest) -> None:
+        caller = self._signed_in(request, scope)
         if not caller.organises(caller.organiser_id):
             raise Problem("forbidden", "This is for organisers.")
 
-    def _note_operator(self, request: web.BaseRequest) -> None:
-        if not self._signed_in(request).is_admin:
+    def _note_operator(self, scope: Scope | None, request: web.BaseRequest) -> None:
+        if not self._signed_in(request, scope).is_admin:
             raise Problem("forbidden", "This is for operators.")
 
-    def _signed_in(self, request: web.BaseRequest) -> Caller:
+    def _signed_in(self, request: web.BaseRequest, scope: Scope | None) -> Caller:
         given = request.headers.get(AUTHORIZATION)
         if given is None:
             raise Problem("unauthorized", "This needs a bearer token.")
-        request[CALLER] = caller = self._caller(given)
+        request[CALLER] = caller = self._caller(given, scope)
         return caller
 
-    def _caller(self, authorization: str) -> Caller:
-        """A wrong token is refused, not overlooked."""
+    def _caller(self, authorization: str, scope: Scope | None) -> Caller:
+        """A wrong token is refused, not overlooked; so is a machine's that is for something else."""
         caller = self._bearer(authorization)
         if caller is None:
             raise Problem("unauthorized", "The bearer token is not one that is known here, or has run out.")
+        if not caller.may(scope):
+            raise Problem("forbidden", "This machine token is not for that.")
         return caller
 
     def _bearer(self, authorization: str) -> Caller | None:
@@ -144,10 +151,20 @@ class Access:
         assert self._tokens is not None, "sessions are of a server that signs"
         return self._tokens.made(account, session_id)
 
+    @property
+    def machines(self) -> MachineTokens:
+        """Those that are known here."""
+        assert self._tokens is not None, "machine tokens are of a server that knows accounts"
+        return self._tokens.machines
+
     def end(self, session_ids: Collection[str]) -> None:
         """Their access tokens serve no more: here at once, elsewhere within a second or two."""
         if self._tokens is not None:
             self._tokens.end(session_ids)
+
+    def machine_secret(self, request_id: bytes) -> bytes:
+        """The secret of the machine token that an Idempotency-Key makes: the same for a repeated request."""
+        return hmac.digest(self.reservation_secret, b"machine\0" + request_id, hashlib.sha256)
 
     def successor(self, secret: bytes, key: str) -> bytes:
         """The secret that follows another under an Idempotency-Key: the same for a repeated request."""

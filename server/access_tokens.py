@@ -4,7 +4,8 @@ A JWT (RFC 7519) of one algorithm, HS256, whose key the header names by `kid`. T
 own; a new one signs from `KEY_REST_MS` after it was made on, when all front ends have it, and the one before
 is accepted for as long as what it signed can last. A token lasts 15 minutes. Who ends a session before that
 puts it on the list of those that have ended: each front end loads that list and the keys every second, and
-while it could not for `KNOWN_MAX_AGE_MS` it takes no access token at all.
+while it could not for `KNOWN_MAX_AGE_MS` it takes no access token at all. Machine tokens are known by the
+same look (`server.machine_tokens`).
 
 Verifying costs 30 us, so what was verified is remembered, by the token's hash, in bounded number.
 """
@@ -24,6 +25,7 @@ import structlog
 from domain.account import ACCESS_LIFE_MS, Account, Role, SigningKey
 from server.accounts import Accounts
 from server.callers import Caller
+from server.machine_tokens import PREFIX, Machines, MachineTokens
 from server.problems import Problem
 
 ALGORITHM = "HS256"
@@ -61,6 +63,7 @@ class AccessTokens:
         self._ended: frozenset[str] = frozenset()
         self._known_ms = 0
         self._remembered: dict[bytes, tuple[int, Caller]] = {}
+        self.machines = MachineTokens(now_ms)
 
     def know(self, keys: Sequence[SigningKey], ended: frozenset[str]) -> None:
         """The keys there are, the oldest first, and the sessions that were ended lately."""
@@ -91,15 +94,21 @@ class AccessTokens:
         return jwt.encode(said, key.value, algorithm=ALGORITHM, headers={"kid": key.id}), expires_ms
 
     def caller(self, token: str) -> Caller | None:
-        """Whose token it is; None if it is nobody's, has run out, or its session has ended."""
+        """Whose token it is; None if it is nobody's, has run out, or its session has ended.
+        Raises Problem where that cannot be known."""
         now_ms = self._now_ms()
+        if token.startswith(PREFIX):
+            return self._if_known_lately(self.machines.caller(token), now_ms)
         digest = hashlib.blake2b(token.encode("utf-8", "surrogateescape"), digest_size=_HASH_BYTES).digest()
         found = self._remembered.get(digest) or self._verified(token, digest, now_ms)
         if found is None or found[0] <= now_ms or found[1].session_id in self._ended:
             return None
-        if now_ms - self._known_ms > KNOWN_MAX_AGE_MS:
-            raise Problem("unavailable", "It cannot be found out whether this session has ended.")
-        return found[1]
+        return self._if_known_lately(found[1], now_ms)
+
+    def _if_known_lately(self, caller: Caller | None, now_ms: int) -> Caller | None:
+        if caller is not None and now_ms - self._known_ms > KNOWN_MAX_AGE_MS:
+            raise Problem("unavailable", "It cannot be found out whether this token still serves.")
+        return caller
 
     def _verified(self, token: str, digest: bytes, now_ms: int) -> tuple[int, Caller] | None:
         claims = self._claims(token, now_ms) if len(token) <= TOKEN_MAX_CHARACTERS else None
@@ -138,17 +147,21 @@ class AccessTokens:
                 return key.value if all(now_ms <= end_ms for end_ms in until_ms) else None
         return None
 
-    async def look(self, accounts: Accounts) -> None:
-        """Load what `know` takes."""
-        since_ms = self._now_ms() - ACCESS_LIFE_MS - SKEW_MAX_MS
-        keys, ended = await asyncio.gather(accounts.signing_keys(), accounts.ended_since(since_ms))
+    async def look(self, accounts: Accounts, machines: Machines) -> None:
+        """Load what `know` takes, and the machine tokens."""
+        now_ms = self._now_ms()
+        since_ms = now_ms - ACCESS_LIFE_MS - SKEW_MAX_MS
+        keys, ended, serving = await asyncio.gather(
+            accounts.signing_keys(), accounts.ended_since(since_ms), machines.serving(now_ms)
+        )
         self.know(keys, ended)
+        self.machines.know(serving, now_ms)
 
-    async def keep_looking(self, accounts: Accounts) -> None:
+    async def keep_looking(self, accounts: Accounts, machines: Machines) -> None:
         """Every second, until it is cancelled. Who does not answer is asked again."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
-                await self.look(accounts)
+                await self.look(accounts, machines)
             except Exception as error:  # noqa: BLE001 - whatever it raises, the next look may find it well
                 _log.warning("the list of ended sessions cannot be read", error=repr(error))

@@ -18,7 +18,7 @@ from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
 from domain.views import FoundReservation
 from server.access import RESERVATION_TOKEN
-from server.callers import caller_of
+from server.callers import Caller, caller_of
 from server.ids import parse_id
 from server.keys import key_of
 from server.parts import Parts

@@ -45,8 +45,8 @@ async def create_app(settings: Settings) -> web.Application:
     try:
         back = await stack.enter_async_context(opened(settings, meter))
         tokens = AccessTokens(back.reads.now_ms)
-        await tokens.look(back.accounts)
-        looking = asyncio.create_task(tokens.keep_looking(back.accounts))
+        await tokens.look(back.accounts, back.machines)
+        looking = asyncio.create_task(tokens.keep_looking(back.accounts, back.machines))
         stack.push_async_callback(_ended, looking)
         access = Access(_admin_token(settings), await back.reads.secret("reservation_token"), tokens)
         customers = CustomerKeys(await back.reads.secret("customer_key"))

@@ -19,6 +19,7 @@ from msgspec import UNSET, UnsetType
 
 from server.callers import CALLER, Caller, Who, caller_of
 from server.ids import parse_id
+from server.machine_tokens import Machines
 from server.organisers import Organisers
 from server.payments import Payments
 from server.problems import invalid, not_found
@@ -35,11 +36,14 @@ Find = Callable[[str], Awaitable[str | None]]
 class Belongings:
     """Looks it up."""
 
-    def __init__(self, reads: Reads, venues: Venues, payments: Payments, organisers: Organisers) -> None:
+    def __init__(
+        self, reads: Reads, venues: Venues, payments: Payments, organisers: Organisers, machines: Machines
+    ) -> None:
         self._reads = reads
         self._venues = venues
         self._payments = payments
         self._organisers = organisers
+        self._machines = machines
         self._kept: dict[str, tuple[str, str | None]] = {}
         self._ways: dict[str, Find] = {
             "event_id": self._of_event,
@@ -47,6 +51,7 @@ class Belongings:
             "venue_id": self._of_venue,
             "reservation_id": self._of_reservation,
             "payment_id": self._of_payment,
+            "token_id": self._of_machine_token,
             "organiser_id": _itself,
         }
 
@@ -140,6 +145,10 @@ class Belongings:
     async def _of_payment(self, payment_id: str) -> str | None:
         found = await self._payments.find(payment_id)
         return None if found is None else (await self._of_inventory(found.inventory_id))[1]
+
+    async def _of_machine_token(self, token_id: str) -> str | None:
+        found = await self._machines.token(token_id)
+        return None if found is None else found.organiser_id
 
 
 async def _itself(organiser_id: str) -> str | None:

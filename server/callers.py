@@ -11,7 +11,7 @@ from enum import Enum
 
 from aiohttp import web
 
-from domain.account import Role
+from domain.account import Role, Scope
 
 
 class Who(Enum):
@@ -46,6 +46,8 @@ class Caller:
     customer: bytes | None = None
     organiser_id: str | None = None
     session_id: str | None = None
+    scopes: frozenset[Scope] | None = None
+    """What a machine's token is for; None: a person's, who may all that the role may."""
     given_charge: bool = False
     """Found to have a say over what is asked for (`server.belongings`)."""
 
@@ -57,6 +59,10 @@ class Caller:
     def in_charge(self) -> bool:
         """Of what is asked for."""
         return self.given_charge or self.is_admin
+
+    def may(self, scope: Scope | None) -> bool:
+        """Whether a route of that scope takes such a token: of a machine, only what it is for."""
+        return self.scopes is None or scope in self.scopes
 
     def organises(self, organiser_id: str | None) -> bool:
         """Is what belongs to that organiser this caller's? Everything is an admin's."""

@@ -33,6 +33,7 @@ from persistence.floor import Floor
 from persistence.hold_counts import HoldCounts
 from persistence.images import PostgresImages
 from persistence.ledger import PostgresLedger
+from persistence.machine_tokens import PostgresMachines
 from persistence.mail_list import PostgresMailList
 from persistence.organisers import PostgresOrganisers
 from persistence.payments import PostgresPayments
@@ -62,6 +63,7 @@ class Back(NamedTuple):
     images: PostgresImages
     accounts: PostgresAccounts
     organisers: PostgresOrganisers
+    machines: PostgresMachines
     mails: PostgresMailList
     payments: PostgresPayments
     wallets: PostgresLedger
@@ -102,6 +104,10 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(organisers.close)
+        machines = PostgresMachines(
+            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
+        )
+        stack.push_async_callback(machines.close)
         mails = PostgresMailList(database_url.get_secret_value(), settings.request_deadline_ms)
         stack.push_async_callback(mails.close)
         floor = Floor(settings.data / FLOOR_FILE)
@@ -139,6 +145,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             images,
             accounts,
             organisers,
+            machines,
             mails,
             payments,
             wallets,

@@ -18,6 +18,8 @@ from typing import Protocol
 from aiohttp import web
 from multidict import istr
 
+from domain.account import Scope
+from server.access import Admission
 from server.access_log import AccessLog
 from server.belongings import Check as ChargeCheck
 from server.callers import Who
@@ -31,7 +33,6 @@ from server.throttle import Check, Group
 REQUEST_ID = istr("X-Request-Id")
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 Handler = Callable[..., Awaitable[Reply]]
-Admission = Callable[[web.BaseRequest], None]
 Outages = Mapping[type[Exception], str]
 OUTAGES: Outages = {OSError: "unavailable", TimeoutError: "unavailable"}
 """What a part raises that cannot be reached or has no room, and the problem it is to the client: the first
@@ -53,6 +54,8 @@ class Routed(Protocol):
     def handler(self) -> Handler: ...
     @property
     def who(self) -> Who: ...
+    @property
+    def scope(self) -> Scope | None: ...
     @property
     def group(self) -> Group | None: ...
     @property
@@ -125,7 +128,7 @@ class Dispatcher:
         node = self._root
         for segment in route.path.split("/")[1:]:
             node = node.grow(segment)
-        admit = self._access.admission(route.who)
+        admit = self._access.admission(route.who, route.scope)
         limit = self._throttle.check_of(route.group) if route.path.startswith("/api/") else None
         charge = self._belongings.check_of(route.who, route.path)
         for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):

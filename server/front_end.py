@@ -25,6 +25,7 @@ from server.handlers_service import ServiceHandlers
 from server.hold_caps import HoldCaps, HoldCounts
 from server.images import Images
 from server.live import Live
+from server.machine_tokens import Machines
 from server.mails import Mails
 from server.metrics import Metrics
 from server.openapi import document
@@ -53,6 +54,7 @@ def build_app(
     images: Images,
     accounts: Accounts,
     organisers: Organisers,
+    machines: Machines,
     mails: Mails,
     payments: Payments,
     wallets: Wallets,
@@ -79,12 +81,13 @@ def build_app(
         images,
         accounts,
         organisers,
+        machines,
         mails,
         payments,
         wallets,
         endpoints,
         access,
-        Belongings(reads, venues, payments, organisers),
+        Belongings(reads, venues, payments, organisers, machines),
         customers,
         passwords,
         Contacts(accounts, reads.now_ms),

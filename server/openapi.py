@@ -46,6 +46,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     "provider": {"type": "string"},
     "organiser_id": _UUID,
     "account_id": _UUID,
+    "token_id": _UUID,
     "wallet": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "code": {"type": "string", "minLength": 1, "maxLength": CODE_MAX_CHARACTERS},
     "file": {"type": "string"},
@@ -277,7 +278,15 @@ def problems_of(route: Route) -> list[str]:
         codes.append("rate_limited")
     if route.asks_owner:
         codes += ["overloaded", "unavailable"]
-    if route.tag in ("accounts", "events", "organisers", "reservations", "restaurants", "venues"):
+    if route.tag in (
+        "accounts",
+        "events",
+        "machine tokens",
+        "organisers",
+        "reservations",
+        "restaurants",
+        "venues",
+    ):
         codes += ["overloaded", "unavailable"]
     return sorted(set(codes))
 

@@ -19,6 +19,7 @@ from server.following import Following
 from server.hold_caps import HoldBounds, HoldCaps
 from server.images import Images
 from server.live import Live
+from server.machine_tokens import Machines
 from server.mails import Mails
 from server.metrics import Metrics
 from server.organisers import Organisers
@@ -82,6 +83,7 @@ class Parts:
     images: Images
     accounts: Accounts
     organisers: Organisers
+    machines: Machines
     mails: Mails
     payments: Payments
     wallets: Wallets

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from domain.account import Scope
 from server import payloads as given
 from server.callers import Who
 from server.dispatch import Handler
@@ -26,6 +27,8 @@ class Route:
     """The type of the body of 202, where a client may prefer not to wait for the answer."""
     who: Who = Who.OPERATOR
     """Denied to others unless it says so."""
+    scope: Scope | None = None
+    """What a machine token has to be for; None: whatever it is for, it is none of a machine's business."""
     body: Any = None
     body_optional: bool = False
     body_media: tuple[str, ...] = ()

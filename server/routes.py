@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.account import Scope
 from server import payloads as given
 from server import payloads_catalogue as wanted
 from server import (
@@ -33,6 +34,7 @@ from server.handlers_events import EventHandlers
 from server.handlers_fixtures import FixtureHandlers
 from server.handlers_images import ImageHandlers
 from server.handlers_live import LiveEvents, LiveHandlers, LiveSeatEvents
+from server.handlers_machines import MachineHandlers
 from server.handlers_mails import MailHandlers
 from server.handlers_organisers import OrganiserHandlers
 from server.handlers_payments import PaymentHandlers
@@ -56,6 +58,7 @@ from server.printing import PDF
 from server.route import Route
 from server.routes_accounts import account_routes
 from server.routes_endpoints import endpoint_routes
+from server.routes_machines import machine_routes
 from server.routes_mails import mail_routes
 from server.routes_organisers import organiser_routes
 from server.routes_payments import payment_routes
@@ -94,6 +97,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         ),
         *account_routes(AccountHandlers(parts), SessionHandlers(parts)),
         *organiser_routes(OrganiserHandlers(parts)),
+        *machine_routes(MachineHandlers(parts)),
         *image_routes(ImageHandlers(parts)),
         *mail_routes(MailHandlers(parts)),
         *endpoint_routes(EndpointHandlers(parts)),
@@ -105,9 +109,10 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
 # fmt: off
 def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: LiveHandlers) -> list[Route]:
     event, kind, counts = shown.EventView, shown.TicketTypeView, shown.AvailabilityView
-    public: Any = {"tag": "events", "who": Who.READER}
+    public: Any = {"tag": "events", "who": Who.READER, "scope": Scope.READ}
     placed: Any = {"tag": "events", "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
-    command: Any = {"tag": "events", "who": Who.ORGANISER, "asks_owner": True, "reply_headers": ("ETag",)}
+    command: Any = {"tag": "events", "who": Who.ORGANISER, "scope": Scope.MANAGE, "asks_owner": True,
+                    "reply_headers": ("ETag",)}
     action: Any = {**command, "body": given.Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
     matched: Any = {**command, "request_headers": ("If-Match",),
@@ -128,9 +133,9 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
         Route("POST", f"{_EVENT}/publish", events.publish, event, problems=("wrong_state",), **action),
         Route("POST", f"{_EVENT}/close", events.close, event, problems=("wrong_state",), **action),
         Route("POST", f"{_EVENT}/cancel", events.cancel, event, **action),
-        Route("GET", f"{_EVENT}/placement", placement.show, shown.PlacementView, **placed),
+        Route("GET", f"{_EVENT}/placement", placement.show, shown.PlacementView, scope=Scope.READ, **placed),
         Route("PUT", f"{_EVENT}/placement", placement.change, shown.PlacementView,
-              body=given.NewPlacement, **placed),
+              body=given.NewPlacement, scope=Scope.MANAGE, **placed),
         Route("GET", f"{_EVENT}/ticket-types/{{code}}", events.ticket_type, kind, **public),
         Route("GET", f"{_EVENT}/availability", events.availability, counts, **cached),
         Route("GET", f"{_EVENT}/availability/stream", live.stream, LiveEvents, media=EVENT_STREAM, **watched),
@@ -138,9 +143,11 @@ def _event_routes(events: EventHandlers, placement: PlacementHandlers, live: Liv
 
 
 def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
-    shows: Any = {"tag": "events", "who": Who.READER, "reply_headers": ("ETag", "Cache-Control")}
-    named: Any = {"tag": "events", "who": Who.ORGANISER, "asks_owner": True, "reply_headers": ("ETag",),
-                  "body": given.NamedSeats, "keyed": True, "request_headers": ("If-Match",)}
+    shows: Any = {"tag": "events", "who": Who.READER, "scope": Scope.READ,
+                  "reply_headers": ("ETag", "Cache-Control")}
+    named: Any = {"tag": "events", "who": Who.ORGANISER, "scope": Scope.MANAGE, "asks_owner": True,
+                  "reply_headers": ("ETag",), "body": given.NamedSeats, "keyed": True,
+                  "request_headers": ("If-Match",)}
     return [
         Route("GET", f"{_EVENT}/seats", seats.show, shown.SeatMapView, query=given.SeatsQuery, **shows),
         Route("GET", f"{_EVENT}/seats/stream", live.seats, LiveSeatEvents, media=EVENT_STREAM,
@@ -153,11 +160,11 @@ def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
 
 
 def _catalogue_routes(catalogue: CatalogueHandlers) -> list[Route]:
-    tag: Any = {"tag": "events"}
+    tag: Any = {"tag": "events", "scope": Scope.READ}
     own: Any = {**tag, "who": Who.ORGANISER}
     cached: Any = {**tag, "who": Who.READER, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
-    file: Any = {"tag": "reservations", "who": Who.ORGANISER, "media": CSV,
+    file: Any = {"tag": "reservations", "who": Who.ORGANISER, "scope": Scope.READ, "media": CSV,
                  "reply_headers": ("Content-Disposition", "Cache-Control")}
     return [
         Route("GET", "/api/v1/events", catalogue.events, shown.Page[shown.EventView],
@@ -173,9 +180,11 @@ def _catalogue_routes(catalogue: CatalogueHandlers) -> list[Route]:
 def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
     view, any_kind = shown.ReservationView, shown.ReservationView | TableReservationView
     tag: Any = {"tag": "reservations"}
-    placed: Any = {**tag, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
-    listed: Any = {**tag, "who": Who.ORGANISER, "query": given.ReservationsQuery}
-    held: Any = {**tag, "who": Who.HOLDER}
+    placed: Any = {**tag, "scope": Scope.SELL, "status": 201, "reply_headers": ("Location",), "keyed": True,
+                   "asks_owner": True}
+    listed: Any = {**tag, "who": Who.ORGANISER, "scope": Scope.READ, "query": given.ReservationsQuery}
+    shows: Any = {**tag, "who": Who.HOLDER, "scope": Scope.READ}
+    held: Any = {**tag, "who": Who.HOLDER, "scope": Scope.SELL}
     changed: Any = {**held, "asks_owner": True, "problems": (*_NOT_TO_BE_HAD, *_NO_HOLD)}
     action: Any = {**held, "asks_owner": True, "body": given.Nothing, "body_optional": True, "keyed": True}
     return [
@@ -189,7 +198,7 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
               **listed),
         Route("GET", "/api/v1/accounts/me/reservations", reservations.list_own, OwnReservationsView,
               who=Who.ACCOUNT, query=given.PageQuery, reply_headers=("Cache-Control",), **tag),
-        Route("GET", _RESERVATION, reservations.show, any_kind, **held),
+        Route("GET", _RESERVATION, reservations.show, any_kind, **shows),
         Route("PATCH", _RESERVATION, reservations.change, view, body=given.ReservationPatch, **changed),
         Route("POST", f"{_RESERVATION}/extend", reservations.extend, any_kind,
               problems=("limit_exceeded", *_NO_HOLD), **action),
@@ -203,15 +212,17 @@ def _reservation_routes(reservations: ReservationHandlers) -> list[Route]:
 def _ticket_routes(tickets: TicketHandlers, door: DoorHandlers) -> list[Route]:
     view, let_in = views_tickets.TicketView, views_tickets.LetInView
     held: Any = {"tag": "tickets", "who": Who.HOLDER, "request_headers": ("Ticket-Token",)}
-    shows: Any = {**held, "problems": ("wrong_state", "ticket_replaced"), "reply_headers": ("Cache-Control",)}
+    shows: Any = {**held, "scope": Scope.READ, "problems": ("wrong_state", "ticket_replaced"),
+                  "reply_headers": ("Cache-Control",)}
     file: Any = {**shows, "reply_headers": ("Cache-Control", "Content-Disposition")}
     pages: Any = {**file, "problems": ("wrong_state", "ticket_replaced", "limit_exceeded", "overloaded",
                                        "unavailable")}
-    replaces: Any = {**held, "asks_owner": True, "keyed": True, "reply_headers": ("Cache-Control",),
+    replaces: Any = {**held, "scope": Scope.SELL, "asks_owner": True, "keyed": True,
+                     "reply_headers": ("Cache-Control",),
                      "problems": ("wrong_state", "ticket_replaced", "already_checked_in", "limit_exceeded")}
-    staff: Any = {"tag": "tickets", "who": Who.STAFF}
+    staff: Any = {"tag": "tickets", "who": Who.STAFF, "scope": Scope.CHECK_IN}
     scans: Any = {**staff, "asks_owner": True, "keyed": True}
-    calendar: Any = {"tag": "reservations", "who": Who.HOLDER, "media": CALENDAR,
+    calendar: Any = {"tag": "reservations", "who": Who.HOLDER, "scope": Scope.READ, "media": CALENDAR,
                      "problems": ("wrong_state",), "reply_headers": ("Cache-Control", "Content-Disposition")}
     return [
         Route("GET", f"{_RESERVATION}/tickets", tickets.list_all, shown.Page[views_tickets.TicketView],
@@ -239,7 +250,7 @@ def _submission_routes(submissions: SubmissionHandlers) -> list[Route]:
     shown_there = PendingView | RejectedView | shown.ReservationView | TableReservationView
     return [
         Route("GET", "/api/v1/submissions/{submission_id}", submissions.show, shown_there, who=Who.HOLDER,
-              reply_headers=("Retry-After",), tag="reservations"),
+              scope=Scope.READ, reply_headers=("Retry-After",), tag="reservations"),
     ]
 
 
@@ -250,9 +261,9 @@ def _venue_routes(venues: VenueHandlers) -> list[Route]:
     listed: Any = {**public, "query": given.PageQuery}
     cached: Any = {**public, "request_headers": ("If-None-Match",),
                    "reply_headers": ("ETag", "Cache-Control")}
-    changed: Any = {**tag, "who": Who.ORGANISER, "request_headers": ("If-Match",)}
-    created: Any = {**tag, "who": Who.ORGANISER, "status": 201, "reply_headers": ("ETag", "Location"),
-                    "keyed": True}
+    changed: Any = {**tag, "who": Who.ORGANISER, "scope": Scope.MANAGE, "request_headers": ("If-Match",)}
+    created: Any = {**tag, "who": Who.ORGANISER, "scope": Scope.MANAGE, "status": 201,
+                    "reply_headers": ("ETag", "Location"), "keyed": True}
     return [
         Route("POST", "/api/v1/venues", venues.create, venue, body=payloads_venues.NewVenue, **created),
         Route("GET", "/api/v1/venues", venues.list_all, shown.Page[views_venues.VenueView], **listed),
@@ -265,7 +276,7 @@ def _venue_routes(venues: VenueHandlers) -> list[Route]:
 
 
 def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
-    keyed: Any = {"who": Who.ORGANISER, "asks_owner": True, "keyed": True}
+    keyed: Any = {"who": Who.ORGANISER, "scope": Scope.MANAGE, "asks_owner": True, "keyed": True}
     return [
         Route("POST", f"{_VENUE}/fixtures", fixtures.make, views_fixtures.FixturesView,
               body=payloads_fixtures.NewFixtures, problems=("limit_exceeded",), tag="venues", **keyed),
@@ -276,7 +287,8 @@ def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
 
 
 def _service_routes(service: ServiceHandlers) -> list[Route]:
-    owners: Any = {"who": Who.OPERATOR, "problems": ("unavailable",), "tag": "operations"}
+    owners: Any = {"tag": "operations", "who": Who.OPERATOR, "scope": Scope.READ,
+                   "problems": ("unavailable",)}
     public: Any = {"who": Who.ANYONE}
     return [
         Route("GET", "/api/v1/owners", service.owners, shown.Page[shown.OwnerView], **owners),

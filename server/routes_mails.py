@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.account import Scope
 from server import payloads as given
 from server import views as shown
 from server.callers import Who
@@ -19,8 +20,8 @@ _UNSUBSCRIBE = "/api/v1/unsubscribe/{token}"
 # fmt: off
 def mail_routes(mails: MailHandlers) -> list[Route]:
     """Every route of mails."""
-    tag: Any = {"tag": "mails"}
-    again: Any = {**tag, "body": given.Nothing, "body_optional": True}
+    tag: Any = {"tag": "mails", "scope": Scope.READ}
+    again: Any = {**tag, "scope": Scope.MANAGE, "body": given.Nothing, "body_optional": True}
     page: Any = {"media": HTML, "who": Who.ANYONE}
     ending: Any = {**page, "reply_headers": ("Cache-Control",), "problems": ("not_found",)}
     return [

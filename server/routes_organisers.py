@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.account import Scope
 from server import payloads_organisers as given
 from server import views_organisers as shown
 from server.callers import Who
@@ -29,8 +30,8 @@ def organiser_routes(organisers: OrganiserHandlers) -> list[Route]:
         Route("POST", "/api/v1/organisers", organisers.create, shown.OrganiserView, status=201,
               body=given.NewOrganiser, reply_headers=("Location",), keyed=True, **tag),
         Route("GET", "/api/v1/organisers", organisers.list_all, Page[shown.OrganiserView], query=PageQuery,
-              **tag),
-        Route("GET", _ORGANISER, organisers.show, shown.OrganiserView, **own),
+              scope=Scope.READ, **tag),
+        Route("GET", _ORGANISER, organisers.show, shown.OrganiserView, scope=Scope.READ, **own),
         Route("POST", f"{_ORGANISER}/invitations", organisers.invite, AskedView, status=202, keyed=True,
               body=given.NewInvitation, group=Group.ASK_FOR_MAIL, reply_headers=("Cache-Control",), **own),
         Route("GET", f"{_ORGANISER}/members", organisers.members, Page[shown.MemberView],

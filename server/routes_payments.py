@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.account import Scope
 from server import payloads_payments as given
 from server import views_payments as shown
 from server.callers import Who
@@ -27,12 +28,13 @@ def payment_routes(
     payments: PaymentHandlers, purchases: PurchaseHandlers, wallets: WalletHandlers, webhooks: WebhookHandlers
 ) -> list[Route]:
     tag: Any = {"tag": "payments", "problems": _OUT_OF_ORDER}
-    held: Any = {**tag, "who": Who.HOLDER}
-    operators: Any = {**tag, "who": Who.OPERATOR}
-    organisers: Any = {**tag, "who": Who.ORGANISER}
+    held: Any = {**tag, "who": Who.HOLDER, "scope": Scope.READ}
+    operators: Any = {**tag, "who": Who.OPERATOR, "scope": Scope.READ}
+    organisers: Any = {**tag, "who": Who.ORGANISER, "scope": Scope.READ}
     # A wallet's own account, or an operator, with whichever token: the handler looks which.
-    accounts: Any = {**tag, "who": Who.GUEST}
-    paid: Any = {**held, "problems": (*_OUT_OF_ORDER, "hold_expired", "wrong_state", "too_late")}
+    accounts: Any = {**tag, "who": Who.GUEST, "scope": Scope.READ}
+    paid: Any = {**held, "scope": Scope.SELL,
+                 "problems": (*_OUT_OF_ORDER, "hold_expired", "wrong_state", "too_late")}
     accepted: Any = {"status": 202, "keyed": True, "reply_headers": ("Location",)}
     waits: Any = {"request_headers": ("Prefer",)}
     applied: Any = {"reply_headers": ("Preference-Applied",)}
@@ -61,12 +63,13 @@ def payment_routes(
         Route("GET", f"{_PAYMENT}/steps", payments.steps, shown.StepsView, **operators),
         Route("POST", f"{_PAYMENT}/refunds", payments.refund, shown.RefundView, body=given.NewRefund,
               body_optional=True,
-              **{**organisers, "problems": (*_OUT_OF_ORDER, "wrong_state", "limit_exceeded")}, **accepted),
+              **{**organisers, "scope": Scope.MANAGE,
+                 "problems": (*_OUT_OF_ORDER, "wrong_state", "limit_exceeded")}, **accepted),
         Route("GET", _WALLET, wallets.show, shown.WalletView, query=given.WalletQuery, **accounts),
         Route("GET", f"{_WALLET}/movements", wallets.statement, Page[shown.MovementView],
               query=given.StatementQuery, **accounts),
         Route("POST", f"{_WALLET}/charges", wallets.charge, shown.PaymentView, body=given.NewCharge,
-              **accounts, **followed),
+              **accounts | {"scope": None}, **followed),
         Route("POST", f"{_WALLET}/adjustments", wallets.adjust, shown.MovementView, body=given.Adjustment,
               **moved),
         Route("POST", f"{_WALLET}/withdrawals", wallets.withdraw, shown.MovementView, body=given.Withdrawal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.account import Scope
 from domain.images import IMAGE_MAX_BYTES, MEDIA_TYPES
 from server import payloads_restaurants as given
 from server import views_restaurants as shown
@@ -35,14 +36,16 @@ def restaurant_routes(
     """Every route of restaurants."""
     restaurant, view = shown.RestaurantView, shown.TableReservationView
     public: Any = {"tag": "restaurants"}
-    seen: Any = {**public, "who": Who.READER}
+    seen: Any = {**public, "who": Who.READER, "scope": Scope.READ}
     cached: Any = {**seen, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
-    command: Any = {**public, "who": Who.ORGANISER, "asks_owner": True, "reply_headers": ("ETag",)}
+    command: Any = {**public, "who": Who.ORGANISER, "scope": Scope.MANAGE, "asks_owner": True,
+                    "reply_headers": ("ETag",)}
     action: Any = {**command, "body": Nothing, "body_optional": True, "keyed": True}
     created: Any = {**command, "status": 201, "reply_headers": ("ETag", "Location"), "keyed": True}
     matched: Any = {**command, "request_headers": ("If-Match",), "problems": ("in_use", "stale")}
     placed: Any = {**public, "status": 201, "reply_headers": ("Location",), "keyed": True, "asks_owner": True}
-    staff: Any = {"tag": "reservations", "who": Who.STAFF, "asks_owner": True, "keyed": True}
+    staff: Any = {"tag": "reservations", "who": Who.STAFF, "scope": Scope.CHECK_IN, "asks_owner": True,
+                  "keyed": True}
     owned: Any = {**public, "who": Who.OPERATOR, "problems": ("unavailable", "overloaded")}
     floor: Any = {**staff, "body": Nothing, "body_optional": True}
     return [
@@ -60,24 +63,27 @@ def restaurant_routes(
         Route("POST", f"{_RESTAURANT}/close", restaurants.close, restaurant, problems=("wrong_state",),
               **action),
         Route("POST", f"{_RESTAURANT}/cancel", restaurants.cancel, restaurant, **action),
-        Route("GET", f"{_RESTAURANT}/placement", placement.show, RestaurantPlacementView, **owned),
+        Route("GET", f"{_RESTAURANT}/placement", placement.show, RestaurantPlacementView, scope=Scope.READ,
+              **owned),
         Route("PUT", f"{_RESTAURANT}/placement", placement.change, RestaurantPlacementView,
-              body=NewPlacement, **owned),
+              body=NewPlacement, scope=Scope.MANAGE, **owned),
         Route("GET", f"{_RESTAURANT}/search", restaurants.search, shown.SearchView, query=given.SearchQuery,
               asks_owner=True, **seen),
         Route("GET", f"{_RESTAURANT}/availability/stream", live.times, LiveTimeEvents, media=EVENT_STREAM,
               query=given.WatchQuery, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",),
               **seen),
         Route("POST", f"{_RESTAURANT}/reservations", tables.place, view,
-              accepted=AcceptedView, who=Who.GUEST, group=Group.RESERVE, body=given.NewTableReservation,
-              problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
-        Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.STAFF,
+              accepted=AcceptedView, who=Who.GUEST, scope=Scope.SELL, group=Group.RESERVE,
+              body=given.NewTableReservation, problems=(*_NOT_TO_BE_HAD, "score_too_low"), **placed),
+        Route("POST", f"{_RESTAURANT}/walk-ins", tables.walk_in, view, who=Who.STAFF, scope=Scope.CHECK_IN,
               body=given.NewWalkIn, problems=("taken", "held", "sales_closed"), **placed),
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
-              Page[shown.TableReservationView], who=Who.STAFF, query=given.StaysQuery, **public),
+              Page[shown.TableReservationView], who=Who.STAFF, scope=Scope.READ, query=given.StaysQuery,
+              **public),
         Route("GET", f"{_RESTAURANT}/guests", tables.guests, Page[shown.GuestView], who=Who.ORGANISER,
-              query=given.GuestsQuery, **public),
-        Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, body=given.TableMove,
+              scope=Scope.READ, query=given.GuestsQuery, **public),
+        Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, scope=Scope.SELL,
+              body=given.TableMove,
               problems=(*_NOT_TO_BE_HAD, *_NO_HOLD, "too_late"), tag="reservations", keyed=True,
               asks_owner=True),
         Route("POST", f"{_RESERVATION}/seat", tables.seat, view, **floor,
@@ -91,8 +97,8 @@ def restaurant_routes(
 
 def image_routes(images: ImageHandlers) -> list[Route]:
     """Every route of restaurants' images."""
-    seen: Any = {"tag": "restaurants", "who": Who.READER}
-    own: Any = {"tag": "restaurants", "who": Who.ORGANISER}
+    seen: Any = {"tag": "restaurants", "who": Who.READER, "scope": Scope.READ}
+    own: Any = {"tag": "restaurants", "who": Who.ORGANISER, "scope": Scope.MANAGE}
     cached: Any = {**seen, "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
     image = f"{_RESTAURANT}/images/{{image_id}}"
     return [

@@ -1,5 +1,5 @@
-"""How often somebody may ask, per group of routes: by the account that is signed in, or by the client's
-address, and where an e-mail is named by that too.
+"""How often somebody may ask, per group of routes: by the account or machine that is signed in, or by the
+client's address, and where an e-mail is named by that too.
 
 Counts are in Valkey, so that all front ends count together. While it does not answer each front end counts by
 itself, and asks Valkey again after a second: nobody waits for a limit, or is let in because one cannot be
@@ -81,7 +81,7 @@ class Throttle:
             caller = caller_of(request)
             if caller.is_admin:
                 return
-            who = caller.account_id or counted_as(self._address.of(request))
+            who = counted_as(self._address.of(request)) if caller.role is None else caller.scope
             for item in items:
                 await self._take(item, who)
 

@@ -35,6 +35,7 @@ from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_endpoints import DirectEndpoints
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
+from tests.server.direct_machines import DirectMachines
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_organisers import DirectOrganisers
 from tests.server.direct_submissions import DirectSubmissions
@@ -110,6 +111,7 @@ class Api:
     submissions: DirectSubmissions
     accounts: DirectAccounts
     organisers: DirectOrganisers
+    machines: DirectMachines
     tokens: AccessTokens
     payments: MemoryPayments
     wallets: DirectWallets
@@ -176,8 +178,8 @@ async def starting() -> AsyncIterator[Start]:
             direct = DirectReads(gateway)
             submissions = DirectSubmissions(gateway, direct)
             in_memory, tokens = DirectAccounts(direct), AccessTokens((reads or direct).now_ms)
-            await tokens.look(accounts or in_memory)
-            organisers = DirectOrganisers(in_memory)
+            organisers, machines = DirectOrganisers(in_memory), DirectMachines()
+            await tokens.look(accounts or in_memory, machines)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
             payments = MemoryPayments(lambda: gateway.now_ms, gateway.tables)
             wallets = DirectWallets()
@@ -192,6 +194,7 @@ async def starting() -> AsyncIterator[Start]:
                 DirectImages(),
                 accounts or in_memory,
                 organisers,
+                machines,
                 DirectMails(),
                 payments,
                 wallets,
@@ -222,6 +225,7 @@ async def starting() -> AsyncIterator[Start]:
                 submissions,
                 in_memory,
                 organisers,
+                machines,
                 tokens,
                 payments,
                 wallets,

@@ -50,6 +50,7 @@ from server.runner import FrontEndRunner
 from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import START_MS, DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
+from tests.server.direct_machines import DirectMachines
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_organisers import DirectOrganisers
 from tests.server.direct_submissions import DirectSubmissions
@@ -113,6 +114,7 @@ async def serve(variant: str, port: int) -> None:
         DirectImages(),
         accounts := DirectAccounts(reads),
         DirectOrganisers(accounts),
+        DirectMachines(),
         DirectMails(),
         MemoryPayments(reads.now_ms),
         DirectWallets(),

@@ -10,6 +10,7 @@ from tests.server.test_restaurants import RESTAURANTS, house_body, wish
 
 NOBODYS_ID = "01890000-0000-7000-8000-000000000001"
 ORGANISERS = "/api/v1/organisers"
+MACHINE_TOKENS = "/api/v1/machine-tokens"
 BUYER = "buyer@example.org"
 
 
@@ -29,10 +30,30 @@ def token_of(
     return {"Authorization": f"Bearer {token}"}
 
 
+async def machine_token(api: Api, *scopes: str, headers: dict[str, str] = OPERATOR, **given: Any) -> Any:
+    """What was answered to who made one."""
+    body = {"name": "Till", "scopes": scopes or ("read",), "expires_in_s": 3_600, **given}
+    made = await api.post(MACHINE_TOKENS, json=body, headers=headers)
+    assert made.status == 201, made.raw
+    return made.json
+
+
+async def machine(api: Api, *scopes: str, **given: Any) -> dict[str, str]:
+    """The headers of one."""
+    return {"Authorization": f"Bearer {(await machine_token(api, *scopes, **given))['token']}"}
+
+
 async def _made(api: Api, path: str, body: dict[str, Any], headers: dict[str, str] = OPERATOR) -> str:
     answer = await api.post(path, json=body, headers=headers)
     assert answer.status in (201, 202), answer.raw
     return str(answer.json["id"])
+
+
+async def _machine_of(api: Api, organiser_id: str | None) -> str:
+    """The id of a machine token that is the organiser's: so many may serve at a time, so one does for all."""
+    there = [one.id for one in api.machines.kept.values() if one.organiser_id == organiser_id]
+    owner = {} if organiser_id is None else {"organiser_id": organiser_id}
+    return there[0] if there else str((await machine_token(api, **owner))["machine_token"]["id"])
 
 
 async def things(api: Api, organiser_id: str | None) -> dict[str, str]:
@@ -55,5 +76,6 @@ async def things(api: Api, organiser_id: str | None) -> dict[str, str]:
         "reservation_id": reservation_id,
         "table": table.json["id"],
         "payment_id": payment_id,
+        "token_id": await _machine_of(api, organiser_id),
         "organiser_id": organiser_id or NOBODYS_ID,
     }

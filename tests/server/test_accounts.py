@@ -178,7 +178,7 @@ async def test_a_reset_is_mailed_to_who_has_an_account_and_serves_once(api: Api)
     assert (await api.post(f"{RESETS}/confirm", json=wanted)).status == 204
     assert api.accounts.mails[-1].kind == "password_changed"
     assert (await api.post(f"{RESETS}/confirm", json=wanted)).code == "not_found"
-    await api.tokens.look(api.accounts)
+    await api.tokens.look(api.accounts, api.machines)
     assert (await api.get(ME, headers=ada.headers)).code == "unauthorized"
     assert (await log_in(api, password=OTHER_PASSWORD)).status == 201
 

@@ -127,6 +127,9 @@ GET /api/v1/organisers/{organiser_id}
 POST /api/v1/organisers/{organiser_id}/invitations
 GET /api/v1/organisers/{organiser_id}/members
 DELETE /api/v1/organisers/{organiser_id}/members/{account_id}
+POST /api/v1/machine-tokens
+GET /api/v1/machine-tokens
+DELETE /api/v1/machine-tokens/{token_id}
 POST /api/v1/accounts/me/organiser
 DELETE /api/v1/accounts/me/organiser
 POST /api/v1/sessions

@@ -51,7 +51,7 @@ async def test_a_new_name_is_on_what_is_reserved_a_minute_later(api: Api, event_
     await held_by(api, ada, event_id)
     await api.patch(ME, json={"name": "Countess"}, headers=ada.headers)
     api.gateway.now_ms += KEPT_MS
-    await api.tokens.look(api.accounts)
+    await api.tokens.look(api.accounts, api.machines)
     assert (await held_by(api, ada, event_id))["customer"]["name"] == "Countess"
 
 
@@ -108,7 +108,7 @@ async def test_a_table_is_ones_own_as_a_ticket_is(api: Api) -> None:
     made = await api.post(RESTAURANTS, json=house_body(), headers=OPERATOR)
     house = House(api, made.json)
     house.at(14, 13, day=18)
-    await api.tokens.look(api.accounts)
+    await api.tokens.look(api.accounts, api.machines)
     ada, bob = await signed_in(api, "guest@example.org"), await signed_in(api, BOB)
     held = await house.hold(customer={"name": "Guest", "email": "guest@example.org"})
     assert held.status == 201, held.raw

@@ -133,7 +133,7 @@ async def test_what_is_over_or_confirmed_or_free_is_refused_by_name(sale: Sale) 
     assert (paid.status, paid.json["reservation_status"]) == (409, "confirmed")
     late = await held_by(sale.api, ada, sale.event_id)
     sale.api.gateway.now_ms += HOUR_MS
-    await sale.api.tokens.look(sale.api.accounts)
+    await sale.api.tokens.look(sale.api.accounts, sale.api.machines)
     ada = person_of(await log_in(sale.api))
     expired = await buy(sale, ada, reservations=[late["id"]])
     assert (expired.status, expired.code) == (410, "hold_expired")

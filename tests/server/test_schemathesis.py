@@ -31,6 +31,7 @@ from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body, 
 from tests.server.direct_accounts import DirectAccounts
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
+from tests.server.direct_machines import DirectMachines
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_organisers import DirectOrganisers
 from tests.server.direct_submissions import DirectSubmissions
@@ -131,6 +132,7 @@ app = build_app(
     DirectImages(),
     accounts,
     DirectOrganisers(accounts),
+    DirectMachines(),
     DirectMails(),
     payments,
     wallets,

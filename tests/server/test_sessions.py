@@ -218,7 +218,7 @@ async def test_a_session_goes_on_with_the_token_that_came_last(api: Api) -> None
     ada = await signed_in(api)
     for _ in range(3):
         api.gateway.now_ms += ACCESS_LIFE_MS
-        await api.tokens.look(api.accounts)
+        await api.tokens.look(api.accounts, api.machines)
         assert (await api.get(ME, headers=ada.headers)).code == "unauthorized"
         ada = person_of(await refreshed(api, ada.refresh))
         assert (await api.get(ME, headers=ada.headers)).status == 200

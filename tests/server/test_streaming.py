@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from domain.account import Scope
 from server.callers import Who
 from server.connections import ConnectionServer
 from server.dispatch import Dispatcher
@@ -39,6 +40,7 @@ class Routed:
     path: str = "/export"
     bare: bool = True
     who: Who = Who.ANYONE
+    scope: Scope | None = None
     group: Group | None = None
 
 

@@ -11,16 +11,31 @@ import re
 
 import pytest
 
-from domain.account import Account, Role
+from domain.account import Account, Role, Scope
 from server.callers import Who
 from server.front_end import PARTS
 from server.handlers_service import ServiceHandlers
 from server.route import Route
 from server.routes import all_routes
 from tests.server.conftest import OPERATOR, Api
+from tests.server.organised import machine
 
 NOBODYS_ID = "01890000-0000-7000-8000-000000000001"
 NOT_SIGNED_IN, NOT_ALLOWED = "unauthorized", "forbidden"
+
+PERSONS_ONLY = [
+    ("POST", "/api/v1/machine-tokens"),
+    ("GET", "/api/v1/machine-tokens"),
+    ("DELETE", f"/api/v1/machine-tokens/{NOBODYS_ID}"),
+    ("POST", "/api/v1/organisers"),
+    ("POST", f"/api/v1/organisers/{NOBODYS_ID}/invitations"),
+    ("GET", f"/api/v1/organisers/{NOBODYS_ID}/members"),
+    ("DELETE", f"/api/v1/organisers/{NOBODYS_ID}/members/{NOBODYS_ID}"),
+    ("GET", "/api/v1/accounts/me"),
+    ("POST", "/api/v1/wallets/w/adjustments"),
+    ("POST", "/api/v1/wallets/w/withdrawals"),
+]
+"""What gives rights, and what moves money by hand."""
 
 TAKEN: dict[Who, dict[str, str]] = {
     Who.ANYONE: {},
@@ -83,6 +98,37 @@ def _decided_later(route: Route, status: int, problem: str | None) -> bool:
     nobody: what these are asked for is not there."""
     opened_by_body = route.who is Who.ANYONE and problem == NOT_SIGNED_IN
     return opened_by_body or (route.who is Who.HOLDER and 400 <= status < 500)
+
+
+@pytest.mark.parametrize("scope", Scope)
+async def test_a_machine_token_is_taken_where_its_scope_is_and_nowhere_else(api: Api, scope: Scope) -> None:
+    parts, headers = api.app[PARTS], await machine(api, scope)
+    wrong, taken = [], 0
+    for route in all_routes(parts, ServiceHandlers(parts)):
+        if route.path.endswith("/stream") or route.who in (Who.ANYONE, Who.READER):
+            continue  # nobody is refused there
+        path = re.sub(r"{\w+}", NOBODYS_ID, route.path)
+        answer = await api.ask(route.method, path, headers=headers)
+        problem = answer.json["code"] if answer.status in (401, 403) else None
+        is_taken = route.scope is scope
+        if problem != (None if is_taken else NOT_ALLOWED):
+            wrong.append((route.method, route.path, problem))
+        taken += is_taken
+    assert not wrong, "\n".join(map(str, wrong))
+    assert taken
+
+
+async def test_what_is_for_persons_takes_no_machine(api: Api) -> None:
+    headers = await machine(api, *Scope)
+    for method, path in PERSONS_ONLY:
+        assert (await api.ask(method, path, headers=headers)).code == NOT_ALLOWED
+
+
+async def test_a_token_that_may_not_read_is_a_guest_among_readers(api: Api) -> None:
+    event_id = await api.new_event(status="draft")
+    path = f"/api/v1/events/{event_id}"
+    assert (await api.get(path, headers=await machine(api, "read"))).status == 200
+    assert (await api.get(path, headers=await machine(api, "manage", "sell", "check_in"))).code == "not_found"
 
 
 def test_every_kind_of_route_is_decided() -> None:
