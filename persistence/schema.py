@@ -52,6 +52,7 @@
   token names the session, and only the hash of the one that serves next is kept. `one_time_tokens` (of
   confirmations, resets and invitations) carry what is wanted of an account until it is there.
 - `machine_tokens` have hashes only, too. All that serve are read every second: an index has these alone.
+- `audit_log` is append-only, as the ledger is, and cannot be emptied either.
 - `secrets` has the database's keys; those of access tokens are named `access_key:` and when they were made.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
 - `webhook_endpoints` are told of facts, `webhook_deliveries` are what: of one endpoint and one thing
@@ -668,6 +669,43 @@ mail_preferences = Table(
     Column("customer", LargeBinary, primary_key=True),
     Column("reminders", Boolean, nullable=False),
     Column("changed_ms", BigInteger, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("organiser_id", Text),
+    Column("method", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("thing", Text),
+    Column("made", Text),
+    Column("request_id", Text, nullable=False),
+    Column("status", Integer),
+    Column("problem", Text),
+)
+Index("audit_log_of_actor", audit_log.c.actor, audit_log.c.number)
+Index(
+    "audit_log_of_organiser",
+    audit_log.c.organiser_id,
+    audit_log.c.number,
+    postgresql_where=audit_log.c.organiser_id.is_not(None),
+)
+Index(
+    "audit_log_of_thing",
+    audit_log.c.thing,
+    audit_log.c.number,
+    postgresql_where=audit_log.c.thing.is_not(None),
+)
+Index(
+    "audit_log_of_made",
+    audit_log.c.made,
+    audit_log.c.number,
+    postgresql_where=audit_log.c.made.is_not(None),
 )
 
 secrets = Table(

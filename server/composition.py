@@ -25,6 +25,7 @@ from actors.stripe_payments import StripeConfig
 from actors.submitter import Submitter, SubmitterLimits
 from actors.webhooks.config import WebhookConfig
 from persistence.accounts import PostgresAccounts
+from persistence.audit import PostgresAudit
 from persistence.availability import Copies
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
@@ -68,6 +69,7 @@ class Back(NamedTuple):
     payments: PostgresPayments
     wallets: PostgresLedger
     endpoints: PostgresEndpoints
+    audit: PostgresAudit
 
 
 @asynccontextmanager
@@ -137,6 +139,8 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
         )
         stack.push_async_callback(endpoints.close)
+        audit = PostgresAudit(database_url.get_secret_value(), settings.request_deadline_ms)
+        stack.push_async_callback(audit.close)
         yield Back(
             gateway,
             reads,
@@ -150,6 +154,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             payments,
             wallets,
             endpoints,
+            audit,
         )
 
 

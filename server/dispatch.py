@@ -21,6 +21,7 @@ from multidict import istr
 from domain.account import Scope
 from server.access import Admission
 from server.access_log import AccessLog
+from server.audit import Audit, Noted
 from server.belongings import Check as ChargeCheck
 from server.callers import Who
 from server.cors import Cors
@@ -59,6 +60,8 @@ class Routed(Protocol):
     @property
     def group(self) -> Group | None: ...
     @property
+    def grants(self) -> bool: ...
+    @property
     def bare(self) -> bool:
         """Takes no query."""
 
@@ -66,7 +69,7 @@ class Routed(Protocol):
 class _Endpoint:
     """A method of a resource."""
 
-    __slots__ = ("admit", "bare", "charge", "handler", "limit", "path", "stats")
+    __slots__ = ("admit", "bare", "charge", "handler", "limit", "noted", "path", "stats")
 
     def __init__(
         self,
@@ -77,11 +80,13 @@ class _Endpoint:
         admit: Admission | None = None,
         limit: Check | None = None,
         charge: ChargeCheck | None = None,
+        noted: Noted | None = None,
     ) -> None:
         self.path = path
         self.handler = handler
         self.admit = admit
         self.charge = charge
+        self.noted = noted
         self.limit = limit
         self.bare = bare
         self.stats = stats
@@ -114,6 +119,7 @@ class Dispatcher:
         self._access = parts.access
         self._throttle = parts.throttle
         self._belongings = parts.belongings
+        self._audit = Audit(parts.audit, parts.reads.now_ms)
         self._cors = Cors(parts.options.cors_origins)
         self._log = AccessLog(parts.options.log_sample_rate, parts.options.trusted_proxies)
         self._outages = outages
@@ -131,10 +137,11 @@ class Dispatcher:
         admit = self._access.admission(route.who, route.scope)
         limit = self._throttle.check_of(route.group) if route.path.startswith("/api/") else None
         charge = self._belongings.check_of(route.who, route.path)
+        noted = self._audit.beside(route)
         for method in (route.method, "HEAD") if route.method == "GET" else (route.method,):
             stats = self._metrics.route(method, route.path)
             node.endpoints[method] = _Endpoint(
-                route.path, route.handler, route.bare, stats, admit, limit, charge
+                route.path, route.handler, route.bare, stats, admit, limit, charge, noted
             )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -156,7 +163,10 @@ class Dispatcher:
                 await endpoint.limit(request)
             if endpoint.charge is not None:
                 await endpoint.charge(request, values)
-            reply = await endpoint.handler(request, *values)
+            if endpoint.noted is not None:
+                reply = await endpoint.noted(request, values, request_id)
+            else:
+                reply = await endpoint.handler(request, *values)
         except Problem as problem:
             reply = problem.reply()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer

@@ -13,6 +13,7 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.audit import AuditLog
 from server.belongings import Belongings
 from server.client_address import ClientAddress
 from server.contacts import Contacts
@@ -59,6 +60,7 @@ def build_app(
     payments: Payments,
     wallets: Wallets,
     endpoints: Endpoints,
+    audit: AuditLog,
     access: Access,
     customers: CustomerKeys,
     passwords: Passwords,
@@ -86,6 +88,7 @@ def build_app(
         payments,
         wallets,
         endpoints,
+        audit,
         access,
         Belongings(reads, venues, payments, organisers, machines),
         customers,

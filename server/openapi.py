@@ -17,6 +17,7 @@ import msgspec
 from apispec import APISpec
 
 from domain.ticket_codes import NUMBER_MAX, TOKEN_CHARACTERS
+from server.audit import is_audited
 from server.callers import Who
 from server.keys import KEY_MAX_CHARACTERS
 from server.payloads import CODE_MAX_CHARACTERS
@@ -267,9 +268,9 @@ def problems_of(route: Route) -> list[str]:
     if sends:
         codes += ["malformed", "too_large"]
     if route.who not in (Who.ANYONE, Who.READER):
-        codes.append("unauthorized")
-    if route.who in (Who.ACCOUNT, Who.STAFF, Who.ORGANISER, Who.OPERATOR):
-        codes.append("forbidden")
+        codes += ["unauthorized", "forbidden"]
+    if route.who in (Who.STAFF, Who.ORGANISER) or is_audited(route):
+        codes += ["overloaded", "unavailable"]
     if "{" in route.path:
         codes.append("not_found")
     if route.keyed:

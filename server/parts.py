@@ -11,6 +11,7 @@ from actors.gateway import Gateway
 from domain.ticket_codes import TicketCodes
 from server.access import Access
 from server.accounts import Accounts
+from server.audit import AuditLog
 from server.belongings import Belongings
 from server.contacts import Contacts
 from server.customers import CustomerKeys
@@ -88,6 +89,7 @@ class Parts:
     payments: Payments
     wallets: Wallets
     endpoints: Endpoints
+    audit: AuditLog
     access: Access
     belongings: Belongings
     customers: CustomerKeys

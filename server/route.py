@@ -29,6 +29,8 @@ class Route:
     """Denied to others unless it says so."""
     scope: Scope | None = None
     """What a machine token has to be for; None: whatever it is for, it is none of a machine's business."""
+    grants: bool = False
+    """Changes who may do what, whoever asks: it is audited."""
     body: Any = None
     body_optional: bool = False
     body_media: tuple[str, ...] = ()

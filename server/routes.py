@@ -27,6 +27,7 @@ from server.calendar_files import CALENDAR
 from server.callers import Who
 from server.csv_export import CSV
 from server.handlers_accounts import AccountHandlers
+from server.handlers_audit import AuditHandlers
 from server.handlers_catalogue import CatalogueHandlers
 from server.handlers_door import LINES, DoorHandlers
 from server.handlers_endpoints import EndpointHandlers
@@ -54,6 +55,7 @@ from server.handlers_webhooks import WebhookHandlers
 from server.live import EVENT_STREAM
 from server.metrics import CONTENT_TYPE as METRICS_TEXT
 from server.parts import Parts
+from server.payloads_audit import AuditQuery
 from server.printing import PDF
 from server.route import Route
 from server.routes_accounts import account_routes
@@ -66,6 +68,7 @@ from server.routes_restaurants import image_routes, restaurant_routes
 from server.throttle import Group
 from server.ticket_pictures import SVG
 from server.views_accounts import OwnReservationsView
+from server.views_audit import AuditEntryView
 from server.views_restaurants import TableReservationView
 from server.views_submissions import AcceptedView, PendingView, RejectedView
 
@@ -101,7 +104,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *image_routes(ImageHandlers(parts)),
         *mail_routes(MailHandlers(parts)),
         *endpoint_routes(EndpointHandlers(parts)),
-        *_service_routes(service),
+        *_service_routes(service, AuditHandlers(parts)),
     ]
 
 
@@ -286,11 +289,13 @@ def _fixture_routes(fixtures: FixtureHandlers) -> list[Route]:
     ]
 
 
-def _service_routes(service: ServiceHandlers) -> list[Route]:
+def _service_routes(service: ServiceHandlers, audit: AuditHandlers) -> list[Route]:
     owners: Any = {"tag": "operations", "who": Who.OPERATOR, "scope": Scope.READ,
                    "problems": ("unavailable",)}
     public: Any = {"who": Who.ANYONE}
     return [
+        Route("GET", "/api/v1/audit", audit.list_all, shown.Page[AuditEntryView], query=AuditQuery,
+              reply_headers=("Cache-Control",), **owners),
         Route("GET", "/api/v1/owners", service.owners, shown.Page[shown.OwnerView], **owners),
         Route("GET", "/healthz", service.alive, Alive, **public),
         Route("GET", "/readyz", service.ready, Alive, problems=("unavailable",), **public),

@@ -25,7 +25,7 @@ def organiser_routes(organisers: OrganiserHandlers) -> list[Route]:
     """Every route of organisers and their members."""
     tag: Any = {"tag": "organisers"}
     own: Any = {**tag, "who": Who.ORGANISER}
-    joined: Any = {**tag, "who": Who.ACCOUNT}
+    joined: Any = {**tag, "who": Who.ACCOUNT, "grants": True}
     return [
         Route("POST", "/api/v1/organisers", organisers.create, shown.OrganiserView, status=201,
               body=given.NewOrganiser, reply_headers=("Location",), keyed=True, **tag),

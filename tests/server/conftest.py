@@ -32,6 +32,7 @@ from server.passwords import Passwords
 from server.runner import FrontEndRunner
 from server.throttle import Throttle
 from tests.server.direct_accounts import DirectAccounts
+from tests.server.direct_audit import DirectAudit
 from tests.server.direct_endpoints import DirectEndpoints
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
@@ -115,6 +116,7 @@ class Api:
     tokens: AccessTokens
     payments: MemoryPayments
     wallets: DirectWallets
+    audit: DirectAudit
     event_id: str = ""
     default_headers: dict[str, str] = field(default_factory=dict)
 
@@ -183,6 +185,7 @@ async def starting() -> AsyncIterator[Start]:
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
             payments = MemoryPayments(lambda: gateway.now_ms, gateway.tables)
             wallets = DirectWallets()
+            audit = DirectAudit()
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
             passwords = passwords or quick_passwords()
             stack.callback(passwords.close)
@@ -199,6 +202,7 @@ async def starting() -> AsyncIterator[Start]:
                 payments,
                 wallets,
                 DirectEndpoints(),
+                audit,
                 access,
                 customers,
                 passwords,
@@ -229,6 +233,7 @@ async def starting() -> AsyncIterator[Start]:
                 tokens,
                 payments,
                 wallets,
+                audit,
             )
 
         yield begin

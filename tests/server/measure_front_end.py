@@ -48,6 +48,8 @@ from server.parts import Options
 from server.passwords import Passwords
 from server.runner import FrontEndRunner
 from tests.server.direct_accounts import DirectAccounts
+from tests.server.direct_audit import DirectAudit
+from tests.server.direct_endpoints import DirectEndpoints
 from tests.server.direct_gateway import START_MS, DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_machines import DirectMachines
@@ -118,6 +120,8 @@ async def serve(variant: str, port: int) -> None:
         DirectMails(),
         MemoryPayments(reads.now_ms),
         DirectWallets(),
+        DirectEndpoints(),
+        DirectAudit(),
         Access("operator-token-0123", b"r" * 32, signing()),
         CustomerKeys(b"c" * 32),
         Passwords(),

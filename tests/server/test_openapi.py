@@ -155,6 +155,7 @@ GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}
 POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/replay
 GET /mail
 GET /mail/{name}
+GET /api/v1/audit
 GET /api/v1/owners
 GET /healthz
 GET /readyz

@@ -29,6 +29,8 @@ from server.routes import all_routes
 from server.runner import FrontEndRunner
 from tests.server.conftest import ADMIN_TOKEN, OPERATOR, event_body, hold_body, quick_passwords
 from tests.server.direct_accounts import DirectAccounts
+from tests.server.direct_audit import DirectAudit
+from tests.server.direct_endpoints import DirectEndpoints
 from tests.server.direct_gateway import DirectGateway, DirectReads
 from tests.server.direct_images import DirectImages
 from tests.server.direct_machines import DirectMachines
@@ -136,6 +138,8 @@ app = build_app(
     DirectMails(),
     payments,
     wallets,
+    DirectEndpoints(),
+    DirectAudit(),
     access,
     customers,
     quick_passwords(),

@@ -41,6 +41,7 @@ class Routed:
     bare: bool = True
     who: Who = Who.ANYONE
     scope: Scope | None = None
+    grants: bool = False
     group: Group | None = None
 
 
