@@ -11,16 +11,14 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from actors.mail.envelope import Letter, addressed, sealed
 from actors.mail.words import WORDS, Words, amount, moment
 from domain.mail import LANGUAGE_DEFAULT, Language, MailKind
 from domain.mail_details import Details
@@ -98,6 +96,7 @@ _TEMPLATES = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
 
 
@@ -108,10 +107,11 @@ class Letters:
         self._stationery = stationery
         self._papers = Papers(stationery.secret)
         self._codes = TicketCodes(stationery.ticket_secret)
-        _, self.sender = parseaddr(stationery.sender)
+        name, self.sender = parseaddr(stationery.sender)
+        self._from = formataddr((name, self.sender))
         self._domain = self.sender.rpartition("@")[2]
 
-    def write(self, mail: TakenMail, kind: MailKind, about: Mapping[str, Details]) -> EmailMessage:
+    def write(self, mail: TakenMail, kind: MailKind, about: Mapping[str, Details]) -> Letter:
         """`about` has the details of the reservations that the mail names, where they are still there.
         Raises ValueError where no e-mail can be made of it."""
         details = about.get(mail.reservation_id) if mail.reservation_id else None
@@ -122,20 +122,20 @@ class Letters:
         words = WORDS[language]
         said = {**self._said(mail, details, words), "listed": self._listed(mail, about, words)}
         subject, text, html = _rendered(kind, language, said)
-        message = EmailMessage(policy=SMTP)
-        message["From"] = self._stationery.sender
-        message["To"] = Address(addr_spec=recipient)
-        message["Subject"] = subject
-        message["Message-ID"] = f"<{mail.id}@{self._domain}>"
-        message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_ms / 1000, UTC))
-        message["Auto-Submitted"] = "auto-generated"
+        headers = [
+            ("From", self._from),
+            ("To", addressed(recipient)),
+            ("Subject", subject),
+            ("Message-ID", f"<{mail.id}@{self._domain}>"),
+            ("Date", format_datetime(datetime.fromtimestamp(mail.created_ms / 1000, UTC))),
+            ("Auto-Submitted", "auto-generated"),
+            ("Content-Language", language),
+        ]
         if details is not None and kind is MailKind.REMINDER:
-            message["List-Unsubscribe"] = f"<{self._unsubscribe(details)}>"
-            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        message.set_content(text)
-        message.add_alternative(html, subtype="html")
-        message["Content-Language"] = language
-        return message
+            headers.append(("List-Unsubscribe", f"<{self._unsubscribe(details)}>"))
+            headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+        raw = sealed(headers, text, html, f"=_{mail.id}")
+        return Letter(mail.id, mail.created_ms, recipient, raw)
 
     def _said(self, mail: TakenMail, details: Details | None, words: Words) -> dict[str, Any]:
         """What templates may fill in."""

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from email.message import EmailMessage
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
+
+from actors.mail.envelope import Letter
 
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 20.0
@@ -41,7 +43,7 @@ class PostClosed(Exception):
 
 
 class Post(Protocol):
-    async def deliver(self, letter: EmailMessage) -> None: ...
+    async def deliver(self, letter: Letter) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -76,13 +78,13 @@ class SmtpPost:
         self._smtp: aiosmtplib.SMTP | None = None
         self._idle: asyncio.TimerHandle | None = None
 
-    async def deliver(self, letter: EmailMessage) -> None:
+    async def deliver(self, letter: Letter) -> None:
         smtp = await self._opened()
         if self._idle is not None:
             self._idle.cancel()
         try:
             async with asyncio.timeout(2 * COMMAND_TIMEOUT_S):
-                await smtp.send_message(letter, sender=self._sender)
+                await smtp.sendmail(self._sender, [letter.recipient], letter.raw)
         except aiosmtplib.SMTPSenderRefused as error:
             await self._hang_up()
             raise PostClosed(f"the sender is refused: {error.code} {error.message}") from error
@@ -160,7 +162,7 @@ class FolderPost:
         self._letters_max = letters_max
         self._until_sweep = 1
 
-    async def deliver(self, letter: EmailMessage) -> None:
+    async def deliver(self, letter: Letter) -> None:
         try:
             await asyncio.to_thread(self._write, letter)
         except OSError as error:
@@ -169,14 +171,13 @@ class FolderPost:
     async def close(self) -> None:
         return
 
-    def _write(self, letter: EmailMessage) -> None:
+    def _write(self, letter: Letter) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mail_id = str(letter["Message-ID"]).strip("<>").partition("@")[0]
-        at = letter["Date"].datetime
-        name = f"{at:%Y%m%dT%H%M%S}-{mail_id}.eml"
+        at = datetime.fromtimestamp(letter.at_ms / 1000, UTC)
+        name = f"{at:%Y%m%dT%H%M%S}-{letter.mail_id}.eml"
         new = self._folder / f"{name}.new"
         new.touch(mode=0o600)
-        new.write_bytes(letter.as_bytes())
+        new.write_bytes(letter.raw)
         new.replace(self._folder / name)
         self._until_sweep -= 1
         if self._until_sweep <= 0:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from email.message import EmailMessage
-from email.policy import SMTP
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from actors.mail.envelope import Letter, sealed
 from actors.mail.post import FolderPost
 from domain.mail import ListedMail, MailStatus
 from domain.unsubscribing import token_for
@@ -111,15 +111,10 @@ PASSWORD = {"headers": {"Authorization": aiohttp.encode_basic_auth("me", ADMIN_T
 WRONG = {"headers": {"Authorization": aiohttp.encode_basic_auth("me", "wrong")}}
 
 
-def letter(number: int = 0, html: str = "<p>Hello</p>") -> EmailMessage:
-    made = EmailMessage(policy=SMTP)
-    made["To"] = "ada@example.org"
-    made["Subject"] = f"<b>Number</b> {number}"
-    made["Message-ID"] = f"<{uuid.UUID(int=number)}@example.org>"
-    made["Date"] = f"Sat, 28 Nov 2026 10:00:{number:02d} +0000"
-    made.set_content("Hello")
-    made.add_alternative(html, subtype="html")
-    return made
+def letter(number: int = 0, html: str = "<p>Hello</p>") -> Letter:
+    headers = [("To", "ada@example.org"), ("Subject", f"<b>Number</b> {number}"), ("Date", str(number))]
+    at_ms = int(datetime(2026, 11, 28, 10, 0, number, tzinfo=UTC).timestamp() * 1000)
+    return Letter(str(uuid.UUID(int=number)), at_ms, "ada@example.org", sealed(headers, "Hello", html, "=_b"))
 
 
 def names_in(folder: Path) -> list[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from email import message_from_bytes
+from email.errors import HeaderParseError
 from email.message import EmailMessage
+from email.policy import default
 from html import unescape
 from typing import Any
 
 import pytest
 
+from actors.mail.envelope import Letter, addressed, sealed
 from actors.mail.letters import Letters, Stationery
 from actors.mail.words import ENGLISH, SPANISH, amount, moment
 from domain.mail import FORMS, LANGUAGES, Json, MailKind
@@ -73,7 +77,12 @@ def written(kind: MailKind, details: Details = CONCERT, language: str | None = N
     to = None if form.of_reservation else "ada@example.org"
     reservation = RESERVATION if form.of_reservation else None
     mail = TakenMail("m", kind, to, language, EVENT, reservation, parameters, START_MS, None, 1)
-    return LETTERS.write(mail, kind, {RESERVATION: details})
+    return read(LETTERS.write(mail, kind, {RESERVATION: details}))
+
+
+def read(letter: Letter) -> EmailMessage:
+    """As a program that gets it does."""
+    return message_from_bytes(letter.raw, _class=EmailMessage, policy=default)
 
 
 def text_of(letter: EmailMessage) -> str:
@@ -85,7 +94,7 @@ def html_of(letter: EmailMessage) -> str:
 
 
 def content(part: Any) -> str:
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -231,3 +240,45 @@ def test_amounts_have_their_currencys_digits(minor: int, currency: str, english:
 
 def test_a_zone_that_is_none_is_utc() -> None:
     assert moment(0, "Nowhere/At-all", ENGLISH) == "Thursday, 1 January 1970, 00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["x" * 300, "x " * 500, "Nächtliche Musik " * 20, "plain words " * 30, "\u6f22\u5b57" * 80],
+)
+def test_a_long_subject_comes_back_as_it_was(subject: str) -> None:
+    raw = sealed([("Subject", subject)], "t\n", "h\n", "=_b")
+    found = message_from_bytes(raw, _class=EmailMessage, policy=default)
+    assert str(found["Subject"]).split() == subject.split()
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\n", "a = b \n.\nFrom me\n", "ü" * 500 + "\n", "\u6f22" * 300 + "\nx\n"]
+)
+def test_a_part_comes_back_as_it_was(content: str) -> None:
+    found = message_from_bytes(sealed([], content, content, "=_b"), _class=EmailMessage, policy=default)
+    assert [content_of(part) for part in found.iter_parts()] == [content, content]
+
+
+def content_of(part: Any) -> str:
+    return str(part.get_payload(decode=True).decode()).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("value", ["a\nBcc: eve@example.org", "a\r\n b", "a\0b"])
+def test_a_header_is_one_line(value: str) -> None:
+    with pytest.raises(ValueError, match="one line"):
+        sealed([("Subject", value)], "", "", "=_b")
+
+
+@pytest.mark.parametrize("recipient", ["ada@example.org", "a.b+c@x.y", '"a b"@x.y'])
+def test_an_address_is_written_as_it_is(recipient: str) -> None:
+    assert addressed(recipient) == recipient
+
+
+@pytest.mark.parametrize(
+    "recipient", ["a@b, c@d", "a@b\nBcc: c@d", "<a@b>", "Ada <a@b>", "ü@b.de", "ada", ""]
+)
+def test_what_is_no_address_or_more_than_one_is_not_written_to(recipient: str) -> None:
+    with pytest.raises((ValueError, HeaderParseError)):
+        addressed(recipient)
