@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from domain.event_messages import Copied, Terms, TermsChange, TicketType, TicketTypeChange
+from domain.local_time import known_zone
 from domain.messages import Code, Errors, Rejected
 
 HOLD_DURATION_MIN_S = 10
@@ -120,6 +121,11 @@ def flaws(terms: Terms) -> Errors:
             not 0 <= terms.hold_extensions_max <= HOLD_EXTENSIONS_MAX,
             "hold_extensions_max",
             f"From 0 to {HOLD_EXTENSIONS_MAX}.",
+        ),
+        (
+            terms.time_zone is not None and not known_zone(terms.time_zone),
+            "time_zone",
+            "Not a time zone of the IANA database.",
         ),
         (not 0 <= terms.cancel_keeps_percent <= 100, "cancel_keeps_percent", "From 0 to 100."),
         (

@@ -93,7 +93,7 @@ class Terms(Message, frozen=True):
     `cancel_until_ms` None: a confirmed reservation is final; `capacity` None: the sum of the quotas;
     `listed` `while_open`: not shown in lists when it starts or nothing is left. `moved_ms`: when its start
     was last changed, which is not for the operator to say. `organiser_id`: to whom it belongs, for good;
-    None: to the operator alone."""
+    None: to the operator alone. `time_zone`: in which its times are told (IANA); None: in UTC."""
 
     name: str
     starts_at_ms: int
@@ -119,6 +119,7 @@ class Terms(Message, frozen=True):
     postponed_refund_days: int = 14
     moved_ms: int | None = None
     organiser_id: str | None = None
+    time_zone: str | None = None
 
     @property
     def closes_at_ms(self) -> int:
@@ -177,6 +178,7 @@ class TermsChange(msgspec.Struct, frozen=True):
     payment: Due | UnsetType = UNSET
     cancel_keeps_percent: int | UnsetType = UNSET
     postponed_refund_days: int | UnsetType = UNSET
+    time_zone: str | UnsetType | None = UNSET
     ticket_types: tuple[TicketTypeChange, ...] = ()
     removed_ticket_types: tuple[str, ...] = ()
 

@@ -48,7 +48,7 @@ UPDATE outgoing_mails SET due_ms = ({NOW}) + $2, attempts = attempts - 1
 
 DETAILS = """
 SELECT r.id::text, r.inventory_id::text, r.status, r.lines, r.customer, r.contact, i.kind,
-       e.name, e.starts_at_ms, e.ends_at_ms, e.venue, e.city, e.currency, e.stage,
+       e.name, e.starts_at_ms, e.ends_at_ms, e.venue, e.city, e.time_zone, e.currency, e.stage,
        greatest(e.cancel_until_ms, CASE WHEN r.created_ms <= e.moved_ms AND e.postponed_refund_days > 0
          THEN least(e.moved_ms + e.postponed_refund_days * 86400000::bigint, e.starts_at_ms - 1) END)
          AS cancel_until_ms,
@@ -189,11 +189,23 @@ def details_of(row: Row) -> Details:
     return Details(**of_all, **(_of_event(row) if row["kind"] == "event" else _of_restaurant(row)))
 
 
+_COPIED = (
+    "name",
+    "starts_at_ms",
+    "ends_at_ms",
+    "time_zone",
+    "venue",
+    "city",
+    "currency",
+    "cancel_until_ms",
+    "address",
+)
+
+
 def _of_event(row: Row) -> dict[str, Any]:
     names = _names.decode(row["types"]) if row["types"] else {}
-    copied = ("name", "starts_at_ms", "ends_at_ms", "venue", "city", "currency", "cancel_until_ms", "address")
     return {
-        **{name: row[name] for name in copied},
+        **{name: row[name] for name in _COPIED},
         "what_cancelled": row["stage"] == "cancelled",
         "lines": tuple(
             BookedLine(

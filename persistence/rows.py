@@ -63,6 +63,7 @@ TERMS_COLUMNS = {
     "postponed_refund_days": "integer",
     "moved_ms": "bigint",
     "organiser_id": "text",
+    "time_zone": "text",
 }
 """The fields of `Terms` that are columns of `events`, with their types; `capacity` is one of `inventories`,
 which checks it. Said again here: an owner that starts has no second for importing SQLAlchemy's schema."""

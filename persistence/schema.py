@@ -151,6 +151,7 @@ events = Table(
     Column("postponed_refund_days", Integer, nullable=False),
     Column("moved_ms", BigInteger),
     Column("organiser_id", Text),
+    Column("time_zone", Text),
     Column("blocked", JSON, nullable=False),
     Column("during", NUMRANGE),
     ExcludeConstraint(("during", "&&"), using="gist", name="events_apart"),

@@ -36,6 +36,7 @@ _OF_AN_EVENT = (
     "payment",
     "cancel_keeps_percent",
     "postponed_refund_days",
+    "time_zone",
 )
 
 

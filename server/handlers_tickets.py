@@ -75,7 +75,7 @@ class TicketHandlers:
         event = await parts.reads.event(tickets.inventory_id)
         if event is None or not wanted:
             raise not_found("ticket")
-        content = await parts.printer.print(paper_of(parts, event, tickets, wanted, query.time_zone))
+        content = await parts.printer.print(paper_of(parts, event, tickets, wanted, query.time_zone or None))
         name = f"Content-Disposition: attachment; filename=tickets-{tickets.reservation.id}.pdf\r\n"
         return Reply(200, content, _OF_ONE_ONLY + name.encode(), PDF)
 

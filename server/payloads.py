@@ -29,6 +29,7 @@ from domain.seat_plan import LABEL_MAX_CHARACTERS
 from server.placement import Placement
 
 NAME_MAX_CHARACTERS = 200
+ZONE_MAX_CHARACTERS = 64
 DESCRIPTION_MAX_CHARACTERS = 10_000
 CODE_MAX_CHARACTERS = 64
 EMAIL_MAX_CHARACTERS = 254
@@ -51,6 +52,10 @@ _CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*" + _END
 _EMAIL_PATTERN = r"^\s*[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]+\s*$"
 
 Text = Annotated[str, Meta(min_length=1, max_length=NAME_MAX_CHARACTERS)]
+Zone = Annotated[
+    str,
+    Meta(min_length=1, max_length=ZONE_MAX_CHARACTERS, description="Of the IANA database: `Europe/Rome`."),
+]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_CHARACTERS)]
 TypeCode = Annotated[str, Meta(min_length=1, max_length=CODE_MAX_CHARACTERS, pattern=_CODE_PATTERN)]
 WantedCode = Annotated[str, Meta(min_length=1, max_length=CODE_MAX_CHARACTERS)]
@@ -155,7 +160,7 @@ class NewEvent(Payload, frozen=True):
     `listed` `while_open`: in lists only until it starts or is full. `payment` `required`: what costs
     something is confirmed by a payment or by the box office. `cancel_keeps_percent`: of the price, when a
     holder cancels. `postponed_refund_days`: so long may who was there before cancel, with all of it back,
-    once the start was moved."""
+    once the start was moved. `time_zone`: in which mails and tickets tell its times; else in UTC."""
 
     name: Text
     starts_at: Moment
@@ -182,6 +187,7 @@ class NewEvent(Payload, frozen=True):
     city: Text | None = None
     seating: NewSeating | None = None
     organiser_id: OrganiserId | None = None
+    time_zone: Zone | None = None
 
 
 class NewPlacement(Payload, frozen=True):
@@ -223,6 +229,7 @@ class EventPatch(Payload, frozen=True):
     payment: Due | UnsetType = UNSET
     cancel_keeps_percent: KeepsPercent | UnsetType = UNSET
     postponed_refund_days: RefundDays | UnsetType = UNSET
+    time_zone: Zone | UnsetType | None = UNSET
     ticket_types: Annotated[tuple[TicketTypePatch, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
     removed_ticket_types: Annotated[tuple[TypeCode, ...], Meta(max_length=TICKET_TYPES_MAX)] = ()
 

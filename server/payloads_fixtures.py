@@ -22,6 +22,7 @@ from server.payloads import (
     Quota,
     RefundDays,
     Text,
+    Zone,
 )
 from server.placement import Placement
 
@@ -52,6 +53,7 @@ class Template(Payload, frozen=True):
     payment: Due = "none"
     cancel_keeps_percent: KeepsPercent = 0
     postponed_refund_days: RefundDays = 14
+    time_zone: Zone | None = None
     duration_s: Duration | None = None
     sales_start_before_s: Before | None = None
     sales_end_before_s: Before | None = None

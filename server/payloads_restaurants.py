@@ -38,6 +38,7 @@ from server.payloads import (
     PageLimit,
     Payload,
     Text,
+    Zone,
 )
 from server.placement import Placement
 
@@ -47,7 +48,6 @@ TRAITS_MAX = 20
 TRAITS_MAX_CHARACTERS = 1_000
 PHONE_MAX_CHARACTERS = 40
 NOTE_MAX_CHARACTERS = 1_000
-ZONE_MAX_CHARACTERS = 64
 _END = r"$(?!\n)"
 
 
@@ -76,10 +76,6 @@ DinersPhone = Annotated[
     ),
 ]
 Note = Annotated[str, Meta(max_length=NOTE_MAX_CHARACTERS)]
-Zone = Annotated[
-    str,
-    Meta(min_length=1, max_length=ZONE_MAX_CHARACTERS, description="Of the IANA database: `Europe/Rome`."),
-]
 Weekday = Annotated[int, Meta(ge=0, le=6, description="0 is Monday.")]
 Grid = Literal[5, 10, 15, 20, 30, 60]
 PartySmallest = Annotated[int, _bounds("party_smallest")]

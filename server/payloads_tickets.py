@@ -8,12 +8,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from domain.mail import Language
 from domain.ticket_codes import CODE_MAX_CHARACTERS, NUMBER_MAX
-from server.payloads import Email, Moment, Payload, Text
+from server.payloads import Email, Moment, Payload, Text, Zone
 
 GATE_MAX_CHARACTERS = 64
 SCANS_MAX = 500
 """Of one upload."""
-TIME_ZONE_MAX_CHARACTERS = 64
 
 TicketCode = Annotated[
     str,
@@ -65,7 +64,7 @@ class NewHolder(Payload, frozen=True):
 
 
 class PdfQuery(Payload, frozen=True):
-    """One of the tickets, or all; times as they are in that time zone (IANA), else in UTC."""
+    """One of the tickets, or all; times as they are in that time zone, else in the event's, or in UTC."""
 
     number: Annotated[int, Meta(ge=1, le=NUMBER_MAX)] | UnsetType = UNSET
-    time_zone: Annotated[str, Meta(min_length=1, max_length=TIME_ZONE_MAX_CHARACTERS)] = "UTC"
+    time_zone: Zone | UnsetType = UNSET

@@ -55,6 +55,7 @@ def terms_of(
         postponed_refund_days=wanted.postponed_refund_days,
         seating=seating,
         organiser_id=organiser_id,
+        time_zone=wanted.time_zone,
     )
 
 

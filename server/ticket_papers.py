@@ -24,9 +24,9 @@ _named = msgspec.json.Decoder(_Named)
 
 
 def paper_of(
-    parts: Parts, event: EventReply, tickets: Tickets, wanted: Iterable[Placed], time_zone: str
+    parts: Parts, event: EventReply, tickets: Tickets, wanted: Iterable[Placed], time_zone: str | None
 ) -> Paper:
-    """Of these places; times as they are in that zone."""
+    """Of these places; times as they are in that zone, else in the event's."""
     terms = event.terms
     names = {kind.code: kind.name for kind in terms.ticket_types}
     pages = tuple(
@@ -40,7 +40,7 @@ def paper_of(
         for place in wanted
     )
     where = ", ".join(part for part in (terms.venue, terms.city) if part)
-    when = said(terms.starts_at_ms, time_zone)
+    when = said(terms.starts_at_ms, time_zone or terms.time_zone or "UTC")
     return Paper(terms.name, when, where, tickets.reservation.id, tickets.reservation.quantity, pages)
 
 

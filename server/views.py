@@ -136,6 +136,7 @@ class EventView(View, frozen=True):
     moved_at: str | None
     reservations: int
     organiser_id: str | None
+    time_zone: str | None
     placement: Placement | UnsetType = UNSET
 
 
@@ -300,6 +301,7 @@ def event_view(reply: EventReply, placement: Placement | UnsetType = UNSET) -> E
         moved_at=rfc3339_or_none(terms.moved_ms),
         reservations=reply.reservations,
         organiser_id=terms.organiser_id,
+        time_zone=terms.time_zone,
         placement=placement,
     )
 

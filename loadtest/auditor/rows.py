@@ -52,6 +52,7 @@ TERMS_COLUMNS = (
     "postponed_refund_days",
     "moved_ms",
     "organiser_id",
+    "time_zone",
 )
 """What an event's row says of its terms; the capacity stands in the inventory's row."""
 

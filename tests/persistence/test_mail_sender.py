@@ -237,6 +237,25 @@ async def test_a_confirmation_goes_to_whom_the_reservation_is_for(office: Office
     assert sorted(letter["To"] for letter in inbox.letters) == sorted(made)
 
 
+@pytest.mark.parametrize(("zone", "hour"), [("Asia/Tokyo", "20:30"), (None, "11:30 UTC")])
+async def test_an_events_time_is_told_as_it_is_there(
+    office: Office, inbox: Inbox, zone: str | None, hour: str
+) -> None:
+    day_ms = office.now_ms // DAY_MS * DAY_MS
+    starts_at_ms = day_ms + 2 * DAY_MS + 11 * 3_600_000 + 1_800_000
+    of = replace(
+        terms(10, starts_at_ms=starts_at_ms), sales_start_ms=None, cancel_until_ms=None, time_zone=zone
+    )
+    sale = await Sale.opened(office.postgres.store(), of, at_ms=office.now_ms)
+    await sell_to(office.postgres.store(), sale, addresses(1))
+    await office.follow()
+    await office.send_all()
+    (letter,) = inbox.letters
+    text = letter.get_body(("plain",))
+    assert text is not None
+    assert f", {hour}\n" in text.get_content().replace("\r", "")
+
+
 async def test_nothing_is_sent_to_who_was_erased(office: Office, inbox: Inbox) -> None:
     _, made = await sold(office, 2, 0.5)
     await office.follow()

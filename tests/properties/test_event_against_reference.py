@@ -112,6 +112,7 @@ CHANGES = st.builds(
     name=unset_or(st.sampled_from(("A show", "Another"))),
     starts_at_ms=unset_or(st.integers(START_MS + 50_000, START_MS + 90_000)),
     postponed_refund_days=unset_or(st.sampled_from((-1, 0, 1))),
+    time_zone=unset_or(st.sampled_from((None, "Europe/Rome", "Nowhere/At-all"))),
     sales_end_ms=unset_or(st.none() | st.integers(START_MS + 20_000, START_MS + 60_000)),
     capacity=unset_or(st.none() | st.integers(0, 10)),
     hold_duration_s=unset_or(st.sampled_from((9, 10, 20))),

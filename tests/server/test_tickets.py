@@ -166,6 +166,16 @@ async def test_a_printed_ticket_says_everything_in_every_script(api: Api) -> Non
     assert CODES.code(held.json["id"], 2, 1) in plain.replace(" ", "")
 
 
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [("Asia/Tokyo", "Saturday, 2 January 2027, 05:00"), (None, "Friday, 1 January 2027, 20:00")],
+)
+async def test_a_printed_ticket_tells_the_time_of_its_event(api: Api, zone: str | None, said: str) -> None:
+    _, path, holder, _ = await bought(api, time_zone=zone)
+    (page,) = text_of((await api.get(f"{path}/tickets.pdf", headers=holder)).raw)
+    assert f"{said} ({zone or 'UTC'})" in re.sub(r"\s+", " ", page)
+
+
 async def test_a_file_has_so_many_tickets_and_each_can_be_had_alone(api: Api) -> None:
     kind = {"code": "ga", "name": "Standing", "quota": 99, "price": {"amount": 0, "currency": "EUR"}}
     _, path, holder, _ = await bought(api, TICKETS_PER_PDF_MAX, ticket_types=[kind])
