@@ -35,7 +35,13 @@ from domain.event_messages import (
 )
 from domain.kinds import Fact
 from domain.mail import Json, MailKind
-from domain.restaurant_messages import ReservationMoved, RestaurantCancelled, TableRetaken
+from domain.restaurant_messages import (
+    ReservationMoved,
+    RestaurantCancelled,
+    RestaurantChanged,
+    RestaurantCreated,
+    TableRetaken,
+)
 from domain.ticket_messages import TicketTransferred
 
 REMIND_BEFORE_MS = 24 * 3_600_000
@@ -73,6 +79,8 @@ def told(known: Known, fact: Fact) -> tuple[Known, tuple[News, ...]]:
             return _known_of(fact.terms, known), ()
         case EventChanged():
             return _known_of(fact.terms, known), _of_change(known, fact)
+        case RestaurantCreated() | RestaurantChanged():
+            return msgspec.structs.replace(known, organiser_id=fact.terms.organiser_id), ()
         case EventCancelled() | RestaurantCancelled():
             return msgspec.structs.replace(known, cancelled=True), ()
         case (
@@ -132,4 +140,4 @@ def _reminder(starts_at_ms: int | None, at_ms: int, reservation_id: str | None) 
 
 
 def _known_of(terms: Terms, known: Known) -> Known:
-    return Known(terms.starts_at_ms, terms.venue, terms.city, known.cancelled)
+    return Known(terms.starts_at_ms, terms.venue, terms.city, known.cancelled, terms.organiser_id)

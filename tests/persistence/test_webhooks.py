@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from actors.meter import Meter
 from actors.news.config import FollowerLimits
@@ -22,7 +24,7 @@ from persistence.delivery_queue import PostgresDeliveryQueue
 from persistence.endpoints import BY_OPERATOR, PostgresEndpoints
 from persistence.news import PostgresNews
 from tests.mail.buyers import addresses, bought, sell_to
-from tests.persistence.sales import Sale, terms
+from tests.persistence.sales import Sale, new_id, terms
 from tests.persistence.worlds import PostgresWorld
 from tests.webhooks.receiver import Receiver, after, receiving, registered
 
@@ -107,6 +109,21 @@ async def test_each_is_told_what_it_wants_once_and_signed(office: Office, receiv
     assert told.headers["Webhook-Signature"] == "v1," + base64.b64encode(signed).decode()
 
 
+async def test_an_organiser_is_told_of_its_own_alone(office: Office, receiver: Receiver) -> None:
+    organiser_id = new_id()
+    await registered(office.endpoints, receiver.url + "/", organiser_id=organiser_id)
+    store = office.postgres.store()
+    for owner in (organiser_id, new_id(), None):
+        sale = await Sale.opened(store, replace(terms(10), organiser_id=owner))
+        await sell_to(store, sale, addresses(1))
+        if owner == organiser_id:
+            own = sale.id
+    await office.follow()
+    await office.tell_all()
+    assert receiver.types("/") == ["event.created", *SOLD]
+    assert {one.said["event_id"] for one in receiver.receipts} == {own}
+
+
 async def test_what_was_before_an_endpoint_is_not_told_there(office: Office, receiver: Receiver) -> None:
     sale, _ = await office.sold()
     await office.follow()
@@ -149,8 +166,6 @@ async def test_one_that_is_slow_holds_up_nobody_else(office: Office, receiver: R
 
 
 async def _a_moment() -> None:
-    import asyncio
-
     await asyncio.sleep(0.01)
 
 

@@ -24,7 +24,13 @@ from domain.event_messages import (
 from domain.kinds import Fact
 from domain.mail import MailKind
 from domain.news import Known, News, told
-from domain.restaurant_messages import ReservationMoved, RestaurantCancelled
+from domain.restaurant_messages import (
+    ReservationMoved,
+    RestaurantCancelled,
+    RestaurantChanged,
+    RestaurantCreated,
+    RestaurantTerms,
+)
 from domain.ticket_messages import TicketReissued, TicketTransferred
 
 NOW_MS, START_MS = 1_800_000_000_000, 1_800_900_000_000
@@ -137,3 +143,14 @@ def test_a_ticket_passed_on_is_told_of_to_whom_it_goes_and_to_the_buyer_if_it_wa
 
 def test_a_ticket_issued_again_is_told_in_the_answer_alone() -> None:
     assert kinds_of(KNOWN, TicketReissued(NOW_MS, "r", 2, 3)) == []
+
+
+def test_whose_it_is_is_known_from_its_beginning_on() -> None:
+    owned = replace(TERMS, organiser_id="o")
+    known, _ = told(Known(), EventCreated(NOW_MS, "e", owned))
+    assert known.organiser_id == "o"
+    assert told(known, EventChanged(NOW_MS, replace(owned, venue="Arena")))[0].organiser_id == "o"
+    assert told(known, EventCancelled(NOW_MS))[0].organiser_id == "o"
+    house = RestaurantTerms("House", "UTC", (), (), organiser_id="o")
+    for fact in (RestaurantCreated(NOW_MS, "r", house), RestaurantChanged(NOW_MS, house)):
+        assert told(Known(), fact) == (Known(organiser_id="o"), ())
