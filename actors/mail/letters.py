@@ -63,7 +63,7 @@ class TextMedium:
     def p(self, caller: Callable[[], Markup]) -> str:
         words = " ".join(caller().unescape().split())
         wrapped = textwrap.wrap(words, LINE_MAX_CHARACTERS, break_long_words=False, break_on_hyphens=False)
-        return _Plain("\n".join(wrapped))
+        return _Plain("\n".join(wrapped) + "\n")
 
     def facts(self, facts: Facts) -> str:
         return _Plain("\n".join(f"  {label}: {_one_line(value)}" for label, value in facts))

@@ -282,3 +282,13 @@ def test_an_address_is_written_as_it_is(recipient: str) -> None:
 def test_what_is_no_address_or_more_than_one_is_not_written_to(recipient: str) -> None:
     with pytest.raises((ValueError, HeaderParseError)):
         addressed(recipient)
+
+
+def test_paragraphs_of_the_text_are_apart() -> None:
+    assert text_of(written(MailKind.CONFIRMED)).startswith(
+        "Hello Ada,\n\nyour reservation is confirmed.\n\n  What:"
+    )
+    for kind in MailKind:
+        text = text_of(written(kind))
+        assert "\n\n\n" not in text
+        assert text.count("\n\nThis mail was written") == text.count("This mail was written")
