@@ -73,7 +73,7 @@ measure-log-in: install ## whether the time of a refused log-in tells who has an
 	$(BIN)/python -m tests.server.measure_log_in $(OPTIONS)
 
 simulate-payments: install ## payments through every fault on virtual time, about seven a seed (SEEDS=n)
-	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_payments.py tests/simulation/test_purchases.py tests/simulation/test_wallets.py
+	PAYMENT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q -s tests/simulation/test_payments.py tests/simulation/test_purchases.py tests/simulation/test_wallets.py
 
 stripe: install ## Stripe's library into .venv, for TURNSTILE_STRIPE_SECRET_KEY
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \

@@ -41,6 +41,7 @@ def test_no_payment_is_captured_without_exactly_one_of_a_reservation_and_a_refun
         ends.update(f"refund {refund.reason.value}" for refund in world.payments.refunds)
         if wrong:
             failed[seed] = wrong
+    print(f"\n{SEEDS} seeds, {kills} kills of workers: {dict(sorted(ends.items()))}")
     assert not failed
     assert kills > SEEDS * 3, "workers die at their work"
     met = {"captured", "failed", "refunded", "refund late", "refund cancelled", "refund operator"}
