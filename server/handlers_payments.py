@@ -66,20 +66,26 @@ class PaymentHandlers:
         said = await accepted(parts, payment, key)
         if isinstance(said, Rejected):
             return refusal(said)
-        refused = await self._begun(said)
-        if refused is not None:
-            return refusal(refused)
-        return await begun_reply(parts, request, said)
+        paying = await self._begun(said)
+        if isinstance(paying, Rejected):
+            return refusal(paying)
+        return await begun_reply(parts, request, paying)
 
-    async def _begun(self, payment: Payment) -> Rejected | None:
-        """Has its hold begun to wait for it? What a payment that never began was told is decided anew."""
+    async def _begun(self, payment: Payment) -> Payment | Rejected:
+        """Has its hold begun to wait for it? What a payment that never began was told is decided anew. Where
+        the owner was long in answering, a payment actor may have seen the payment through by then: then the
+        refusal is of something that has been done."""
+        parts = self._parts
         never = payment.standing is Standing.FAILED and payment.amount is None
         if payment.step is not Step.BEGIN and not never:
-            return None
+            return payment
         begin = BeginPayment(payment.reservation_id, payment.id, payment.deadline_ms)
-        answer = await self._parts.gateway.ask(payment.inventory_id, begin)
-        self._parts.metrics.commanded(BeginPayment, answer)
-        return answer if isinstance(answer, Rejected) else None
+        answer = await parts.gateway.ask(payment.inventory_id, begin)
+        parts.metrics.commanded(BeginPayment, answer)
+        if not isinstance(answer, Rejected):
+            return payment
+        now = await parts.payments.find(payment.id)
+        return answer if now is None or now.amount is None else now
 
     async def show(self, request: web.BaseRequest, payment_text: str) -> Reply:
         """Show a payment, and what has gone back of it."""

@@ -27,7 +27,7 @@ PRICE = 4500
 KEEPS_PERCENT = 20
 CANCELS_EVERY = 5
 """So many of those who have paid change their mind."""
-ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 5
+ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 2
 POLL_S = 0.2
 METHODS = ("success", "success", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
 

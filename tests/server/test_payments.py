@@ -10,6 +10,7 @@ import pytest
 
 from actors.meter import Meter
 from actors.payments import PaymentWorker
+from domain.event_messages import BeginPayment
 from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear
 from domain.webhooks import signature_of
 from server.parts import Options
@@ -135,6 +136,23 @@ async def test_what_is_paid_or_being_paid_is_not_paid_twice(sale: Sale) -> None:
     paid = await sale.pay(path, token)
     assert (paid.status, paid.json["reservation_status"]) == (409, "confirmed")
     assert len(sale.till.taken) == 1
+
+
+async def test_a_payment_that_is_over_before_the_owner_answers_is_told_of_and_not_refused(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, token = await sale.hold()
+    ask, delays = sale.api.gateway.ask, [sale.work]
+
+    async def ask_late(inventory_id: str, command: Any, key: Any = None) -> Any:
+        if isinstance(command, BeginPayment) and delays:
+            await delays.pop()()
+        return await ask(inventory_id, command, key)
+
+    monkeypatch.setattr(sale.api.gateway, "ask", ask_late)
+    answer = await sale.pay(path, token, method="declined")
+    assert (answer.status, answer.json["status"]) == (202, "failed")
+    assert await sale.status(path) == "held"
 
 
 async def test_one_key_with_another_body_is_refused(sale: Sale) -> None:
