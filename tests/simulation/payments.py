@@ -73,6 +73,7 @@ METHODS = (
     TWO_STEP,
     TWO_STEP,
 )
+ASKED_AGAIN_S = 0.2
 KEY_KEPT_S = (0.1, 6.0)
 """A provider forgets in between under which key it was told of a payment."""
 
@@ -310,6 +311,8 @@ class PaymentWorld(World):
         while attempt is None or not isinstance(attempt.reply, EventReply):
             attempt, task = self.fronts[0].create("test", CreateEvent(self.new_id(), terms), owner, None)
             await asyncio.wait((task,))
+            if not isinstance(attempt.reply, EventReply):
+                await asyncio.sleep(ASKED_AGAIN_S)
         self.event_ids.append(attempt.reply.id)
         return attempt.reply.id
 
