@@ -24,7 +24,7 @@ import msgspec
 from domain.public_addresses import is_loopback, is_public
 
 ENDPOINTS_MAX = 100
-"""Of one database."""
+"""Of an organiser, and of the operator."""
 URL_MAX_CHARACTERS = 2_000
 DESCRIPTION_MAX_CHARACTERS = 200
 OLD_SECRET_LIFE_MS = 86_400_000

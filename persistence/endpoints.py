@@ -43,7 +43,8 @@ FULL = Rejected(Code.LIMIT_EXCEEDED, f"There are {ENDPOINTS_MAX} endpoints alrea
 
 CREATE = f"""
 WITH room AS (
-  SELECT FROM webhook_endpoints WHERE removed_ms IS NULL HAVING count(*) < {ENDPOINTS_MAX}),
+  SELECT FROM webhook_endpoints WHERE removed_ms IS NULL AND organiser_id IS NOT DISTINCT FROM $5::uuid
+  HAVING count(*) < {ENDPOINTS_MAX}),
 recorded AS (
   INSERT INTO requests (request_id, scope, fingerprint, reply, expires_ms)
   SELECT r.* FROM (SELECT $7::bytea AS id, $8::uuid, $9::bytea, $10::bytea, $11::bigint) r, room
@@ -58,7 +59,9 @@ RECORDED = "SELECT fingerprint, reply FROM requests WHERE request_id = $1 AND sc
 
 _THERE = "removed_ms IS NULL"
 FIND = f"SELECT {ENDPOINT} FROM webhook_endpoints WHERE id = $1 AND {_THERE}"
-PAGE = f"SELECT {ENDPOINT} FROM webhook_endpoints WHERE id > $1 AND {_THERE} ORDER BY id LIMIT $2"
+PAGE = f"""
+SELECT {ENDPOINT} FROM webhook_endpoints
+ WHERE id > $1 AND {_THERE} AND ($3::uuid IS NULL OR organiser_id = $3::uuid) ORDER BY id LIMIT $2"""
 _OF_VERSION = f"id = $1 AND version = coalesce($2, version) AND {_THERE}"
 CHANGE = f"""
 UPDATE webhook_endpoints
@@ -140,9 +143,10 @@ class PostgresEndpoints:
         rows = await self._ask(FIND, endpoint_id)
         return endpoint_of(rows[0]) if rows else None
 
-    async def page(self, after: str | None, limit: int) -> list[Endpoint]:
-        """The next ones by id."""
-        return [endpoint_of(row) for row in await self._ask(PAGE, after or FIRST_ID, limit)]
+    async def page(self, after: str | None, limit: int, organiser_id: str | None = None) -> list[Endpoint]:
+        """The next ones by id, all or an organiser's."""
+        rows = await self._ask(PAGE, after or FIRST_ID, limit, organiser_id)
+        return [endpoint_of(row) for row in rows]
 
     async def change(
         self, endpoint_id: str, change: EndpointChange, if_version: int | None

@@ -18,6 +18,7 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from server.callers import CALLER, Caller, Who, caller_of
+from server.endpoints import Endpoints
 from server.ids import parse_id
 from server.machine_tokens import Machines
 from server.organisers import Organisers
@@ -37,13 +38,20 @@ class Belongings:
     """Looks it up."""
 
     def __init__(
-        self, reads: Reads, venues: Venues, payments: Payments, organisers: Organisers, machines: Machines
+        self,
+        reads: Reads,
+        venues: Venues,
+        payments: Payments,
+        organisers: Organisers,
+        machines: Machines,
+        endpoints: Endpoints,
     ) -> None:
         self._reads = reads
         self._venues = venues
         self._payments = payments
         self._organisers = organisers
         self._machines = machines
+        self._endpoints = endpoints
         self._kept: dict[str, tuple[str, str | None]] = {}
         self._ways: dict[str, Find] = {
             "event_id": self._of_event,
@@ -52,6 +60,7 @@ class Belongings:
             "reservation_id": self._of_reservation,
             "payment_id": self._of_payment,
             "token_id": self._of_machine_token,
+            "endpoint_id": self._of_endpoint,
             "organiser_id": _itself,
         }
 
@@ -148,6 +157,10 @@ class Belongings:
 
     async def _of_machine_token(self, token_id: str) -> str | None:
         found = await self._machines.token(token_id)
+        return None if found is None else found.organiser_id
+
+    async def _of_endpoint(self, endpoint_id: str) -> str | None:
+        found = await self._endpoints.find(endpoint_id)
         return None if found is None else found.organiser_id
 
 

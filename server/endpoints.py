@@ -23,8 +23,8 @@ class Endpoints(Protocol):
     async def find(self, endpoint_id: str) -> Endpoint | None:
         """One of them."""
 
-    async def page(self, after: str | None, limit: int) -> list[Endpoint]:
-        """The next ones by id."""
+    async def page(self, after: str | None, limit: int, organiser_id: str | None = None) -> list[Endpoint]:
+        """The next ones by id, all or an organiser's."""
 
     async def change(
         self, endpoint_id: str, change: EndpointChange, if_version: int | None

@@ -90,7 +90,7 @@ def build_app(
         endpoints,
         audit,
         access,
-        Belongings(reads, venues, payments, organisers, machines),
+        Belongings(reads, venues, payments, organisers, machines, endpoints),
         customers,
         passwords,
         Contacts(accounts, reads.now_ms),

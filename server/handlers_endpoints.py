@@ -13,6 +13,7 @@ from domain.endpoints import DeliveryStatus, Endpoint, EndpointChange, secret_of
 from domain.messages import Rejected
 from server import views
 from server.bodies import Payload, read_body
+from server.callers import caller_of
 from server.entity_tags import version_of, wanted_versions
 from server.ids import parse_id, uuid7
 from server.keys import key_of
@@ -40,8 +41,8 @@ class EndpointHandlers:
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
         self._check_url(wanted.url)
-        inventory_id = await self._inventory(wanted.inventory_id)
-        organiser_id = _id_or_none("organiser_id", wanted.organiser_id)
+        inventory_id = await self._inventory(request, wanted.inventory_id)
+        organiser_id = await parts.belongings.for_whom(request, wanted.organiser_id)
         key, now_ms = key_of(request, body), parts.reads.now_ms()
         new = Endpoint(
             id=uuid7(now_ms),
@@ -59,12 +60,12 @@ class EndpointHandlers:
         return _shown(made, await self._secret(made), 201, place + PRIVATE)
 
     async def list_all(self, request: web.BaseRequest) -> Reply:
-        """List webhook endpoints, the oldest first."""
+        """List webhook endpoints, the oldest first: an organiser's own, or all."""
         query = parse_query(request, PageQuery)
         after = sort_key_of(query.cursor, str)
         if after is not None and parse_id(after) is None:
             raise invalid("cursor", "Not a cursor of this list.")
-        found = await self._parts.endpoints.page(after, query.limit + 1)
+        found = await self._parts.endpoints.page(after, query.limit + 1, caller_of(request).organiser_id)
         shown = found[: query.limit]
         following = cursor_of(shown[-1].id) if len(found) > query.limit else None
         return Reply(200, views.page([endpoint_view(one) for one in shown], following))
@@ -163,12 +164,13 @@ class EndpointHandlers:
         if fault is not None:
             raise invalid("url", fault)
 
-    async def _inventory(self, text: str | None) -> str | None:
-        inventory_id = _id_or_none("inventory_id", text)
-        if inventory_id is None:
+    async def _inventory(self, request: web.BaseRequest, text: str | None) -> str | None:
+        """One that there is, and that is in the caller's charge. Raises invalid."""
+        if text is None:
             return None
-        reads = self._parts.reads
-        if await reads.event(inventory_id) is None and await reads.restaurant(inventory_id) is None:
+        reads, inventory_id = self._parts.reads, parse_id(text)
+        found = inventory_id and (await reads.event(inventory_id) or await reads.restaurant(inventory_id))
+        if not found or not await self._parts.belongings.takes_charge(request, inventory_id):
             raise invalid("inventory_id", "There is no such event or restaurant.")
         return inventory_id
 
@@ -187,13 +189,6 @@ def _endpoint_id(text: str) -> str:
     if endpoint_id is None:
         raise not_found("endpoint")
     return endpoint_id
-
-
-def _id_or_none(name: str, text: str | None) -> str | None:
-    known = None if text is None else parse_id(text)
-    if text is not None and known is None:
-        raise invalid(name, "Not an id.")
-    return known
 
 
 def _shown_or_missing(endpoint: Endpoint | None) -> Reply:

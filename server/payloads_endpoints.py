@@ -25,8 +25,8 @@ Id = Annotated[str, Meta(min_length=36, max_length=36)]
 
 
 class NewEndpoint(Payload, frozen=True):
-    """Where to tell of facts: of one event or restaurant (`inventory_id`) or of all, of one organiser's only
-    where that is named."""
+    """Where to tell of facts: of one event or restaurant (`inventory_id`) or of all; of one organiser's only
+    where that is named, and always of an organiser that asks."""
 
     url: Url
     kinds: Kinds = ()

@@ -27,15 +27,16 @@ class DirectEndpoints:
         if key is not None and key[0] in self.recorded:
             fingerprint, made = self.recorded[key[0]]
             return made if fingerprint == key[1] else KEY_REUSED
-        if len(self.kept) >= ENDPOINTS_MAX:
+        if sum(one.organiser_id == new.organiser_id for one in self.kept.values()) >= ENDPOINTS_MAX:
             return FULL
         return self._keep(new, key)
 
     async def find(self, endpoint_id: str) -> Endpoint | None:
         return self.kept.get(endpoint_id)
 
-    async def page(self, after: str | None, limit: int) -> list[Endpoint]:
-        return [self.kept[id_] for id_ in sorted(self.kept) if after is None or id_ > after][:limit]
+    async def page(self, after: str | None, limit: int, organiser_id: str | None = None) -> list[Endpoint]:
+        found = [self.kept[id_] for id_ in sorted(self.kept) if after is None or id_ > after]
+        return [one for one in found if organiser_id in (None, one.organiser_id)][:limit]
 
     async def change(
         self, endpoint_id: str, change: EndpointChange, if_version: int | None

@@ -11,6 +11,7 @@ from tests.server.test_restaurants import RESTAURANTS, house_body, wish
 NOBODYS_ID = "01890000-0000-7000-8000-000000000001"
 ORGANISERS = "/api/v1/organisers"
 MACHINE_TOKENS = "/api/v1/machine-tokens"
+ENDPOINTS = "/api/v1/webhook-endpoints"
 BUYER = "buyer@example.org"
 
 
@@ -56,6 +57,15 @@ async def _machine_of(api: Api, organiser_id: str | None) -> str:
     return there[0] if there else str((await machine_token(api, **owner))["machine_token"]["id"])
 
 
+async def _endpoint_of(api: Api, organiser_id: str | None) -> str:
+    """The id of a webhook endpoint that is the organiser's; there is a bound on these too."""
+    headers = OPERATOR if organiser_id is None else token_of(api, Role.ORGANISER, organiser_id, session="w")
+    listed = (await api.get(ENDPOINTS, headers=headers)).json["items"]
+    there = [one["id"] for one in listed if one["organiser_id"] == organiser_id]
+    owner = {} if organiser_id is None else {"organiser_id": organiser_id}
+    return there[0] if there else await _made(api, ENDPOINTS, {"url": "https://hooks.example/", **owner})
+
+
 async def things(api: Api, organiser_id: str | None) -> dict[str, str]:
     """One of each, by the places of paths; `table` is a reservation of the restaurant. Made by the operator,
     for the organiser or to keep."""
@@ -77,5 +87,6 @@ async def things(api: Api, organiser_id: str | None) -> dict[str, str]:
         "table": table.json["id"],
         "payment_id": payment_id,
         "token_id": await _machine_of(api, organiser_id),
+        "endpoint_id": await _endpoint_of(api, organiser_id),
         "organiser_id": organiser_id or NOBODYS_ID,
     }

@@ -23,7 +23,12 @@ from tests.server.test_restaurants import house_body
 
 PLACE = re.compile(r"{(\w+)}")
 AT_TABLES = ("/move", "/seat", "/complete", "/no-show", "/prolong")
-MADE_UP = {"account_id": NOBODYS_ID, "image_id": NOBODYS_ID, "code": "ga", "number": "1", "file": "1.svg"}
+MADE_UP = {
+    **dict.fromkeys(("account_id", "image_id", "delivery_id"), NOBODYS_ID),
+    "code": "ga",
+    "number": "1",
+    "file": "1.svg",
+}
 
 REFUSED: dict[Who, dict[str, str]] = {
     Who.ORGANISER: {

@@ -1,4 +1,4 @@
-"""Operators say where facts are told, see what was, and have it told again."""
+"""Operators and organisers say where facts are told, see what was, and have it told again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from domain.account import Role
 from domain.endpoints import ENDPOINTS_MAX, Delivery, DeliveryStatus, FactKind, secret_of
 from server.front_end import PARTS
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Answer, Api, Start
 from tests.server.direct_endpoints import SECRETS_KEY, DirectEndpoints
+from tests.server.organised import machine, new_organiser, token_of
 
 ALL = "/api/v1/webhook-endpoints"
 URL = "https://hooks.example/turnstile"
@@ -94,6 +96,7 @@ async def test_a_key_makes_one_and_gives_the_same_answer_again(api: Api) -> None
         ("inventory_id", "y" * 36),
         ("inventory_id", NOBODYS_ID),
         ("organiser_id", "y" * 36),
+        ("organiser_id", NOBODYS_ID),
         ("description", "x" * 201),
         ("generation", 2),
     ],
@@ -105,12 +108,13 @@ async def test_what_cannot_be_told_is_refused_with_its_field(api: Api, field: st
 
 
 async def test_each_bound_is_taken(api: Api) -> None:
-    event_id = await api.new_event()
+    organiser_id = await new_organiser(api)
+    event_id = await api.new_event(organiser_id=organiser_id)
     at_the_bounds = {
         "url": "https://hooks.example/" + "a" * 1_978,
         "kinds": [kind.value for kind in FactKind],
         "inventory_id": event_id,
-        "organiser_id": NOBODYS_ID,
+        "organiser_id": organiser_id,
         "description": "x" * 200,
     }
     assert (await make(api, **at_the_bounds)).status == 201
@@ -127,6 +131,48 @@ async def test_there_are_so_many_and_not_one_more(api: Api) -> None:
         await made(api)
     one_more = await make(api)
     assert (one_more.code, one_more.json["limit"]) == ("limit_exceeded", ENDPOINTS_MAX)
+
+
+async def test_an_organisers_are_its_own(api: Api) -> None:
+    own, other = await new_organiser(api), await new_organiser(api, "Another")
+    mine = token_of(api, Role.ORGANISER, own)
+    await make(api)
+    theirs = await make(api, organiser_id=other)
+    answer = await api.post(ALL, json={"url": URL}, headers=mine)
+    assert (answer.status, answer.json["organiser_id"]) == (201, own)
+    listed = (await api.get(ALL, headers=mine)).json["items"]
+    assert [one["id"] for one in listed] == [answer.json["id"]]
+    assert len((await api.get(ALL, headers=OPERATOR)).json["items"]) == 3
+    assert (await api.get(f"{ALL}/{theirs.json['id']}", headers=mine)).code == "not_found"
+    for_others = await api.post(ALL, json={"url": URL, "organiser_id": other}, headers=mine)
+    assert for_others.paths == ["organiser_id"]
+
+
+async def test_an_organiser_is_told_of_an_event_of_its_own_only(api: Api) -> None:
+    own, other = await new_organiser(api), await new_organiser(api, "Another")
+    mine = token_of(api, Role.ORGANISER, own)
+    events = [await api.new_event(organiser_id=whose) for whose in (own, other)]
+    answers = [
+        await api.post(ALL, json={"url": URL, "inventory_id": event_id}, headers=mine) for event_id in events
+    ]
+    assert answers[0].status == 201
+    assert answers[1].paths == ["inventory_id"]
+
+
+async def test_machines_read_or_manage_them(api: Api) -> None:
+    own = await new_organiser(api)
+    reads, manages = [await machine(api, scope, organiser_id=own) for scope in ("read", "manage")]
+    assert (await api.post(ALL, json={"url": URL}, headers=reads)).code == "forbidden"
+    assert (await api.post(ALL, json={"url": URL}, headers=manages)).json["organiser_id"] == own
+    assert len((await api.get(ALL, headers=reads)).json["items"]) == 1
+
+
+async def test_the_bound_is_each_organisers_own(api: Api) -> None:
+    own = await new_organiser(api)
+    for _ in range(ENDPOINTS_MAX):
+        await make(api)
+    assert (await make(api)).code == "limit_exceeded"
+    assert (await make(api, organiser_id=own)).status == 201
 
 
 async def test_they_are_listed_in_pages(api: Api) -> None:

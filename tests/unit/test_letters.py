@@ -292,3 +292,11 @@ def test_paragraphs_of_the_text_are_apart() -> None:
         text = text_of(written(kind))
         assert "\n\n\n" not in text
         assert text.count("\n\nThis mail was written") == text.count("This mail was written")
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(119, "119 minutes"), (1_440, "24 hours")])
+def test_what_is_good_for_hours_is_told_in_hours(minutes: int, said: str) -> None:
+    given: dict[str, Json] = {"token": "t", "valid_minutes": minutes}
+    kind, to = MailKind.CONFIRM_EMAIL, "ada@example.org"
+    letter = LETTERS.write(TakenMail("m", kind, to, "en", None, None, given, START_MS, None, 1), kind, {})
+    assert f"It is good for {said}." in text_of(read(letter))
