@@ -122,11 +122,13 @@ class Now(Protocol):
 @dataclass(frozen=True)
 class PaymentLimits:
     """`lease_ms` is longer than the longest step may take: the provider's, and the gateway's deadline beyond
-    `owners_asked_max_s`, within which the last part of a purchase is begun to be asked for."""
+    `owners_asked_max_s`, within which the last part of a purchase is begun to be asked for. While there is
+    nothing to do the pauses between two looks double, from `poll_s` to `poll_max_s`."""
 
     under_way_max_payments: int = 400
     lease_ms: int = 30_000
     poll_s: float = 0.05
+    poll_max_s: float = 0.4
     gather_s: float = 0.025
     refunds_every_s: float = 0.2
     owners_asked_max_s: float = 10.0
@@ -162,16 +164,20 @@ class PaymentWorker:
 
     async def run(self) -> None:
         """For ever. While there is something to do it is looked for at once again, but for the pause in which
-        more of it gathers; a store that does not answer is asked again a moment later."""
+        more of it gathers; the longer there was nothing, the less often. A store that does not answer is
+        asked again a moment later."""
+        limits = self._limits
+        pause_s = limits.poll_s
         while True:
-            pause_s = self._limits.poll_s
+            found = False
             try:
-                if await self.take():
-                    pause_s = self._limits.gather_s
+                found = await self.take()
             except StoreError as error:
                 log.warning("payments cannot be taken", extra={"error": repr(error)})
             except Exception:
                 log.exception("taking payments failed")
+            longer_s = min(max(2 * pause_s, limits.poll_s), limits.poll_max_s)
+            pause_s = limits.gather_s if found else longer_s
             await asyncio.sleep(pause_s)
 
     async def take(self) -> bool:

@@ -25,7 +25,7 @@ SETTINGS: dict[str, str] = {}
 SETTLE_S = 10.0
 IDLE_S = 60.0
 START_TIMEOUT_S = 60.0
-OWN_ACTORS = ("ray::OwnerActor", "ray::TimerActor", "ray::WatchdogActor")
+OWN_ACTORS = tuple(f"ray::{name}Actor" for name in ("Owner", "Timer", "Watchdog", "Payment", "News"))
 
 
 def measure(stack: Stack, show: Callable[[str], None]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.mail.proof import prove
 
-FACTS, KILLS = 200, 3
-FACTS_IN_PEACE = 50
+FACTS, KILLS = 60, 2
+FACTS_IN_PEACE = 20
 
 
 async def test_every_buyer_gets_their_mail_though_the_actor_is_killed(empty_url: str) -> None:

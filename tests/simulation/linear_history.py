@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from domain.event_messages import BeginPayment, CreateEvent, EventCreated, ExtendHold, ReservationReply
+from domain.event_messages import (
+    BeginPayment,
+    CreateEvent,
+    EventCreated,
+    ExtendHold,
+    FailPayment,
+    ReservationReply,
+)
 from domain.kinds import PLACING, Fact, Reply
 from domain.messages import Code
 from domain.restaurant_messages import (
@@ -31,8 +40,9 @@ if TYPE_CHECKING:
 _facts = msgspec.msgpack.Decoder(list[Fact])
 NO_WORD = (Code.OVERLOADED, Code.UNAVAILABLE, Code.KEY_REUSED, Code.VENUE_TAKEN)
 """Answers that say nothing of the event's own state; the last is about another event's."""
-GIVING = (*PLACING, ExtendHold, BeginPayment, SeatParty, ProlongStay)
-"""Commands that give a reservation its end: of a hold, or of a stay."""
+GIVING = (*PLACING, ExtendHold, BeginPayment, FailPayment, SeatParty, ProlongStay)
+"""Commands that give a reservation its end: of a hold, or of a stay. A payment that fails gives again the end
+that there was before."""
 ROUNDING_S = 0.002
 
 
@@ -136,10 +146,14 @@ def _word(world: World, attempt: Attempt, effect: Operation | None) -> Operation
 def _ends(world: World, fold: Fold | DiningFold, effects: list[Operation]) -> Iterator[Operation]:
     """The end of every hold, and of every stay that was over, as an operation of its own."""
     before: dict[str, Operation] = {}
+    times: Counter[tuple[str, int]] = Counter()
+    in_order = sorted(effects, key=lambda found: found.order)
     for reservation_id, end_ms in fold.ends:
         end_s, slack_s = world.true_s(end_ms), world.clocks.skew_s + ROUNDING_S
         seq = fold.looked.get((reservation_id, end_ms))
-        given = next((found for found in effects if _gave(found, reservation_id, end_ms)), None)
+        givers = [found for found in in_order if _gave(found, reservation_id, end_ms)]
+        given = next(islice(givers, times[reservation_id, end_ms], None), None)
+        times[reservation_id, end_ms] += 1
         late_s = end_s + slack_s
         if seq is not None and fold.expired.get(reservation_id) != seq:
             # A stay that is over goes on until somebody looks, and goes on by how things are then.

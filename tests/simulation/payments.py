@@ -60,7 +60,7 @@ from tests.simulation.world import EPOCH_MS, World
 
 T = TypeVar("T")
 QUIET_MAX_S = 300.0
-LIMITS = PaymentLimits(lease_ms=4_000, poll_s=0.2, provider_timeout_s=1.5)
+LIMITS = PaymentLimits(lease_ms=4_000, poll_s=0.2, poll_max_s=0.2, provider_timeout_s=1.5)
 TWO_STEP = "two_step"
 METHODS = (
     "success",

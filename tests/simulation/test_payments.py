@@ -17,7 +17,7 @@ from actors.payments import PaymentWorker
 from domain.payment import PaidBack, Payment, Refund, Said, Standing, Step, Turn, Unclear
 from tests.simulation.payments import PaymentWorld, SimProvider, play
 
-SEEDS = int(os.environ.get("PAYMENT_SEEDS", "40"))
+SEEDS = int(os.environ.get("PAYMENT_SEEDS", "60"))
 PLANTED_SEEDS = 60
 
 
@@ -154,5 +154,6 @@ def test_two_workers_of_one_payment_do_it_once() -> None:
             self.payments.lease_ms = 1
 
     for seed in range(5):
-        with patch("tests.simulation.payments.LIMITS", saga.PaymentLimits(lease_ms=50, poll_s=0.05)):
+        hasty = saga.PaymentLimits(lease_ms=50, poll_s=0.05, poll_max_s=0.05)
+        with patch("tests.simulation.payments.LIMITS", hasty):
             assert play(seed, 6, Hasty)[0] == []
