@@ -35,7 +35,7 @@ INVENTORIES = 20
 STARTS_AT_MS = NOW_MS + 86_400_000 // 2
 """Within a day of the sale: no reminders."""
 QUIET_S = 0.2
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 PATIENCE_S_PER_FACT = 0.2
 UNSENT = "SELECT count(*) FROM outgoing_mails WHERE status = 'pending'"
 BEHIND = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +15,7 @@ from domain.event_messages import (
     ExtendHold,
     FailPayment,
     ReservationReply,
+    Status,
 )
 from domain.kinds import PLACING, Fact, Reply
 from domain.messages import Code
@@ -152,7 +152,7 @@ def _ends(world: World, fold: Fold | DiningFold, effects: list[Operation]) -> It
         end_s, slack_s = world.true_s(end_ms), world.clocks.skew_s + ROUNDING_S
         seq = fold.looked.get((reservation_id, end_ms))
         givers = [found for found in in_order if _gave(found, reservation_id, end_ms)]
-        given = next(islice(givers, times[reservation_id, end_ms], None), None)
+        given = givers[min(times[reservation_id, end_ms], len(givers) - 1)] if givers else None
         times[reservation_id, end_ms] += 1
         late_s = end_s + slack_s
         if seq is not None and fold.expired.get(reservation_id) != seq:
@@ -174,6 +174,6 @@ def _gave(operation: Operation, reservation_id: str, end_ms: int) -> bool:
     if not operation.changes or not isinstance(operation.command, GIVING):
         return False
     reply = operation.reply
-    if not isinstance(reply, ReservationReply | TableReply):
+    if not isinstance(reply, ReservationReply | TableReply) or reply.reservation.status is Status.EXPIRED:
         return False
     return (reply.reservation.id, reply.reservation.expires_at_ms) == (reservation_id, end_ms)
