@@ -19,6 +19,8 @@ from loadtest.bench.stack import Stack
 from loadtest.bench.wrk import WrkFailed
 
 IDLE_S = 10.0
+LOOK_S, LOOKS_MAX = 3.0, 20
+STANDING_MAX_PERCENT = 10.0
 PEAK_SHARE = 0.5
 WITHOUT_DASHBOARD = {"TURNSTILE_DASHBOARD": "false"}
 
@@ -32,6 +34,13 @@ class Bench:
         self._options, self._server, self._started, self._show = options, server, started, show
         self._roots: Roots = measure.roots_of(server, started)
         self.results = Results(machine=describe(server.database_url), options=msgspec.to_builtins(options))
+
+    def owners_stand(self) -> None:
+        """Those of the pool are made after the start, one after the other; until then they use a core."""
+        self._show("waiting until the owners stand")
+        for _ in range(LOOKS_MAX):
+            if measure.idle_percent(self._roots, LOOK_S).get("owner", 0.0) < STANDING_MAX_PERCENT:
+                return
 
     def idle(self) -> None:
         self._show(f"idle for {IDLE_S:.0f} s")
@@ -105,7 +114,9 @@ def running(
         with stack.given(endpoints) if endpoints else stack.started(options.workers, settings) as server:
             show("starting the peers")
             with targets.started(server, options.targets, options.workers, logs) as started:
-                yield Bench(options, server, started, show)
+                bench = Bench(options, server, started, show)
+                bench.owners_stand()
+                yield bench
 
 
 def run(options: Options, endpoints: Path | None, show: Show) -> Results:
