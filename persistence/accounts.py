@@ -20,8 +20,7 @@ from domain.messages import Code, Rejected
 from persistence import mails
 from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
 from persistence.customers import FORGET_CONTACTS, FORGET_TICKETS, LIVE_OF
-from persistence.queries import LAST_ID
-from persistence.rows import scope_id
+from persistence.rows import LAST_ID, scope_id
 
 CONNECTIONS_MAX = 2
 WAITING_MAX_STATEMENTS = 200

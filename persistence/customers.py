@@ -8,8 +8,7 @@ filed ends `LAG_MS` ago; what is newer is looked through when somebody asks.
 # ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
-from persistence.queries import FIRST_ID
-from persistence.rows import stored_columns
+from persistence.rows import FIRST_ID, stored_columns
 
 LAG_MS = 180_000
 """More than any reservation takes from its id to its commit."""

@@ -24,8 +24,7 @@ from domain.endpoints import (
 from domain.messages import Code, Rejected
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.endpoint_rows import DELIVERY, ENDPOINT, delivery_of, encoded_kinds, endpoint_of
-from persistence.queries import FIRST_ID
-from persistence.rows import NOW, scope_id
+from persistence.rows import FIRST_ID, LAST_ID, NOW, scope_id
 
 CONNECTIONS_MAX = 1
 WAITING_MAX_STATEMENTS = 100
@@ -33,7 +32,7 @@ SCOPE = "webhook endpoints"
 LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 REPLAY_MAX_DELIVERIES = 10_000
 """In one statement."""
-NEWEST = (2**62, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+NEWEST = (2**62, LAST_ID)
 BY_OPERATOR = "by the operator"
 
 NO_ENDPOINT = Rejected(Code.NOT_FOUND, "There is no such endpoint.")

@@ -7,7 +7,8 @@ answers, and raises the mark when it gives out a newer one; whoever has an older
 The marks are 64-bit numbers in a file that all of them map, found by the event's id. Two events may share a
 mark: that is safe, for a mark that is too high only makes somebody load the row. Reading one is a look into
 memory; raising one takes the file's lock, so that no higher mark is overwritten. A process that was stopped
-just while it held the lock must not stop the others: after `LOCK_TRIES_MAX` they go on without it.
+just while it held the lock must not stop the others: after `LOCK_WAIT_MAX_S`, which is more than a busy
+machine lets a process wait for its turn, they go on without it, and for `LOCK_HUNG_S` do not wait again.
 
 Between front ends on different machines there is no such file. There a client's own word helps: the
 sequence of the `ETag` it sends back is a mark too.
@@ -18,11 +19,14 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import time
 from pathlib import Path
 
 MARKS_MAX = 1 << 20
 """8 MB of address space, of which only the pages that are used take memory or disk."""
-LOCK_TRIES_MAX = 1_000
+LOCK_WAIT_MAX_S = 0.2
+LOCK_PAUSE_S = 0.000_2
+LOCK_HUNG_S = 5.0
 
 
 class Floor:
@@ -34,6 +38,7 @@ class Floor:
             os.ftruncate(self._file, MARKS_MAX * 8)
         self._map = mmap.mmap(self._file, MARKS_MAX * 8)
         self._marks = memoryview(self._map).cast("Q")
+        self._hung_until_s = 0.0
 
     def of(self, event_id: str) -> int:
         """No lower sequence may be given out."""
@@ -57,13 +62,20 @@ class Floor:
             self._file = -1
 
     def _lock(self) -> bool:
-        for _ in range(LOCK_TRIES_MAX):
+        begun_s = time.monotonic()
+        patience_s = LOCK_WAIT_MAX_S if begun_s >= self._hung_until_s else 0.0
+        while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                continue
+                now_s = time.monotonic()
+                if now_s - begun_s < patience_s:
+                    time.sleep(LOCK_PAUSE_S)
+                    continue
+                if patience_s:
+                    self._hung_until_s = now_s + LOCK_HUNG_S
+                return False
             return True
-        return False
 
 
 def _place(event_id: str) -> int:

@@ -9,8 +9,7 @@ from domain.account import MACHINE_TOKENS_MAX, MachineToken, Scope
 from domain.messages import Code, Rejected
 from persistence.accounts import KEY_REUSED, LIMITS, WAITING_MAX_STATEMENTS, recorded
 from persistence.connection import Connection, Links, QueueLimits, Row, in_time
-from persistence.queries import FIRST_ID
-from persistence.rows import scope_id
+from persistence.rows import FIRST_ID, scope_id
 
 CONNECTIONS_MAX = 1
 SCOPE = "machine tokens"

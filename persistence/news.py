@@ -32,7 +32,6 @@ from persistence.rows import NOW
 
 PAGE_MAX_RESERVATIONS = 1_000
 """Of an inventory, to which one piece of news goes at a time."""
-FIRST_ID = "00000000-0000-0000-0000-000000000000"
 DELIVERY_COLUMNS = 8
 """Of a `RowToDeliver`."""
 

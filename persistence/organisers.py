@@ -29,8 +29,7 @@ from persistence.accounts import (
     recorded,
 )
 from persistence.connection import Connection, Links, QueueLimits, Row, in_time
-from persistence.queries import FIRST_ID
-from persistence.rows import scope_id
+from persistence.rows import FIRST_ID, scope_id
 
 CONNECTIONS_MAX = 1
 SCOPE = "organisers"

@@ -47,7 +47,7 @@ from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.gathering import Gathering
 from persistence.mails import COLUMNS as MAIL_COLUMNS
-from persistence.rows import NOW
+from persistence.rows import FIRST_ID, NOW
 
 CONNECTIONS_MAX = 4
 TOGETHER_MAX_PAYMENTS = 500
@@ -291,7 +291,6 @@ gone AS (
 SELECT count(*) FROM gone"""
 
 NOTES_MAX = 200
-FIRST_ID = "00000000-0000-0000-0000-000000000000"
 T = TypeVar("T", Payment, Refund)
 
 

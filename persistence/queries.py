@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, asyncpg, distinct_on
 
 from domain.event_messages import Status
-from persistence.rows import TERMS_COLUMNS, TYPES_JSON
+from persistence.rows import LAST_ID, TERMS_COLUMNS, TYPES_JSON
 from persistence.schema import (
     ID,
     diners,
@@ -50,8 +50,6 @@ from persistence.schema import (
     venues,
 )
 
-LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-FIRST_ID = "00000000-0000-0000-0000-000000000000"
 _dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
 
 

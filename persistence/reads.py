@@ -44,8 +44,10 @@ from persistence.customers import OF_CUSTOMER, ON_HOLD
 from persistence.histories import Histories
 from persistence.maps import Maps
 from persistence.plans import BLOCKED, blocked_names, decoded_plan
-from persistence.queries import FIRST_ID, LAST_ID, Query
+from persistence.queries import Query
 from persistence.rows import (
+    FIRST_ID,
+    LAST_ID,
     counts_of,
     restaurant_terms_of,
     stored_of,

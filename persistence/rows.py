@@ -40,6 +40,9 @@ _numbers = msgspec.json.Decoder(tuple[int, ...])
 NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """Store time, in whole milliseconds."""
 
+FIRST_ID = "00000000-0000-0000-0000-000000000000"
+LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
 TERMS_COLUMNS = {
     "name": "text",
     "starts_at_ms": "bigint",

@@ -18,8 +18,7 @@ from domain.seat_plan import Plan
 from domain.venue import NumberedPlan, PlanSummary, Venue, VenueChange, changed
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.plans import PLAN, decoded_plan, encoded_plan
-from persistence.queries import FIRST_ID
-from persistence.rows import scope_id
+from persistence.rows import FIRST_ID, scope_id
 
 CONNECTIONS_MAX = 2
 WAITING_MAX_STATEMENTS = 100

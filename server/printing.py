@@ -15,8 +15,7 @@ import msgspec
 import structlog
 
 from server.problems import Problem
-from server.ticket_pdf import Paper
-from server.ticket_printer import DONE, LENGTH_BYTES
+from server.ticket_paper import DONE, LENGTH_BYTES, Paper
 
 PDF = "application/pdf"
 TICKETS_PER_PDF_MAX = 50

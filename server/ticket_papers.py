@@ -12,7 +12,7 @@ from domain.event_messages import EventReply
 from domain.event_tickets import Placed
 from server.parts import Parts
 from server.problems import invalid
-from server.ticket_pdf import Paper, PaperTicket
+from server.ticket_paper import Paper, PaperTicket
 from server.tickets import Tickets
 
 

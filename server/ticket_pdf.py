@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
 from fpdf.fonts import TTFFont
 
 from domain.ticket_codes import grouped
+from server.ticket_paper import Paper, PaperTicket
 from server.ticket_pictures import modules
 
 FONTS = Path(__file__).parent / "fonts"
@@ -23,28 +23,6 @@ WIDTH_MM = PAGE_WIDTH_MM - 2 * MARGIN_MM
 HEAD_MM, PICTURE_MM = 50.0, 72.0
 _INK, _FAINT, _BAND = (24, 28, 40), (110, 116, 130), (28, 44, 84)
 _TEXT, _OTHER = "text", "other"
-
-
-class PaperTicket(msgspec.Struct, frozen=True):
-    """One page. `seat` and `holder` may be empty."""
-
-    number: int
-    ticket_type: str
-    seat: str
-    holder: str
-    code: str
-
-
-class Paper(msgspec.Struct, frozen=True):
-    """A file: what is the same on all of its pages, and the tickets."""
-
-    event: str
-    when: str
-    where: str
-    reservation_id: str
-    of: int
-    """How many tickets the reservation has."""
-    tickets: tuple[PaperTicket, ...]
 
 
 def drawn(paper: Paper) -> bytes:

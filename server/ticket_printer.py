@@ -13,11 +13,10 @@ from typing import IO
 
 import msgspec
 
-from server.ticket_pdf import Paper, drawn
+from server.ticket_paper import DONE, FAILED, LENGTH_BYTES, Paper
+from server.ticket_pdf import drawn
 
 NICENESS = 5
-LENGTH_BYTES = 4
-DONE, FAILED = b"\x01", b"\x00"
 _papers = msgspec.msgpack.Decoder(Paper)
 
 

@@ -29,7 +29,8 @@ from domain.endpoints import Endpoint
 from domain.mail import MailKind
 from domain.news import REMIND_BEFORE_MS, Known, News, told
 from persistence.mails import id_of
-from persistence.news import FIRST_ID, PAGE_MAX_RESERVATIONS, Read, RowToDeliver, RowToSend, Unread
+from persistence.news import PAGE_MAX_RESERVATIONS, Read, RowToDeliver, RowToSend, Unread
+from persistence.rows import FIRST_ID
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)

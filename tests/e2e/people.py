@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import re
 import uuid
@@ -21,12 +22,14 @@ def new_address(name: str) -> str:
 
 
 def letters(server: Served, to: str) -> list[EmailMessage]:
-    """What was sent to that address: without a mail server letters go to a folder."""
+    """What was sent to that address: without a mail server letters go to a folder, the oldest of which are
+    thrown away meanwhile."""
     found = []
     for path in sorted((server.data / "mail").glob("*.eml")):
-        letter = email.message_from_bytes(path.read_bytes(), policy=policy.default)
-        if to in str(letter["To"]):
-            found.append(letter)
+        with contextlib.suppress(FileNotFoundError):
+            letter = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+            if to in str(letter["To"]):
+                found.append(letter)
     return found
 
 

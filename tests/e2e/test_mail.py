@@ -6,13 +6,11 @@ import asyncio
 import time
 import uuid
 from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
-from typing import Any
 
 import aiohttp
 import psutil
 
+from tests.e2e.people import letters
 from tests.e2e.talk import Talk, operators
 from tests.served import Served
 
@@ -20,17 +18,10 @@ IN_TIME_S = 60.0
 POLL_S = 0.2
 
 
-def letters_to(server: Served, address: str) -> list[EmailMessage]:
-    parser: Any = BytesParser(_class=EmailMessage, policy=default)
-    files = (server.data / "mail").glob("*.eml")
-    letters = [parser.parsebytes(file.read_bytes()) for file in files]
-    return [letter for letter in letters if letter["To"] == address]
-
-
 async def told(server: Served, address: str) -> EmailMessage:
     """The letter, as soon as it is there."""
     end_s = time.monotonic() + IN_TIME_S
-    while not (found := letters_to(server, address)):
+    while not (found := letters(server, address)):
         assert time.monotonic() < end_s, f"no letter to {address}"
         await asyncio.sleep(POLL_S)
     assert len(found) == 1

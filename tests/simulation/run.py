@@ -14,6 +14,7 @@ from tests.simulation.world import Parts, World
 
 CHUNK = 25
 """Seeds that one process plays before it reports."""
+COLLECT_AFTER_OBJECTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,14 @@ def play_all(seeds: Iterable[int], processes: int) -> Iterator[list[Outcome]]:
     if processes <= 1:
         yield from map(_play_chunk, chunks)
         return
-    with ProcessPoolExecutor(processes, initializer=gc.freeze) as pool:
+    with ProcessPoolExecutor(processes, initializer=_settle) as pool:
         yield from pool.map(_play_chunk, chunks)
+
+
+def _settle() -> None:
+    """What is there stays there, and what a scenario leaves is looked for once or twice in one."""
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
 
 
 def _chunks(seeds: list[int]) -> list[list[int]]:
