@@ -14,7 +14,7 @@ from functools import cache
 from typing import TypeVar
 
 from domain.catalogue import Kind, ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants, Words
-from domain.event_messages import EventReply, Stage
+from domain.event_messages import EventReply, Stage, Terms
 from domain.restaurant_messages import RestaurantReply, RestaurantTerms
 
 
@@ -58,20 +58,22 @@ def place(one: Known, wanted: Wanted) -> Place:
 
 def fits(event: EventReply, wanted: Wanted, now_ms: int) -> bool:
     terms = event.terms
-    everything = " ".join(filter(None, (terms.name, terms.venue, terms.city, terms.description)))
-    sellable = any(count.available > 0 for count in event.counts)
     return (
-        says(everything, wanted.text)
-        and says(terms.venue or "", wanted.venue)
-        and says(terms.city or "", wanted.city)
-        and (wanted.starts_from_ms is None or terms.starts_at_ms >= wanted.starts_from_ms)
+        (wanted.starts_from_ms is None or terms.starts_at_ms >= wanted.starts_from_ms)
         and (wanted.starts_until_ms is None or terms.starts_at_ms < wanted.starts_until_ms)
-        and wanted.available in (None, sellable)
         and wanted.stage in (None, event.stage)
         and (wanted.kind is None or (wanted.kind is Kind.SEATED) == (terms.seating is not None))
         and wanted.organiser_id in (None, terms.organiser_id)
         and (wanted.everything or for_all(event, now_ms))
+        and wanted.available in (None, any(count.available > 0 for count in event.counts))
+        and says(terms.venue or "", wanted.venue)
+        and says(terms.city or "", wanted.city)
+        and says(_everything(terms), wanted.text)
     )
+
+
+def _everything(terms: Terms) -> str:
+    return " ".join(filter(None, (terms.name, terms.venue, terms.city, terms.description)))
 
 
 def for_all(event: EventReply, now_ms: int) -> bool:

@@ -203,7 +203,9 @@ async def reading(url: str) -> AsyncIterator[PostgresReads]:
 
 async def paged(reads: PostgresReads, wanted: Wanted, limit: int = 500) -> list[ListedEvent]:
     found: list[ListedEvent] = []
-    while page := await reads.events(wanted, found[-1].place if found else None, limit):
+    page = None
+    while page is None or len(page) == limit:
+        page = await reads.events(wanted, found[-1].place if found else None, limit)
         found += page
     return found
 
