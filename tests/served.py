@@ -28,12 +28,12 @@ STOP_TIMEOUT_S = 60.0
 POLL_S = 0.05
 
 
-def until(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
+def until(condition: Callable[[], Any], timeout_s: float, what: str, poll_s: float = POLL_S) -> Any:
     """Polls until the condition is true and returns its value."""
     end_s = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < end_s, f"not within {timeout_s:.0f} s: {what}"
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
     return value
 
 
