@@ -125,10 +125,12 @@ class Append:
 
 @dataclass(frozen=True)
 class Unread:
-    """An inventory with news. `appends` follow `seq`, without a gap, as far as the journal still has them."""
+    """An inventory with news, which go up to `until`. `appends` follow `seq`, without a gap, as far as the
+    journal still has them and one look takes."""
 
     inventory_id: str
     kind: str
+    until: int
     seq: int
     at_ms: int
     known: Known
@@ -275,7 +277,7 @@ def _unread(one: Row, rows: Sequence[Row]) -> Unread:
     if not rows:
         appends = [Append(one["until"], one["at_ms"], ())]
     known = _known.decode(one["known"]) if one["known"] else Known()
-    return Unread(one["id"], one["kind"], one["seq"], one["at_ms"], known, tuple(appends))
+    return Unread(one["id"], one["kind"], one["until"], one["seq"], one["at_ms"], known, tuple(appends))
 
 
 def _facts_of(row: Row, inventory_id: str) -> tuple[Fact, ...]:

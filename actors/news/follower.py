@@ -8,7 +8,8 @@ may die anywhere, and two of them may follow the same part: each fact is told of
 Endpoints are read after what is unread: whoever was registered before a fact is there when the fact is.
 
 It stays out of the sale's way. It rests twenty times as long as a look that found little has taken, and half
-of the time even when there is much to do; nobody waits for it.
+of the time even when there is much to do, and once it has read all there was it lets more gather; nobody
+waits for it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import IntEnum
+from typing import Protocol, assert_never
 
 import msgspec
 
@@ -48,6 +50,14 @@ class NewsStore(Protocol):
     async def starts_ms(self, reservation_ids: Sequence[str]) -> dict[str, int]: ...
 
 
+class Found(IntEnum):
+    """What a look came upon: nothing, all that there was, or so much that more is left."""
+
+    NOTHING = 0
+    ALL = 1
+    MORE = 2
+
+
 @dataclass(frozen=True)
 class _Told:
     """A piece of news, and the place of its fact: what its mails' ids are made of."""
@@ -70,22 +80,31 @@ class Follower:
 
     async def run(self) -> None:
         """For ever; a store that does not answer is asked again a moment later."""
-        limits = self._limits
         while True:
             begun_s = time.perf_counter()
-            found = 0
+            found = Found.NOTHING
             try:
                 found = await self.step()
             except StoreError as error:
                 log.warning("the journal cannot be followed", extra={"error": repr(error)})
             except Exception:
                 log.exception("following the journal failed")
-            took_s = time.perf_counter() - begun_s
-            rest_s = max(limits.poll_s, took_s * limits.rest_of_look)
-            await asyncio.sleep(took_s * limits.rest_of_work if found else rest_s)
+            await asyncio.sleep(self._rest_s(found, time.perf_counter() - begun_s))
 
-    async def step(self) -> int:
-        """Read some of what is new; how many inventories that was of."""
+    def _rest_s(self, found: Found, took_s: float) -> float:
+        limits = self._limits
+        match found:
+            case Found.NOTHING:
+                return max(limits.poll_s, took_s * limits.rest_of_look)
+            case Found.ALL:
+                return max(limits.gather_s, took_s * limits.rest_of_work)
+            case Found.MORE:
+                return took_s * limits.rest_of_work
+            case _:
+                assert_never(found)
+
+    async def step(self) -> Found:
+        """Read some of what is new."""
         limits = self._limits
         unread = await self._store.unread(self._part, self._parts, limits.inventories_max, limits.appends_max)
         if unread:
@@ -96,7 +115,7 @@ class Follower:
             told = [one for one in read if one.inventory_id in written]
             self._meter.count("mails_written", sum(len(one.mails) for one in told))
             self._meter.count("deliveries_written", sum(len(one.deliveries) for one in told))
-        return len(unread)
+        return _found(unread, limits)
 
     async def _read(self, unread: Unread, endpoints: Sequence[Endpoint]) -> Read:
         known, found = _fold(unread)
@@ -127,6 +146,13 @@ class Follower:
             if len(page) < PAGE_MAX_RESERVATIONS:
                 return
             after = page[-1]
+
+
+def _found(unread: Sequence[Unread], limits: FollowerLimits) -> Found:
+    if not unread:
+        return Found.NOTHING
+    left = len(unread) == limits.inventories_max or any(one.appends[-1].seq < one.until for one in unread)
+    return Found.MORE if left else Found.ALL
 
 
 def _fold(unread: Unread) -> tuple[Known, list[_Told]]:

@@ -37,7 +37,9 @@ TELLING = CourierLimits(
     retry_max_ms=200,
     pause_after_failures=1_000_000,
 )
-FOLLOWING = FollowerLimits(poll_s=0.05, inventories_max=5, appends_max=2, rest_of_look=1.0, rest_of_work=0.1)
+FOLLOWING = FollowerLimits(
+    poll_s=0.05, inventories_max=5, appends_max=2, gather_s=0.01, rest_of_look=1.0, rest_of_work=0.1
+)
 
 
 class Alone:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import persistence
 from actors.meter import Meter
 from actors.news.config import FollowerLimits
-from actors.news.follower import Follower
+from actors.news.follower import Follower, Found
 from domain.event_messages import CancelEvent, CancelReservation, ChangeEvent, Terms, TermsChange
 from domain.news import REMIND_BEFORE_MS
 from persistence.append import append_statement
@@ -68,6 +68,19 @@ async def kinds_of(postgres: PostgresWorld, inventory_id: str) -> Counter[str]:
 
 def bookable(days_ahead: int = 30) -> Terms:
     return replace(terms(1_000, starts_at_ms=NOW_MS + days_ahead * DAY_MS))
+
+
+async def test_a_look_says_whether_more_is_left(postgres: PostgresWorld, news: PostgresNews) -> None:
+    store = postgres.store()
+    await follow(follower(news))
+    await sell_to(store, await Sale.opened(store, bookable()), addresses(1))
+    one = follower(news, appends_max=1)
+    looks = [await one.step()]
+    while looks[-1]:
+        looks.append(await one.step())
+    assert looks[:-2] == [Found.MORE] * len(looks[:-2])
+    assert len(looks) > 2
+    assert looks[-2:] == [Found.ALL, Found.NOTHING]
 
 
 async def test_each_confirmation_is_told_of_once_with_a_reminder(
