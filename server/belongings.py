@@ -23,6 +23,7 @@ from server.ids import parse_id
 from server.machine_tokens import Machines
 from server.organisers import Organisers
 from server.payments import Payments
+from server.placement import Placement
 from server.problems import invalid, not_found
 from server.reads import Reads
 from server.seating import NO_VENUE
@@ -166,6 +167,15 @@ class Belongings:
 
 async def _itself(organiser_id: str) -> str | None:
     return organiser_id
+
+
+def check_wishes(request: web.BaseRequest, placement: Placement | UnsetType, crowd: int | None) -> None:
+    """Which owner is to have a new thing is for operators to say. Raises invalid."""
+    if caller_of(request).is_admin:
+        return
+    for name, wished in (("placement", placement is not UNSET), ("expected_crowd", crowd is not None)):
+        if wished:
+            raise invalid(name, "Only operators say which owner is to have it.")
 
 
 def _is_in_charge(caller: Caller, organiser_id: str | None, by_staff: bool) -> bool:

@@ -25,6 +25,7 @@ from domain.kinds import Reply as Answer
 from domain.messages import Rejected
 from domain.views import Availability
 from server import views
+from server.belongings import check_wishes
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.entity_tags import IF_NONE_MATCH, matches, versions
@@ -59,6 +60,7 @@ class EventHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
+        check_wishes(request, wanted.placement, wanted.expected_crowd)
         organiser_id = await parts.belongings.for_whom(request, wanted.organiser_id)
         seating = None
         if wanted.seating is not None:

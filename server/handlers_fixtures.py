@@ -34,6 +34,7 @@ from domain.kinds import Reply as Answer
 from domain.messages import Code, Rejected
 from domain.venue import Venue
 from server import views
+from server.belongings import check_wishes
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.event_version import if_event_version
@@ -70,6 +71,7 @@ class FixtureHandlers:
         parts = self._parts
         body = await read_body(request, FIXTURES_BODY_MAX_BYTES)
         wanted = _NEW.parse(request, body)
+        check_wishes(request, wanted.placement, wanted.expected_crowd)
         key = key_of(request, body)
         venue = await self._venue(venue_text)
         common, blocked = await self._common(request, wanted, venue)

@@ -26,6 +26,7 @@ from domain.restaurant_messages import (
     SearchTables,
 )
 from server import views_restaurants as views
+from server.belongings import check_wishes
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.entity_tags import version_of, wanted_versions
@@ -61,6 +62,7 @@ class RestaurantHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
+        check_wishes(request, wanted.placement, wanted.expected_crowd)
         now_ms = parts.reads.now_ms()
         restaurant_id = uuid7(now_ms)
         organiser_id = await parts.belongings.for_whom(request, wanted.organiser_id)

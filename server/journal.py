@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from persistence.journal_export import JournalExport
 from persistence.maintenance import Maintenance
 from persistence.store import StoreError
+from server.command_audit import noted
 from server.supervisor.failures import StartFailure
 
 
@@ -34,10 +36,14 @@ async def export_journal(database_url: str, before: date, to: Path, drop: bool, 
     """A line a file, as it is done. Raises StartFailure."""
     export = JournalExport(database_url, to)
     files = 0
+    entry = noted(database_url, "turnstile journal --drop", before.isoformat()) if drop else nullcontext()
     try:
-        async for done in export.run(before, drop):
-            files += 1
-            console.print(f"{done.partition}: {done.rows} rows in {done.file}{', dropped' if drop else ''}")
+        async with entry:
+            async for done in export.run(before, drop):
+                files += 1
+                console.print(
+                    f"{done.partition}: {done.rows} rows in {done.file}{', dropped' if drop else ''}"
+                )
     except (StoreError, OSError) as error:
         raise StartFailure(str(error)) from error
     finally:

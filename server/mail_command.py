@@ -12,6 +12,7 @@ from rich.table import Table
 from domain.mail import MailStatus
 from persistence.mail_list import PostgresMailList
 from persistence.store import StoreError
+from server.command_audit import noted
 from server.ids import parse_id
 from server.supervisor.failures import StartFailure
 
@@ -32,7 +33,7 @@ async def list_mails(database_url: str, status: MailStatus, limit: int, console:
 
 async def replay_mails(database_url: str, mail_id: str | None, console: Console) -> None:
     """One, or all that are dead. Raises StartFailure."""
-    async with _opened(database_url) as mails:
+    async with _opened(database_url) as mails, noted(database_url, "turnstile mail replay", mail_id):
         if mail_id is None:
             console.print(f"To be sent again: {await mails.replay_all()}")
             return

@@ -22,7 +22,7 @@ class AuditQuery(Payload, frozen=True):
             Meta(
                 max_length=ACTOR_MAX_CHARACTERS,
                 pattern="^[a-z]+(:[0-9a-f-]+)?" + _END,
-                description="`operator`, `account:<id>` or `machine:<id>`.",
+                description="`operator`, `shell`, `account:<id>` or `machine:<id>`.",
             ),
         ]
         | None
@@ -45,8 +45,9 @@ class AuditQuery(Payload, frozen=True):
             str,
             Meta(
                 max_length=ROUTE_MAX_CHARACTERS,
-                pattern="^/[!-~]*" + _END,
-                description="As it stands in this document: `/api/v1/events/{event_id}/cancel`.",
+                pattern="^(/[!-~]*|turnstile( [!-~]+)+)" + _END,
+                description="As it stands in this document: `/api/v1/events/{event_id}/cancel`; or an"
+                " operator's command: `turnstile keys rotate`.",
             ),
         ]
         | None

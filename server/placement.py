@@ -1,7 +1,8 @@
 """Which owner an inventory is given when it is made: its own, or one that it shares with others.
 
-Who makes it says so, or the rule does: what has so many places, or expects such a crowd, gets an owner of its
-own. The rule is asked once; later only `PUT .../placement` moves an inventory.
+The operator who makes it says so, or the rule does: what has so many places, or expects such a crowd, gets an
+owner of its own. The rule is asked once; later only `PUT .../placement` moves an inventory. An owner of its
+own is a process, so an organiser cannot ask for one.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from persistence.organisers import PostgresOrganisers
 from persistence.reads import PostgresReads
 from persistence.store import StoreError
 from server.access_tokens import KEY_REST_MS
+from server.command_audit import noted
 from server.customers import CustomerKeys
 from server.ids import parse_id, uuid7
 from server.passwords import Passwords
@@ -75,10 +76,12 @@ async def create_user(
         account = Account(
             account_id, email, customer, wanted.name, wanted.language, role, organiser_id, 1, now_ms
         )
-        made = await accounts.create(account, await passwords.hashed(password))
+        async with noted(database_url, "turnstile user create") as deed:
+            made = await accounts.create(account, await passwords.hashed(password))
+            if isinstance(made, Rejected):
+                raise StartFailure(made.detail)
+            deed.made = made.id
     passwords.close()
-    if isinstance(made, Rejected):
-        raise StartFailure(made.detail)
     return made
 
 
@@ -110,4 +113,7 @@ def checked(email: str, name: str, language: str, password: str) -> tuple[NewAcc
 async def rotate_keys(database_url: str) -> str:
     """The id of the new key. Raises StartFailure."""
     async with _opened(database_url) as (accounts, _, now_ms):
-        return (await accounts.rotate_keys(secrets.token_bytes(32), now_ms, KEY_REST_MS)).id
+        async with noted(database_url, "turnstile keys rotate") as deed:
+            key = await accounts.rotate_keys(secrets.token_bytes(32), now_ms, KEY_REST_MS)
+            deed.made = key.id
+        return key.id

@@ -8,7 +8,8 @@ from server.views import View
 
 
 class AuditEntryView(View, frozen=True):
-    """`actor`: `operator` (the token of the settings), `account:<id>` or `machine:<id>`. `thing`: what the
+    """`actor`: `operator` (the token of the settings), `shell` (its `route` are a command's words),
+    `account:<id>` or `machine:<id>`. `thing`: what the
     path is about, `made`: what was made. `status` null: it is not known what became of it. `problem`: the
     code of a refusal. `request_id` is in the access log too."""
 

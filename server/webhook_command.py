@@ -17,6 +17,7 @@ from persistence.directory import PostgresDirectory
 from persistence.endpoints import PostgresEndpoints
 from persistence.reads import PostgresReads
 from persistence.store import StoreError
+from server.command_audit import noted
 from server.ids import parse_id, uuid7
 from server.payloads_endpoints import NewEndpoint
 from server.supervisor.failures import StartFailure
@@ -67,32 +68,34 @@ async def add(database_url: str, wanted: NewEndpoint, console: Console) -> None:
         if wanted.inventory_id is not None and not await _is_there(database_url, wanted.inventory_id):
             raise StartFailure("--inventory: there is no such event or restaurant")
         fields = {name: getattr(wanted, name) for name in NewEndpoint.__struct_fields__}
-        made = await endpoints.create(Endpoint(id=uuid7(now_ms), created_ms=now_ms, **fields), None)
-        if isinstance(made, Rejected):
-            raise StartFailure(made.detail)
+        async with noted(database_url, "turnstile webhook add") as deed:
+            made = await endpoints.create(Endpoint(id=uuid7(now_ms), created_ms=now_ms, **fields), None)
+            if isinstance(made, Rejected):
+                raise StartFailure(made.detail)
+            deed.made = made.id
         secret = secret_of(await endpoints.secrets_key(), made.id, made.generation)
     console.print(f"endpoint {made.id}\nsecret   {secret}", soft_wrap=True)
 
 
 async def remove(database_url: str, endpoint_id: str, console: Console) -> None:
     """Raises StartFailure."""
-    async with _opened(database_url) as endpoints:
+    async with _changed(database_url, "remove", endpoint_id) as endpoints:
         refused = await endpoints.remove(_id(endpoint_id), None)
-    if refused is not None:
-        raise StartFailure(refused.detail)
+        if refused is not None:
+            raise StartFailure(refused.detail)
     console.print("It is told nothing any more.")
 
 
 async def pause(database_url: str, endpoint_id: str, console: Console) -> None:
     """Raises StartFailure."""
-    async with _opened(database_url) as endpoints:
+    async with _changed(database_url, "pause", endpoint_id) as endpoints:
         _found(await endpoints.pause(_id(endpoint_id)))
     console.print("It is paused.")
 
 
 async def resume(database_url: str, endpoint_id: str, console: Console) -> None:
     """Raises StartFailure."""
-    async with _opened(database_url) as endpoints:
+    async with _changed(database_url, "resume", endpoint_id) as endpoints:
         _found(await endpoints.resume(_id(endpoint_id)))
     console.print("It is told again.")
 
@@ -117,7 +120,7 @@ async def log(
 
 async def replay(database_url: str, endpoint_id: str, delivery_id: str | None, console: Console) -> None:
     """One, or all that are dead. Raises StartFailure."""
-    async with _opened(database_url) as endpoints:
+    async with _changed(database_url, "replay", endpoint_id) as endpoints:
         _found(await endpoints.find(_id(endpoint_id)))
         if delivery_id is None:
             console.print(f"To be told again: {await endpoints.replay_dead(_id(endpoint_id))}")
@@ -137,6 +140,15 @@ async def _opened(database_url: str) -> AsyncIterator[PostgresEndpoints]:
         raise StartFailure(str(error)) from error
     finally:
         await endpoints.close()
+
+
+@asynccontextmanager
+async def _changed(database_url: str, what: str, endpoint_id: str) -> AsyncIterator[PostgresEndpoints]:
+    async with (
+        _opened(database_url) as endpoints,
+        noted(database_url, f"turnstile webhook {what}", _id(endpoint_id)),
+    ):
+        yield endpoints
 
 
 async def _now_ms(database_url: str) -> int:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from domain.account import Role
 from server.parts import Options
 from server.placement import PlacementRule
-from tests.server.conftest import OPERATOR, Api, Start
+from tests.server.conftest import OPERATOR, Api, Start, event_body
+from tests.server.organised import new_organiser, token_of
 from tests.server.test_restaurants import HOUSE, house_body
 
 
@@ -136,6 +138,16 @@ async def test_only_an_operator_sees_or_changes_a_placement(api: Api) -> None:
     assert (await api.get(path)).code == "unauthorized"
     assert (await api.ask("PUT", path, json={"placement": "dedicated"})).code == "unauthorized"
     assert (await api.get(path, headers=OPERATOR)).json["placement"] == "pooled"
+
+
+@pytest.mark.parametrize("wish", [{"placement": "dedicated"}, {"placement": "pooled"}, {"expected_crowd": 0}])
+async def test_an_organiser_cannot_ask_for_an_owner(api: Api, wish: dict[str, Any]) -> None:
+    theirs = token_of(api, Role.ORGANISER, await new_organiser(api))
+    (name,) = wish
+    for path, body in (("events", event_body()), ("restaurants", house_body())):
+        refused = await api.post(f"/api/v1/{path}", json={**body, **wish}, headers=theirs)
+        assert refused.paths == [name]
+        assert (await api.post(f"/api/v1/{path}", json=body, headers=theirs)).status == 201
 
 
 async def test_an_event_that_is_not_there_has_no_placement(api: Api) -> None:
