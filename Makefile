@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 SEEDS ?= 2000
-# Tests mostly wait, for servers and for time to pass: two at a time, each file with one of them.
+# Two at a time: those with the running server by one of them, of the others each file (tests/workers.py).
 TESTERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,7 +42,7 @@ serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstil
 	@exec $(BIN)/turnstile serve
 
 test: install ## every test
-	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadgroup --no-loadscope-reorder tests
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check $(CODE) tests

@@ -1,7 +1,8 @@
 """Several pytest processes: what takes long begins first, and they are ended together.
 
-Files that need the running server come last: one for each process stands there from its first test on, and
-costs a fifth of a core while it stands idle.
+Each process takes a file of tests after the other; all that need the running server are one such piece of
+work, and the first: they wait more than they compute, and a second server would cost a fifth of a core just
+by standing there.
 
 Each process puts away what it started before the run is over.
 
@@ -21,6 +22,7 @@ import pytest
 
 LONG_FIRST = ("simulation", "platform", "demo", "integration", "e2e", "properties", "persistence")
 """Folders of tests; the others follow, in the order of their names."""
+SERVING = "running_server"
 TIDY_MAX_S = 120.0
 STOP = signal.SIGUSR1
 _stopped: list[bool] = []
@@ -35,15 +37,19 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """By files, so that xdist, which is told to keep the order, hands them out in it."""
+    """Orders them, and says what goes to one process (`--dist loadgroup`)."""
     serving = {item.path for item in items if "running_server" in getattr(item, "fixturenames", ())}
 
     def turn(item: pytest.Item) -> tuple[bool, int]:
         folder = item.path.parent.name
-        return item.path in serving, LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+        return item.path not in serving, LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
 
     items.sort(key=turn)
+    for item in items:
+        file = f"{item.path.parent.name}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(SERVING if item.path in serving else file))
 
 
 def pytest_keyboard_interrupt() -> None:
