@@ -160,10 +160,26 @@ def floors_line(results: Results) -> str:
 
 def further(results: Results) -> list[str]:
     rows = [
-        [figure, ", ".join(f"{name} {value}" for name, value in found.items())]
+        [figure, ", ".join(f"{name} {_rounded(value)}" for name, value in found.items())]
         for figure, found in results.extra.items()
     ]
     return ["## Further figures", table(["", "measured"], rows)] if rows else []
+
+
+WHOLE_FROM = 100
+
+
+def _rounded(value: object) -> str:
+    """For reading; results.json has it in full."""
+    match value:
+        case float():
+            return f"{value:,.{0 if abs(value) >= WHOLE_FROM else 2}f}"
+        case int():
+            return f"{value:,}"
+        case list():
+            return " ".join(map(_rounded, value))
+        case _:
+            return str(value)
 
 
 def troubles(results: Results) -> list[str]:
