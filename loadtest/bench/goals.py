@@ -14,6 +14,7 @@ from loadtest.bench.plan import ECHO, TURNSTILE
 from loadtest.bench.results import Commit, Measured, Results, Scenario
 
 WIDE, NARROW, SINGLE = 256, 64, 1
+REDIS_FORMS = ("redis_lua", "redis_pipelined")
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -48,6 +49,19 @@ def beside(
     peer: str, connections: int, commit: Commit = "as it is", scenario: Scenario = "hold"
 ) -> Callable[[Results], float | None]:
     return lambda results: results.ratio(TURNSTILE, peer, scenario, connections, commit)
+
+
+def beside_best(
+    peers: tuple[str, ...], connections: int, commit: Commit = "as it is"
+) -> Callable[[Results], float | None]:
+    """Against whichever of a peer's forms is the fastest there; not measured unless all of them were."""
+
+    def find(results: Results) -> float | None:
+        ratios = [beside(peer, connections, commit)(results) for peer in peers]
+        measured = [ratio for ratio in ratios if ratio is not None]
+        return min(measured) if len(measured) == len(peers) else None
+
+    return find
 
 
 def median_of(of: Callable[[Measured], float], scenario: Scenario) -> Callable[[Results], float | None]:
@@ -88,8 +102,14 @@ GOALS = (
     ),
     Goal("against row lock, 256 connections", 1.8, 2.5, "x", beside("row_lock", WIDE)),
     Goal("the same, commit of 2 ms", 12, 20, "x", beside("row_lock", WIDE, "2 ms")),
-    Goal("against Redis Lua + insert, 256 connections", 1.5, 2.2, "x", beside("redis_lua", WIDE)),
-    Goal("the same, commit of 2 ms", 1.4, 2.0, "x", beside("redis_lua", WIDE, "2 ms")),
+    Goal(
+        "against the faster form of Redis Lua + insert, 256 connections",
+        1.5,
+        2.2,
+        "x",
+        beside_best(REDIS_FORMS, WIDE),
+    ),
+    Goal("the same, commit of 2 ms", 1.4, 2.0, "x", beside_best(REDIS_FORMS, WIDE, "2 ms")),
     Goal("against one Ray call per request, 256 connections", 4, 6, "x", beside("ray_call", WIDE)),
     Goal(
         "one connection: p50 over one bare Ray call plus one commit",

@@ -86,6 +86,31 @@ def test_goals_of_cost_are_reached_from_below() -> None:
     assert verdicts(found)["CPU per durable hold, all processes, 256 connections"] == "yes"
 
 
+@pytest.mark.parametrize(("one_by_one", "pipelined"), [(4_000, 2_000), (2_000, 4_000)])
+@pytest.mark.parametrize("commit", ["as it is", "2 ms"])
+def test_redis_is_judged_by_the_faster_of_its_two_forms(
+    one_by_one: float, pipelined: float, commit: Commit
+) -> None:
+    found = results(
+        measured("turnstile", 6_000, commit=commit),
+        measured("redis_lua", one_by_one, commit=commit),
+        measured("redis_pipelined", pipelined, commit=commit),
+    )
+    assert _against_redis(found, commit) == pytest.approx(1.5)
+
+
+def test_redis_is_not_judged_by_one_of_its_forms_alone() -> None:
+    for one in ("redis_lua", "redis_pipelined"):
+        assert _against_redis(results(measured("turnstile", 6_000), measured(one, 2_000)), "as it is") is None
+
+
+def _against_redis(found: Results, commit: Commit) -> float | None:
+    """The goal of that commit: the one with 2 ms stands after the other."""
+    judged = judge(found)
+    first = next(place for place, one in enumerate(judged) if "Redis Lua" in one.goal.what)
+    return judged[first + (commit == "2 ms")].value
+
+
 def test_the_floor_is_one_call_plus_one_commit_of_the_same_round() -> None:
     found = results(measured("turnstile", 400, connections=1))
     found.floors = [Floor(1, "as it is", 1_300.0, 300.0), Floor(1, "2 ms", 1.0, 1.0)]
