@@ -43,8 +43,11 @@ class Plan:
 def faults(
     owners: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of an owner.")] = 30,
     postgres: Annotated[
-        int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 or immediate stop of PostgreSQL.")
+        int, typer.Option(min=0, max=STRIKES_MAX, help="Immediate stop (SIGQUIT) of PostgreSQL.")
     ] = 10,
+    postgres_kills: Annotated[
+        int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of PostgreSQL's first process.")
+    ] = 5,
     valkey: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of Valkey.")] = 5,
     front_ends: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of the front end.")] = 5,
     timers: Annotated[int, typer.Option(min=0, max=STRIKES_MAX, help="kill -9 of an expiry timer.")] = 2,
@@ -65,6 +68,7 @@ def faults(
     counts = {
         "owners": owners,
         "postgres": postgres,
+        "postgres-kills": postgres_kills,
         "valkey": valkey,
         "front-ends": front_ends,
         "timers": timers,

@@ -78,7 +78,7 @@ async def strikes(
         await until(lambda: _warm(stage), WARM_WITHIN_S, f"{WARM_EFFECTS} effects on each event")
         for number, kind in enumerate(kinds):
             await asyncio.sleep(rng.uniform(0.5, 1.5) * BETWEEN_STRIKES_S)
-            struck.append(await strike(stage, kind, number, rng))
+            struck.append(await strike(stage, kind, rng))
             show(f"{kind.title}, {number + 1} of {len(kinds)}: {struck[-1].gap_s:.2f} s without a success")
             if failure := stage.clients.failure():
                 raise failure

@@ -40,7 +40,7 @@ class Kind:
     name: str
     title: str
     part: str
-    signals: tuple[signal.Signals, ...]
+    signal: signal.Signals
     actor: str = ""
     stops_sales: bool = True
     cuts_connections: bool = False
@@ -51,27 +51,28 @@ class Kind:
     """After it the victim is continued."""
 
 
-KILL, STOP, IMMEDIATE = signal.SIGKILL, signal.SIGSTOP, signal.SIGQUIT
+KILL, STOP = signal.SIGKILL, signal.SIGSTOP
+IMMEDIATE = signal.SIGQUIT
+"""What PostgreSQL calls an immediate shutdown."""
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("owners", "owner killed", "", (KILL,), gap_max_s=3.0),
-        Kind("postgres", "PostgreSQL stopped at once", "postgres", (KILL, IMMEDIATE)),
-        Kind("valkey", "Valkey killed", "valkey", (KILL,), stops_sales=False),
-        Kind("front-ends", "front end killed", "worker-1", (KILL,), cuts_connections=True),
+        Kind("owners", "owner killed", "", KILL, gap_max_s=3.0),
+        Kind("postgres", "PostgreSQL stopped at once", "postgres", IMMEDIATE),
+        Kind("postgres-kills", "PostgreSQL killed", "postgres", KILL),
+        Kind("valkey", "Valkey killed", "valkey", KILL, stops_sales=False),
+        Kind("front-ends", "front end killed", "worker-1", KILL, cuts_connections=True),
         Kind(
             "timers",
             "expiry timer killed",
             "",
-            (KILL,),
+            KILL,
             actor="TimerActor",
             stops_sales=False,
             delays_ends=True,
         ),
-        Kind("watchdog", "watchdog killed", "", (KILL,), actor="WatchdogActor", stops_sales=False),
-        Kind(
-            "stops", f"owner stopped for {STOPPED_S:.0f} s", "", (STOP,), gap_max_s=10.0, stopped_s=STOPPED_S
-        ),
+        Kind("watchdog", "watchdog killed", "", KILL, actor="WatchdogActor", stops_sales=False),
+        Kind("stops", f"owner stopped for {STOPPED_S:.0f} s", "", STOP, gap_max_s=10.0, stopped_s=STOPPED_S),
     )
 }
 
@@ -88,10 +89,10 @@ class Struck(msgspec.Struct):
     note: str = ""
 
 
-async def strike(stage: Stage, kind: Kind, number: int, rng: random.Random) -> Struck:
+async def strike(stage: Stage, kind: Kind, rng: random.Random) -> Struck:
     """One fault, from the blow to the time when sales are steady again. Raises `TooSlow`, `NotOurs`."""
     before = _actors(stage, kind)
-    victim, events, from_us = await _blow(stage, kind, kind.signals[number % len(kind.signals)], rng)
+    victim, events, from_us = await _blow(stage, kind, rng)
     note = ""
     if kind.stopped_s:
         await asyncio.sleep(kind.stopped_s)
@@ -111,16 +112,14 @@ async def strike(stage: Stage, kind: Kind, number: int, rng: random.Random) -> S
     return Struck(kind.name, victim.name, from_us, back_us, gap_s, note)
 
 
-async def _blow(
-    stage: Stage, kind: Kind, number: signal.Signals, rng: random.Random
-) -> tuple[Target, list[str], int]:
+async def _blow(stage: Stage, kind: Kind, rng: random.Random) -> tuple[Target, list[str], int]:
     """Who was struck, which events feel it, and when. One who has gone by himself meanwhile is no victim."""
     why: Exception = NotOurs("no owner says that it owns one of the sales")
     for _ in range(FIND_ATTEMPTS_MAX):
         try:
             victim, events = await _victim(stage, kind, rng)
             from_us = now_us()
-            if victim.send(number):
+            if victim.send(kind.signal):
                 return victim, events, from_us
         except NotOurs as problem:
             why = problem

@@ -75,7 +75,7 @@ def _today() -> str:
 
 
 _INTRODUCTION = """\
-Made by `make faults`. Clients buy, churn and look without a pause while parts are killed (SIGKILL; every
-other time PostgreSQL gets an immediate stop instead) or stopped (SIGSTOP, then SIGCONT). After each group the
+Made by `make faults`. Clients buy, churn and look without a pause while parts are killed (SIGKILL), stopped
+(SIGSTOP, then SIGCONT), or, PostgreSQL, told to shut down immediately (SIGQUIT). After each group the
 auditor folds the journal and holds rows and what clients recorded against it. The time without a success runs
 from one acknowledged effect to the next, on the events concerned, as clients saw it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import subprocess
@@ -10,8 +11,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadtest.faults.kinds import longest_gap_s
+from loadtest.faults.__main__ import faults
+from loadtest.faults.kinds import KINDS, longest_gap_s
 from loadtest.faults.processes import NotOurs, Target, actors, target
+
+
+def test_by_default_parts_are_struck_so_often_and_in_these_ways() -> None:
+    options = inspect.signature(faults).parameters
+    counts = {name.replace("_", "-"): option.default for name, option in options.items()}
+    struck = {name: (counts[name], kind.signal) for name, kind in KINDS.items()}
+    assert struck == {
+        "owners": (30, signal.SIGKILL),
+        "postgres": (10, signal.SIGQUIT),
+        "postgres-kills": (5, signal.SIGKILL),
+        "valkey": (5, signal.SIGKILL),
+        "front-ends": (5, signal.SIGKILL),
+        "timers": (2, signal.SIGKILL),
+        "watchdog": (2, signal.SIGKILL),
+        "stops": (3, signal.SIGSTOP),
+    }
 
 
 @pytest.fixture
