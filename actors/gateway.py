@@ -27,7 +27,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from actors.meter import Clock, Meter
-from actors.outbox import Outbox, Pending, not_sent
+from actors.outbox import Outbox, Pending
 from actors.wire import NOTHING, Ask, CallFailed, pack_batch
 from domain.event_messages import ExpireDue
 from domain.kinds import DESCRIBED, Command, Creation, Reply
@@ -71,7 +71,8 @@ class GatewayLimits:
     outbox_max_commands: int = 20_000
     outbox_max_calls: int = 1
     batch_max_commands: int = 400
-    """In one call. Ray carries up to 100 KiB in the call itself; more goes through its object store."""
+    """In one call. Chosen when Ray carried them, which took up to 100 KiB in the call itself; a line would
+    carry more, but what is in one call is answered together, and an owner gathers from several anyway."""
     impatience_ms: int = 10
     """How long a call may wait for an inventory that is not in memory, and so keep back the others."""
     patience_ms: int = 50
@@ -129,17 +130,10 @@ class Gateway:
     async def ask(self, inventory_id: str, command: Command, key: Key | None = None) -> Reply:
         """The owner's reply. `Rejected` with `overloaded`: nothing happened; `unavailable`: unknown."""
         ask = self._envelope(inventory_id, command, key, "")
-        until_s = self._until_s()
         owner = self._routes.get(inventory_id)
         if owner is None:
-            try:
-                async with asyncio.timeout(self.limits.request_deadline_ms / 1000):
-                    owner = await self._route(inventory_id)
-            except (StoreError, TimeoutError):
-                return not_sent(ask)
-            if owner is None:
-                return NO_EVENT
-        return await self._send(owner, ask, until_s)
+            return await self._find_and_send(ask)
+        return await self._send(owner, ask)
 
     async def create(self, command: Creation, owner: str, key: Key | None = None) -> Reply:
         """Make the inventory, to belong to `owner`; with a key that has made one, the reply it got then.
@@ -147,7 +141,7 @@ class Gateway:
         The creator does it, because it is there: the new inventory's own may only now be made.
         """
         ask = replace(self._envelope(command.id, command, key, CREATIONS), placement=owner)
-        reply = await self._send(CREATOR, ask, self._until_s())
+        reply = await self._send(CREATOR, ask)
         if owner != CREATOR and isinstance(reply, DESCRIBED) and reply.id == command.id:
             self.wake(owner)
         return reply
@@ -155,7 +149,7 @@ class Gateway:
     async def expire(self, owner: str, inventory_id: str) -> Reply:
         """Wake an owner whose inventory has something due. The directory has just named it."""
         self._remember(inventory_id, owner)
-        return await self._send(owner, self._envelope(inventory_id, ExpireDue(), None, ""), self._until_s())
+        return await self._send(owner, self._envelope(inventory_id, ExpireDue(), None, ""))
 
     async def owner_of(self, inventory_id: str) -> str | None:
         """The name of the owner it belongs to. None: there is no such inventory. Raises StoreError."""
@@ -175,7 +169,7 @@ class Gateway:
         if placed:
             self._remember(inventory_id, owner)
             if former is not None and former != owner:
-                self._send(former, self._envelope(inventory_id, ExpireDue(), None, ""), self._until_s())
+                self._send(former, self._envelope(inventory_id, ExpireDue(), None, ""))
         return placed
 
     async def owners(self) -> list[dict[str, object]]:
@@ -320,22 +314,47 @@ class Gateway:
             self._routes.clear()
         self._routes[inventory_id] = owner
 
-    def _until_s(self) -> float:
-        """When a client that comes now is given up on, whatever happens to any other clock."""
+    def _pending(self, ask: Ask) -> Pending:
+        """It is given up on at its time, counted from now, whatever happens to any other clock."""
+        loop = asyncio.get_running_loop()
         waits_ms = self.limits.request_deadline_ms + self.limits.grace_ms
-        return asyncio.get_running_loop().time() + waits_ms / 1000
+        return Pending(ask, loop.create_future(), loop.time() + waits_ms / 1000)
 
-    def _send(self, owner: str, ask: Ask, until_s: float) -> asyncio.Future[Reply]:
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        pending = Pending(ask, future, until_s)
-        if self._outbox(owner, bool(self._loading) and ask.inventory_id in self._loading).put(pending):
+    def _send(self, owner: str, ask: Ask) -> asyncio.Future[Reply]:
+        pending = self._pending(ask)
+        if self._put(owner, pending):
             self._deadlines.append(pending)
             if self._sweep is None:
                 self._sweep_later()
-        else:
-            self.meter.count("gateway_refused_full")
+        return pending.future
+
+    def _put(self, owner: str, pending: Pending) -> bool:
+        """False: no room, and it has heard so."""
+        inventory_id = pending.ask.inventory_id
+        if self._outbox(owner, bool(self._loading) and inventory_id in self._loading).put(pending):
+            return True
+        self.meter.count("gateway_refused_full")
+        pending.give_up()
+        return False
+
+    async def _find_and_send(self, ask: Ask) -> Reply:
+        """To an owner that only the directory knows. Its time counts while that is asked, so it takes its
+        place among the deadlines before."""
+        pending = self._pending(ask)
+        self._deadlines.append(pending)
+        if self._sweep is None:
+            self._sweep_later()
+        try:
+            async with asyncio.timeout(self.limits.request_deadline_ms / 1000):
+                owner = await self._route(ask.inventory_id)
+        except (StoreError, TimeoutError):
             pending.give_up()
-        return future
+        else:
+            if owner is None:
+                pending.resolve(NO_EVENT)
+            else:
+                self._put(owner, pending)
+        return await pending.future
 
     def _outbox(self, owner: str, patient: bool = False) -> Outbox:
         outbox = self._outboxes.get((owner, patient))
@@ -367,7 +386,7 @@ class Gateway:
         self._sweep = asyncio.get_running_loop().call_later(0.1, self._give_up_on_late)
 
     def _give_up_on_late(self) -> None:
-        """All commands have the same time, so the oldest stand first."""
+        """All commands have the same time and take their places as they come, so the oldest stand first."""
         now_s, deadlines = asyncio.get_running_loop().time(), self._deadlines
         while deadlines and (deadlines[0].future.done() or deadlines[0].until_s <= now_s):
             deadlines.popleft().give_up()

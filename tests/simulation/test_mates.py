@@ -8,10 +8,15 @@ from typing import Any
 from unittest.mock import patch
 
 from actors.gateway import NotMade
-from tests.simulation.stage import Stage, answered, played
+from domain.messages import Code
+from tests.simulation.stage import Stage, answered, played, refusal
+from tests.simulation.weather import Passage
 
 LOAD_S = 1.0
 MAKING_S = 2.0
+DEADLINE_S = 1.2
+SWEPT_WITHIN_S = 0.25 + 0.1 + 0.01
+"""The gateway's grace, the time between two of its sweeps, and the way of a call."""
 STALL_MAX_S = 0.04
 """The gateway's impatience, and the way of two calls there and back in the stage's weather."""
 
@@ -96,6 +101,26 @@ def test_a_new_owner_that_does_not_come_up_is_given_nothing() -> None:
         assert stage.database.tables.inventories[event_id].owner == "pool:0"
 
     played(course, make_max_s=3.0)
+
+
+def test_a_look_up_that_takes_long_is_part_of_the_time_that_a_client_waits() -> None:
+    """What was asked meanwhile stands before it in the outbox, but not among the deadlines."""
+
+    async def course(stage: Stage) -> None:
+        known, unknown = await stage.event(quota=100), await stage.event(quota=100)
+        await stage.ask(known, stage.one())
+        directory = stage.fronts[0].gateway._directory
+        with patch.object(directory, "owner_of", slowly(directory.owner_of, unknown)):
+            began_s = stage.loop.now_s
+            looked_up = stage.begin(unknown, stage.one())
+            await asyncio.sleep(LOAD_S / 2)
+            with patch.object(stage.weather, "call", lambda: Passage("stuck", 0.001, 0.001, 0.01, 0.5)):
+                stuck = stage.begin(known, stage.one())
+                assert refusal(await looked_up) is Code.OVERLOADED
+                assert stage.loop.now_s - began_s < DEADLINE_S + SWEPT_WITHIN_S
+                assert refusal(await stuck) is Code.UNAVAILABLE
+
+    played(course, request_deadline_ms=int(DEADLINE_S * 1000))
 
 
 def test_an_owner_that_leaves_under_load_brings_no_storm_on_the_directory() -> None:
