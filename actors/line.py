@@ -8,8 +8,8 @@ twentieth of that (docs/ARCHITECTURE.md). The rules it keeps:
   Ray's calls, which are authenticated, give it out.
 - A frame is its length, the number of its call, what it is, and that many bytes. Its length is bounded.
 - Whatever goes wrong ends the line, and with it every call under way: `CallFailed`, outcome unknown. The
-  kernel ends a line whose other side acknowledges nothing (`UNACKNOWLEDGED_MAX_MS`); a process that is
-  stopped acknowledges, and is the watchdog's business.
+  kernel ends a line whose other side acknowledges nothing (`UNACKNOWLEDGED_MAX_MS`), and asks where there is
+  nothing to acknowledge (`QUIET_MAX_S`); a stopped process acknowledges, and is the watchdog's business.
 """
 
 from __future__ import annotations
@@ -38,6 +38,18 @@ LINES_MAX = 4_096
 OPEN_TIMEOUT_S = 3.0
 """To connect, and for the other side to say the secret."""
 UNACKNOWLEDGED_MAX_MS = 5_000
+QUIET_MAX_S = 5
+"""On a line on which nothing is said, before the kernel asks whether the other side is still there."""
+PROBE_AGAIN_S = 2
+PROBES_MAX = 3
+KERNEL_BOUNDS = (
+    ("TCP_USER_TIMEOUT", UNACKNOWLEDGED_MAX_MS),
+    ("TCP_KEEPIDLE", QUIET_MAX_S),
+    ("TCP_KEEPALIVE", QUIET_MAX_S),
+    ("TCP_KEEPINTVL", PROBE_AGAIN_S),
+    ("TCP_KEEPCNT", PROBES_MAX),
+)
+"""Options of a line's sockets, each where the system has it; macOS says KEEPALIVE for KEEPIDLE."""
 SECRET_BYTES = 32
 
 _HEAD = struct.Struct("<IIB")
@@ -65,7 +77,7 @@ class _End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
-        _end_when_unacknowledged(transport.get_extra_info("socket"))
+        _end_without_the_other(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
@@ -231,9 +243,13 @@ class _Answering(_End):
         self._lines.left(self)
 
 
-def _end_when_unacknowledged(connection: socket.socket | None) -> None:
+def _end_without_the_other(connection: socket.socket | None) -> None:
     """Where the system can: elsewhere a line to a machine that is gone ends when TCP gives up."""
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if connection is not None and option is not None:
-        with contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, option, UNACKNOWLEDGED_MAX_MS)
+    if connection is None:
+        return
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KERNEL_BOUNDS:
+        if (option := getattr(socket, name, None)) is not None:
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -145,6 +146,17 @@ async def test_a_frame_over_the_bound_ends_the_line_and_the_bound_itself_does_no
             await reader.readexactly(1)
         writer.close()
     assert FRAME_MAX_BYTES > 400 * 65_536
+
+
+async def test_the_kernel_asks_whether_the_other_side_is_there_and_gives_it_up_in_seconds() -> None:
+    async with line_to() as (line, lines, _):
+        assert await line.call(b"ab") == b"ba"
+        for end in (line, *lines._open):
+            connection: socket.socket = end._transport.get_extra_info("socket")
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            bounds = {name: value for name, value in line_module.KERNEL_BOUNDS if hasattr(socket, name)}
+            kept = {name: connection.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in bounds}
+            assert kept == bounds
 
 
 async def test_more_lines_than_the_bound_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
