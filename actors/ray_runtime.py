@@ -56,15 +56,27 @@ FIND_MAX_S = 20.0
 """To make an owner, or wait until it is made again, and have a line to it."""
 
 
-def connect(deployment: Deployment) -> None:
-    """Join the cluster as a driver. Raises ConnectionError if there is none."""
-    ray.init(
-        address=deployment.ray_address,
-        namespace=deployment.namespace,
-        configure_logging=False,
-        log_to_driver=False,
-        include_dashboard=False,
-    )
+def connect(address: str, namespace: str | None = None) -> None:
+    """Join the cluster as a driver. Raises ConnectionError, which says in one line why that cannot be: nobody
+    is there, it wants a token that we lack, its versions are others."""
+    try:
+        ray.init(
+            address=address,
+            namespace=namespace,
+            configure_logging=False,
+            log_to_driver=False,
+            include_dashboard=False,
+        )
+    except (RuntimeError, OSError, ray.exceptions.RayError) as error:
+        raise ConnectionError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost one's words; Ray quotes a traceback, of which the last line says it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if "Traceback" in str(error) else " ".join(lines)
 
 
 def disconnect() -> None:

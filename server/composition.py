@@ -43,6 +43,7 @@ from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
 from server.placement import PlacementRule
 from server.settings import Settings
+from server.supervisor.failures import StartFailure
 
 DATABASE_ID = "database_id"
 LEASE_MARGIN_MS = 2_000
@@ -124,7 +125,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         stack.push_async_callback(copies.close)
         database_id = UUID(bytes=await reads.secret(DATABASE_ID))
         deployment = deployment_of(settings, f"turnstile-{database_id}", clock.now_ms())
-        connect(deployment)
+        _join(deployment)
         stack.callback(disconnect)
         deploy(deployment)
         settle()
@@ -156,6 +157,15 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
             endpoints,
             audit,
         )
+
+
+def _join(deployment: Deployment) -> None:
+    """Raises StartFailure."""
+    try:
+        connect(deployment.ray_address, deployment.namespace)
+    except ConnectionError as problem:
+        where = deployment.ray_address
+        raise StartFailure(f"the Ray cluster at {where} cannot be joined: {problem}") from problem
 
 
 @asynccontextmanager

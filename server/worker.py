@@ -24,6 +24,7 @@ from server.app import DISPATCHER, create_app
 from server.drain import DRAINING
 from server.runner import FrontEndRunner
 from server.settings import Settings, WrongSettings, load_settings
+from server.supervisor.failures import StartFailure
 from server.supervisor.listening import BACKLOG_MAX_CONNECTIONS
 from server.timeouts import ending_stuck
 
@@ -40,14 +41,14 @@ def main() -> None:
     fd = parser.parse_args().fd
     try:
         settings = load_settings()
-    except WrongSettings as problem:
+        _allow_files(settings.connections_max + FILES_BESIDE_MAX)
+        uvloop.run(run(settings, socket.socket(fileno=fd)))
+    except (WrongSettings, StartFailure) as problem:
         sys.exit(f"turnstile: {problem}")
-    _allow_files(settings.connections_max + FILES_BESIDE_MAX)
-    uvloop.run(run(settings, socket.socket(fileno=fd)))
 
 
 async def run(settings: Settings, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT. Raises StartFailure."""
     stop = asyncio.Event()
     _listen_for_signals(stop)
     app = await create_app(settings)

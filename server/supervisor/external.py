@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from server.settings import Settings
+from server.supervisor.data_folder import DataFolder
 from server.supervisor.failures import StartFailure
+from server.supervisor.joining import check_joinable
 from server.supervisor.reachable import (
     POSTGRES_PORT,
     grpc_answers,
@@ -13,7 +15,7 @@ from server.supervisor.reachable import (
 )
 
 
-async def check_given_servers(settings: Settings) -> None:
+async def check_given_servers(settings: Settings, data: DataFolder) -> None:
     """Raises StartFailure with one line that names the variable; never the password in it."""
     if settings.database_url is not None:
         host, port = host_and_port(settings.database_url.get_secret_value(), POSTGRES_PORT)
@@ -27,3 +29,4 @@ async def check_given_servers(settings: Settings) -> None:
         host, _, port_text = settings.ray_address.rpartition(":")
         if not await grpc_answers(host, int(port_text)):
             raise StartFailure(f"RAY_ADDRESS: no head of a Ray cluster answers at {settings.ray_address}")
+        await check_joinable(data, settings.ray_address)

@@ -89,7 +89,7 @@ class Server:
 
     async def _start(self) -> None:
         """Given servers first: while one of them is wrong nothing of ours has been started."""
-        await check_given_servers(self.settings)
+        await check_given_servers(self.settings, self.data)
         if self.settings.database_url is not None:
             await self._migrate(self.settings.database_url.get_secret_value())
         self._lay_out()

@@ -153,6 +153,15 @@ def test_a_ray_address_where_nobody_says_a_word(data: Path, taken_port: int) -> 
     assert "RAY_ADDRESS" in _refused(data, RAY_ADDRESS=f"127.0.0.1:{taken_port}")
 
 
+def test_a_ray_cluster_that_wants_another_token(running_server: Served, data: Path) -> None:
+    (data / "wrong").write_text(64 * "0")
+    given = {**running_server.endpoints["ray_environment"], "RAY_AUTH_TOKEN_PATH": str(data / "wrong")}
+    said = _refused(data, **given)
+    assert "RAY_ADDRESS" in said
+    assert "cannot be joined" in said
+    assert "oken" in said
+
+
 async def test_the_head_of_a_ray_cluster_is_known_by_how_it_greets(running_server: Served) -> None:
     host, _, port = running_server.endpoints["ray_address"].rpartition(":")
     assert await grpc_answers(host, int(port))
