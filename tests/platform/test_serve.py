@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +19,10 @@ from typing import Any
 import psutil
 import pytest
 
+from server.embedded.ray_head import temporary_folder
 from tests.served import Served, assert_gone, clean_environment, data_folder, until
 
+ROOT = Path(__file__).parents[2]
 POOL = ("pool:0", "pool:1", "pool:2", "pool:3")
 BACK_TIMEOUT_S = 60.0  # a Ray head takes ten seconds, on a busy machine more
 STATUS_POLL_S = 1.0
@@ -69,6 +73,67 @@ def test_status_says_that_every_part_answers(running_server: Served) -> None:
     assert "NO" not in done.stdout
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is what is shown")
+def test_the_lines_that_a_start_prints_sell_a_first_ticket(running_server: Served) -> None:
+    printed = running_server.output.read_text().splitlines()
+    lines = [line for line in printed if line.startswith(("EVENT=$(curl ", "curl "))]
+    assert len(lines) == 2
+    hold = json.loads(_in_bash("\n".join(lines), running_server.data))
+    assert (hold["status"], hold["lines"][0]["quantity"]) == ("held", 1)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is what is shown")
+def test_the_first_sale_of_the_readme_is_one(running_server: Served, tmp_path: Path) -> None:
+    """As it stands there, but for the address, in a folder that has the token where the server's has it."""
+    text = (ROOT / "README.md").read_text()
+    block = text.partition("## A first sale")[2].partition("```sh\n")[2].partition("```")[0]
+    assert "http://127.0.0.1:8080" in block
+    secrets = tmp_path / ".turnstile" / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "admin_token").write_text(running_server.endpoints["admin_token"])
+    said = _in_bash(block.replace("http://127.0.0.1:8080", running_server.endpoints["http"]), tmp_path)
+    hold, confirmed, left = _documents(said)
+    assert hold["status"] == "held"
+    assert (confirmed["id"], confirmed["status"]) == (hold["id"], "confirmed")
+    assert [(one["code"], one["quota"]) for one in left["ticket_types"]] == [("std", 100)]
+    assert left["ticket_types"][0]["available"] in (98, 100), "it may be two seconds behind"
+
+
+def _in_bash(script: str, folder: Path) -> str:
+    """What it prints."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=BACK_TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _documents(text: str) -> Iterator[dict[str, Any]]:
+    """JSON after JSON."""
+    while text := text.lstrip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        yield document
+        text = text[end:]
+
+
+def test_the_dashboard_shows_actors_under_the_names_of_what_they_own(running_server: Served) -> None:
+    """With the token that `turnstile serve` says it asks for, and not without."""
+    url = f"{running_server.endpoints['dashboard']}/api/v0/actors?limit=1000"
+    token = Path(running_server.endpoints["ray_auth_token_path"]).read_text().strip()
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(asked, timeout=BACK_TIMEOUT_S) as reply:
+        shown = json.load(reply)["data"]["result"]["result"]
+    named = {one["name"] for one in shown if one["state"] == "ALIVE"}
+    assert {"pool:0", "timer:0", "payments:0", "news:0", "watchdog"} <= named
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(url, timeout=BACK_TIMEOUT_S)
+
+
 def test_secrets_are_for_their_owner_only(running_server: Served) -> None:
     data = running_server.data
     private = [data / "endpoints.json", data / "processes.json", *(data / "secrets").iterdir()]
@@ -98,6 +163,20 @@ async def test_500_half_sent_bodies_are_ended_within_15_s(running_server: Served
 
     async with asyncio.timeout(15):
         await asyncio.gather(*(ended() for _ in range(500)))
+
+
+def test_owners_figures_reach_rays_metrics(running_server: Served) -> None:
+    """Where docs/operations.md finds them. Ray hands them on every ten seconds, so this stands behind sales
+    and what takes longer."""
+    folder = temporary_folder(running_server.data)
+
+    def shown() -> bool:
+        found = json.loads((folder / "prom_metrics_service_discovery.json").read_text())[0]["targets"]
+        with urllib.request.urlopen(f"http://{found[0]}/metrics", timeout=BACK_TIMEOUT_S) as reply:
+            lines = reply.read().decode().splitlines()
+        return any(line.startswith("ray_turnstile_commands") and 'owner="pool:' in line for line in lines)
+
+    until(shown, BACK_TIMEOUT_S, "an owner's figure in Ray's metrics", STATUS_POLL_S)
 
 
 @pytest.mark.parametrize("part", ["worker-1", "valkey", "postgres", "ray"])
