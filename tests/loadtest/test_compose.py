@@ -35,6 +35,15 @@ def test_it_may_load_the_server_it_is_pointed_at_and_no_other() -> None:
         refuse_far_hosts(given["--host"])
 
 
+def test_links_in_mails_lead_to_the_port_that_is_published() -> None:
+    given = SERVICES["turnstile"]["environment"]["TURNSTILE_PUBLIC_URL"]
+    default = re.fullmatch(r"\$\{TURNSTILE_PUBLIC_URL:-(.+)\}", given)
+    assert default is not None, "and it can be set otherwise"
+    begins = urlsplit(default.group(1))
+    assert (begins.scheme, begins.hostname) == ("http", "localhost")
+    assert str(begins.port) == SERVICES["turnstile"]["ports"][0].split(":")[1]
+
+
 def test_it_writes_where_the_image_lets_it() -> None:
     made = re.search(r"install -d -o (\S+) -m 700 (\S+)", (ROOT / "deploy" / "Dockerfile").read_text())
     assert made is not None
