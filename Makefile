@@ -14,7 +14,7 @@ CODE := domain persistence actors server loadtest
 	payments-1000 stripe stripe-test faults mail-proof webhook-proof audit lock env-example clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from requirements.lock (quick when nothing has changed)
 

@@ -194,7 +194,12 @@ class Settings(BaseSettings):
         2_000, ge=100, le=60_000, description="an owner's call overdue by it is looked into"
     )
     mailbox_max_commands: int = Field(20_000, ge=1, le=1_000_000, description="commands waiting in one owner")
-    batch_max_commands: int = Field(1_024, ge=1, le=65_536, description="commands in one call and one commit")
+    batch_max_commands: int = Field(
+        1_024,
+        ge=1,
+        le=65_536,
+        description="commands in one commit; one call of a front end carries as many, but never over 400",
+    )
     outbox_max_commands: int = Field(
         20_000, ge=1, le=1_000_000, description="commands of one front end waiting for one owner"
     )
