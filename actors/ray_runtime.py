@@ -17,6 +17,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable
+from textwrap import shorten
 from typing import Any
 
 import psutil
@@ -51,6 +52,7 @@ LEAVE_GRACE_S = 0.2
 PLACED_BY_BYTES = 2**20
 """Of memory, that an actor asks for. Ray picks the node of one that asks for nothing by lot, and so little is
 left on every node that can still make a process."""
+REASON_MAX_CHARS = 300
 DEPLOY_MAX_S = 30.0
 FIND_MAX_S = 20.0
 """To make an owner, or wait until it is made again, and have a line to it."""
@@ -76,7 +78,7 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    return lines[-1] if "Traceback" in str(error) else " ".join(lines)
+    return shorten(lines[-1] if "Traceback" in str(error) else " ".join(lines), REASON_MAX_CHARS)
 
 
 def disconnect() -> None:

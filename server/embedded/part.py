@@ -15,6 +15,7 @@ from server.supervisor.processes import Child
 POLL_S = 0.05
 LOG_TAIL_MAX_LINES = 3
 LOG_TAIL_MAX_BYTES = 8_192
+SEPARATOR = " | "
 
 
 class Part(Protocol):
@@ -56,7 +57,7 @@ async def until_answers(
 
 
 def log_tail(log: Path) -> str:
-    """The end of a log in one line."""
+    """The end of a log in one line, its own ones with a `SEPARATOR` between them."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - LOG_TAIL_MAX_BYTES))
@@ -64,4 +65,4 @@ def log_tail(log: Path) -> str:
     except OSError:
         return "no output"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-LOG_TAIL_MAX_LINES:]) or "no output"
+    return SEPARATOR.join(lines[-LOG_TAIL_MAX_LINES:]) or "no output"

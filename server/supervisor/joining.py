@@ -8,7 +8,7 @@ import asyncio
 import signal
 import sys
 
-from server.embedded.part import log_tail
+from server.embedded.part import SEPARATOR, log_tail
 from server.supervisor.data_folder import DataFolder
 from server.supervisor.failures import StartFailure
 from server.supervisor.processes import Program, end, start
@@ -29,7 +29,7 @@ async def check_joinable(data: DataFolder, ray_address: str) -> None:
     except TimeoutError:
         code, said = 1, f"it takes longer than {JOIN_TIMEOUT_S:.0f} s; see {log}"
     else:
-        said = log_tail(log)
+        said = log_tail(log).rpartition(SEPARATOR)[2]  # before it stand warnings of Ray's own
     finally:
         await end(child, signal.SIGTERM, 2.0)
     if code != 0:
