@@ -9,9 +9,9 @@ from domain.messages import Message
 
 
 class AuditEntry(Message, frozen=True):
-    """`actor`: `operator`, `shell`, `account:<id>` or `machine:<id>`. `route`: the path with its places, `path` what
-    was asked. `thing`: what the path is about first, `made`: what the answer says was made. `status` None:
-    it is not known what became of it; `problem`: why it was refused."""
+    """`actor`: `operator`, `shell`, `account:<id>` or `machine:<id>`. `route`: the path with its places,
+    `path` what was asked. `thing`: what the path is about first, `made`: what the answer says was made.
+    `status` None: it is not known what became of it; `problem`: why it was refused."""
 
     at_ms: int
     actor: str
