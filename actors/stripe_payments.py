@@ -6,7 +6,8 @@
 - What is declined is cancelled at once: nobody can pay an intent later that was told to be over.
 - What must not be charged any more is cancelled; Stripe refuses to cancel what it has the money of, and
   refuses to confirm what is cancelled, so one of the two is so for good.
-- A refund is looked for before it is made again: a key is remembered for a day only.
+- A refund is looked for before it is made again: a key is remembered for a day only. One that failed or was
+  cancelled is none, and stays unclear until an operator has made another.
 - Nothing here raises, waits longer than `TIMEOUT_S`, or holds up the loop. Of an error its kind, its code and
   Stripe's name for the request are kept; never what was sent.
 
@@ -17,7 +18,7 @@ last has to be a 0, of ISK, UGX and TWD it expects two more).
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, TypeVar
@@ -44,6 +45,8 @@ TIMEOUT_S = 8.0
 """For one question and its answer; the payment worker gives a step a little longer."""
 REFUNDS_MAX = 100
 REFUSALS = (400, 402, 404)
+REFUND_GOES = ("succeeded", "pending", "requires_action")
+"""A refund that is otherwise has failed, or was cancelled: its money is here."""
 OURS = "turnstile_payment_id"
 """Under which an intent's metadata have the payment."""
 OUR_REFUND = "turnstile_refund_id"
@@ -120,10 +123,7 @@ class StripePayments:
             "metadata": {OUR_REFUND: refund.id},
         }
         said = await self._asked(self._refunds.create_async(wanted, {"idempotency_key": key}))
-        if isinstance(said, Exception):
-            return Unclear(_kind(said))
-        gone = said.status in ("succeeded", "pending", "requires_action")
-        return PaidBack(said.id) if gone else Unclear(f"the refund is {said.status}")
+        return Unclear(_kind(said)) if isinstance(said, Exception) else _paid_back(said)
 
     async def close(self) -> None:
         await self._http.close_async()
@@ -167,14 +167,26 @@ class StripePayments:
         said = await self._asked(self._refunds.list_async(wanted))
         if isinstance(said, Exception):
             return Unclear(_kind(said))
-        own = [one for one in said.data if _metadata(one).get(OUR_REFUND) == refund.id]
-        return PaidBack(own[0].id) if own else None
+        return made_of(refund.id, said.data)
 
     async def _asked(self, question: Awaitable[T]) -> T | Exception:
         try:
             return await question
         except self._fails as error:
             return error
+
+
+def made_of(refund_id: str, there: Sequence[Any]) -> PaidBack | Unclear | None:
+    """What became of a refund of ours, of all that its intent has. None: it was never made. One that failed
+    is not made again by itself, which may fail for ever: operators see it, and what they make in its place
+    counts by its metadata."""
+    own = [_paid_back(one) for one in there if _metadata(one).get(OUR_REFUND) == refund_id]
+    return next((said for said in own if isinstance(said, PaidBack)), own[0] if own else None)
+
+
+def _paid_back(refund: Any) -> PaidBack | Unclear:
+    gone = refund.status in REFUND_GOES
+    return PaidBack(refund.id) if gone else Unclear(f"the refund is {refund.status}")
 
 
 def _told_plainly(said: Any, over: Declined | None = None) -> Said:

@@ -52,6 +52,12 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int = 0
 
 
+def is_same(there: Movement, wanted: Movement) -> bool:
+    """Whether what is wanted under an id is what was made under it."""
+    said = ("kind", "from_id", "to_id", "amount", "currency", "reason")
+    return all(getattr(there, name) == getattr(wanted, name) for name in said)
+
+
 class Account(msgspec.Struct, frozen=True):
     """A wallet or an account of the house's. `name`: whose wallet, or which account."""
 

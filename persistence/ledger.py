@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-from domain.ledger import Account, House, Kind, Movement, Refusal
+from domain.ledger import Account, House, Kind, Movement, Refusal, is_same
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.gathering import Gathering
@@ -157,9 +157,7 @@ def _again(wanted: Movement, there: Movement | None) -> Movement | Refusal | Exc
         return Refusal.VOIDED
     if wanted.kind is Kind.VOID:
         return there
-    same = ("kind", "from_id", "to_id", "amount", "currency")
-    fits = all(getattr(there, name) == getattr(wanted, name) for name in same)
-    return there if fits else Refusal.KEY_REUSED
+    return there if is_same(there, wanted) else Refusal.KEY_REUSED
 
 
 def _refusal(refused: Refused) -> Refusal | Exception:

@@ -1,4 +1,8 @@
-"""Purchases: all that an account holds, or some of it, in one payment: all of it is bought, or nothing."""
+"""Purchases: what an account holds, in one payment: all of it that is named is bought, or nothing.
+
+It is named because a guest may place a hold under any e-mail: what stands in an account's name is not all of
+its own choosing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from aiohttp import web
 from domain.event_messages import Status
 from domain.messages import Rejected
 from domain.payment import Part, Payment
-from domain.purchase import PARTS_MAX
 from domain.views import FoundReservation
 from server import views
 from server.addressed import is_of
@@ -22,9 +25,6 @@ from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
 
 _NEW = Payload(NewPurchase)
-PAGE_RESERVATIONS = 200
-LOOKED_THROUGH_MAX_RESERVATIONS = 1_000
-"""Of an account's newest, for those that are held."""
 
 
 class PurchaseHandlers:
@@ -34,16 +34,16 @@ class PurchaseHandlers:
         self._parts = parts
 
     async def buy(self, request: web.BaseRequest) -> Reply:
-        """Begin to pay for all that one holds, or for these reservations, in one payment: all or nothing."""
+        """Begin to pay for these reservations, all of them one's own, in one payment: all or nothing."""
         parts, caller = self._parts, caller_of(request)
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW.parse(request, body)
         check_provider(parts, wanted.provider, wanted.method)
         key = key_of(request, body)
-        # What is being paid is no longer held: a retry has to meet its purchase before holds are looked for.
+        # What is being paid is no longer held: a retry has to meet its purchase before holds are looked at.
         made = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
         if made is None:
-            held = await self._named(caller, wanted.reservations) or await self._held(caller)
+            held = await self._named(caller, wanted.reservations)
             made = await accepted(parts, self._purchase(wanted, caller, held), key)
         if isinstance(made, Rejected):
             return refusal(made)
@@ -78,34 +78,12 @@ class PurchaseHandlers:
         return found
 
     def _check_payable(self, found: FoundReservation) -> None:
-        status = self._status(found)
+        status = views.as_read(found.reply, self._parts.reads.now_ms()).reservation.status
         if status is Status.EXPIRED:
             raise Problem("hold_expired", "A hold's time has run out.")
         if status is not Status.HELD or not _costs(found):
             detail = "Nothing is to be paid for it." if status is Status.HELD else f"It is {status.value}."
             raise Problem("wrong_state", detail, reservation_status=status.value)
-
-    async def _held(self, caller: Caller) -> list[FoundReservation]:
-        """All that one holds and that costs something."""
-        assert caller.customer is not None, "every account has an e-mail"
-        held: list[FoundReservation] = []
-        before: str | None = None
-        for _ in range(LOOKED_THROUGH_MAX_RESERVATIONS // PAGE_RESERVATIONS):
-            some = await self._parts.reads.of_customer(caller.customer, before, PAGE_RESERVATIONS)
-            held += [one for one in some if self._status(one) is Status.HELD and _costs(one)]
-            if len(some) < PAGE_RESERVATIONS:
-                break
-            before = some[-1].reply.reservation.id
-        if not held:
-            raise Problem("wrong_state", "You hold nothing that is to be paid.")
-        if len(held) > PARTS_MAX:
-            detail = f"At most {PARTS_MAX} reservations are paid together."
-            raise Problem("limit_exceeded", detail, limit=PARTS_MAX, requested=len(held))
-        return held
-
-    def _status(self, found: FoundReservation) -> Status:
-        """As it is by now."""
-        return views.as_read(found.reply, self._parts.reads.now_ms()).reservation.status
 
 
 def _costs(found: FoundReservation) -> bool:

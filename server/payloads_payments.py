@@ -40,14 +40,14 @@ class NewPayment(Payload, frozen=True):
 
 
 class NewPurchase(Payload, frozen=True):
-    """How it is to be paid, as in NewPayment. `reservations`: their ids; without any, all that one holds and
-    that costs something."""
+    """How it is to be paid, as in NewPayment. `reservations`: the ids of all that is to be bought. They are
+    named because anybody can hold something under anybody's e-mail."""
 
     provider: Provider
-    method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
     reservations: Annotated[
-        tuple[Annotated[str, Meta(max_length=ID_CHARACTERS)], ...], Meta(max_length=PARTS_MAX)
-    ] = ()
+        tuple[Annotated[str, Meta(max_length=ID_CHARACTERS)], ...], Meta(min_length=1, max_length=PARTS_MAX)
+    ]
+    method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
 
 
 class SandboxAct(Payload, frozen=True):

@@ -50,7 +50,7 @@ def payment_routes(
               **paid, **followed),
         Route("POST", "/api/v1/accounts/me/payments", purchases.buy, shown.PaymentView,
               body=given.NewPurchase, tag="payments", who=Who.ACCOUNT, **followed,
-              problems=(*_OUT_OF_ORDER, "not_found", "hold_expired", "wrong_state", "limit_exceeded")),
+              problems=(*_OUT_OF_ORDER, "not_found", "hold_expired", "wrong_state")),
         Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held, **waits, **applied),
         Route("GET", f"{_PAYMENT}/stream", payments.stream, shown.PaymentEvents, media=EVENT_STREAM,
               ends=True, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",), **held),

@@ -268,10 +268,11 @@ async def test_seats_of_a_stadium_are_bought_from_a_wallet(
     party_id = (await operator.makes("/events", party))["id"]
     one_each = order | fewer
     held = [await ana.makes(f"/events/{one}/reservations", one_each) for one in (event_id, party_id)]
-    poor = await ana.post("/accounts/me/payments", {"provider": "wallet"}, Prefer="wait=30")
+    wanted = {"provider": "wallet", "reservations": [one["id"] for one in held]}
+    poor = await ana.post("/accounts/me/payments", wanted, Prefer="wait=30")
     assert poor.word == "failed", "5 euros are not 22"
     assert [(await ana.get(f"/reservations/{one['id']}"))["status"] for one in held] == ["held", "held"]
     assert (await ana.post(f"/wallets/{me}/charges", top_up, Prefer="wait=30")).word == "captured"
-    both = await ana.post("/accounts/me/payments", {"provider": "wallet"}, Prefer="wait=30")
+    both = await ana.post("/accounts/me/payments", wanted, Prefer="wait=30")
     assert (both.word, both.body["amount"]["amount"]) == ("captured", 2200)
     assert [(await ana.get(f"/reservations/{one['id']}"))["status"] for one in held] == ["confirmed"] * 2

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from domain.ledger import House, Kind, Movement, Refusal
 from domain.payment import (
@@ -78,14 +79,16 @@ async def test_an_overdraft_hinders_none_of_those_that_come_with_it(ledger: Post
     assert (await balance(ledger, rich[0]), await balance(ledger, poor[0])) == (80, 5)
 
 
-async def test_one_id_moves_once_and_takes_no_other_amount(ledger: PostgresLedger) -> None:
+async def test_one_id_moves_once_and_takes_no_other_amount_or_reason(ledger: PostgresLedger) -> None:
     name, wallet = await filled(ledger, 100)
     sales = await ledger.house(House.SALES, "EUR")
     one = moved(wallet, sales, 10)
     said = await asyncio.gather(*(ledger.move(one) for _ in range(10)), ledger.move(one))
     assert all(isinstance(each, Movement) for each in said)
     assert await balance(ledger, name) == 90
-    assert await ledger.move(moved(wallet, sales, 11, id_=one.id)) is Refusal.KEY_REUSED
+    for other in (moved(wallet, sales, 11, id_=one.id), replace(one, reason="a gift")):
+        assert await ledger.move(other) is Refusal.KEY_REUSED
+    assert await balance(ledger, name) == 90
 
 
 async def test_entries_sum_to_zero_balances_are_their_sums_and_nothing_is_changed(

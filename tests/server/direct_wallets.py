@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from domain.ledger import Account, House, Kind, Movement, Refusal
+from domain.ledger import Account, House, Kind, Movement, Refusal, is_same
 from persistence.ledger import account_id_of
 
 
@@ -32,12 +32,7 @@ class DirectWallets:
     async def move(self, movement: Movement) -> Movement | Refusal:
         for one in self.made:
             if one.id == movement.id:
-                same = (one.from_id, one.to_id, one.amount) == (
-                    movement.from_id,
-                    movement.to_id,
-                    movement.amount,
-                )
-                return one if same else Refusal.KEY_REUSED
+                return one if is_same(one, movement) else Refusal.KEY_REUSED
         wallet = self.accounts[movement.from_id][0] == "wallet"
         if wallet and self.balance(movement.from_id) < movement.amount:
             return Refusal.NOT_ENOUGH

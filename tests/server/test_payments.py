@@ -274,8 +274,10 @@ def euros(amount: int) -> dict[str, Any]:
     return {"amount": amount, "currency": "EUR"}
 
 
-async def adjusted(api: Api, amount: int, direction: str = "in", **headers: str) -> Answer:
-    body = {"amount": euros(amount), "direction": direction, "reason": "a gift"}
+async def adjusted(
+    api: Api, amount: int, direction: str = "in", reason: str = "a gift", **headers: str
+) -> Answer:
+    body = {"amount": euros(amount), "direction": direction, "reason": reason}
     return await api.post(f"{WALLET}/adjustments", json=body, headers=OPERATOR | headers)
 
 
@@ -289,12 +291,12 @@ async def test_a_wallet_is_filled_emptied_and_never_overdrawn(api: Api) -> None:
     assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).json["balance"] == euros(0)
 
 
-async def test_one_key_moves_once_and_another_amount_under_it_is_refused(api: Api) -> None:
+async def test_one_key_moves_once_and_another_amount_or_reason_under_it_is_refused(api: Api) -> None:
     key = {"Idempotency-Key": "k1"}
     ids = {(await adjusted(api, 5, **key)).json["id"] for _ in "abc"}
     assert len(ids) == 1
-    other = await adjusted(api, 6, **key)
-    assert (other.status, other.code) == (422, "key_reused")
+    for other in (await adjusted(api, 6, **key), await adjusted(api, 5, reason="a mistake", **key)):
+        assert (other.status, other.code) == (422, "key_reused")
     assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).json["balance"] == euros(5)
 
 
