@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from server.client_address import ClientAddress
+from server.ids import parse_id
 
 FAULTS_LOGGED_MAX_PER_S = 50
 
@@ -50,7 +51,7 @@ class AccessLog:
             "request",
             method=request.method,
             route=route,
-            path=request.rel_url.raw_path,
+            path=_path(route, request.rel_url.raw_path),
             status=status,
             ms=round((perf_counter() - begun_s) * 1000, 2),
             client=self._address.of(request),
@@ -64,6 +65,13 @@ class AccessLog:
             self._second, self._faults = second, 0
         self._faults += 1
         return self._faults > FAULTS_LOGGED_MAX_PER_S
+
+
+def _path(route: str, path: str) -> str:
+    """The route with the ids that stand in its places. What else may stand there or, where there is no such
+    route, anywhere may be a secret: a token in a link, mistyped or cut short."""
+    pairs = zip(route.split("/"), path.split("/"), strict=False)
+    return "/".join([parse_id(sent) or place if place.startswith("{") else place for place, sent in pairs])
 
 
 def _level(status: int) -> int:

@@ -25,7 +25,7 @@ import structlog
 from domain.account import ACCESS_LIFE_MS, Account, Role, SigningKey
 from server.accounts import Accounts
 from server.callers import Caller
-from server.machine_tokens import PREFIX, Machines, MachineTokens
+from server.machine_tokens import OWN_KEPT_MS, PREFIX, Machines, MachineTokens
 from server.problems import Problem
 
 ALGORITHM = "HS256"
@@ -60,18 +60,24 @@ class AccessTokens:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._keys: Sequence[SigningKey] = ()
-        self._ended: frozenset[str] = frozenset()
+        self._ended: set[str] = set()
+        self._own_ended: dict[str, int] = {}
+        """What was ended here, and when."""
         self._known_ms = 0
         self._remembered: dict[bytes, tuple[int, Caller]] = {}
         self.machines = MachineTokens(now_ms)
 
-    def know(self, keys: Sequence[SigningKey], ended: frozenset[str]) -> None:
-        """The keys there are, the oldest first, and the sessions that were ended lately."""
-        self._keys, self._ended, self._known_ms = keys, ended, self._now_ms()
+    def know(self, keys: Sequence[SigningKey], ended: frozenset[str], asked_ms: int) -> None:
+        """The keys there are, the oldest first, and the sessions that had been ended when they were asked
+        for. What was ended here since, or not long before, stays so, whatever that list says."""
+        own = {name: at_ms for name, at_ms in self._own_ended.items() if at_ms > asked_ms - OWN_KEPT_MS}
+        self._keys, self._own_ended, self._known_ms = keys, own, self._now_ms()
+        self._ended = {*ended, *own}
 
     def end(self, session_ids: Collection[str]) -> None:
         """Here at once; elsewhere when they look."""
-        self._ended |= frozenset(session_ids)
+        self._own_ended.update(dict.fromkeys(session_ids, self._now_ms()))
+        self._ended.update(session_ids)
 
     def made(self, account: Account, session_id: str) -> tuple[str, int]:
         """A token, and when it runs out."""
@@ -154,7 +160,7 @@ class AccessTokens:
         keys, ended, serving = await asyncio.gather(
             accounts.signing_keys(), accounts.ended_since(since_ms), machines.serving(now_ms)
         )
-        self.know(keys, ended)
+        self.know(keys, ended, now_ms)
         self.machines.know(serving, now_ms)
 
     async def keep_looking(self, accounts: Accounts, machines: Machines) -> None:

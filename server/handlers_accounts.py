@@ -148,6 +148,8 @@ class AccountHandlers:
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _PASSWORD.parse(request, body)
         account = await self._own(request)
+        # Who has somebody's access token has no more tries at the password than who has none.
+        await parts.throttle.of_email(Group.LOG_IN_EMAIL, account.customer)
         found = await parts.accounts.credentials(account.customer)
         if not await parts.passwords.matches(found[1] if found else None, wanted.present):
             raise Problem("forbidden", "The present password is another.")

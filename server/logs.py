@@ -1,7 +1,8 @@
 """Logs: JSON lines on stderr, or coloured ones where stderr is a terminal.
 
-What is logged of a request is its route, status, time and id: never a header, a body or a query, so that no
-token and no address gets here. Libraries that use `logging` come out in the same form.
+What is logged of a request is its route with the ids in it, status, time, client and id: never a header,
+a body, a query or what else stands in a path, so that no token gets here. Libraries that use `logging` come
+out in the same form.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ PREFIX = "tsm_"
 SECRET_BYTES = 32
 _SHAPE = re.compile(PREFIX + "[A-Za-z0-9_-]{64}")
 OWN_KEPT_MS = 10_000
-"""What was made or revoked here counts for so long, whatever a look says that began before."""
+"""What was made, revoked or ended here counts for so long, whatever a look says that began before."""
 
 
 class Machines(Protocol):

@@ -39,7 +39,7 @@ def account_routes(accounts: AccountHandlers, sessions: SessionHandlers) -> list
         Route("GET", f"{_ME}/export", accounts.export, shown.ExportView, problems=("not_found",),
               reply_headers=("Cache-Control",), **own),
         Route("POST", f"{_ME}/password", accounts.change_password, None, status=204,
-              body=given.PasswordChange, problems=("not_found",), **own),
+              body=given.PasswordChange, group=Group.LOG_IN, problems=("not_found",), **own),
         Route("POST", "/api/v1/reservations/recover", accounts.recover, shown.AskedView, body=given.Recovery,
               **asked | {"tag": "reservations"}),
         Route("POST", _RESETS, accounts.ask_reset, shown.AskedView, body=given.WantedReset, **asked),

@@ -171,10 +171,13 @@ class Settings(BaseSettings):
         description="the same for one client's address, whoever asks from there; 0: no limit",
     )
     limit_log_ins_per_minute: int = Field(
-        300, ge=0, le=1_000_000, description="log-ins that one client may try in a minute; 0: no limit"
+        300,
+        ge=0,
+        le=1_000_000,
+        description="log-ins and changes of a password one client may try in a minute; 0: no limit",
     )
     limit_log_ins_per_email_per_minute: int = Field(
-        10, ge=0, le=1_000_000, description="log-ins that may be tried at one e-mail in a minute; 0: no limit"
+        10, ge=0, le=1_000_000, description="the same, tried at one e-mail in a minute; 0: no limit"
     )
     limit_mails_per_hour: int = Field(
         1_000,

@@ -91,7 +91,7 @@ class InstantGateway(Gateway):
 def signing() -> AccessTokens:
     """The same keys here and there; the clock stands still."""
     tokens = AccessTokens(lambda: START_MS)
-    tokens.know([SigningKey("1", b"k" * 32, 1)], frozenset())
+    tokens.know([SigningKey("1", b"k" * 32, 1)], frozenset(), 0)
     return tokens
 
 

@@ -175,6 +175,23 @@ async def test_what_was_raised_is_logged_once_of_a_bug_with_its_traceback(api: A
     assert lines[0]["error"] == "OSError('why')"
 
 
+async def test_of_a_path_the_route_and_the_ids_are_logged_and_no_secret(start: Start) -> None:
+    api = await start(Options(log_sample_rate=1.0))
+    event_id = await api.new_event()
+    paths = {
+        f"/api/v1/events/{event_id}": f"/api/v1/events/{event_id}",
+        "/api/v1/unsubscribe/c2VjcmV0": "/api/v1/unsubscribe/{token}",
+        "/api/v1/unsubscribe/c2VjcmV0/": "unrouted",
+        "/mistyped/c2VjcmV0": "unrouted",
+    }
+    with structlog.testing.capture_logs() as lines:
+        for path in paths:
+            await api.get(path)
+        await api.ask("DELETE", "/api/v1/unsubscribe/c2VjcmV0")
+    assert [line["path"] for line in lines] == [*paths.values(), "unrouted"]
+    assert "c2VjcmV0" not in str(lines)
+
+
 @pytest.mark.parametrize(
     ("trusted", "peer", "forwarded", "client"),
     [

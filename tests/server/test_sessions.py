@@ -22,6 +22,7 @@ from server.access_tokens import (
     SKEW_MAX_MS,
     AccessTokens,
 )
+from server.machine_tokens import OWN_KEPT_MS
 from server.passwords import Passwords
 from server.problems import Problem
 from tests.server.conftest import Api, quick_passwords
@@ -50,7 +51,7 @@ def clock() -> Clock:
 @pytest.fixture
 def tokens(clock: Clock) -> AccessTokens:
     made = AccessTokens(clock)
-    made.know([KEY], frozenset())
+    made.know([KEY], frozenset(), NOW_MS)
     return made
 
 
@@ -124,10 +125,10 @@ def test_what_the_server_did_not_sign_is_nobodys(tokens: AccessTokens, token: st
 def test_a_token_runs_out_also_once_it_is_remembered(tokens: AccessTokens, clock: Clock) -> None:
     token, expires_ms = tokens.made(ACCOUNT, "s")
     clock.now_ms = expires_ms - 1_001
-    tokens.know([KEY], frozenset())
+    tokens.know([KEY], frozenset(), NOW_MS)
     assert tokens.caller(token) is not None
     clock.now_ms = expires_ms
-    tokens.know([KEY], frozenset())
+    tokens.know([KEY], frozenset(), NOW_MS)
     assert tokens.caller(token) is None
 
 
@@ -136,7 +137,7 @@ def test_a_token_of_a_session_that_ended_is_nobodys(tokens: AccessTokens) -> Non
     assert tokens.caller(token) is not None
     tokens.end(["s"])
     assert tokens.caller(token) is None
-    tokens.know([KEY], frozenset(["t"]))
+    tokens.know([KEY], frozenset(["t"]), NOW_MS)
     assert tokens.caller(other) is None
 
 
@@ -156,7 +157,7 @@ def test_a_new_key_signs_once_all_have_it_and_the_old_one_serves_until_its_token
     tokens: AccessTokens, clock: Clock
 ) -> None:
     keys = [KEY, SigningKey("2", b"n" * 32, NOW_MS)]
-    tokens.know(keys, frozenset())
+    tokens.know(keys, frozenset(), NOW_MS)
 
     def kid() -> str:
         return str(jwt.get_unverified_header(tokens.made(ACCOUNT, "s")[0])["kid"])
@@ -169,7 +170,7 @@ def test_a_new_key_signs_once_all_have_it_and_the_old_one_serves_until_its_token
     assert tokens.caller(old) is not None
     clock.now_ms += ACCESS_LIFE_MS + SKEW_MAX_MS
     stolen = forged({"alg": "HS256", "kid": "1"}, claims(exp=clock.now_ms // 1000 + 60))
-    tokens.know(keys, frozenset())
+    tokens.know(keys, frozenset(), NOW_MS)
     assert tokens.caller(stolen) is not None
     clock.now_ms += 1
     other = forged({"alg": "HS256", "kid": "1"}, claims(exp=clock.now_ms // 1000 + 61))
@@ -182,6 +183,18 @@ def test_remembered_tokens_are_bounded(tokens: AccessTokens, monkeypatch: pytest
     made = [tokens.made(ACCOUNT, str(number))[0] for number in range(5)]
     assert all(tokens.caller(token) for token in made * 2)
     assert len(tokens._remembered) == 3
+
+
+def test_a_look_that_began_before_a_session_ended_does_not_take_that_back(tokens: AccessTokens) -> None:
+    token, _ = tokens.made(ACCOUNT, "s")
+    tokens.end(["s"])
+    for asked_ms in (NOW_MS - 1, NOW_MS + OWN_KEPT_MS - 1):
+        tokens.know([KEY], frozenset(), asked_ms)
+        assert tokens.caller(token) is None
+    tokens.know([KEY], frozenset(["s"]), NOW_MS + OWN_KEPT_MS)
+    assert tokens.caller(token) is None
+    tokens.know([KEY], frozenset(), NOW_MS + OWN_KEPT_MS)
+    assert tokens.caller(token) is not None, "what the list has dropped is kept no longer"
 
 
 async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(api: Api) -> None:

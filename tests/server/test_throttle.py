@@ -11,7 +11,7 @@ from server.problems import Problem
 from server.throttle import Bounds, Group, Throttle
 from tests.persistence.servers import ValkeyServer, throwaway_valkey
 from tests.server.conftest import OPERATOR, Api, Start, hold_body
-from tests.server.people import ADA, log_in, register, signed_in
+from tests.server.people import ADA, ME, PASSWORD, log_in, register, signed_in
 
 PROXY = ClientAddress(("127.0.0.1",))
 LATER = {"X-Forwarded-For": "192.0.2.7"}
@@ -67,6 +67,27 @@ async def test_tries_at_one_e_mail_are_bounded_whoever_makes_them(start: Start) 
         tries.append((await api.post("/api/v1/sessions", json=body, headers=away)).status)
     assert tries == [401, 401, 401, 429]
     assert (await log_in(api, "bob@example.org")).status == 401
+
+
+async def test_tries_at_the_present_password_are_bounded_with_those_of_logging_in(start: Start) -> None:
+    api = await start(throttle=throttled({Group.LOG_IN_EMAIL: (4, 60)}))
+    ada, bob = await signed_in(api), await signed_in(api, "bob@example.org")
+    wrong, right = [{"present": text, "password": "something else"} for text in ("wrong", PASSWORD)]
+    tries = [(await api.post(f"{ME}/password", json=wrong, headers=ada.headers)).status for _ in range(3)]
+    assert tries == [403, 403, 403]
+    refused = await api.post(f"{ME}/password", json=right, headers=ada.headers)
+    assert (refused.status, refused.code) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert (await log_in(api)).status == 429
+    assert (await api.post(f"{ME}/password", json=right, headers=bob.headers)).status == 204
+
+
+async def test_changes_of_a_password_by_one_client_are_bounded(start: Start) -> None:
+    api = await start(throttle=throttled({Group.LOG_IN: (2, 60)}))
+    ada = await signed_in(api)
+    wrong = {"present": "wrong", "password": "something else"}
+    tries = [(await api.post(f"{ME}/password", json=wrong, headers=ada.headers)).status for _ in range(3)]
+    assert tries == [403, 403, 429]
 
 
 async def test_log_ins_of_one_address_are_bounded_whomever_they_are_of(start: Start) -> None:
