@@ -10,8 +10,8 @@ says its own id; to a provider each step goes under a key made of that id, which
   the same key.
 - From the deadline on nothing is charged any more: the key is cancelled at the provider, which then says
   whether it has the money after all.
-- Money that is here and that the owner has no use for (the hold expired and others have what it had, or the
-  event is cancelled) goes back by itself, all of it.
+- Money that is here and that the owner has no use for (the hold expired and others have what it had, the
+  event is cancelled, or it is not what was asked for) goes back by itself, all of it.
 - Captured is shown once the money is here and the reservation is confirmed.
 
 A purchase is a payment for several reservations, perhaps of several owners: all begin to wait for it, the sum
@@ -281,16 +281,21 @@ def _too_late(payment: Payment, refusal: Rejected) -> Turn:
     """The money is here, and what it is for is not to be had."""
     if payment.parts:
         return Turn(replace(payment, step=Step.GIVE_BACK, error=_NOT_ALL, detail=refusal.detail, pauses=0))
-    late = replace(
-        payment, step=Step.DONE, standing=Standing.CAPTURED, error=_TOO_LATE, detail=refusal.detail
-    )
-    return Turn(replace(late, promised=late.amount or 0, pauses=0), back=late.amount or 0)
+    return _all_back(replace(payment, error=_TOO_LATE, detail=refusal.detail))
+
+
+def _all_back(payment: Payment) -> Turn:
+    """Captured, and from then on on its way back."""
+    here = replace(payment, step=Step.DONE, standing=Standing.CAPTURED, pauses=0)
+    return Turn(replace(here, promised=here.amount or 0), back=here.amount or 0)
 
 
 def _given_back(payment: Payment, replies: Sequence[Reply]) -> Turn:
     """Failed; or, where the money was here already, it goes back but for what was not to be undone."""
     if not payment.captured:
         return Turn(_failed(payment, payment.error or _NOT_POSSIBLE, payment.detail or ""))
+    if not payment.parts:
+        return _all_back(payment)
     parts = tuple(
         replace(part, undone=not _stays(reply)) for part, reply in zip(payment.parts, replies, strict=True)
     )
@@ -306,8 +311,7 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
     """What follows from what its provider said to a charge, a look-up or a cancellation."""
     match said:
         case Captured() if (said.amount, said.currency) != (payment.amount, payment.currency):
-            wrong = f"captured {said.amount} {said.currency} of {payment.amount} {payment.currency}"
-            return _again(replace(payment, detail=wrong, step=Step.LOOK_UP), PAUSE_MAX_MS)
+            return _other_money(payment, said)
         case Captured():
             here = replace(payment, captured=True, provider_ref=said.ref, action_url=None, pauses=0)
             return Turn(replace(here, step=Step.CONFIRM))
@@ -332,6 +336,19 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
             return _again(replace(payment, step=Step.LOOK_UP, detail=said.detail), PAUSE_FIRST_MS)
         case _:
             assert_never(said)
+
+
+def _other_money(payment: Payment, said: Captured) -> Turn:
+    """What was captured is not the price. Of a reservation it goes back, all of it; in a wallet it is what it
+    is. How it would be shared by the parts of a purchase nobody knows: that waits for an operator."""
+    wrong = f"captured {said.amount} {said.currency} of {payment.amount} {payment.currency}"
+    if payment.parts or said.amount <= 0:
+        return _again(replace(payment, detail=wrong, step=Step.LOOK_UP), PAUSE_MAX_MS)
+    here = replace(payment, captured=True, amount=said.amount, currency=said.currency, detail=wrong, pauses=0)
+    here = replace(here, provider_ref=said.ref, action_url=None)
+    if payment.wallet:
+        return Turn(replace(here, step=Step.CONFIRM))
+    return Turn(replace(here, step=Step.GIVE_BACK, error=_OTHER_MONEY))
 
 
 def after_wallet(payment: Payment, said: Captured | Unclear) -> Turn:
@@ -363,6 +380,7 @@ OUT_OF_TIME = Rejected(Code.UNAVAILABLE, "The owners were not asked in time.")
 _NOT_ALL = "Not all of it can be had any more, so nothing was bought. What was paid for it goes back."
 _CURRENCIES = "What is paid together has to be in one currency. Nothing was charged."
 _NOT_POSSIBLE = "This payment could not be made. Nothing was charged."
+_OTHER_MONEY = "Another amount was charged than was asked for. Nothing was bought, and all of it goes back."
 _TOO_LATE = "The payment came too late: the places are taken. The full amount goes back."
 _WORDS = {
     Code.HOLD_EXPIRED: "The hold's time ran out before the payment began. Nothing was charged.",

@@ -26,12 +26,14 @@ class Till:
 
     taken: dict[str, int] = field(default_factory=dict)
     back: dict[str, int] = field(default_factory=dict)
+    short: int = 0
+    """So much less than it is asked for it takes."""
 
     async def charge(self, key: str, payment: Payment) -> Said:
         if payment.method == "declined":
             return Declined("The card was declined.", "do_not_honour")
-        self.taken.setdefault(key, payment.amount or 0)
-        return Captured(key, payment.amount or 0, payment.currency or "")
+        taken = self.taken.setdefault(key, (payment.amount or 0) - self.short)
+        return Captured(key, taken, payment.currency or "")
 
     async def look_up(self, key: str, payment: Payment) -> Said:
         return await self.charge(key, payment)
@@ -113,6 +115,23 @@ async def test_a_declined_payment_shows_no_amount_says_why_and_gives_the_hold_ba
     assert await sale.status(path) == "held"
     told = (await sale.api.get(location, headers=OPERATOR)).json
     assert (told["detail"], told["step"]) == ("do_not_honour", "done")
+
+
+async def test_other_money_than_was_asked_for_buys_nothing_and_goes_back(sale: Sale) -> None:
+    sale.till.short = 1
+    path, token, location = await sale.paid()
+    assert await sale.status(path) == "held"
+    await sale.work()
+    shown = (await sale.api.get(location, headers=token)).json
+    assert (shown["status"], shown["amount"]["amount"]) == ("refunded", PRICE - 1)
+    assert "all of it goes back" in shown["error"]
+    assert list(sale.till.back.values()) == [PRICE - 1]
+    told = (await sale.api.get(location, headers=OPERATOR)).json
+    assert told["detail"] == "captured 4499 EUR of 4500 EUR"
+    sale.till.short = 0
+    await sale.pay(path, token)
+    await sale.work()
+    assert await sale.status(path) == "confirmed"
 
 
 async def test_an_expired_hold_is_not_paid_and_the_provider_is_not_asked(sale: Sale) -> None:

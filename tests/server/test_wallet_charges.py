@@ -73,6 +73,14 @@ async def test_what_is_captured_is_in_the_wallet_and_on_its_statement(bank: Bank
     assert [(one["kind"], one["payment_id"]) for one in listed.json["items"]] == [("charge", shown["id"])]
 
 
+async def test_other_money_than_was_asked_for_is_in_the_wallet_as_it_came(bank: Bank) -> None:
+    bank.till.short = 1
+    begun = await bank.charge()
+    await bank.work()
+    shown = await bank.payment(begun.headers["Location"])
+    assert (shown["status"], shown["amount"], await bank.balance()) == ("captured", euros(499), 499)
+
+
 async def test_what_is_declined_is_not(bank: Bank) -> None:
     begun = await bank.charge(method="declined")
     await bank.work()

@@ -342,12 +342,13 @@ async def test_a_declined_card_gives_the_hold_back_with_words_for_who_pays(shop:
     assert (await shop.api.get(path, headers=token)).json["status"] == "held"
 
 
-async def test_less_than_was_asked_for_confirms_nothing_and_is_shown_to_operators(shop: Shop) -> None:
+async def test_less_than_was_asked_for_confirms_nothing_and_goes_back(shop: Shop) -> None:
     shop.front.short = 1
     path, token, location = await shop.begun(VISA)
     shown = await shop.shown(location, OPERATOR)
-    assert (shown["status"], shown["detail"]) == ("pending", "captured 4499 EUR of 4500 EUR")
-    assert (await shop.api.get(path, headers=token)).json["status"] == "paying"
+    assert (shown["status"], shown["detail"]) == ("captured", "captured 4499 EUR of 4500 EUR")
+    assert (await shop.api.get(path, headers=token)).json["status"] == "held"
+    assert (await shop.shown(location, token))["status"] == "refunded"
 
 
 async def test_stripes_webhook_has_a_payment_looked_at_and_is_heard_once(shop: Shop, front: Front) -> None:

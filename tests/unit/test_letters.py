@@ -182,7 +182,7 @@ def test_who_passed_a_ticket_on_is_given_no_right_to_it() -> None:
 
 def test_why_late_money_goes_back_is_said() -> None:
     assert "90.00 EUR has been paid back" in text_of(written(MailKind.REFUNDED))
-    assert "had gone to others" in " ".join(text_of(written(MailKind.REFUNDED)).split())
+    assert "could not be given to you" in " ".join(text_of(written(MailKind.REFUNDED)).split())
 
 
 @pytest.mark.parametrize(("number", "place"), [(0, None), (1, "A"), (2, "B"), (3, ""), (4, ""), (5, None)])
