@@ -14,7 +14,6 @@ from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
 from domain.ticket_messages import ReissueTicket, TicketReply, TransferTicket
 from server import views
-from server.addressed import found_by_holder
 from server.bodies import Payload, read_body
 from server.calendar_files import CALENDAR, of_event, of_table
 from server.keys import key_of
@@ -27,7 +26,7 @@ from server.problems import Problem, invalid, not_found, refusal
 from server.replies import Reply
 from server.ticket_papers import paper_of
 from server.ticket_pictures import SVG, picture
-from server.tickets import Tickets, held_tickets, number_of
+from server.tickets import Tickets, held_reservation, held_tickets, number_of
 from server.views_tickets import ticket_view
 
 _NEW_HOLDER = Payload(NewHolder)
@@ -80,9 +79,10 @@ class TicketHandlers:
         return Reply(200, content, _OF_ONE_ONLY + name.encode(), PDF)
 
     async def calendar(self, request: web.BaseRequest, reservation_text: str) -> Reply:
-        """Give a reservation as a file for calendars; of what was cancelled, one that takes it out again."""
+        """Give a reservation, or a ticket that was passed on, as a file for calendars; of what was cancelled,
+        one that takes it out again."""
         parts = self._parts
-        found = await found_by_holder(parts, request, reservation_text)
+        found, place = await held_reservation(parts, request, reservation_text)
         reply = views.as_read(found.reply, parts.reads.now_ms())
         if isinstance(reply, TableReply):
             restaurant = await parts.reads.restaurant(found.inventory_id)
@@ -90,7 +90,7 @@ class TicketHandlers:
         else:
             assert isinstance(reply, ReservationReply)
             event = await parts.reads.event(found.inventory_id)
-            content = of_event(reply.reservation, event, parts.reads.now_ms()) if event else None
+            content = of_event(reply.reservation, event, place, parts.reads.now_ms()) if event else None
         if content is None:
             raise not_found("reservation")
         name = f"Content-Disposition: attachment; filename={reply.reservation.id}.ics\r\n"

@@ -225,8 +225,7 @@ def _ticket_routes(tickets: TicketHandlers, door: DoorHandlers) -> list[Route]:
                      "problems": ("wrong_state", "ticket_replaced", "already_checked_in", "limit_exceeded")}
     staff: Any = {"tag": "tickets", "who": Who.STAFF, "scope": Scope.CHECK_IN}
     scans: Any = {**staff, "asks_owner": True, "keyed": True}
-    calendar: Any = {"tag": "reservations", "who": Who.HOLDER, "scope": Scope.READ, "media": CALENDAR,
-                     "problems": ("wrong_state",), "reply_headers": ("Cache-Control", "Content-Disposition")}
+    calendar: Any = {**file, "tag": "reservations", "media": CALENDAR}
     return [
         Route("GET", f"{_RESERVATION}/tickets", tickets.list_all, shown.Page[views_tickets.TicketView],
               query=given.PageQuery, **shows),

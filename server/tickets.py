@@ -119,8 +119,26 @@ async def held_tickets(parts: Parts, request: web.BaseRequest, reservation_text:
     rejected = not_issued(reply.reservation)
     if rejected is not None:
         raise refused(rejected)
-    rows = await parts.reads.tickets(found.inventory_id, reply.reservation.id)
-    tickets = Tickets(found.inventory_id, reply, right, {row.number: row for row in rows})
+    return await _with_tickets(parts, found.inventory_id, reply, right)
+
+
+async def held_reservation(
+    parts: Parts, request: web.BaseRequest, reservation_text: str
+) -> tuple[FoundReservation, Placed | None]:
+    """The reservation, whatever its status, for its holder; for whom one of its tickets was passed on to, the
+    place that this is of. Raises the problem that there is else."""
+    found, right = await _found(parts, request, reservation_text)
+    if right.number is None:
+        return found, None
+    assert isinstance(found.reply, ReservationReply), "a token is of a ticket"
+    tickets = await _with_tickets(parts, found.inventory_id, found.reply, right)
+    return found, tickets.place(right.number)
+
+
+async def _with_tickets(parts: Parts, inventory_id: str, reply: ReservationReply, right: Right) -> Tickets:
+    """Raises `ticket_replaced` where the right was to an earlier generation."""
+    rows = await parts.reads.tickets(inventory_id, reply.reservation.id)
+    tickets = Tickets(inventory_id, reply, right, {row.number: row for row in rows})
     if right.number is not None and tickets.ticket(right.number).generation != right.generation:
         raise Problem("ticket_replaced", "This token was replaced by another one.")
     return tickets

@@ -194,6 +194,26 @@ async def test_a_file_is_asked_for_rightly(api: Api, query: str) -> None:
     assert (await api.get(f"{path}/tickets.pdf?{query}", headers=holder)).status == 422
 
 
+async def test_a_ticket_that_was_passed_on_comes_into_its_new_holders_calendar_alone(api: Api) -> None:
+    event_id, path, holder, _ = await bought(api, 2)
+    old = {"Ticket-Token": (await passed_on(api, path, holder, 2)).json["token"]}
+    entered = await api.get(f"{path}/calendar.ics", headers=old)
+    assert (entered.status, entered.headers["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    (entry,) = icalendar.Calendar.from_ical(entered.raw).walk("VEVENT")
+    (buyers,) = icalendar.Calendar.from_ical(
+        (await api.get(f"{path}/calendar.ics", headers=holder)).raw
+    ).walk("VEVENT")
+    assert (entry["description"], buyers["description"]) == ("1 x Standing", "2 x Standing")
+    assert entry["uid"] != buyers["uid"]
+    new = {"Ticket-Token": (await api.post(f"{path}/tickets/2/reissue", headers=old)).json["token"]}
+    assert (await api.get(f"{path}/calendar.ics", headers=old)).code == "ticket_replaced"
+    _, other, _, _ = await bought(api)
+    assert (await api.get(f"{other}/calendar.ics", headers=new)).status == 404
+    assert (await api.post(f"/api/v1/events/{event_id}/cancel", headers=OPERATOR)).status == 200
+    gone = icalendar.Calendar.from_ical((await api.get(f"{path}/calendar.ics", headers=new)).raw)
+    assert gone["method"] == "CANCEL"
+
+
 async def test_a_reservation_comes_into_the_calendar_and_out_again(api: Api) -> None:
     event_id, path, holder, _ = await bought(api, 2, venue="Hall", cancel_until="2026-12-31T00:00:00Z")
     entered = await api.get(f"{path}/calendar.ics", headers=holder)
