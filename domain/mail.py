@@ -35,6 +35,7 @@ class MailKind(enum.StrEnum):
     CANCELLED = "reservation_cancelled"
     MOVED = "reservation_moved"
     REFUNDED = "refunded"
+    WALLET_REFUNDED = "wallet_refunded"
     EVENT_CHANGED = "event_changed"
     EVENT_CANCELLED = "event_cancelled"
     REMINDER = "reminder"
@@ -71,8 +72,8 @@ def _of_reservation(*needs: str, may: tuple[str, ...] = ()) -> Form:
     return Form(frozenset(needs), frozenset(may), of_reservation=True)
 
 
-def _of_person(*needs: str) -> Form:
-    return Form(frozenset(needs))
+def _of_person(*needs: str, may: tuple[str, ...] = ()) -> Form:
+    return Form(frozenset(needs), frozenset(may))
 
 
 FORMS: Mapping[MailKind, Form] = {
@@ -81,6 +82,7 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.CANCELLED: _of_reservation(),
     MailKind.MOVED: _of_reservation(),
     MailKind.REFUNDED: _of_reservation("amount", "currency", may=("reason",)),
+    MailKind.WALLET_REFUNDED: _of_person("amount", "currency", may=("reason",)),
     MailKind.EVENT_CHANGED: _of_reservation("changed", may=("starts_at_ms", "venue", "city")),
     MailKind.EVENT_CANCELLED: _of_reservation(),
     MailKind.REMINDER: _of_reservation("starts_at_ms"),

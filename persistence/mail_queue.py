@@ -5,6 +5,9 @@ what was taken by who died is due again by itself. Attempts are counted when a m
 its sender down comes to its end too.
 
 What is marked must still be pending; a mark that comes twice, or too late, changes nothing.
+
+A language that was not given with a reservation, or with a ticket that was passed on, is that of the account
+of its customer, as it says by now: a sale reads no account.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package only
@@ -54,19 +57,22 @@ SELECT r.id::text, r.inventory_id::text, r.status, r.lines, r.customer, r.contac
          AS cancel_until_ms,
        v.address,
        (SELECT json_object_agg(t.code, t.name) FROM ticket_types t WHERE t.inventory_id = i.id) AS types,
-       x.terms, x.stage AS restaurant_stage, coalesce(p.reminders, true) AS wants_reminders
+       x.terms, x.stage AS restaurant_stage, coalesce(p.reminders, true) AS wants_reminders,
+       a.language AS account_language
   FROM reservations r
   JOIN inventories i ON i.id = r.inventory_id
   LEFT JOIN events e ON e.id = i.id
   LEFT JOIN venues v ON v.id = (e.seating ->> 'venue_id')::uuid
   LEFT JOIN restaurants x ON x.id = i.id
   LEFT JOIN mail_preferences p ON p.customer = r.customer
+  LEFT JOIN accounts a ON a.customer = r.customer
  WHERE r.id = ANY($1::uuid[])"""
 
 HOLDERS = """
-SELECT t.reservation_id::text, t.number, t.generation, t.contact
+SELECT t.reservation_id::text, t.number, t.generation, t.contact, a.language AS account_language
   FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS w(inventory_id, reservation_id, number)
   JOIN tickets t USING (inventory_id, reservation_id, number)
+  LEFT JOIN accounts a ON a.customer = t.holder
  WHERE t.holder <> ''"""
 
 WAITING = f"""
@@ -177,7 +183,8 @@ def details_of(row: Row) -> Details:
     """What a reservation's rows say of it."""
     contact = _contact.decode(row["contact"]) if row["contact"] else _Contact()
     who = contact.customer or contact
-    person: dict[str, Any] = {"email": who.email, "customer_name": who.name, "language": who.language}
+    language = who.language or row["account_language"]
+    person: dict[str, Any] = {"email": who.email, "customer_name": who.name, "language": language}
     of_all: dict[str, Any] = {
         "reservation_id": row["id"],
         "inventory_id": row["inventory_id"],
@@ -236,7 +243,7 @@ def _of_restaurant(row: Row) -> dict[str, Any]:
 
 def _holder(row: Row) -> TicketHolder:
     who = _contact.decode(row["contact"]) if row["contact"] else _Contact()
-    return TicketHolder(row["generation"], who.email, who.name, who.language)
+    return TicketHolder(row["generation"], who.email, who.name, who.language or row["account_language"])
 
 
 def _taken(row: Row) -> TakenMail:

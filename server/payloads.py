@@ -258,7 +258,8 @@ class BestAvailable(Payload, frozen=True):
 
 
 class Customer(Payload, frozen=True):
-    """Who the reservation is for. `language`: of the mails about it; English if not given."""
+    """Who the reservation is for. `language`: of the mails about it; if not given, that of the account of
+    the e-mail, else English."""
 
     name: Text
     email: Email

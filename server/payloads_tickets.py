@@ -55,8 +55,8 @@ class OfflineScans(Payload, frozen=True):
 
 
 class NewHolder(Payload, frozen=True):
-    """Whom a ticket is passed on to, who is mailed the right to it. `language`: of that mail; the
-    reservation's if not given."""
+    """Whom a ticket is passed on to, who is mailed the right to it. `language`: of that mail; if not
+    given, that of the account of the e-mail, else the reservation's."""
 
     name: Text
     email: Email

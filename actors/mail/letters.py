@@ -118,7 +118,7 @@ class Letters:
         recipient = mail.recipient or (details.email if details else None)
         if recipient is None:
             raise ValueError("nobody to write to")
-        language = _language(mail.language or (details.language if details else None))
+        language = _language(mail.language or _language_of(mail, details, about))
         words = WORDS[language]
         said = {**self._said(mail, details, words), "listed": self._listed(mail, about, words)}
         subject, text, html = _rendered(kind, language, said)
@@ -141,6 +141,9 @@ class Letters:
         """What templates may fill in."""
         given = mail.parameters
         said: dict[str, Any] = {"given": given, "url": self._stationery.public_url, "quote": quote}
+        minor, currency = given.get("amount"), given.get("currency")
+        if isinstance(minor, int) and isinstance(currency, str):
+            said["amount"] = amount(minor, currency, words)
         if details is not None:
             said |= {
                 "d": details,
@@ -159,16 +162,11 @@ class Letters:
             before_ms = given.get("starts_at_ms")
             if isinstance(before_ms, int):
                 said["before"] = moment(before_ms, details.time_zone, words)
-            minor, currency = given.get("amount"), given.get("currency")
-            if isinstance(minor, int) and isinstance(currency, str):
-                said["amount"] = amount(minor, currency, words)
         return said
 
     def _listed(self, mail: TakenMail, about: Mapping[str, Details], words: Words) -> list[tuple[Facts, str]]:
         """Of a mail about several reservations: the facts of each, and its link."""
-        ids = mail.parameters.get("reservation_ids")
-        known = [about[str(one)] for one in ids if str(one) in about] if isinstance(ids, list) else []
-        return [(self._booking(details, words), self._link(details)) for details in known]
+        return [(self._booking(details, words), self._link(details)) for details in _all_of(mail, about)]
 
     def _booking(self, details: Details, words: Words) -> list[tuple[str, str]]:
         labels = words.labels
@@ -238,6 +236,18 @@ def _greeted(name: str) -> str:
     """A name is what anybody types in for any address: what could be read as a message is left out."""
     plain = all(character.isalpha() or character in " -'’" for character in name)
     return _one_line(name) if plain and len(name) <= GREETED_MAX_CHARACTERS else ""
+
+
+def _all_of(mail: TakenMail, about: Mapping[str, Details]) -> list[Details]:
+    """Of a mail about several reservations: those that are there, as they are listed."""
+    ids = mail.parameters.get("reservation_ids")
+    return [about[str(one)] for one in ids if str(one) in about] if isinstance(ids, list) else []
+
+
+def _language_of(mail: TakenMail, details: Details | None, about: Mapping[str, Details]) -> str | None:
+    """That of the reservation; of several, that of the first that has one."""
+    concerned = [details] if details is not None else _all_of(mail, about)
+    return next((one.language for one in concerned if one.language), None)
 
 
 def _language(name: str | None) -> Language:

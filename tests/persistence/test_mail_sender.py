@@ -314,6 +314,29 @@ async def test_who_wants_no_reminders_gets_none(office: Office, inbox: Inbox) ->
     assert reminded == [other]
 
 
+async def has_account(office: Office, address: str, language: str) -> None:
+    connection = await office.postgres.connection()
+    put = "INSERT INTO accounts VALUES ($1, $2, $3, 'Ada', $4, 'customer', NULL, NULL, 1, 0)"
+    await connection.execute(put, new_id(), address.encode(), address, language)
+
+
+async def test_who_has_an_account_is_written_to_in_its_language_unless_another_was_given(
+    office: Office, inbox: Inbox
+) -> None:
+    sale, made = await sold(office, 3, 0.5)
+    spanish, english, guest = made
+    await has_account(office, spanish, "es")
+    await has_account(office, english, "es")
+    given = f'{{"name":"Ada","email":"{english}","language":"en"}}'.encode()
+    connection = await office.postgres.connection()
+    await connection.execute("UPDATE reservations SET contact = $2 WHERE id = $1", made[english], given)
+    await passed_on(office, sale, made[guest], spanish)
+    await office.follow()
+    await office.send_all()
+    told = sorted((letter["To"], letter["Content-Language"]) for letter in inbox.letters)
+    assert told == sorted([*[(spanish, "es")] * 2, (english, "en"), *[(guest, "en")] * 2])
+
+
 async def passed_on(office: Office, sale: Sale, reservation_id: str, email: str) -> None:
     contact = f'{{"name":"Bob","email":"{email}"}}'.encode()
     command = TransferTicket(reservation_id, 1, email.encode(), contact)

@@ -119,6 +119,19 @@ def test_the_languages_differ_and_the_customers_is_taken() -> None:
     assert written(MailKind.CONFIRMED, replace(CONCERT, language="xx"))["Content-Language"] == "en"
 
 
+def test_links_are_recovered_in_the_language_of_the_first_reservation_that_has_one() -> None:
+    other = replace(CONCERT, reservation_id=EVENT)
+    parameters: dict[str, Json] = {"reservation_ids": [RESERVATION, "gone", EVENT]}
+    kind = MailKind.RECOVER_LINKS
+    mail = TakenMail("m", kind, "ada@example.org", None, None, None, parameters, START_MS, None, 1)
+    for languages, expected in (((None, "es"), "es"), (("en", "es"), "en"), ((None, None), "en")):
+        first, second = (
+            replace(one, language=said) for one, said in zip((CONCERT, other), languages, strict=True)
+        )
+        letter = LETTERS.write(mail, kind, {RESERVATION: first, EVENT: second})
+        assert read(letter)["Content-Language"] == expected
+
+
 def test_a_confirmation_has_what_was_bought_and_the_papers() -> None:
     token, code = Papers(SECRET).of(EVENT, RESERVATION)
     text = text_of(written(MailKind.CONFIRMED))
