@@ -45,7 +45,7 @@ class Scope(enum.StrEnum):
 
 class Account(Message, frozen=True):
     """A person, or what works for one. `customer`: the key of the e-mail. `organiser_id`: whose events staff
-    and organisers look after."""
+    and organisers look after. `reminders`: whether they are wanted, with or without the account."""
 
     id: str
     email: str
@@ -56,6 +56,7 @@ class Account(Message, frozen=True):
     organiser_id: str | None
     version: int
     created_ms: int
+    reminders: bool = True
 
 
 class Organiser(Message, frozen=True):

@@ -20,6 +20,15 @@ class FoundTicket:
 
 
 @dataclass(slots=True, frozen=True)
+class ReceivedTicket:
+    """A ticket that was passed on, found by whom it was passed on to."""
+
+    event_id: str
+    reservation_id: str
+    found: FoundTicket
+
+
+@dataclass(slots=True, frozen=True)
 class FoundTicketed:
     """A confirmed reservation and those of its tickets of which something has happened."""
 

@@ -20,6 +20,7 @@ from domain.messages import Code, Rejected
 from persistence import mails
 from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
 from persistence.customers import FORGET_CONTACTS, FORGET_TICKETS, LIVE_OF
+from persistence.mail_list import PREFER
 from persistence.rows import LAST_ID, scope_id
 
 CONNECTIONS_MAX = 2
@@ -32,9 +33,21 @@ CONFIRM, RESET = "confirm", "reset"
 
 NOACCOUNT = Rejected(Code.NOT_FOUND, "There is no such account.")
 TAKEN = Rejected(Code.IN_USE, "There is an account with this e-mail already.")
+MONEY_KEPT = Rejected(
+    Code.IN_USE,
+    "There is money in your wallet. Spend it, or ask the operator to pay it out, then erase the account.",
+)
+MONEY_MOVING = Rejected(
+    Code.IN_USE,
+    "A payment with your wallet, or a refund of one, is under way. Erase the account when it is over.",
+)
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
-ACCOUNT = "id::text, email, customer, name, language, role, organiser_id::text, version, created_ms"
+ACCOUNT = (
+    "id::text, email, customer, name, language, role, organiser_id::text, version, created_ms,"
+    " coalesce((SELECT p.reminders FROM mail_preferences p WHERE p.customer = accounts.customer), true)"
+)
+ACCOUNT_COLUMNS = 10
 BY_ID = f"SELECT {ACCOUNT} FROM accounts WHERE id = $1"
 BY_CUSTOMER = f"SELECT {ACCOUNT}, password_hash FROM accounts WHERE customer = $1"
 CREATE = f"""
@@ -47,6 +60,13 @@ UPDATE accounts SET name = coalesce($3, name), language = coalesce($4, language)
 SET_HASH = """
 UPDATE accounts SET password_hash = $2, version = version + 1 WHERE id = $1 RETURNING email, language"""
 ERASE = "DELETE FROM accounts WHERE id = $1 RETURNING customer, email"
+_TOUCHES = "(p.wallet = $1 OR (p.provider = 'wallet' AND p.method = $1))"
+MONEY = f"""
+SELECT EXISTS (SELECT FROM ledger_accounts WHERE kind = 'wallet' AND name = $1 AND balance > 0) AS kept,
+       EXISTS (SELECT FROM payments p WHERE p.wake_ms IS NOT NULL AND {_TOUCHES})
+       OR EXISTS (SELECT FROM refunds r JOIN payments p ON p.id = r.payment_id
+                   WHERE r.wake_ms IS NOT NULL AND {_TOUCHES}) AS moving"""
+"""What stands against an erasure: what is in the wallet of that name, or on its way."""
 
 RECORD = """
 INSERT INTO requests (request_id, scope, fingerprint, reply, expires_ms) VALUES ($1, $2, $3, '', $4)
@@ -163,11 +183,23 @@ class PostgresAccounts:
         return (account_of(rows[0]), rows[0]["password_hash"]) if rows else None
 
     async def change(
-        self, account_id: str, name: str | None, language: str | None, if_version: int | None
+        self,
+        account_id: str,
+        name: str | None,
+        language: str | None,
+        reminders: bool | None,
+        if_version: int | None,
     ) -> Account | Rejected:
-        rows = await self._ask(CHANGE, account_id, if_version, name, language)
-        if rows:
-            return account_of(rows[0])
+        async def work(connection: Connection) -> Account | None:
+            row = await connection.fetchrow(CHANGE, account_id, if_version, name, language)
+            if row is None or reminders is None:
+                return account_of(row) if row else None
+            await connection.execute(PREFER, row["customer"], reminders)
+            return account_of(await connection.fetchrow(BY_ID, account_id))
+
+        changed = await self._together(work)
+        if changed is not None:
+            return changed
         there = await self.account(account_id)
         if there is None:
             return NOACCOUNT
@@ -224,24 +256,30 @@ class PostgresAccounts:
             if said is not None:
                 return said.rejection
             found = [row["id"] for row in await connection.fetch(LIVE_OF, customer, LAST_ID, now_ms)]
+            there = await connection.fetchrow(BY_CUSTOMER, customer)
             if found:
-                told = Mail(MailKind.RECOVER_LINKS, email, parameters={"reservation_ids": found})
+                language = there["language"] if there else None
+                said_of = {"reservation_ids": found}
+                told = Mail(MailKind.RECOVER_LINKS, email, language=language, parameters=said_of)
                 await mails.enqueue(connection, told)
             return None
 
         return await self._together(work)
 
-    async def erase(self, account_id: str, now_ms: int) -> bool:
-        async def work(connection: Connection) -> bool:
+    async def erase(self, account_id: str, now_ms: int) -> Rejected | None:
+        async def work(connection: Connection) -> Rejected | None:
+            money = await connection.fetchrow(MONEY, account_id)
+            if money["moving"] or money["kept"]:
+                return MONEY_MOVING if money["moving"] else MONEY_KEPT
             row = await connection.fetchrow(ERASE, account_id)
             if row is None:
-                return False
+                return NOACCOUNT
             await connection.execute(END_ALL, account_id, now_ms, None)
             await connection.execute(FORGET_TOKENS, row["customer"])
             await connection.execute(mails.FORGET, row["email"])
             await connection.execute(FORGET_CONTACTS, row["customer"], LAST_ID)
             await connection.execute(FORGET_TICKETS, row["customer"])
-            return True
+            return None
 
         return await self._together(work)
 
@@ -331,8 +369,8 @@ async def _set_password(
 
 
 def account_of(row: Row) -> Account:
-    account_id, email, customer, name, language, role, organiser_id, version, created_ms, *_ = row
-    return Account(account_id, email, customer, name, language, Role(role), organiser_id, version, created_ms)
+    account_id, email, customer, name, language, role, *rest = tuple(row)[:ACCOUNT_COLUMNS]
+    return Account(account_id, email, customer, name, language, Role(role), *rest)
 
 
 def _keys_of(rows: Sequence[Row]) -> list[SigningKey]:

@@ -60,6 +60,11 @@ SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id
  WHERE r.live AND (r.status <> 'held' OR r.expires_ms > $3)
  ORDER BY r.id DESC LIMIT {RECOVERED_MAX_RESERVATIONS}"""
 
+RECEIVED = """
+SELECT t.reservation_id::text, t.number, t.generation, t.holder, t.contact, t.entered_ms, t.entered_by,
+       t.gate, t.device, t.inventory_id::text
+  FROM tickets t WHERE t.holder = $1 ORDER BY t.reservation_id, t.number"""
 FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1"
-"""Those that were passed on to the customer; there are few, and none of them is asked for so by a sale."""
+"""Those that were passed on to the customer; there are few, and none of them is asked for so by a sale. No
+index finds them: it is for an export and an erasure only."""
 FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"

@@ -62,6 +62,9 @@ SELECT a.id::text, a.kind, a.name, a.currency,
        coalesce(a.balance, (SELECT coalesce(sum(e.amount), 0) FROM ledger_entries e
                              WHERE e.account_id = a.id))::bigint
   FROM ledger_accounts a WHERE a.kind = $1 AND a.name = $2 AND a.currency = $3"""
+WALLETS = """
+SELECT id::text, kind, name, currency, balance FROM ledger_accounts
+ WHERE kind = 'wallet' AND name = $1 ORDER BY currency"""
 STATEMENT = f"""
 SELECT {_MOVEMENT} FROM ledger_movements m
  WHERE ($1::uuid IS NULL OR m.from_id = $1 OR m.to_id = $1) AND ($2::text IS NULL OR m.kind = $2)
@@ -95,6 +98,10 @@ class PostgresLedger:
         for row in await self._ask(ACCOUNT, kind, name, currency):
             return Account(*row)
         return None
+
+    async def wallets(self, name: str) -> list[Account]:
+        """The wallets of that name, one for each currency."""
+        return [Account(*row) for row in await self._ask(WALLETS, name)]
 
     async def move(self, movement: Movement) -> Movement | Refusal:
         """The movement, once it is durable; the same id is the same movement. Raises StoreError."""

@@ -35,7 +35,12 @@ UPDATE outgoing_mails SET {_PENDING_AGAIN}
 RETURNING 1"""
 PREFER = f"""
 INSERT INTO mail_preferences (customer, reminders, changed_ms) VALUES ($1, $2, ({NOW}))
-ON CONFLICT (customer) DO UPDATE SET reminders = excluded.reminders, changed_ms = excluded.changed_ms"""
+ON CONFLICT (customer) DO UPDATE SET reminders = excluded.reminders, changed_ms = excluded.changed_ms
+ WHERE mail_preferences.reminders <> excluded.reminders RETURNING customer"""
+PREFER_APART = f"""
+WITH said AS ({PREFER})
+UPDATE accounts a SET version = a.version + 1 FROM said WHERE a.customer = said.customer"""
+"""Where it is not the account that says so: it shows what is wanted, so it has changed."""
 
 
 class PostgresMailList:
@@ -69,7 +74,7 @@ class PostgresMailList:
 
     async def prefer(self, customer: bytes, reminders: bool) -> None:
         """Whether that customer is to be reminded."""
-        await self._ask(PREFER, customer, reminders)
+        await self._ask(PREFER_APART, customer, reminders)
 
     async def close(self) -> None:
         await self._links.close()

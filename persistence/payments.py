@@ -9,8 +9,8 @@
   database's to check, so no two refunds can promise the same money.
 - A purchase and its parts are rows: its parts are never taken, and are written with it, as long as it is its
   writer's.
-- That a refund was made is mailed: the statement that writes its end asks for the mail, which has the
-  refund's id.
+- That a refund was made is mailed, to the reservation's customer or to whose wallet it was: the statement
+  that writes its end asks for the mail, which has the refund's id.
 - What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties:
   all of it goes back but what is kept. What was conceded before is of what would be kept.
   A refund that is refused takes its own promise back; where the reservation was cancelled meanwhile, that is
@@ -45,9 +45,10 @@ from domain.payment import (
 from domain.purchase import part_payments
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
+from persistence.customers import FOUND
 from persistence.gathering import Gathering
 from persistence.mails import COLUMNS as MAIL_COLUMNS
-from persistence.rows import FIRST_ID, NOW
+from persistence.rows import FIRST_ID, LAST_ID, NOW
 
 CONNECTIONS_MAX = 4
 TOGETHER_MAX_PAYMENTS = 500
@@ -125,6 +126,16 @@ SELECT {_REFUND} FROM refunds r JOIN payments p ON p.id = r.payment_id
 OF_INVENTORY = f"""
 SELECT {_PAYMENT} FROM payments p
  WHERE p.inventory_id = $1 AND p.id > $3 AND ($2::text IS NULL OR p.standing = $2) ORDER BY p.id LIMIT $4"""
+OF_CUSTOMER = f"""
+WITH own AS (
+  SELECT p.id FROM ({FOUND}) f JOIN payments p ON p.reservation_id = f.id
+  UNION SELECT m.payment_id FROM ledger_accounts a JOIN ledger_movements m ON m.to_id = a.id
+         WHERE a.kind = 'wallet' AND a.name = $3 AND m.kind = 'charge'
+  UNION SELECT p.id FROM payments p WHERE p.wake_ms IS NOT NULL AND p.wallet = $3)
+SELECT {_PAYMENT} FROM own JOIN payments p ON p.id = own.id
+ WHERE p.id < $4 ORDER BY p.id DESC LIMIT $5"""
+"""No index finds what charges a wallet. What is under way is among the few that are due, what came of it is
+on the wallet's statement; of what failed nothing came."""
 ACT = f"""
 WITH acted AS (
   UPDATE sandbox_charges SET state = CASE WHEN $2 THEN 'captured' ELSE 'declined' END
@@ -213,6 +224,8 @@ UPDATE refunds r SET wake_ms = ({NOW}) + $2, attempts = r.attempts + 1
   FROM wanted w, payments p WHERE r.id = w.id AND p.id = r.payment_id
 RETURNING {_REFUND}"""
 
+_OF_WALLET = "CASE WHEN p.wallet ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN p.wallet::uuid END"
+"""Whose wallet it is. An operator's may have any name, and nobody to tell."""
 WRITE_REFUNDS = f"""
 WITH now AS ({NOW} AS ms),
 w AS (SELECT * FROM {rows_of(_REFUNDED_COLUMNS, "u")}),
@@ -240,11 +253,13 @@ again AS (
   ON CONFLICT DO NOTHING),
 told AS (
   INSERT INTO outgoing_mails ({MAIL_COLUMNS}, created_ms, attempts)
-  SELECT k.id, 'refunded', 'pending', NULL, NULL, p.inventory_id, p.reservation_id,
+  SELECT k.id, CASE WHEN p.wallet IS NULL THEN 'refunded' ELSE 'wallet_refunded' END, 'pending', a.email,
+         a.language, p.inventory_id, p.reservation_id,
          json_build_object('amount', k.amount, 'currency', p.currency, 'reason', k.reason), now.ms, NULL,
          now.ms, 0
     FROM kept k JOIN payments p ON p.id = k.payment_id CROSS JOIN now
-   WHERE k.step = 'done' ON CONFLICT (id) DO NOTHING),
+    LEFT JOIN accounts a ON a.id = {_OF_WALLET}
+   WHERE k.step = 'done' AND (p.wallet IS NULL OR a.id IS NOT NULL) ON CONFLICT (id) DO NOTHING),
 noted AS (
   INSERT INTO payment_steps (payment_id, at_ms, step, key, result)
   SELECT n.payment_id, now.ms, n.step, n.key, n.result FROM {_noted(_REFUNDED_COLUMNS)}, now
@@ -369,6 +384,14 @@ class PostgresPayments:
         """The next so many by id, of one standing or of all."""
         wanted = None if standing is None else standing.value
         rows = await self._ask(OF_INVENTORY, inventory_id, wanted, after or FIRST_ID, limit)
+        return [_payment(row) for row in rows]
+
+    async def of_customer(
+        self, customer: bytes, wallet: str, before: str | None, limit: int
+    ) -> list[Payment]:
+        """The next so many by id, the newest first: of the customer's reservations, and charges of the wallet
+        that are under way or are in it."""
+        rows = await self._ask(OF_CUSTOMER, customer, LAST_ID, wallet, before or LAST_ID, limit)
         return [_payment(row) for row in rows]
 
     async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:

@@ -32,6 +32,7 @@ from domain.views import (
     FoundTicket,
     FoundTicketed,
     Ranking,
+    ReceivedTicket,
     SeatChanges,
     SeatStates,
     TableDay,
@@ -40,7 +41,7 @@ from persistence import queries
 from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row, in_time
-from persistence.customers import OF_CUSTOMER, ON_HOLD
+from persistence.customers import OF_CUSTOMER, ON_HOLD, RECEIVED
 from persistence.histories import Histories
 from persistence.maps import Maps
 from persistence.plans import BLOCKED, blocked_names, decoded_plan
@@ -174,6 +175,14 @@ class PostgresReads:
         if not (_is_id(event_id) and _is_id(reservation_id)):
             return []
         return [found for _, found in await self._tickets(event_id, [reservation_id], self._links)]
+
+    async def received(self, customer: bytes) -> list[ReceivedTicket]:
+        rows = await self._ask(RECEIVED, (customer,), self._reports)
+        found = [(event_id, ticket_of(row)) for *row, event_id in rows]
+        return [
+            ReceivedTicket(event_id, one.reservation_id, FoundTicket(one.number, one.ticket, one.contact))
+            for event_id, one in found
+        ]
 
     async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
         if not _is_id(event_id):

@@ -1,7 +1,8 @@
 """The sandbox's memory: a provider of payments that moves no money, and does on demand what real ones do.
 
 What was charged and paid back is in relations, so that it survives whoever asked, as it would elsewhere. The
-outcome is chosen by the method's token (`OUTCOMES`); without one it is success.
+outcome is chosen by the method's token (`OUTCOMES`); without one it is success. It calls nobody: with
+`duplicate_webhook` it is whoever tests that delivers the notification twice (docs/payments.md).
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this file only

@@ -42,7 +42,12 @@ class Accounts(Protocol):
         """The account of that e-mail's key, and the hash of its password, if it has one."""
 
     async def change(
-        self, account_id: str, name: str | None, language: str | None, if_version: int | None
+        self,
+        account_id: str,
+        name: str | None,
+        language: str | None,
+        reminders: bool | None,
+        if_version: int | None,
     ) -> Account | Rejected:
         """None: as it is. `stale` if the version is not the one meant."""
 
@@ -68,8 +73,9 @@ class Accounts(Protocol):
     ) -> Rejected | None:
         """Mail to the address what opens its live reservations, if it has any. Rejected: `key_reused`."""
 
-    async def erase(self, account_id: str, now_ms: int) -> bool:
-        """The account, and whatever else names the person. False: there is no such account."""
+    async def erase(self, account_id: str, now_ms: int) -> Rejected | None:
+        """The account, and whatever else names the person. Rejected: `in_use` while there is money in its
+        wallet, or on its way into it or out of it; `not_found`."""
 
     async def open_session(self, session: Session) -> None:
         """Keep it."""

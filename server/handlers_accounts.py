@@ -7,16 +7,16 @@ alone.
 from __future__ import annotations
 
 from aiohttp import web
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from domain.account import CONFIRMATION_LIFE_MS, RESET_LIFE_MS, Account, Registration
 from domain.mail import Json, Mail, MailKind, UnsoundMail, check
 from domain.messages import Rejected
 from server import views
-from server.addressed import body_of
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.entity_tags import version_of, wanted_versions
+from server.exported import exported
 from server.ids import uuid7
 from server.keys import key_of
 from server.one_time_tokens import new_token, token_hash
@@ -33,12 +33,11 @@ from server.payloads_accounts import (
 from server.problems import Problem, invalid, not_found, refusal
 from server.replies import PRIVATE, Reply
 from server.throttle import Group
-from server.views_accounts import AskedView, ExportView, account_view, session_view
+from server.views_accounts import AskedView, account_view
 
 _NEW, _CONFIRMATION, _PATCH = Payload(NewAccount), Payload(Confirmation), Payload(AccountPatch)
 _RECOVERY = Payload(Recovery)
 _PASSWORD, _WANTED_RESET, _RESET = Payload(PasswordChange), Payload(WantedReset), Payload(PasswordReset)
-EXPORT_PAGE_ITEMS = 200
 _ASKED = views.encode(AskedView())
 
 
@@ -99,24 +98,13 @@ class AccountHandlers:
         if_version = version_of(wanted_versions(request), present.version)
         name = None if wanted.name is UNSET else wanted.name
         language = None if wanted.language is UNSET else wanted.language
-        changed = await parts.accounts.change(present.id, name, language, if_version)
+        reminders = None if wanted.reminders is UNSET else wanted.reminders
+        changed = await parts.accounts.change(present.id, name, language, reminders, if_version)
         return refusal(changed) if isinstance(changed, Rejected) else _shown(changed)
 
     async def export(self, request: web.BaseRequest) -> Reply:
         """Show all that is kept of oneself."""
-        account, now_ms = await self._own(request), self._parts.reads.now_ms()
-        sessions = await self._parts.accounts.sessions(account.id, now_ms)
-        reservations: list[Raw] = []
-        before = None
-        while found := await self._parts.reads.of_customer(account.customer, before, EXPORT_PAGE_ITEMS):
-            reservations += [
-                Raw(body_of(one.inventory_id, views.as_read(one.reply, now_ms))) for one in found
-            ]
-            before = found[-1].reply.reservation.id
-        shown = ExportView(
-            account_view(account), [session_view(session) for session in sessions], reservations
-        )
-        return Reply(200, views.encode(shown), PRIVATE)
+        return Reply(200, views.encode(await exported(self._parts, await self._own(request))), PRIVATE)
 
     async def recover(self, request: web.BaseRequest) -> Reply:
         """Ask for links and codes of one's reservations; they are mailed to the address, if it has any."""
@@ -138,7 +126,9 @@ class AccountHandlers:
         parts, account = self._parts, await self._own(request)
         now_ms = parts.reads.now_ms()
         sessions = await parts.accounts.sessions(account.id, now_ms)
-        await parts.accounts.erase(account.id, now_ms)
+        refused = await parts.accounts.erase(account.id, now_ms)
+        if refused is not None:
+            return refusal(refused)
         parts.access.end([session.id for session in sessions])
         return Reply(204, content_type="")
 

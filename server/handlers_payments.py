@@ -24,11 +24,11 @@ from server.live import EVENT_STREAM, STREAM_LINES
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
 from server.paying import accepted, begun_reply, check_provider, followed, method_of, shown
-from server.payloads import WantedLine
+from server.payloads import PageQuery, WantedLine
 from server.payloads_payments import NewPayment, NewRefund, PaymentsQuery, SandboxAct
 from server.payment_stream import event_id, told
 from server.problems import Problem, invalid, not_found, refusal
-from server.replies import Reply
+from server.replies import PRIVATE, Reply
 from server.streaming import begun
 from server.views import encode, page
 from server.views_payments import payment_view, refund_view, steps_view
@@ -106,6 +106,21 @@ class PaymentHandlers:
 
         events = told(parts.following, parts.metrics, payment, show, heard)
         return await begun(events, EVENT_STREAM, STREAM_LINES)
+
+    async def list_own(self, request: web.BaseRequest) -> Reply:
+        """List the payments of one's own reservations, and what one's wallet is charged with, the newest
+        first."""
+        query, caller = parse_query(request, PageQuery), caller_of(request)
+        before = sort_key_of(query.cursor, str)
+        if before is not None and parse_id(before) is None:
+            raise invalid("cursor", "Not a cursor of this list.")
+        assert caller.customer is not None, "every account has an e-mail"
+        assert caller.account_id is not None
+        own = caller.customer, caller.account_id
+        found = await self._parts.payments.of_customer(*own, before, query.limit + 1)
+        items = [payment_view(one, [], operator=False) for one in found[: query.limit]]
+        following = cursor_of(items[-1].id) if len(found) > query.limit else None
+        return Reply(200, page(items, following), PRIVATE)
 
     async def list_of_event(self, request: web.BaseRequest, event_text: str) -> Reply:
         """List an event's payments by id."""

@@ -65,10 +65,12 @@ class Renewal(Payload, frozen=True):
 
 
 class AccountPatch(Payload, frozen=True):
-    """What is to be changed of an account."""
+    """What is to be changed of an account. `reminders`: whether its e-mail is to be reminded of what is
+    confirmed, a day before."""
 
     name: Text | UnsetType = UNSET
     language: Language | UnsetType = UNSET
+    reminders: bool | UnsetType = UNSET
 
 
 class PasswordChange(Payload, frozen=True):

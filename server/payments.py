@@ -34,6 +34,12 @@ class Payments(Protocol):
     ) -> list[Payment]:
         """The next so many by id, of one standing or of all."""
 
+    async def of_customer(
+        self, customer: bytes, wallet: str, before: str | None, limit: int
+    ) -> list[Payment]:
+        """The next so many by id, the newest first: of the customer's reservations, and charges of the wallet
+        that are under way or are in it."""
+
     async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
         """Keep a provider's event, and have its payment looked at; False if it was heard before."""
 
@@ -53,6 +59,9 @@ class Wallets(Protocol):
     async def house(self, name: House, currency: str) -> str: ...
 
     async def account(self, kind: str, name: str, currency: str) -> Account | None: ...
+
+    async def wallets(self, name: str) -> list[Account]:
+        """The wallets of that name, one for each currency."""
 
     async def move(self, movement: Movement) -> Movement | Refusal:
         """The movement, once it is durable; the same id is the same movement."""

@@ -35,7 +35,7 @@ def account_routes(accounts: AccountHandlers, sessions: SessionHandlers) -> list
         Route("GET", _ME, accounts.show, account, problems=("not_found",), **cached),
         Route("PATCH", _ME, accounts.change, account, body=given.AccountPatch, request_headers=("If-Match",),
               problems=("stale", "not_found"), **cached),
-        Route("DELETE", _ME, accounts.erase, None, status=204, problems=("not_found",), **own),
+        Route("DELETE", _ME, accounts.erase, None, status=204, problems=("not_found", "in_use"), **own),
         Route("GET", f"{_ME}/export", accounts.export, shown.ExportView, problems=("not_found",),
               reply_headers=("Cache-Control",), **own),
         Route("POST", f"{_ME}/password", accounts.change_password, None, status=204,

@@ -13,6 +13,7 @@ from server.handlers_purchases import PurchaseHandlers
 from server.handlers_wallets import WalletHandlers
 from server.handlers_webhooks import WebhookHandlers
 from server.live import EVENT_STREAM
+from server.payloads import PageQuery
 from server.route import Route
 from server.views import Page
 
@@ -51,6 +52,9 @@ def payment_routes(
         Route("POST", "/api/v1/accounts/me/payments", purchases.buy, shown.PaymentView,
               body=given.NewPurchase, tag="payments", who=Who.ACCOUNT, **followed,
               problems=(*_OUT_OF_ORDER, "not_found", "hold_expired", "wrong_state")),
+        Route("GET", "/api/v1/accounts/me/payments", payments.list_own, Page[shown.PaymentView],
+              query=PageQuery, tag="payments", who=Who.ACCOUNT, reply_headers=("Cache-Control",),
+              problems=_OUT_OF_ORDER),
         Route("GET", _PAYMENT, payments.show, shown.PaymentView, **held, **waits, **applied),
         Route("GET", f"{_PAYMENT}/stream", payments.stream, shown.PaymentEvents, media=EVENT_STREAM,
               ends=True, request_headers=("Last-Event-ID",), reply_headers=("Cache-Control",), **held),

@@ -9,6 +9,8 @@ import msgspec
 from domain.account import ACCESS_LIFE_MS, Account, Role, Session
 from server.times import rfc3339
 from server.views import View
+from server.views_payments import PaymentView, WholeWalletView
+from server.views_tickets import ReceivedTicketView
 
 
 class AskedView(View, frozen=True):
@@ -18,7 +20,7 @@ class AskedView(View, frozen=True):
 
 
 class AccountView(View, frozen=True):
-    """`version` is the ETag."""
+    """`version` is the ETag. `reminders`: whether they are mailed; the link in one of them ends them too."""
 
     id: str
     email: str
@@ -28,6 +30,7 @@ class AccountView(View, frozen=True):
     organiser_id: str | None
     version: int
     created_at: str
+    reminders: bool
 
 
 class SessionView(View, frozen=True):
@@ -57,11 +60,14 @@ class OwnReservationsView(View, frozen=True):
 
 
 class ExportView(View, frozen=True):
-    """All that is kept of a person."""
+    """All that is kept of a person, the newest first. `tickets`: those that others passed on to them."""
 
     account: AccountView
     sessions: list[OpenSessionView]
     reservations: list[msgspec.Raw]
+    payments: list[PaymentView]
+    wallets: list[WholeWalletView]
+    tickets: list[ReceivedTicketView]
 
 
 def account_view(account: Account) -> AccountView:
@@ -74,6 +80,7 @@ def account_view(account: Account) -> AccountView:
         account.organiser_id,
         account.version,
         rfc3339(account.created_ms),
+        account.reminders,
     )
 
 

@@ -113,6 +113,14 @@ class MovementView(View, frozen=True):
     done_by: str | None
 
 
+class WholeWalletView(View, frozen=True):
+    """A wallet and everything that was moved into it and out of it, the newest first."""
+
+    wallet: str
+    balance: MoneyView
+    movements: list[MovementView]
+
+
 _OVER: dict[RefundStep, RefundStatus] = {RefundStep.DONE: "done", RefundStep.REFUSED: "refused"}
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from domain.event_tickets import Placed
 from domain.ticket_messages import Entry, Ticket, TicketReply
+from domain.views import ReceivedTicket
 from server.problems import ProblemBody
 from server.times import rfc3339
 from server.views import View
@@ -40,6 +41,16 @@ class TicketView(View, frozen=True):
     checked_in: EntryView | None
     code: str | None
     token: str | UnsetType = UNSET
+
+
+class ReceivedTicketView(View, frozen=True):
+    """A ticket that was passed on to `holder`."""
+
+    event_id: str
+    reservation_id: str
+    number: int
+    holder: msgspec.Raw
+    checked_in: EntryView | None
 
 
 class LetInView(View, frozen=True):
@@ -113,6 +124,17 @@ def ticket_view(
         entry_view(ticket.entry),
         code,
         token,
+    )
+
+
+def received_view(received: ReceivedTicket) -> ReceivedTicketView:
+    found = received.found
+    return ReceivedTicketView(
+        received.event_id,
+        received.reservation_id,
+        found.number,
+        holder_of(found.contact),
+        entry_view(found.ticket.entry),
     )
 
 

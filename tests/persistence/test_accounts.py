@@ -12,11 +12,17 @@ import asyncpg
 import msgspec
 import pytest
 
+from actors.payments import Written
 from domain.account import ACCESS_LIFE_MS, Account, MailedToken, Registration, Role, Session
+from domain.ledger import House, Kind, Movement
 from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
-from persistence.accounts import PostgresAccounts
+from domain.payment import NewPayment, Payment, Standing, Step
+from persistence.accounts import MONEY_KEPT, MONEY_MOVING, NOACCOUNT, PostgresAccounts
+from persistence.ledger import PostgresLedger
+from persistence.mail_list import PostgresMailList
 from persistence.maintenance import Maintenance
+from persistence.payments import PostgresPayments
 from tests.persistence.sales import NOW_MS, new_id
 
 LIFE_MS = 1_000
@@ -151,13 +157,13 @@ async def test_an_address_has_one_account(accounts: PostgresAccounts) -> None:
 
 async def test_of_two_who_change_the_same_version_one_is_stale(accounts: PostgresAccounts) -> None:
     account = await made_account(accounts)
-    answers = await asyncio.gather(*(accounts.change(account.id, f"A{n}", None, 1) for n in range(5)))
+    answers = await asyncio.gather(*(accounts.change(account.id, f"A{n}", None, None, 1) for n in range(5)))
     done = [answer for answer in answers if isinstance(answer, Account)]
     assert len(done) == 1
     assert {answer.code for answer in answers if isinstance(answer, Rejected)} == {Code.STALE}
     assert await accounts.account(account.id) == done[0]
     assert (done[0].version, done[0].language) == (2, "es")
-    missing = await accounts.change(new_id(), "A", None, None)
+    missing = await accounts.change(new_id(), "A", None, None, None)
     assert isinstance(missing, Rejected)
     assert missing.code is Code.NOT_FOUND
 
@@ -235,8 +241,8 @@ async def test_whatever_names_an_erased_person_is_gone(accounts: PostgresAccount
     account = await made_account(accounts)
     session = await a_session(accounts, account)
     await registered(accounts, a_registration(customer=account.customer, email=account.email))
-    assert await accounts.erase(account.id, NOW_MS)
-    assert not await accounts.erase(account.id, NOW_MS)
+    assert await accounts.erase(account.id, NOW_MS) is None
+    assert await accounts.erase(account.id, NOW_MS) is NOACCOUNT
     assert await accounts.account(account.id) is None
     assert session.id in await accounts.ended_since(NOW_MS - 1)
     for relation, column in (
@@ -256,9 +262,56 @@ async def test_an_erasure_reaches_the_tickets_that_were_passed_on_to_a_person(
     put = "INSERT INTO tickets (inventory_id, reservation_id, number, generation, holder, contact)"
     for reservation_id, holder in zip(ids[1:], (account.customer, b"bob"), strict=True):
         await rows.execute(f"{put} VALUES ($1, $2, 1, 2, $3, 'name')", ids[0], reservation_id, holder)
-    assert await accounts.erase(account.id, NOW_MS)
+    assert await accounts.erase(account.id, NOW_MS) is None
     found = await rows.fetch("SELECT holder, contact FROM tickets WHERE inventory_id = $1", ids[0])
     assert dict(found) == {account.customer: b"", b"bob": b"name"}
+
+
+async def test_who_has_money_in_a_wallet_or_on_its_way_is_not_erased(
+    accounts: PostgresAccounts, postgres_url: str
+) -> None:
+    account = await made_account(accounts)
+    ledger, payments = PostgresLedger(postgres_url), PostgresPayments(postgres_url)
+    wallet, house = await ledger.open("wallet", account.id, "EUR"), await ledger.house(House.OUTSIDE, "EUR")
+    put = Movement(id=new_id(), kind=Kind.ADJUST, from_id=house, to_id=wallet, amount=5, currency="EUR")
+    taken_out = msgspec.structs.replace(put, id=new_id(), from_id=wallet, to_id=house)
+    assert await ledger.move(put) == put
+    assert await accounts.erase(account.id, NOW_MS) is MONEY_KEPT
+    assert await ledger.move(taken_out) == taken_out
+    named: dict[str, Any] = {"id": new_id(), "inventory_id": "", "reservation_id": "", "deadline_ms": NOW_MS}
+    charge = Payment(**named, provider="sandbox", wallet=account.id, amount=5, currency="EUR")
+    await payments.accept(NewPayment(payment=charge, request_id=charge.id.encode(), fingerprint=b""))
+    assert await accounts.erase(account.id, NOW_MS) is MONEY_MOVING
+    taken = next(one for one in await payments.take(1_000, 60_000) if one.id == charge.id)
+    failed = msgspec.structs.replace(taken, step=Step.DONE, standing=Standing.FAILED)
+    assert await payments.write([Written(failed, ())]) == {charge.id}
+    assert await accounts.account(account.id) == account
+    assert await accounts.erase(account.id, NOW_MS) is None
+    await ledger.close()
+    await payments.close()
+
+
+async def test_reminders_are_the_accounts_to_choose_and_a_mails_link_ends_them_too(
+    accounts: PostgresAccounts, postgres_url: str
+) -> None:
+    account, mails = await made_account(accounts), PostgresMailList(postgres_url)
+    assert account.reminders
+    await mails.prefer(account.customer, reminders=False)
+    for _ in range(2):
+        ended = await accounts.account(account.id)
+        assert ended is not None
+        assert (ended.reminders, ended.version) == (False, 2)
+        await mails.prefer(account.customer, reminders=False)
+    late = await accounts.change(account.id, None, None, True, 1)
+    assert isinstance(late, Rejected)
+    assert late.code is Code.STALE
+    assert await accounts.account(account.id) == ended
+    again = await accounts.change(account.id, "Countess", None, True, 2)
+    assert again == msgspec.structs.replace(account, name="Countess", version=3)
+    assert await accounts.change(account.id, None, "en", None, None) == msgspec.structs.replace(
+        again, language="en", version=4
+    )
+    await mails.close()
 
 
 async def test_a_new_key_is_the_last_and_old_ones_go_when_nothing_of_theirs_lasts(

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from domain.account import Account, Role
 from domain.event_messages import CancelReservation, PlaceHold
 from persistence.accounts import PostgresAccounts
 from persistence.clock import StoreClock
 from persistence.customers import LAG_MS, first_id_of
 from persistence.maintenance import Maintenance
 from persistence.reads import PostgresReads
-from tests.persistence.sales import NOW_MS, Sale, place
+from tests.persistence.sales import NOW_MS, Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
 
@@ -86,13 +87,16 @@ async def test_links_are_asked_for_once_of_what_is_live_and_an_erasure_empties_a
     assert await sale.append(store, sale.decided(live, over))
     assert await sale.append(store, sale.decided(CancelReservation(over.reservation_id)))
     accounts = PostgresAccounts(postgres_url)
+    made = Account(new_id(), email, customer, "Ada", "es", Role.CUSTOMER, None, 1, NOW_MS)
+    assert await accounts.create(made, None) == made
     key = (secrets.token_bytes(16), b"body")
     for _ in range(2):
         assert await accounts.recover(customer, email, NOW_MS, key) is None
     assert await accounts.recover(secrets.token_bytes(16), email, NOW_MS, None) is None
-    rows = await connection.fetch("SELECT kind, parameters FROM outgoing_mails WHERE recipient = $1", email)
-    assert [(row["kind"], msgspec.json.decode(row["parameters"])) for row in rows] == [
-        ("recover_links", {"reservation_ids": [live.reservation_id]})
+    sent = "SELECT kind, language, parameters FROM outgoing_mails WHERE recipient = $1"
+    rows = await connection.fetch(sent, email)
+    assert [(*row[:2], msgspec.json.decode(row["parameters"])) for row in rows] == [
+        ("recover_links", "es", {"reservation_ids": [live.reservation_id]})
     ]
     expired_ms = await connection.fetchval(
         "SELECT expires_ms FROM reservations WHERE id = $1", live.reservation_id

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.payments import Note, Written
+from domain.ledger import House, Kind, Movement
 from domain.messages import Code, Rejected
 from domain.payment import (
     NewPayment,
@@ -22,10 +23,11 @@ from domain.payment import (
     Standing,
     Step,
 )
+from persistence.ledger import PostgresLedger
 from persistence.payments import PostgresPayments
 from persistence.payments_memory import MemoryPayments
 from persistence.store import Refused
-from tests.persistence.sales import NOW_MS, new_id, new_request_id
+from tests.persistence.sales import NOW_MS, Sale, new_id, new_request_id, place
 from tests.persistence.worlds import PostgresWorld
 
 LEASE_MS = 60_000
@@ -266,6 +268,78 @@ async def test_each_refund_that_was_made_is_mailed_once(postgres: PostgresWorld,
     ((kind, reservation_id, said),) = await connection.fetch(mails)
     assert (kind, reservation_id) == ("refunded", payment.reservation_id)
     assert json.loads(said) == {"amount": 40, "currency": "EUR", "reason": reason.value}
+    await kept.store.close()
+
+
+async def test_a_refund_of_what_charged_a_wallet_is_mailed_to_whose_it_is(postgres: PostgresWorld) -> None:
+    kept = Kept(PostgresPayments(postgres.url), postgres)
+    connection = await postgres.connection()
+    await connection.execute("DELETE FROM refunds; DELETE FROM payments; DELETE FROM outgoing_mails")
+    account_id, email = new_id(), f"{new_id()}@example.org"
+    put = "INSERT INTO accounts VALUES ($1, $2, $3, 'Ada', 'es', 'customer', NULL, NULL, 1, 0)"
+    await connection.execute(put, account_id, email.encode(), email)
+    for wallet in (account_id, "till 3", "-" * 36):
+        named = Payment(
+            id=new_id(), inventory_id="", reservation_id="", provider="sandbox", deadline_ms=1, wallet=wallet
+        )
+        await kept.store.accept(NewPayment(payment=named, request_id=new_request_id(), fingerprint=b""))
+        (taken,) = await kept.store.take(10, LEASE_MS)
+        had = {"standing": Standing.CAPTURED, "captured": True, "amount": 100, "currency": "EUR"}
+        await kept.store.write([Written(replace(taken, step=Step.DONE, **had), ())])
+        await kept.store.refund(back(named, 40, Reason.WALLET))
+        (refund,) = await kept.store.take_refunds(10, LEASE_MS)
+        done = replace(refund, step=RefundStep.DONE)
+        assert await kept.store.write([Written(done, ())]) == {refund.id}
+    ((*told, said),) = await connection.fetch(
+        "SELECT kind, recipient, language, reservation_id, parameters FROM outgoing_mails"
+    )
+    assert told == ["wallet_refunded", email, "es", None]
+    assert json.loads(said) == {"amount": 40, "currency": "EUR", "reason": "wallet"}
+    await kept.store.close()
+
+
+async def test_ones_own_payments_are_found_by_their_reservations_and_by_the_wallet(
+    postgres: PostgresWorld,
+) -> None:
+    kept = Kept(PostgresPayments(postgres.url), postgres)
+    ledger, connection = PostgresLedger(postgres.url), await postgres.connection()
+    await connection.execute("DELETE FROM refunds; DELETE FROM payments")
+    store, customer, wallet = postgres.store(), new_request_id(), new_id()
+    sale = await Sale.opened(store)
+    holds = [replace(place(), customer=whose) for whose in (customer, customer, b"another's")]
+    assert await sale.append(store, sale.decided(*holds))
+    own = [(sale.id, hold.reservation_id, "") for hold in holds]
+    made = []
+    for inventory_id, reservation_id, charged in [*own, ("", "", wallet), ("", "", wallet), ("", "", "x")]:
+        payment = Payment(
+            id=new_id(),
+            inventory_id=inventory_id,
+            reservation_id=reservation_id,
+            provider="sandbox",
+            deadline_ms=1,
+            wallet=charged,
+        )
+        await kept.store.accept(NewPayment(payment=payment, request_id=new_request_id(), fingerprint=b""))
+        made.append(payment.id)
+    in_wallet, under_way = made[3:5]
+    ids = (await ledger.house(House.OUTSIDE, "EUR"), await ledger.open("wallet", wallet, "EUR"))
+    charge = Movement(
+        id=new_id(),
+        kind=Kind.CHARGE,
+        from_id=ids[0],
+        to_id=ids[1],
+        amount=5,
+        currency="EUR",
+        payment_id=in_wallet,
+    )
+    assert await ledger.move(charge) == charge
+    await connection.execute("UPDATE payments SET wake_ms = NULL WHERE id = $1", in_wallet)
+    assert isinstance(kept.store, PostgresPayments)
+    first = await kept.store.of_customer(customer, wallet, None, 3)
+    assert [one.id for one in first] == [under_way, in_wallet, made[1]]
+    rest = await kept.store.of_customer(customer, wallet, first[-1].id, 3)
+    assert [one.id for one in rest] == [made[0]]
+    await ledger.close()
     await kept.store.close()
 
 

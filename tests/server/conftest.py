@@ -19,7 +19,6 @@ from multidict import CIMultiDictProxy
 from domain.ticket_codes import TicketCodes
 from persistence.accounts import PostgresAccounts
 from persistence.hold_counts import HoldCounts
-from persistence.payments_memory import MemoryPayments
 from persistence.reads import PostgresReads
 from persistence.venues import PostgresVenues
 from server.access import Access
@@ -39,6 +38,7 @@ from tests.server.direct_images import DirectImages
 from tests.server.direct_machines import DirectMachines
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_organisers import DirectOrganisers
+from tests.server.direct_payments import DirectPayments
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.direct_wallets import DirectWallets
@@ -114,7 +114,7 @@ class Api:
     organisers: DirectOrganisers
     machines: DirectMachines
     tokens: AccessTokens
-    payments: MemoryPayments
+    payments: DirectPayments
     wallets: DirectWallets
     audit: DirectAudit
     event_id: str = ""
@@ -179,12 +179,13 @@ async def starting() -> AsyncIterator[Start]:
             gateway = DirectGateway()
             direct = DirectReads(gateway)
             submissions = DirectSubmissions(gateway, direct)
-            in_memory, tokens = DirectAccounts(direct), AccessTokens((reads or direct).now_ms)
+            payments = DirectPayments(lambda: gateway.now_ms, gateway.tables, reads=direct)
+            wallets, mails = DirectWallets(), DirectMails()
+            in_memory = DirectAccounts(direct, wallets, payments, mails)
+            tokens = AccessTokens((reads or direct).now_ms)
             organisers, machines = DirectOrganisers(in_memory), DirectMachines()
             await tokens.look(accounts or in_memory, machines)
             access = Access(ADMIN_TOKEN, b"reservation secret".ljust(32, b"."), tokens)
-            payments = MemoryPayments(lambda: gateway.now_ms, gateway.tables)
-            wallets = DirectWallets()
             audit = DirectAudit()
             customers = CustomerKeys(b"customer secret".ljust(32, b"."))
             passwords = passwords or quick_passwords()
@@ -198,7 +199,7 @@ async def starting() -> AsyncIterator[Start]:
                 accounts or in_memory,
                 organisers,
                 machines,
-                DirectMails(),
+                mails,
                 payments,
                 wallets,
                 DirectEndpoints(),

@@ -9,7 +9,12 @@ import msgspec
 from domain.account import Account, MailedToken, Registration, Role, Session, SigningKey
 from domain.mail import Json, Language, Mail, MailKind
 from domain.messages import Code, Rejected
+from domain.payment import Payment, Standing
+from persistence.accounts import MONEY_KEPT, MONEY_MOVING
 from tests.server.direct_gateway import DirectReads
+from tests.server.direct_mails import DirectMails
+from tests.server.direct_payments import DirectPayments
+from tests.server.direct_wallets import DirectWallets
 
 NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such account.")
 TAKEN = Rejected(Code.IN_USE, "There is an account with this e-mail already.")
@@ -18,6 +23,11 @@ KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
 def _language(account: Account) -> Language:
     return "es" if account.language == "es" else "en"
+
+
+def _payer(payment: Payment) -> str:
+    """Whose wallet pays; nothing where it is none."""
+    return payment.method if payment.provider == "wallet" else ""
 
 
 @dataclass
@@ -31,10 +41,19 @@ class Kept:
 
 
 class DirectAccounts:
-    """What there is. `mails`: what would be sent."""
+    """What there is. `mails`: what would be sent. `preferences`: who wants reminders."""
 
-    def __init__(self, reads: DirectReads) -> None:
+    def __init__(
+        self,
+        reads: DirectReads,
+        wallets: DirectWallets,
+        payments: DirectPayments,
+        preferences: DirectMails,
+    ) -> None:
         self.reads = reads
+        self.wallets = wallets
+        self.payments = payments
+        self.preferences = preferences
         self.kept: dict[str, Account] = {}
         self.hashes: dict[str, str | None] = {}
         self.tokens: dict[bytes, Kept] = {}
@@ -100,14 +119,24 @@ class DirectAccounts:
         return account
 
     async def account(self, account_id: str) -> Account | None:
-        return self.kept.get(account_id)
+        there = self.kept.get(account_id)
+        return there and self._shown(there)
+
+    def _shown(self, account: Account) -> Account:
+        reminders = self.preferences.reminders.get(account.customer, True)
+        return msgspec.structs.replace(account, reminders=reminders)
 
     async def credentials(self, customer: bytes) -> tuple[Account, str | None] | None:
         found = self._of(customer)
-        return None if found is None else (found, self.hashes[found.id])
+        return None if found is None else (self._shown(found), self.hashes[found.id])
 
     async def change(
-        self, account_id: str, name: str | None, language: str | None, if_version: int | None
+        self,
+        account_id: str,
+        name: str | None,
+        language: str | None,
+        reminders: bool | None,
+        if_version: int | None,
     ) -> Account | Rejected:
         there = self.kept.get(account_id)
         if there is None:
@@ -120,7 +149,9 @@ class DirectAccounts:
             language=there.language if language is None else language,
             version=there.version + 1,
         )
-        return self.kept[account_id]
+        if reminders is not None:
+            await self.preferences.prefer(there.customer, reminders)
+        return self._shown(self.kept[account_id])
 
     async def set_password(
         self, account_id: str, password_hash: str, now_ms: int, session_id: str | None
@@ -163,16 +194,23 @@ class DirectAccounts:
         live = [one.id for one in found if one.status.live and one.expires_at_ms > now_ms]
         if live:
             said: dict[str, Json] = {"reservation_ids": [*live]}
-            self.mails.append(Mail(MailKind.RECOVER_LINKS, email, parameters=said))
+            there = self._of(customer)
+            language = _language(there) if there else None
+            self.mails.append(Mail(MailKind.RECOVER_LINKS, email, language=language, parameters=said))
         return None
 
-    async def erase(self, account_id: str, now_ms: int) -> bool:
+    async def erase(self, account_id: str, now_ms: int) -> Rejected | None:
+        pending = [one for one in self.payments.payments if one.standing is Standing.PENDING]
+        if any(account_id in (one.wallet, _payer(one)) for one in pending):
+            return MONEY_MOVING
+        if any(self.wallets.balance(one.id) for one in await self.wallets.wallets(account_id)):
+            return MONEY_KEPT
         there = self.kept.pop(account_id, None)
         if there is None:
-            return False
+            return NOT_FOUND
         self._end_all(account_id, now_ms, None)
         self.mails = [mail for mail in self.mails if mail.recipient != there.email]
-        return True
+        return None
 
     async def open_session(self, session: Session) -> None:
         self.open[session.id] = session
@@ -187,7 +225,7 @@ class DirectAccounts:
             await self.end_session(session_id, now_ms)
             return None
         self.open[session_id] = msgspec.structs.replace(session, secret_hash=next_hash, expires_ms=expires_ms)
-        return self.kept.get(session.account_id)
+        return await self.account(session.account_id)
 
     async def end_session(self, session_id: str, now_ms: int) -> None:
         if self.open.pop(session_id, None) is not None:

@@ -41,6 +41,7 @@ from domain.views import (
     FoundTicketed,
     Ranked,
     Ranking,
+    ReceivedTicket,
     SeatChanges,
     SeatStates,
     Sold,
@@ -254,6 +255,16 @@ class DirectReads:
         return [
             FoundTicket(number, one, state.contacts.get(contact_key(reservation_id, number), b""))
             for number, one in state.tickets.of(reservation_id).items()
+        ]
+
+    async def received(self, customer: bytes) -> list[ReceivedTicket]:
+        self.gateway._check()
+        return [
+            ReceivedTicket(event_id, reservation_id, ticket)
+            for event_id, inventory in self._of_kind("event").items()
+            for reservation_id in inventory.state.reservations | inventory.ended
+            for ticket in await self.tickets(event_id, reservation_id)
+            if ticket.ticket.holder == customer
         ]
 
     async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:

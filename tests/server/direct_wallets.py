@@ -29,6 +29,13 @@ class DirectWallets:
             return None
         return Account(account_id, kind, name, currency, self.balance(account_id))
 
+    async def wallets(self, name: str) -> list[Account]:
+        return [
+            Account(account_id, kind, of, currency, self.balance(account_id))
+            for account_id, (kind, of, currency) in self.accounts.items()
+            if (kind, of) == ("wallet", name)
+        ]
+
     async def move(self, movement: Movement) -> Movement | Refusal:
         for one in self.made:
             if one.id == movement.id:

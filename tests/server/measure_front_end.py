@@ -38,7 +38,6 @@ from domain.event_messages import (
 )
 from domain.messages import Code, Rejected
 from domain.ticket_codes import TicketCodes
-from persistence.payments_memory import MemoryPayments
 from server import logs
 from server.access import Access
 from server.access_tokens import AccessTokens
@@ -55,6 +54,7 @@ from tests.server.direct_images import DirectImages
 from tests.server.direct_machines import DirectMachines
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_organisers import DirectOrganisers
+from tests.server.direct_payments import DirectPayments
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.direct_wallets import DirectWallets
@@ -108,18 +108,19 @@ def _headers(variant: str) -> dict[str, str]:
 async def serve(variant: str, port: int) -> None:
     """One variant, until the process is ended."""
     reads = DirectReads(DirectGateway())
+    payments, wallets, mails = DirectPayments(reads.now_ms, reads=reads), DirectWallets(), DirectMails()
     app = build_app(
         InstantGateway(variant == "sold out"),
         reads,
         DirectVenues(),
         DirectSubmissions(reads.gateway, reads),
         DirectImages(),
-        accounts := DirectAccounts(reads),
+        accounts := DirectAccounts(reads, wallets, payments, mails),
         DirectOrganisers(accounts),
         DirectMachines(),
-        DirectMails(),
-        MemoryPayments(reads.now_ms),
-        DirectWallets(),
+        mails,
+        payments,
+        wallets,
         DirectEndpoints(),
         DirectAudit(),
         Access("operator-token-0123", b"r" * 32, signing()),

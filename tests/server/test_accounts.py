@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from domain.account import CONFIRMATION_LIFE_MS, RESET_LIFE_MS
+from domain.unsubscribing import token_for
+from server.front_end import PARTS
 from server.payloads_accounts import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS
 from tests.server.conftest import OPERATOR, Api, hold_body
 from tests.server.people import (
@@ -22,6 +24,8 @@ from tests.server.people import (
     register,
     signed_in,
 )
+from tests.server.test_payments import Sale, euros
+from tests.server.test_wallet_charges import Bank
 
 RESETS = "/api/v1/password-resets"
 OTHER_PASSWORD = "another horse's battery"
@@ -43,6 +47,7 @@ async def test_an_account_is_there_once_its_mail_was_answered(api: Api) -> None:
         "organiser_id": None,
         "version": 1,
         "created_at": "",
+        "reminders": True,
     }
     assert (await log_in(api)).status == 201
 
@@ -191,11 +196,74 @@ async def test_a_reset_runs_out(api: Api) -> None:
     assert (await api.post(f"{RESETS}/confirm", json=wanted)).code == "not_found"
 
 
-async def test_an_export_has_what_is_kept(api: Api) -> None:
+async def test_reminders_are_ended_and_wanted_again_as_by_the_link_in_one_of_them(api: Api) -> None:
     ada = await signed_in(api)
+    assert ada.account["reminders"]
+    ended = await api.patch(ME, json={"reminders": False}, headers={"If-Match": '"1"', **ada.headers})
+    assert (ended.status, ended.json["reminders"], ended.headers["ETag"]) == (200, False, '"2"')
+    stale = await api.patch(ME, json={"reminders": True}, headers={"If-Match": '"1"', **ada.headers})
+    assert stale.code == "stale"
+    assert not (await api.get(ME, headers=ada.headers)).json["reminders"]
+    customer = api.app[PARTS].customers.key(ADA)
+    wanted = await api.patch(ME, json={"reminders": True}, headers=ada.headers)
+    assert (wanted.json["reminders"], wanted.json["name"]) == (True, "Ada Lovelace")
+    assert (await api.get(ME, headers=ada.headers)).json["reminders"]
+    token = token_for(customer, api.app[PARTS].access.reservation_secret)
+    assert (await api.post(f"/api/v1/unsubscribe/{token}")).status == 200
+    assert not (await log_in(api)).json["account"]["reminders"]
+    assert (await api.patch(ME, json={"reminders": None}, headers=ada.headers)).paths == ["reminders"]
+
+
+async def test_an_export_has_everything_that_is_kept(api: Api) -> None:
+    sale = Sale(api, await api.new_event(payment="required"))
+    ada, bob = await signed_in(api), await signed_in(api, "bob@example.org")
+    path, token = await api.new_hold(sale.event_id)
+    paid = (await sale.pay(path, token)).headers["Location"]
+    await sale.work()
+    assert (await api.post(f"{paid}/refunds", json={"amount": euros(100)}, headers=OPERATOR)).status == 202
+    await sale.work()
+    name = ada.account["id"]
+    for reason in ("a gift", "another"):
+        put = {"amount": euros(500), "direction": "in", "reason": reason}
+        assert (
+            await api.post(f"/api/v1/wallets/{name}/adjustments", json=put, headers=OPERATOR)
+        ).status == 201
+    bobs, theirs = await api.new_hold(await api.new_event(), email="bob@example.org")
+    assert (await api.post(f"{bobs}/confirm", headers=theirs)).status == 200
+    to = {"name": "Ada", "email": ADA}
+    assert (await api.post(f"{bobs}/tickets/1/transfer", json=to, headers=theirs)).status == 200
+    assert (await api.patch(ME, json={"reminders": False}, headers=ada.headers)).status == 200
+
     export = (await api.get(f"{ME}/export", headers=ada.headers)).json
-    assert export["account"] == ada.account
+    assert export["account"] == ada.account | {"reminders": False, "version": 2}
     assert len(export["sessions"]) == 1
+    assert [one["id"] for one in export["reservations"]] == [path.rpartition("/")[2]]
+    (payment,) = export["payments"]
+    assert (payment["id"], payment["reservation_id"]) == (paid.rpartition("/")[2], path.rpartition("/")[2])
+    assert [(one["status"], one["amount"]) for one in payment["refunds"]] == [("done", euros(100))]
+    (wallet,) = export["wallets"]
+    assert (wallet["wallet"], wallet["balance"]) == (name, euros(1_000))
+    assert [one["reason"] for one in wallet["movements"]] == ["another", "a gift"]
+    (ticket,) = export["tickets"]
+    assert (ticket["reservation_id"], ticket["number"]) == (bobs.rpartition("/")[2], 1)
+    assert ticket["holder"] == to
+    others = (await api.get(f"{ME}/export", headers=bob.headers)).json
+    assert (others["payments"], others["wallets"], others["tickets"]) == ([], [], [])
+
+
+async def test_who_has_money_here_is_not_erased_before_it_is_gone(api: Api) -> None:
+    bank = Bank(api, await signed_in(api))
+    await bank.charge()
+    for said in ("under way", "pay it out"):
+        refused = await api.ask("DELETE", ME, headers=bank.who.headers)
+        assert (refused.status, refused.code) == (409, "in_use")
+        assert said in refused.json["detail"]
+        assert (await api.get(ME, headers=bank.who.headers)).status == 200
+        await bank.work()
+    everything = {"amount": euros(500)}
+    paid_out = await api.post(f"{bank.path}/withdrawals", json=everything, headers=OPERATOR)
+    assert paid_out.status == 201
+    assert (await api.ask("DELETE", ME, headers=bank.who.headers)).status == 204
 
 
 async def test_an_erased_account_is_gone_and_its_tokens_with_it(api: Api) -> None:

@@ -60,6 +60,7 @@ GET /api/v1/events/{event_id}/check-ins/list
 GET /api/v1/submissions/{submission_id}
 POST /api/v1/reservations/{reservation_id}/payments
 POST /api/v1/accounts/me/payments
+GET /api/v1/accounts/me/payments
 GET /api/v1/events/{event_id}/payments
 GET /api/v1/restaurants/{restaurant_id}/payments
 GET /api/v1/payments/{payment_id}

@@ -15,9 +15,11 @@ from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, 
 from domain.webhooks import signature_of
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Answer, Api, Start
+from tests.server.people import signed_in
 
 PRICE = 4500
 HOUR_MS = 3_600_000
+OWN = "/api/v1/accounts/me/payments"
 
 
 @dataclass
@@ -364,12 +366,42 @@ def event_of(payment_id: str, amount: int = PRICE, currency: str = "EUR") -> byt
     return msgspec.json.encode(said)
 
 
+async def test_ones_own_payments_are_listed_in_pages_the_newest_first(sale: Sale) -> None:
+    ada, bob = await signed_in(sale.api), await signed_in(sale.api, "bob@example.org")
+    ids = []
+    for _ in range(3):
+        sale.api.gateway.now_ms += 1
+        ids.append((await sale.paid())[2].rpartition("/")[2])
+    sale.api.gateway.now_ms += 1
+    charge = {"amount": euros(500), "provider": "sandbox"}
+    wallet = f"/api/v1/wallets/{ada.account['id']}/charges"
+    charged = await sale.api.post(wallet, json=charge, headers=ada.headers)
+    ids.append(charged.json["id"])
+    first = await sale.api.get(f"{OWN}?limit=3", headers=ada.headers)
+    assert first.headers["Cache-Control"] == "no-store"
+    rest = await sale.api.get(f"{OWN}?limit=3&cursor={first.json['next']}", headers=ada.headers)
+    assert [one["id"] for one in first.json["items"] + rest.json["items"]] == ids[::-1]
+    assert [one["wallet"] for one in first.json["items"]] == [ada.account["id"], None, None]
+    assert rest.json["items"][0]["amount"] == euros(PRICE)
+    assert "detail" not in rest.json["items"][0]
+    assert rest.json["next"] is None
+    assert (await sale.api.get(OWN, headers=bob.headers)).json["items"] == []
+    assert (await sale.api.get(f"{OWN}?cursor=AAAA", headers=ada.headers)).paths == ["cursor"]
+    assert (await sale.api.get(OWN)).code == "unauthorized"
+    assert (await sale.api.get(OWN, headers=OPERATOR)).code == "forbidden"
+
+
 async def test_a_webhook_is_stored_once_and_has_its_payment_looked_at(told: Sale) -> None:
-    _, _, location = await told.paid()
+    path, token = await told.hold()
+    location = (await told.pay(path, token, method="duplicate_webhook")).headers["Location"]
+    await told.work()
     body = event_of(location.rpartition("/")[2])
     first, again = [await heard(told, body) for _ in range(2)]
     assert (first.status, first.json["first"]) == (200, True)
     assert (again.status, again.json["first"]) == (200, False)
+    await told.work()
+    assert await told.status(path) == "confirmed"
+    assert (list(told.till.taken.values()), told.till.back) == ([PRICE], {})
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from domain.ticket_codes import TicketCodes
-from persistence.payments_memory import MemoryPayments
 from server.access import Access
 from server.customers import CustomerKeys
 from server.front_end import PARTS, build_app
@@ -36,6 +35,7 @@ from tests.server.direct_images import DirectImages
 from tests.server.direct_machines import DirectMachines
 from tests.server.direct_mails import DirectMails
 from tests.server.direct_organisers import DirectOrganisers
+from tests.server.direct_payments import DirectPayments
 from tests.server.direct_submissions import DirectSubmissions
 from tests.server.direct_venues import DirectVenues
 from tests.server.direct_wallets import DirectWallets
@@ -124,8 +124,8 @@ gateway = DirectGateway()
 access, customers = Access(ADMIN_TOKEN, b"r" * 32), CustomerKeys(b"c" * 32)
 reads = DirectReads(gateway)
 submissions = DirectSubmissions(gateway, reads)
-accounts = DirectAccounts(reads)
-payments, wallets = MemoryPayments(reads.now_ms), DirectWallets()
+payments, wallets, mails = DirectPayments(reads.now_ms, reads=reads), DirectWallets(), DirectMails()
+accounts = DirectAccounts(reads, wallets, payments, mails)
 app = build_app(
     gateway,
     reads,
@@ -135,7 +135,7 @@ app = build_app(
     accounts,
     DirectOrganisers(accounts),
     DirectMachines(),
-    DirectMails(),
+    mails,
     payments,
     wallets,
     DirectEndpoints(),
