@@ -363,7 +363,8 @@ def _move(state: State, found: TableReservation, command: MoveReservation, now_m
 def _new_stay(
     state: State, found: TableReservation, command: MoveReservation, party_size: int, now_ms: int
 ) -> Stay | Rejected:
-    """The time that is wished for. Another one has to be as a new reservation's would, notice and all."""
+    """The time that is wished for. Another one has to be as a new reservation's would, notice and all; at
+    its own time a party that becomes larger or smaller has only to find the restaurant open."""
     shown_as = local_of(terms_of(state).time_zone, found.start_ms)
     day = shown_as[0] if command.day is None else command.day
     minute = shown_as[1] if command.minute is None else command.minute

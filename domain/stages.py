@@ -21,7 +21,7 @@ from domain.event_messages import Reservation, Stage, Status
 from domain.messages import Code, Errors, Rejected
 from domain.restaurant_messages import TableReservation
 
-R = TypeVar("R", Reservation, TableReservation)
+R = TypeVar("R", bound=Reservation | TableReservation)
 F_co = TypeVar("F_co", covariant=True)
 
 _FIRST = (Stage.DRAFT, Stage.PUBLISHED)

@@ -91,10 +91,11 @@ class TableDay:
 
 @dataclass(slots=True, frozen=True)
 class FoundReservation:
-    """A reservation and the inventory it is of."""
+    """A reservation as its row has it, and the inventory it is of. `stage`: that one's."""
 
     inventory_id: str
     reply: ReservationReply | TableReply
+    stage: Stage
 
 
 @dataclass(slots=True, frozen=True)

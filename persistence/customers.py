@@ -46,8 +46,9 @@ def first_id_of(at_ms: int) -> str:
 
 
 OF_CUSTOMER = f"""
-SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency
+SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency, coalesce(e.stage, s.stage) AS stage
   FROM ({FOUND}) f JOIN reservations r ON r.id = f.id LEFT JOIN events e ON e.id = r.inventory_id
+       LEFT JOIN restaurants s ON s.id = r.inventory_id
  ORDER BY r.id DESC LIMIT $3::int"""
 
 ON_HOLD = """

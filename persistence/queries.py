@@ -32,7 +32,7 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, asyncpg, distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, asyncpg, distinct_on
 
 from domain.event_messages import Status
 from persistence.rows import LAST_ID, TERMS_COLUMNS, TYPES_JSON
@@ -116,8 +116,17 @@ _STORED = (
 )
 
 RESERVATION = Query(
-    select(*_STORED, cast(reservations.c.inventory_id, Text).label("inventory_id"), events.c.currency)
-    .select_from(reservations.outerjoin(events, events.c.id == reservations.c.inventory_id))
+    select(
+        *_STORED,
+        cast(reservations.c.inventory_id, Text).label("inventory_id"),
+        events.c.currency,
+        func.coalesce(events.c.stage, restaurants.c.stage).label("stage"),
+    )
+    .select_from(
+        reservations.outerjoin(events, events.c.id == reservations.c.inventory_id).outerjoin(
+            restaurants, restaurants.c.id == reservations.c.inventory_id
+        )
+    )
     .where(reservations.c.id == bindparam("id", type_=ID))
 )
 
@@ -162,7 +171,9 @@ FOUND_GUESTS = Query(
 )
 """Who made a restaurant's reservations under a key, each with the contact of the last one."""
 
-CURRENCY = Query(select(events.c.currency).where(events.c.id == bindparam("id", type_=ID)))
+LISTED_OF = Query(select(events.c.currency, events.c.stage).where(events.c.id == bindparam("id", type_=ID)))
+"""What all reservations of an event have in common."""
+RESTAURANT_STAGE = Query(select(restaurants.c.stage).where(restaurants.c.id == bindparam("id", type_=ID)))
 
 SECRET = Query(select(secrets.c.value).where(secrets.c.name == bindparam("name", type_=Text)))
 
@@ -243,13 +254,15 @@ RESERVATIONS = {status: _of_status(status) for status in (None, *Status)}
 _start_ms = cast(reservations.c.lines["start_ms"].as_string(), BigInteger)
 _since = _start_ms >= bindparam("since_ms", type_=BigInteger)
 _until = _start_ms < bindparam("until_ms", type_=BigInteger)
-STAYS = {status: _of_status(status, _since, _until) for status in (None, *Status)}
-"""Of a restaurant: those whose stay begins within a time."""
+_table_id = bindparam("table_id", type_=Text)
+_at_table = or_(_table_id.is_(None), cast(reservations.c.lines["tables"], JSONB).bool_op("?")(_table_id))
+STAYS = {status: _of_status(status, _since, _until, _at_table) for status in (None, *Status)}
+"""Of a restaurant: those whose stay begins within a time, and who have that table, if one is named."""
 _of_key = reservations.c.id.in_(
     select(diners.c.reservation_id).where(
         diners.c.inventory_id == bindparam("event_id", type_=ID),
         diners.c.key == bindparam("key", type_=LargeBinary),
     )
 )
-STAYS_OF = {status: _of_status(status, _since, _until, _of_key) for status in (None, *Status)}
+STAYS_OF = {status: _of_status(status, _since, _until, _at_table, _of_key) for status in (None, *Status)}
 """The same of one guest, by a key of theirs."""

@@ -141,7 +141,7 @@ class PostgresReads:
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
         rows = await self._fetch(queries.RESERVATION, id=reservation_id) if _is_id(reservation_id) else []
-        return _found_of(rows[0], rows[0]["inventory_id"], rows[0]["currency"]) if rows else None
+        return _found_of(rows[0], rows[0]["inventory_id"], rows[0]) if rows else None
 
     async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
         rows = await self._ask(ON_HOLD, (list(reservation_ids), self.now_ms()))
@@ -149,7 +149,7 @@ class PostgresReads:
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         rows = await self._ask(OF_CUSTOMER, (customer, before or LAST_ID, limit), self._lists)
-        return [_found_of(row, row["inventory_id"], row["currency"]) for row in rows]
+        return [_found_of(row, row["inventory_id"], row) for row in rows]
 
     async def reservations(
         self, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
@@ -235,8 +235,12 @@ class PostgresReads:
         limit: int,
         now_ms: int,
         key: bytes | None = None,
+        table_id: str | None = None,
     ) -> list[FoundReservation]:
         since_ms, until_ms = within_ms
+        restaurants = await self._fetch(queries.RESTAURANT_STAGE, id=restaurant_id)
+        if not restaurants:
+            return []
         rows = await self._fetch(
             queries.STAYS[status] if key is None else queries.STAYS_OF[status],
             key=key,
@@ -246,8 +250,9 @@ class PostgresReads:
             now_ms=now_ms,
             since_ms=since_ms,
             until_ms=until_ms,
+            table_id=table_id,
         )
-        return [_found_of(row, restaurant_id, None) for row in rows]
+        return [_found_of(row, restaurant_id, restaurants[0]) for row in rows]
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         """What the customer has done there; nothing, of whoever is not known."""
@@ -302,14 +307,14 @@ class PostgresReads:
     async def _reservations(
         self, links: Links, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
-        currency = queries.CURRENCY
-        events = await self._ask(currency.sql, (event_id,), links) if _is_id(event_id) else []
+        common = queries.LISTED_OF
+        events = await self._ask(common.sql, (event_id,), links) if _is_id(event_id) else []
         if not events:
             return []
         query = queries.RESERVATIONS[status]
         given = {"event_id": event_id, "after": after or FIRST_ID, "limit": limit, "now_ms": now_ms}
         rows = await self._ask(query.sql, query.values(given), links)
-        return [_found_of(row, event_id, events[0]["currency"]) for row in rows]
+        return [_found_of(row, event_id, events[0]) for row in rows]
 
     async def _fetch(self, query: Query, **given: object) -> list[Row]:
         return await self._ask(query.sql, query.values(given))
@@ -341,13 +346,13 @@ def _restaurant_of(row: Row) -> RestaurantReply:
     return RestaurantReply(row["id"], terms, row["version"], row["paused"], stage=stage)
 
 
-def _found_of(row: Row, inventory_id: str, currency: str | None) -> FoundReservation:
-    """`currency`: an event's."""
-    stored = stored_of(row)
+def _found_of(row: Row, inventory_id: str, inventory: Row) -> FoundReservation:
+    """`inventory`: has its `stage`, and an event's `currency`."""
+    stored, stage = stored_of(row), Stage(inventory["stage"])
     if isinstance(stored.reservation, TableReservation):
-        return FoundReservation(inventory_id, TableReply(stored.reservation, stored.contact))
-    assert currency is not None
-    return FoundReservation(inventory_id, ReservationReply(stored.reservation, currency, stored.contact))
+        return FoundReservation(inventory_id, TableReply(stored.reservation, stored.contact), stage)
+    reply = ReservationReply(stored.reservation, inventory["currency"], stored.contact)
+    return FoundReservation(inventory_id, reply, stage)
 
 
 def _is_id(text: str) -> bool:

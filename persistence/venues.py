@@ -16,6 +16,7 @@ import msgspec
 from domain.messages import Code, Rejected
 from domain.seat_plan import Plan
 from domain.venue import NumberedPlan, PlanSummary, Venue, VenueChange, changed
+from domain.venue_time import ASSUMED_DURATION_MS
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.plans import PLAN, decoded_plan, encoded_plan
 from persistence.rows import FIRST_ID, scope_id
@@ -75,12 +76,12 @@ REMOVE = """
 UPDATE venues SET removed_ms = $3, version = version + 1
  WHERE id = $1 AND version = $2 AND removed_ms IS NULL RETURNING 1"""
 
-COMING = """
+COMING = f"""
 SELECT e.id::text FROM events e
  WHERE e.seating ->> 'venue_id' = $1::text AND e.stage <> 'cancelled' AND NOT e.deleted
-   AND coalesce(e.ends_at_ms, e.starts_at_ms) > $2
+   AND coalesce(e.ends_at_ms, e.starts_at_ms + {ASSUMED_DURATION_MS}) > $2
  LIMIT 1"""
-"""An event that still needs the venue. Goes through all events: a venue is not removed every day."""
+"""An event that still needs the venue, or has it now. Goes through all events: venues are rarely removed."""
 
 _venues = msgspec.msgpack.Decoder(Venue)
 _counts = msgspec.json.Decoder(dict[str, int])

@@ -71,7 +71,7 @@ async def reservations_csv(reads: Reads, event_id: str) -> AsyncIterator[bytes]:
 
 def _cells(found: FoundReservation, now_ms: int) -> list[Cells]:
     assert isinstance(found.reply, ReservationReply)
-    reply = views.as_read(found.reply, now_ms)
+    reply = views.as_read(found.reply, now_ms, found.stage)
     claim = reply.reservation
     contact = _contact.decode(reply.contact) if reply.contact else _Contact()
     of_all = (claim.id, claim.status.value, rfc3339(claim.created_at_ms), rfc3339(claim.expires_at_ms))

@@ -35,7 +35,7 @@ async def exported(parts: Parts, account: Account) -> ExportView:
 async def _reservations(parts: Parts, account: Account) -> list[Raw]:
     now_ms, shown, before = parts.reads.now_ms(), list[Raw](), None
     while found := await parts.reads.of_customer(account.customer, before, PAGE_ITEMS):
-        shown += [Raw(body_of(one.inventory_id, as_read(one.reply, now_ms))) for one in found]
+        shown += [Raw(body_of(one.inventory_id, as_read(one.reply, now_ms, one.stage))) for one in found]
         before = found[-1].reply.reservation.id
     return shown
 

@@ -78,7 +78,7 @@ class PurchaseHandlers:
         return found
 
     def _check_payable(self, found: FoundReservation) -> None:
-        status = views.as_read(found.reply, self._parts.reads.now_ms()).reservation.status
+        status = views.as_read(found.reply, self._parts.reads.now_ms(), found.stage).reservation.status
         if status is Status.EXPIRED:
             raise Problem("hold_expired", "A hold's time has run out.")
         if status is not Status.HELD or not _costs(found):

@@ -109,7 +109,7 @@ class ReservationHandlers:
     async def show(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Show a reservation."""
         found = await found_by_holder(self._parts, request, reservation_text)
-        current = views.as_read(found.reply, self._parts.reads.now_ms())
+        current = views.as_read(found.reply, self._parts.reads.now_ms(), found.stage)
         return Reply(200, body_of(found.inventory_id, current))
 
     async def change(self, request: web.BaseRequest, reservation_text: str) -> Reply:
@@ -181,7 +181,7 @@ class ReservationHandlers:
         assert customer is not None, "every account has an e-mail"
         found = await parts.reads.of_customer(customer, before, query.limit + 1)
         now_ms = parts.reads.now_ms()
-        shown = [Raw(body_of(one.inventory_id, views.as_read(one.reply, now_ms))) for one in found]
+        shown = [Raw(body_of(one.inventory_id, views.as_read(one.reply, now_ms, one.stage))) for one in found]
         last = found[: query.limit][-1:]
         following = cursor_of(last[0].reply.reservation.id) if len(found) > query.limit else None
         return Reply(200, views.encode(OwnReservationsView(shown[: query.limit], following)), PRIVATE)
@@ -199,7 +199,10 @@ class ReservationHandlers:
         now_ms = parts.reads.now_ms()
         status = query.status or None
         found = await parts.reads.reservations(event_id, status, after, query.limit + 1, now_ms)
-        items = [view_of(event_id, views.as_read(one.reply, now_ms)) for one in found[: query.limit]]
+        items = [
+            view_of(event_id, views.as_read(one.reply, now_ms, views.stage_in_list(one, status)))
+            for one in found[: query.limit]
+        ]
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
         return Reply(200, views.page(items, following))
 

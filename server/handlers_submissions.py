@@ -80,7 +80,7 @@ class SubmissionHandlers:
         if made is None:
             raise not_found("reservation")
         token, code = parts.access.papers(found.inventory_id, found.reservation_id)
-        reply = views.as_read(made.reply, parts.reads.now_ms())
+        reply = views.as_read(made.reply, parts.reads.now_ms(), made.stage)
         if isinstance(reply, ReservationReply):
             return Reply(200, views.reservation(found.inventory_id, reply, token, code))
         return Reply(200, views.encode(table_reservation_view(found.inventory_id, reply, token)))

@@ -19,6 +19,7 @@ from domain.restaurant_messages import (
     MarkNoShow,
     MoveReservation,
     ProlongStay,
+    RestaurantTerms,
     SeatParty,
     SeatWalkIn,
     TableReply,
@@ -46,7 +47,7 @@ from server.payloads_restaurants import (
 from server.preferences import prefers_async
 from server.problems import invalid, refusal
 from server.replies import Reply
-from server.views import as_read, encode, page
+from server.views import as_read, encode, page, stage_in_list
 
 _NEW = Payload(NewTableReservation)
 _WALK_IN = Payload(NewWalkIn)
@@ -117,7 +118,7 @@ class TableHandlers:
         return self._placed(restaurant_id, command, answer)
 
     async def list_of_restaurant(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
-        """List a restaurant's reservations by id, of one day or of all, of one guest or of all."""
+        """List a restaurant's reservations by id: those of a day, a table, a status, a guest, or all."""
         parts = self._parts
         query = parse_query(request, StaysQuery)
         after = sort_key_of(query.cursor, str)
@@ -127,10 +128,14 @@ class TableHandlers:
         restaurant_id, now_ms = restaurant.id, parts.reads.now_ms()
         within_ms = _day_ms(restaurant.terms.time_zone, query.date) if query.date else ALWAYS_MS
         status, key = query.status or None, _key_of(query, parts.customers)
+        table_id = _table_of(query.table, restaurant.terms) if query.table else None
         found = await parts.reads.table_reservations(
-            restaurant_id, status, within_ms, after, query.limit + 1, now_ms, key
+            restaurant_id, status, within_ms, after, query.limit + 1, now_ms, key, table_id
         )
-        items = [view_of(restaurant_id, as_read(one.reply, now_ms)) for one in found[: query.limit]]
+        items = [
+            view_of(restaurant_id, as_read(one.reply, now_ms, stage_in_list(one, status)))
+            for one in found[: query.limit]
+        ]
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
         return Reply(200, page(items, following))
 
@@ -241,6 +246,15 @@ def _key_of(query: StaysQuery | GuestsQuery, customers: CustomerKeys) -> bytes |
     if key is None:
         raise invalid("phone", _NO_NUMBER)
     return key
+
+
+def _table_of(text: str, terms: RestaurantTerms) -> str:
+    """The id of a table that is named by its number or by that id: one that is gone has no number."""
+    numbers = {table.number: table.id for table in terms.tables}
+    found = numbers.get(text) or parse_id(text)
+    if found is None:
+        raise invalid("table", "There is no such table.")
+    return found
 
 
 def table_id_of(text: str | None) -> str | None:

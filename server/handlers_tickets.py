@@ -83,7 +83,7 @@ class TicketHandlers:
         one that takes it out again."""
         parts = self._parts
         found, place = await held_reservation(parts, request, reservation_text)
-        reply = views.as_read(found.reply, parts.reads.now_ms())
+        reply = views.as_read(found.reply, parts.reads.now_ms(), found.stage)
         if isinstance(reply, TableReply):
             restaurant = await parts.reads.restaurant(found.inventory_id)
             content = of_table(reply.reservation, restaurant, parts.reads.now_ms()) if restaurant else None

@@ -43,6 +43,8 @@ from server.payloads import (
 from server.placement import Placement
 
 NUMBER_MAX_CHARACTERS = 20
+TABLE_MAX_CHARACTERS = 36
+"""An id; a number is shorter."""
 TRAIT_MAX_CHARACTERS = 40
 TRAITS_MAX = 20
 TRAITS_MAX_CHARACTERS = 1_000
@@ -62,6 +64,9 @@ Clock = Annotated[
 Persons = Annotated[int, Meta(ge=1, le=PARTY_MAX_PERSONS)]
 TableNumber = Annotated[str, Meta(min_length=1, max_length=NUMBER_MAX_CHARACTERS)]
 TableId = Annotated[str, Meta(pattern="^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}" + _END)]
+NamedTable = Annotated[
+    str, Meta(min_length=1, max_length=TABLE_MAX_CHARACTERS, description="A table's number, or its id.")
+]
 Area = Annotated[str, Meta(max_length=TRAIT_MAX_CHARACTERS)]
 Trait = Annotated[str, Meta(min_length=1, max_length=TRAIT_MAX_CHARACTERS, pattern="^[^,]*" + _END)]
 Traits = Annotated[tuple[Trait, ...], Meta(max_length=TRAITS_MAX)]
@@ -260,10 +265,11 @@ class RestaurantPatch(Payload, frozen=True):
 
 
 class StaysQuery(Payload, frozen=True):
-    """A page of a restaurant's reservations: of one status or of all, of one date or of all, of one guest, by
-    `email` or by `phone`, or of all."""
+    """A page of a restaurant's reservations: of one status or of all, of one date or of all, of one table,
+    joined to others or not, or of all, of one guest, by `email` or by `phone`, or of all."""
 
     date: dt.date | UnsetType = UNSET
+    table: NamedTable | UnsetType = UNSET
     status: Status | UnsetType = UNSET
     email: Email | UnsetType = UNSET
     phone: DinersPhone | UnsetType = UNSET

@@ -40,7 +40,7 @@ class Reads(Protocol):
         """The id of a venue's present plan of seats, and the plan."""
 
     async def reservation(self, reservation_id: str) -> FoundReservation | None:
-        """One reservation. Its status is the row's: whether a hold is over by now is the caller's to say."""
+        """One reservation. Its status is the row's: what it is by now is the caller's to say (`as_read`)."""
 
     async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
         """Of those that there are, whether each is held or being paid by now."""
@@ -107,9 +107,10 @@ class Reads(Protocol):
         limit: int,
         now_ms: int,
         key: bytes | None = None,
+        table_id: str | None = None,
     ) -> list[FoundReservation]:
         """A restaurant's reservations by id whose stay begins within [since, until); of one guest, by the key
-        of an e-mail or a number, or of all."""
+        of an e-mail or a number, or of all; that have one table, alone or joined, or any."""
 
     async def guests(self, restaurant_id: str, key: bytes, limit: int) -> list[FoundGuest]:
         """Who reserved there under that key."""

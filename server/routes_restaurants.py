@@ -80,7 +80,7 @@ def restaurant_routes(
         Route("GET", f"{_RESTAURANT}/reservations", tables.list_of_restaurant,
               Page[shown.TableReservationView], who=Who.STAFF, scope=Scope.READ, query=given.StaysQuery,
               **public),
-        Route("GET", f"{_RESTAURANT}/guests", tables.guests, Page[shown.GuestView], who=Who.ORGANISER,
+        Route("GET", f"{_RESTAURANT}/guests", tables.guests, Page[shown.GuestView], who=Who.STAFF,
               scope=Scope.READ, query=given.GuestsQuery, **public),
         Route("POST", f"{_RESERVATION}/move", tables.move, view, who=Who.HOLDER, scope=Scope.SELL,
               body=given.TableMove,

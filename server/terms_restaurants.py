@@ -67,7 +67,8 @@ def change_of(wanted: RestaurantPatch, present: RestaurantTerms, now_ms: int) ->
     if wanted.joins is not UNSET:
         ids = {table.number: table.id for table in (*present.tables, *tables)}
         given["joins"] = _joins(wanted.joins, ids)
-    return RestaurantChange(**given, tables=tables, removed_tables=wanted.removed_tables)
+    removed = tuple(_known(f"removed_tables[{at}]", text) for at, text in enumerate(wanted.removed_tables))
+    return RestaurantChange(**given, tables=tables, removed_tables=removed)
 
 
 def _plain(wanted: NewRestaurant | RestaurantPatch) -> dict[str, Any]:
@@ -77,11 +78,13 @@ def _plain(wanted: NewRestaurant | RestaurantPatch) -> dict[str, Any]:
 
 
 def _id_of(position: int, table: TablePatch, now_ms: int) -> str:
-    if table.id is None:
-        return uuid7(now_ms)
-    found = parse_id(table.id)
+    return uuid7(now_ms) if table.id is None else _known(f"tables[{position}].id", table.id)
+
+
+def _known(path: str, text: str) -> str:
+    found = parse_id(text)
     if found is None:
-        raise invalid(f"tables[{position}].id", "Not an id.")
+        raise invalid(path, "Not an id.")
     return found
 
 

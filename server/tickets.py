@@ -115,7 +115,7 @@ async def held_tickets(parts: Parts, request: web.BaseRequest, reservation_text:
     found, right = await _found(parts, request, reservation_text)
     if not isinstance(found.reply, ReservationReply):
         raise not_found("ticket")
-    reply = views.as_read(found.reply, parts.reads.now_ms())
+    reply = views.as_read(found.reply, parts.reads.now_ms(), found.stage)
     rejected = not_issued(reply.reservation)
     if rejected is not None:
         raise refused(rejected)

@@ -1,7 +1,8 @@
 """What clients get: the types of the replies, and how the domain's values become them.
 
 Commands answer with the state they left. Reads go through `as_read`: there a hold past its end is shown
-as expired, whether or not anybody has noticed yet.
+as expired, and what a cancelled event or restaurant still has as it will end, whether or not anybody has
+noticed yet.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from domain.event_messages import (
     TypeCounts,
 )
 from domain.restaurant_messages import TableReply
-from domain.views import Availability
+from domain.stages import as_it_ends
+from domain.views import Availability, FoundReservation
 from server.payloads import Customer
 from server.placement import Placement
 from server.times import rfc3339, rfc3339_or_none
@@ -261,13 +263,17 @@ def _priced(lines: tuple[Line, ...], currency: str) -> tuple[Any, Any]:
     return msgspec.Raw(encode(shown)), msgspec.Raw(encode(MoneyView(total, currency)))
 
 
-def as_read(reply: OfAnyKind, now_ms: int) -> OfAnyKind:
-    """The reservation as it stands at `now_ms`."""
-    claim = reply.reservation
-    if not claim.status.on_hold or now_ms < claim.expires_at_ms:
-        return reply
-    expired = msgspec.structs.replace(claim, status=Status.EXPIRED)
-    return msgspec.structs.replace(reply, reservation=expired)
+def as_read(reply: OfAnyKind, now_ms: int, stage: Stage) -> OfAnyKind:
+    """The reservation as it stands at `now_ms`, of an inventory in that stage."""
+    shown = as_it_ends(reply.reservation, stage)
+    if shown.status.on_hold and now_ms >= shown.expires_at_ms:
+        shown = msgspec.structs.replace(shown, status=Status.EXPIRED)
+    return reply if shown is reply.reservation else msgspec.structs.replace(reply, reservation=shown)
+
+
+def stage_in_list(found: FoundReservation, status: Status | None) -> Stage:
+    """By which one of a list is shown. Those of one status are found by what their rows say, and shown so."""
+    return found.stage if status is None else Stage.PUBLISHED
 
 
 def event_view(reply: EventReply, placement: Placement | UnsetType = UNSET) -> EventView:

@@ -177,7 +177,8 @@ class ImageView(View, frozen=True):
 
 class GuestView(View, frozen=True):
     """A guest of this restaurant, as of their last reservation (null once erased), what they have done, and
-    the score that follows; below `min_score` they get no hold."""
+    the score that follows; below `min_score` they get no hold. `cancellations`: of what was confirmed, by
+    whomever."""
 
     customer: msgspec.Raw
     visits: int

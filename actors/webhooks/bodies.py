@@ -143,7 +143,7 @@ def _table_held(fact: TableHeld) -> Said:
 
 
 def _prolonged(fact: StayProlonged) -> Said:
-    return {"ends_at": _moment(fact.end_ms)}
+    return {"ends_at": _moment(fact.end_ms), "warned": fact.warned}
 
 
 def _ticket(fact: CheckInUndone | TicketTransferred | TicketReissued) -> Said:

@@ -8,9 +8,17 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
-from domain.event_messages import CancelReservation, ConfirmReservation, PauseSale, Status
+from domain.event_messages import (
+    CancelEvent,
+    CancelReservation,
+    ConfirmReservation,
+    PauseSale,
+    Stage,
+    Status,
+)
 from domain.restaurant import describe
 from domain.restaurant_messages import (
+    CancelRestaurant,
     CloseRestaurant,
     CompleteStay,
     DeleteRestaurant,
@@ -23,7 +31,7 @@ from persistence.clock import StoreClock
 from persistence.histories import TOGETHER_MAX
 from persistence.reads import PostgresReads
 from tests.persistence.restaurants import DAY, NINETEEN, House, terms
-from tests.persistence.sales import NOW_MS, new_id
+from tests.persistence.sales import NOW_MS, Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
 
@@ -107,6 +115,57 @@ async def test_reservations_of_a_restaurant_are_listed_by_status(
     for within_ms, found in (((start_ms, start_ms + 1), 3), ((start_ms + 1, 2**62), 0), ((0, start_ms), 1)):
         assert len(await listed(None, within_ms=within_ms)) == found
     assert await listed(Status.HELD, within_ms=(0, start_ms)) == []
+
+
+async def test_reservations_of_a_restaurant_are_listed_by_table_alone_or_joined(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    house = await House.opened(store, terms(4, 4, 4))
+    one, two = house.hold(table_id=house.tables[0]), house.hold(table_id=house.tables[2])
+    joined = house.hold(NINETEEN - 240, party=8)
+    await house.does(store, one, two, joined)
+    await house.does(store, CancelReservation(one.reservation_id))
+
+    async def listed(number: int, key: bytes | None = None, status: Status | None = None) -> list[str]:
+        at = (0, 2**62), None, 9, NOW_MS, key, house.tables[number]
+        return [found.reply.reservation.id for found in await reads.table_reservations(house.id, status, *at)]
+
+    both = sorted((one.reservation_id, joined.reservation_id))
+    assert await listed(0) == await listed(0, b"customer") == both
+    assert await listed(1) == [joined.reservation_id]
+    assert await listed(2) == [two.reservation_id]
+    assert await listed(0, status=Status.RELEASED) == [one.reservation_id]
+    assert await listed(2, b"nobody") == []
+    elsewhere = (0, 2**62), None, 9, NOW_MS, None, new_id()
+    assert await reads.table_reservations(house.id, None, *elsewhere) == []
+
+
+async def test_a_reservation_is_read_with_the_stage_of_what_it_is_of(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store, customer = postgres.store(), new_id().encode()
+    house, sale = await House.opened(store), await Sale.opened(store)
+    table, tickets = replace(house.hold(), customer=customer), replace(place(), customer=customer)
+    await house.does(store, table)
+    assert await sale.append(store, sale.decided(tickets))
+
+    async def stages() -> list[Stage]:
+        alone = [await reads.reservation(one.reservation_id) for one in (table, tickets)]
+        return [found.stage for found in alone if found is not None] + [
+            found.stage
+            for found in (
+                *await reads.of_customer(customer, None, 9),
+                *await reads.table_reservations(house.id, None, (0, 2**62), None, 9, NOW_MS),
+                *await reads.reservations(sale.id, None, None, 9, NOW_MS),
+                *await reads.exported(sale.id, None, 9, NOW_MS),
+            )
+        ]
+
+    assert await stages() == [Stage.PUBLISHED] * 7
+    await house.does(store, CancelRestaurant())
+    assert await sale.append(store, sale.decided(CancelEvent()))
+    assert await stages() == [Stage.CANCELLED] * 7
 
 
 async def test_a_customers_history_is_what_was_appended(

@@ -12,6 +12,7 @@ from domain.event_messages import CancelEvent, Seating, Terms, TicketType
 from domain.messages import Code, Rejected
 from domain.seat_generators import block
 from domain.venue import NumberedPlan, Venue, VenueChange, numbered
+from domain.venue_time import ASSUMED_DURATION_MS
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from persistence.venues import PostgresVenues
@@ -34,6 +35,16 @@ def a_plan(rows: int = 2) -> NumberedPlan:
 
 def a_venue(plan: NumberedPlan | None = None, name: str = "The Hall") -> Venue:
     return Venue(new_id(), 1, NOW_MS, name, "Vienna", None, None if plan is None else plan.said)
+
+
+async def a_match(venues: PostgresVenues) -> tuple[Venue, Terms]:
+    """A new venue, and terms of an event with seats of it that do not say when it ends."""
+    plan = a_plan()
+    venue = a_venue(plan)
+    await venues.create(venue, plan, None)
+    types = (TicketType("A", "Front", 3, 100, categories=("front",)),)
+    seating = Seating(venue.id, plan.said.id)
+    return venue, Terms("Match", NOW_MS + 1_000_000, "EUR", types, seating=seating)
 
 
 def code_of(answer: object) -> Code:
@@ -148,14 +159,9 @@ async def test_what_is_removed_is_gone_but_its_plan_can_be_read(
 async def test_a_venue_is_kept_for_its_coming_events_and_not_for_past_or_cancelled_ones(
     venues: PostgresVenues, postgres: PostgresWorld
 ) -> None:
-    plan = a_plan()
-    venue = a_venue(plan)
-    await venues.create(venue, plan, None)
-    types = (TicketType("A", "Front", 3, 100, categories=("front",)),)
-    starts_at_ms = NOW_MS + 1_000_000
-    store = postgres.store()
-    seating = Seating(venue.id, plan.said.id)
-    match = Terms("Match", starts_at_ms, "EUR", types, ends_at_ms=starts_at_ms + 500, seating=seating)
+    venue, unending = await a_match(venues)
+    store, starts_at_ms = postgres.store(), unending.starts_at_ms
+    match = msgspec.structs.replace(unending, ends_at_ms=starts_at_ms + 500)
     await Sale.opened(store, match)
     later = msgspec.structs.replace(match, starts_at_ms=starts_at_ms + 500, ends_at_ms=starts_at_ms + 9_000)
     cancelled = await Sale.opened(store, later)
@@ -164,6 +170,16 @@ async def test_a_venue_is_kept_for_its_coming_events_and_not_for_past_or_cancell
     assert code_of(await venues.remove(venue.id, None, starts_at_ms + 499)) is Code.IN_USE
     assert await venues.venue(venue.id) == venue
     assert await venues.remove(venue.id, None, starts_at_ms + 500) is None
+
+
+async def test_a_match_that_does_not_say_when_it_ends_has_its_venue_as_long_as_is_assumed(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    venue, match = await a_match(venues)
+    await Sale.opened(postgres.store(), match)
+    ends_at_ms = match.starts_at_ms + ASSUMED_DURATION_MS
+    assert code_of(await venues.remove(venue.id, None, ends_at_ms - 1)) is Code.IN_USE
+    assert await venues.remove(venue.id, None, ends_at_ms) is None
 
 
 async def _no_clock() -> int:

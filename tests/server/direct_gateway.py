@@ -426,6 +426,7 @@ class DirectReads:
         limit: int,
         now_ms: int,
         key: bytes | None = None,
+        table_id: str | None = None,
     ) -> list[FoundReservation]:
         found = await self.reservations(restaurant_id, status, after, 1_000_000, now_ms)
         return [
@@ -434,6 +435,7 @@ class DirectReads:
             if isinstance(one.reply, TableReply)
             and one.reply.reservation.start_ms in range(*within_ms)
             and key in (None, one.reply.reservation.customer, one.reply.reservation.phone)
+            and (table_id is None or table_id in one.reply.reservation.tables)
         ][:limit]
 
     async def guests(self, restaurant_id: str, key: bytes, limit: int) -> list[FoundGuest]:
@@ -474,8 +476,9 @@ class DirectReads:
         state = (self.gateway.inventories | self.gateway.deleted)[inventory_id].state
         contact = state.contacts.get(reservation.id, b"")
         if isinstance(reservation, TableReservation):
-            return FoundReservation(inventory_id, TableReply(reservation, contact))
-        return FoundReservation(inventory_id, ReservationReply(reservation, state.terms.currency, contact))
+            return FoundReservation(inventory_id, TableReply(reservation, contact), state.stage)
+        reply = ReservationReply(reservation, state.terms.currency, contact)
+        return FoundReservation(inventory_id, reply, state.stage)
 
 
 def _shown(reservation: AnyReservation, now_ms: int) -> Status:

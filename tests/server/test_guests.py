@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from domain.account import Role
 from server import customers, handlers_tables
 from server.customers import PHONE_MAX_DIGITS, PHONE_MIN_DIGITS, CustomerKeys, normalised_phone
 from server.ids import uuid7
 from tests.server.conftest import OPERATOR, Answer, Api
+from tests.server.organised import new_organiser, token_of
 from tests.server.test_restaurants import RESTAURANTS, House, house_body
 
 ADA: dict[str, Any] = {"name": "Ada Lovelace", "email": "ada@example.org", "phone": "+39 06 123456"}
@@ -93,8 +95,20 @@ async def test_what_a_guest_has_done_is_shown_with_the_score(house: House) -> No
     assert (await asked(house, "guests", email="nobody@example.org")).json == {"items": [], "next": None}
 
 
+async def test_an_organisers_staff_find_guests_of_their_own_restaurants(api: Api) -> None:
+    own, other = await new_organiser(api), await new_organiser(api, "Another")
+    made = await api.post(RESTAURANTS, json=house_body(organiser_id=own), headers=OPERATOR)
+    house = House(api, made.json)
+    assert (await house.hold(customer=ADA)).status == 201
+    path = f"{house.path}/guests?email=ada@example.org"
+    found = await api.get(path, headers=token_of(api, Role.STAFF, own, session="own"))
+    assert [one["customer"] for one in found.json["items"]] == [ADA]
+    strangers = token_of(api, Role.STAFF, other, session="other")
+    assert (await api.get(path, headers=strangers)).code == "not_found"
+
+
 @pytest.mark.parametrize("what", ["guests", "reservations"])
-async def test_guests_are_found_by_operators_only_and_by_one_thing_at_a_time(house: House, what: str) -> None:
+async def test_guests_are_found_by_staff_only_and_by_one_thing_at_a_time(house: House, what: str) -> None:
     path = f"{house.path}/{what}"
     assert (await house.api.get(f"{path}?email=ada@example.org")).code == "unauthorized"
     assert (await asked(house, what, email="a@b", phone="12345")).paths == ["query"]

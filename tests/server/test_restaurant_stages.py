@@ -68,9 +68,13 @@ async def test_cancelling_a_restaurant_ends_all_that_it_had(api: Api) -> None:
     seated = await house.staff(f"{house.path}/walk-ins", json={"party_size": 4, "stay_minutes": 30})
     cancelled = await house.staff(f"{house.path}/cancel")
     assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
+    walked_in = f"/api/v1/reservations/{seated.json['id']}"
+    for path, status in ((held, "released"), (booked, "cancelled"), (walked_in, "completed")):
+        assert (await api.get(path, headers=OPERATOR)).json["status"] == status, "before the facts say so"
+    shown = (await api.get(f"{house.path}/reservations", headers=OPERATOR)).json["items"]
+    assert {one["status"] for one in shown} == {"released", "cancelled", "completed"}
     assert (await house.hold()).code == "sales_closed"
     assert (await house.search()).json["times"] == []
-    walked_in = f"/api/v1/reservations/{seated.json['id']}"
     for path, status in ((held, "released"), (booked, "cancelled"), (walked_in, "completed")):
         refused = await house.staff(f"{path}/confirm")
         assert (refused.code, refused.json["reservation_status"]) == ("wrong_state", status)

@@ -10,6 +10,7 @@ import pytest
 
 from domain.restaurant_terms import BOUNDS, PARTY_MAX_PERSONS, TABLES_MAX
 from server.ids import uuid7
+from server.payloads_restaurants import TABLE_MAX_CHARACTERS
 from tests.server.conftest import OPERATOR, Answer, Api, event_body
 
 RESTAURANTS = "/api/v1/restaurants"
@@ -126,6 +127,15 @@ async def test_a_table_is_added_changed_and_removed_by_its_id(api: Api, house: H
         ("2", 4),
         ("4", 6),
     ]
+
+
+async def test_a_table_is_removed_by_its_id_however_it_is_spelled(api: Api, house: House) -> None:
+    patch = {"removed_tables": [house.tables["1"].upper()]}
+    changed = await api.patch(house.path, json=patch, headers=OPERATOR)
+    assert changed.status == 200, changed.raw
+    assert [table["number"] for table in changed.json["tables"]] == ["2", "3"]
+    wrong = await api.patch(house.path, json={"removed_tables": ["1"]}, headers=OPERATOR)
+    assert wrong.paths == ["removed_tables[0]"]
 
 
 async def test_a_table_with_reservations_refuses_to_go_or_they_move(api: Api, house: House) -> None:
@@ -338,6 +348,18 @@ async def test_who_never_comes_is_refused_at_last(house: House) -> None:
     assert (await house.hold(date="2026-11-24", customer=other)).status == 201
 
 
+async def test_who_may_not_reserve_any_more_still_moves_what_they_have(house: House) -> None:
+    booked, token = await house.held()
+    assert (await house.api.post(f"{booked}/confirm", headers=token)).status == 200
+    rules = {"min_score": 100, "score_start": 99, "guests": False}
+    assert (await house.api.patch(house.path, json=rules, headers=OPERATOR)).status == 200
+    assert (await house.hold()).code == "unauthorized"
+    assert (await house.hold(OPERATOR)).code == "score_too_low"
+    for change in ({"time": "21:00"}, {"party_size": 3}):
+        moved = await house.api.post(f"{booked}/move", json=change, headers=token)
+        assert moved.status == 200, moved.raw
+
+
 async def test_a_walk_in_is_seated_at_once(house: House) -> None:
     house.at(19)
     made = await house.staff(f"{house.path}/walk-ins", json={"party_size": 2})
@@ -368,6 +390,50 @@ async def test_staff_list_a_day_as_the_restaurants_clocks_have_it(house: House) 
     for date in ("0001-01-01", "9999-12-31", "2026-02-30"):
         shown = await house.api.get(f"{house.path}/reservations?date={date}", headers=OPERATOR)
         assert shown.paths == ["date"]
+
+
+async def test_staff_list_a_table_by_its_number_or_id_alone_or_joined(house: House) -> None:
+    one = (await house.hold(table_id=house.tables["2"])).json["id"]
+    house.api.gateway.now_ms += 1
+    joined = (await house.hold(party_size=8, date="2026-11-20")).json["id"]
+    house.api.gateway.now_ms += 1
+    other = await house.confirmed(table_id=house.tables["1"])
+
+    async def listed(**query: str) -> list[str]:
+        shown = await house.api.get(f"{house.path}/reservations", params=query, headers=OPERATOR)
+        assert shown.status == 200, shown.raw
+        return [each["id"] for each in shown.json["items"]]
+
+    assert await listed(table="2") == await listed(table=house.tables["2"].upper()) == [one, joined]
+    assert await listed(table="3") == [joined]
+    assert await listed(table="2", date=TOMORROW) == [one]
+    assert await listed(table="1", date=TOMORROW, status="confirmed") == [other.rpartition("/")[2]]
+    assert await listed(table="1", status="held") == []
+    assert await listed(table="2", email="ada@example.org") == [one, joined]
+    assert await listed(table=uuid7(1)) == []
+    gone = {"removed_tables": [house.tables["3"]], "joins": []}
+    await house.staff(f"/api/v1/reservations/{joined}/cancel")
+    assert (await house.api.patch(house.path, json=gone, headers=OPERATOR)).status == 200
+    assert await listed(table=house.tables["3"]) == [joined], "of what is gone by its id"
+    for unknown in ("3", "9", "", "x" * TABLE_MAX_CHARACTERS, "x" * (TABLE_MAX_CHARACTERS + 1)):
+        shown = await house.api.get(f"{house.path}/reservations?table={unknown}", headers=OPERATOR)
+        assert shown.paths == ["table"], unknown
+
+
+async def test_a_party_that_stays_on_before_the_next_one_is_seen_in_its_tables_list(house: House) -> None:
+    first, following = [
+        await house.confirmed(table_id=house.tables["1"], time=at) for at in ("20:00", "22:00")
+    ]
+    house.at(20, 5)
+    await house.staff(f"{first}/seat")
+    house.at(22, 5)
+    await house.search()  # with any question to the owner what is due becomes facts
+    shown = await house.api.get(f"{house.path}/reservations?table=1&date={TOMORROW}", headers=OPERATOR)
+    found = {one["id"]: (one["status"], one["ends_at"]) for one in shown.json["items"]}
+    assert found == {
+        first.rpartition("/")[2]: ("seated", "2026-11-19T21:00:00.000Z"),
+        following.rpartition("/")[2]: ("confirmed", "2026-11-19T23:00:00.000Z"),
+    }
 
 
 async def test_while_paused_nothing_new_is_taken_and_what_is_held_can_be_confirmed(house: House) -> None:

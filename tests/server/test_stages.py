@@ -92,6 +92,32 @@ async def test_cancelling_an_event_ends_all_that_it_had(api: Api) -> None:
         assert (await api.get(path, headers=token)).json["status"] == status
 
 
+async def test_what_a_cancelled_event_had_is_read_as_it_ends_before_the_facts_say_so(api: Api) -> None:
+    event_id = await api.new_event()
+    held, _ = await api.new_hold(event_id)
+    api.gateway.now_ms += 1
+    bought, token = await api.new_hold(event_id, email="bob@example.org")
+    await api.post(f"{bought}/confirm", headers=token)
+    await say(api, event_id, "cancel")
+    ends = ["released", "cancelled"]
+    assert [(await api.get(path, headers=OPERATOR)).json["status"] for path in (held, bought)] == ends
+    assert await reserved(api, event_id) == ends
+    exported = await api.get(f"/api/v1/events/{event_id}/reservations.csv", headers=OPERATOR)
+    assert [line.split(",")[1] for line in exported.raw.decode().splitlines()[1:]] == ends
+    assert await reserved(api, event_id, "?status=confirmed") == ["confirmed"]
+    assert await reserved(api, event_id, "?status=cancelled") == []
+    await say(api, event_id, "cancel")  # with any command what is due becomes facts
+    assert await reserved(api, event_id) == ends
+    assert await reserved(api, event_id, "?status=confirmed") == []
+    assert await reserved(api, event_id, "?status=cancelled") == ["cancelled"]
+
+
+async def reserved(api: Api, event_id: str, query: str = "") -> list[str]:
+    """What an operator's list says of each."""
+    shown = await api.get(f"/api/v1/events/{event_id}/reservations{query}", headers=OPERATOR)
+    return [one["status"] for one in shown.json["items"]]
+
+
 async def test_what_a_stage_does_not_allow_is_a_wrong_state(api: Api) -> None:
     draft, cancelled = await api.new_event(status="draft"), await api.new_event()
     await say(api, cancelled, "cancel")

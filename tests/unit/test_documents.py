@@ -1,4 +1,4 @@
-"""What documents say of tests is true: each one that is named is there."""
+"""What documents say of tests and of settings is true, and their tables are whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from server.payloads import EventPatch, NewEvent
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
@@ -19,6 +21,23 @@ TESTS = {
 def test_each_test_that_a_document_names_is_there(document: Path) -> None:
     named = set(re.findall(r"`(test_\w+)`", document.read_text()))
     assert named <= TESTS, named - TESTS
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_no_table_of_a_document_is_broken_and_each_heading_stands_alone(document: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for block in re.split(r"\n\s*\n", text):
+        lines = block.strip("\n").split("\n")
+        assert not any(line.startswith("#") for line in lines[1:]), lines
+        rows = [line for line in lines if line.startswith("|")]
+        assert not rows or any(re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", row) for row in rows), rows[0]
+
+
+def test_the_rules_name_each_setting_of_an_event_that_cannot_be_changed() -> None:
+    fixed = {*NewEvent.__struct_fields__} - {*EventPatch.__struct_fields__}
+    said = re.search(r"but for (.*?), of its\s+`PATCH`", (ROOT / "docs/rules.md").read_text(), re.DOTALL)
+    assert said is not None
+    assert {*re.findall(r"`(\w+)`", said[1])} == fixed
 
 
 def test_security_names_a_test_for_nearly_each_risk() -> None:

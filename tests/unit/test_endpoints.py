@@ -24,7 +24,7 @@ from domain.event_messages import (
     Status,
 )
 from domain.kinds import Fact
-from domain.restaurant_messages import TableHeld, WalkInSeated
+from domain.restaurant_messages import StayProlonged, TableHeld, WalkInSeated
 from domain.ticket_messages import Entry, TicketCheckedIn, TicketTransferred
 
 NOW_MS = 1_783_105_200_123
@@ -170,6 +170,14 @@ def test_a_body_says_what_has_happened_where_and_when() -> None:
             "expires_at": "2026-07-03T19:00:00.123Z",
         },
     }
+
+
+@pytest.mark.parametrize("warned", [(), (EVENT,)])
+def test_who_is_next_where_a_party_stays_on_is_told(warned: tuple[str, ...]) -> None:
+    fact = StayProlonged(NOW_MS, RESERVATION, NOW_MS, NOW_MS, NOW_MS, 1, warned)
+    body = json.loads(body_of(fact, Place(EVENT, "restaurant", 3, 0)))
+    assert body["type"] == "reservation.prolonged"
+    assert body["data"] == {"ends_at": "2026-07-03T19:00:00.123Z", "warned": list(warned)}
 
 
 def test_a_fact_is_about_its_reservation_or_else_the_event() -> None:

@@ -108,6 +108,31 @@ def test_a_larger_party_gets_a_larger_table_and_its_stay() -> None:
     assert path(dining.move(booked, party_size=13)) == "party_size"
 
 
+def test_another_number_of_persons_needs_no_notice_and_another_time_does() -> None:
+    dining = Dining()
+    booked = dining.book(party_size=2)
+    dining.now_ms = booked.start_ms - 119 * MINUTE_MS
+    assert code(dining.move(booked, "18:45")) is Code.SALES_CLOSED
+    assert reservation(dining.move(booked, party_size=4)).party_size == 4
+    dining.now_ms = booked.start_ms + MINUTE_MS
+    assert reservation(dining.move(booked, party_size=3)).party_size == 3
+
+
+def test_another_number_of_persons_needs_no_day_within_reach_and_another_time_does() -> None:
+    dining = Dining()
+    booked = dining.book(day=TODAY + 80)
+    dining.change(days_ahead_max=79)
+    assert reservation(dining.move(booked, party_size=3)).party_size == 3
+    assert code(dining.move(booked, "20:00")) is Code.SALES_CLOSED
+
+
+def test_a_larger_party_that_stays_longer_needs_hours_for_all_of_it() -> None:
+    dining = Dining(stays=(StayOfParty(2, 90),))
+    booked = dining.book("21:30", party_size=2)
+    assert code(dining.move(booked, party_size=3)) is Code.SALES_CLOSED
+    assert reservation(dining.move(booked, "21:00", party_size=3)).party_size == 3
+
+
 def test_the_pace_counts_a_larger_party_and_no_other_table() -> None:
     dining = Dining(covers_per_slot_max=4)
     booked, _ = dining.book(party_size=2), dining.book(party_size=2)
