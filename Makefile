@@ -42,7 +42,7 @@ serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstil
 	@exec $(BIN)/turnstile serve
 
 test: install ## every test
-	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadgroup --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder tests
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check $(CODE) tests

@@ -15,14 +15,19 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import cache
+from pathlib import Path
 from types import FrameType
 
 import psutil
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 LONG_FIRST = ("simulation", "platform", "demo", "integration", "e2e", "properties", "persistence")
 """Folders of tests; the others follow, in the order of their names."""
 SERVING = "running_server"
+"""The fixture; a file that needs it names it."""
 TIDY_MAX_S = 120.0
 STOP = signal.SIGUSR1
 _stopped: list[bool] = []
@@ -37,19 +42,33 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """What hands out the pieces, instead of one of xdist's own."""
+    return Pieces(config, log)
+
+
+class Pieces(LoadScopeScheduling):
+    """A piece of work: a file, or all files with the running server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return SERVING if _serves(self.config.rootpath / file) else file
+
+
+@cache
+def _serves(file: Path) -> bool:
+    return SERVING in file.read_text()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Orders them, and says what goes to one process (`--dist loadgroup`)."""
-    serving = {item.path for item in items if "running_server" in getattr(item, "fixturenames", ())}
+    """In the order in which pieces are handed out (`--no-loadscope-reorder`)."""
 
     def turn(item: pytest.Item) -> tuple[bool, int]:
         folder = item.path.parent.name
-        return item.path not in serving, LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+        return not _serves(item.path), LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
 
     items.sort(key=turn)
-    for item in items:
-        file = f"{item.path.parent.name}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(SERVING if item.path in serving else file))
 
 
 def pytest_keyboard_interrupt() -> None:
