@@ -1,0 +1,93 @@
+"""The two queues before a decision, the gateway's outbox and the owner's mailbox: each takes as many commands
+as its bound says, and refuses one more at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+from actors.gateway import CREATOR, NO_EVENT, Gateway, GatewayLimits
+from actors.meter import Meter
+from actors.owner import InventoryOwner, OwnerLimits
+from actors.wire import OVERLOADED, Ask, Batch, pack_batch, unpack_answers
+from domain.event_messages import CreateEvent, ResumeSale, TypeCounts
+from domain.kinds import Reply
+from persistence.memory import MemoryDatabase
+from tests.unit.sale import event_terms
+
+BOUND = 3
+
+
+class RealTime:
+    """This process's own clock is the store's."""
+
+    trusted = True
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class Silent:
+    """A way to an owner that never answers."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    async def call(self, owner: str, payload: bytes) -> bytes:
+        self.called.set()
+        await asyncio.Future[None]()
+        raise AssertionError("it never answers")
+
+    async def check(self, owner: str) -> None:
+        """Nobody looks."""
+
+    async def owners(self) -> list[dict[str, object]]:
+        return []
+
+    async def reachable(self) -> None:
+        return None
+
+
+class Nobody:
+    """Has no copies."""
+
+    def changed(self, event_id: str, sequence: int, at_ms: int, ticket_types: tuple[TypeCounts, ...]) -> None:
+        """Thrown away."""
+
+
+async def test_an_outbox_takes_as_many_as_its_bound_and_refuses_one_more_at_once() -> None:
+    clock, wire = RealTime(), Silent()
+    limits = GatewayLimits(outbox_max_commands=BOUND, batch_max_commands=1)
+    gateway = Gateway(wire, MemoryDatabase(clock.now_ms).session(), clock, limits, Meter())
+
+    def asked() -> asyncio.Task[Reply]:
+        return asyncio.create_task(gateway.create(CreateEvent(str(uuid.uuid4()), event_terms()), CREATOR))
+
+    waiting = [asked()]
+    await wire.called.wait()  # the first one is under way, and waits no more
+    waiting += [asked() for _ in range(BOUND)]
+    assert await asked() == OVERLOADED
+    assert not any(task.done() for task in waiting)
+    for task in waiting:
+        task.cancel()
+
+
+async def test_a_mailbox_takes_as_many_as_its_bound_and_refuses_one_more_at_once() -> None:
+    clock = RealTime()
+    store = MemoryDatabase(clock.now_ms).session()
+    limits = OwnerLimits(mailbox_max_commands=BOUND)
+    owner = InventoryOwner("pool:0", store, clock, Nobody(), Meter(), lambda: None, limits)
+
+    def batch(number: int, size: int) -> bytes:
+        until_ms = clock.now_ms() + 60_000
+        asks = (Ask(str(uuid.uuid4()), uuid.uuid4().bytes, until_ms, ResumeSale()) for _ in range(size))
+        return pack_batch(Batch(b"gateway.", number, (), tuple(asks), 60_000))
+
+    first = asyncio.create_task(owner.handle(batch(1, BOUND)))
+    await asyncio.sleep(0)  # it is in the mailbox, and nobody works yet
+    assert owner.health()["depth"] == BOUND
+    assert unpack_answers(await owner.handle(batch(2, 1))) == [OVERLOADED]
+    work = asyncio.create_task(owner.run())
+    assert unpack_answers(await first) == [NO_EVENT] * BOUND
+    work.cancel()
