@@ -17,6 +17,8 @@ from persistence.memory import MemoryDatabase
 from tests.unit.sale import event_terms
 
 BOUND = 3
+PATIENCE_S = 10.0
+"""Refusing takes no time; what is not refused would wait for ever."""
 
 
 class RealTime:
@@ -67,7 +69,8 @@ async def test_an_outbox_takes_as_many_as_its_bound_and_refuses_one_more_at_once
     waiting = [asked()]
     await wire.called.wait()  # the first one is under way, and waits no more
     waiting += [asked() for _ in range(BOUND)]
-    assert await asked() == OVERLOADED
+    async with asyncio.timeout(PATIENCE_S):
+        assert await asked() == OVERLOADED
     assert not any(task.done() for task in waiting)
     for task in waiting:
         task.cancel()
@@ -87,7 +90,8 @@ async def test_a_mailbox_takes_as_many_as_its_bound_and_refuses_one_more_at_once
     first = asyncio.create_task(owner.handle(batch(1, BOUND)))
     await asyncio.sleep(0)  # it is in the mailbox, and nobody works yet
     assert owner.health()["depth"] == BOUND
-    assert unpack_answers(await owner.handle(batch(2, 1))) == [OVERLOADED]
+    async with asyncio.timeout(PATIENCE_S):
+        assert unpack_answers(await owner.handle(batch(2, 1))) == [OVERLOADED]
     work = asyncio.create_task(owner.run())
     assert unpack_answers(await first) == [NO_EVENT] * BOUND
     work.cancel()
