@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from actors.mailbox import Call, Letter, Mailbox
 from actors.meter import Clock, Meter
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actors.owner import OwnerLimits
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 NO_EVENT = Rejected(Code.NOT_FOUND, "There is no such event.")
 
 
@@ -197,26 +198,37 @@ class Activations:
 
     async def _load(self, held: Held, claimed: Claimed) -> None:
         limit = self._limits.page_max_reservations
-        after: str | None = None
         await self._in_slices(held.load(claimed.definition))
-        while True:
-            page = await self._store.live(held.inventory_id, after, limit)
-            await self._in_slices(held.admit(page))
-            if len(page) < limit:
-                break
-            after = page[-1].reservation.id
+        await self._take_in(
+            lambda last: self._store.live(
+                held.inventory_id, None if last is None else last.reservation.id, limit
+            ),
+            held.admit,
+        )
         if claimed.ticketed:
-            await self._load_tickets(held, limit)
+            await self._take_in(
+                lambda last: self._store.tickets(
+                    held.inventory_id, None if last is None else (last.reservation_id, last.number), limit
+                ),
+                held.admit_tickets,
+            )
         held.loaded()
 
-    async def _load_tickets(self, held: Held, limit: int) -> None:
-        after: tuple[str, int] | None = None
-        while True:
-            page = await self._store.tickets(held.inventory_id, after, limit)
-            await self._in_slices(held.admit_tickets(page))
-            if len(page) < limit:
-                return
-            after = page[-1].reservation_id, page[-1].number
+    async def _take_in(
+        self, page_after: Callable[[T | None], Awaitable[list[T]]], admit: Callable[[list[T]], Iterator[int]]
+    ) -> None:
+        """Take in page after page. PostgreSQL is at work on the next while one is taken in."""
+        coming = asyncio.ensure_future(page_after(None))
+        try:
+            while page := await coming:
+                more = len(page) == self._limits.page_max_reservations
+                if more:
+                    coming = asyncio.ensure_future(page_after(page[-1]))
+                await self._in_slices(admit(page))
+                if not more:
+                    return
+        finally:
+            coming.cancel()
 
     async def _in_slices(self, steps: Iterator[int]) -> None:
         """Do steps that say how many pieces they had; after `slice_max_pieces` others have their turn."""
