@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.event_messages import Reservation, ReservationReply, Stage, TypeCounts
+from domain.event_messages import Reservation, ReservationReply, Stage, Status, TypeCounts
 from domain.restaurant_messages import History, RestaurantTerms, TableReply, TableReservation
 from domain.ticket_messages import Ticket
 
@@ -152,3 +152,36 @@ class Ranking:
     by_sales: tuple[Ranked, ...]
     by_revenue: tuple[Ranked, ...]
     by_speed: tuple[Ranked, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Stays:
+    """So many reservations of tables, for so many persons in all."""
+
+    reservations: int = 0
+    covers: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Deposits:
+    """`taken` for what is confirmed or seated, and what was `kept` of payments for what has ended; in minor
+    units."""
+
+    taken: int = 0
+    kept: int = 0
+
+
+StaysByStatus = Mapping[Status, Stays]
+"""Without those of which there is none."""
+
+
+@dataclass(slots=True, frozen=True)
+class StaySums:
+    """All of a restaurant's reservations at a sequence, by status as facts have said it; `by_day` those whose
+    stay begins on a day that was asked for, the first of them 0. `deposits` by currency."""
+
+    restaurant_id: str
+    sequence: int
+    by_status: StaysByStatus
+    by_day: Mapping[int, StaysByStatus]
+    deposits: Mapping[str, Deposits]

@@ -251,7 +251,7 @@ def audit_and_report(
     offered = [sale.event for sale in found.sales.values() if not sale.witnessed]
     offered += [one.restaurant for one in found.dinings.values() if not one.witnessed]
     wait_for_holds(server.database_url, offered, options.hold_duration_s, console)
-    record_statistics(server, found.sales, records)
+    record_statistics(server, found.sales, found.dinings, records)
     found = Records(read_records(records))
     verdict = run_audit(server.database_url, found, [*found.sales, *found.dinings], console)
     verdict.write(folder / "verdict.json")

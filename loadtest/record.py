@@ -196,6 +196,23 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True, tag="told", gc=False
     """(sold, revenue)."""
 
 
+Seating = tuple[str, int, int]
+"""(status, reservations, covers)."""
+
+
+class ToldStays(msgspec.Struct, frozen=True, omit_defaults=True, tag="told-stays", gc=False):
+    """What the statistics of a restaurant said at a sequence."""
+
+    restaurant: str
+    sequence: int
+    by_status: tuple[Seating, ...]
+    deposits: tuple[tuple[str, int, int], ...]
+    """(currency, taken, kept)."""
+    since: str
+    """The first of the dates."""
+    days: tuple[tuple[Seating, ...], ...]
+
+
 class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, tag="ranked", gc=False):
     """What the list of the first events said of one, after all clients had stopped."""
 
@@ -204,7 +221,7 @@ class Ranked(msgspec.Struct, frozen=True, omit_defaults=True, tag="ranked", gc=F
     revenue: int
 
 
-Entry = Call | Sale | Dining | Fault | Told | Ranked
+Entry = Call | Sale | Dining | Fault | Told | ToldStays | Ranked
 
 _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()

@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
     tuple_,
@@ -171,9 +172,13 @@ FOUND_GUESTS = Query(
 )
 """Who made a restaurant's reservations under a key, each with the contact of the last one."""
 
-LISTED_OF = Query(select(events.c.currency, events.c.stage).where(events.c.id == bindparam("id", type_=ID)))
-"""What all reservations of an event have in common."""
-RESTAURANT_STAGE = Query(select(restaurants.c.stage).where(restaurants.c.id == bindparam("id", type_=ID)))
+LISTED_OF = Query(
+    union_all(
+        select(events.c.currency, events.c.stage).where(events.c.id == bindparam("id", type_=ID)),
+        select(null(), restaurants.c.stage).where(restaurants.c.id == bindparam("id", type_=ID)),
+    )
+)
+"""What all reservations of an event, or of a restaurant, have in common; these bring their own currency."""
 
 SECRET = Query(select(secrets.c.value).where(secrets.c.name == bindparam("name", type_=Text)))
 

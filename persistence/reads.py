@@ -35,6 +35,7 @@ from domain.views import (
     ReceivedTicket,
     SeatChanges,
     SeatStates,
+    StaySums,
     TableDay,
 )
 from persistence import queries
@@ -56,7 +57,7 @@ from persistence.rows import (
     ticket_of,
     types_of,
 )
-from persistence.statistics import RANKING, SALES, ranking_of, sales_of
+from persistence.statistics import RANKING, SALES, STAYS, ranking_of, sales_of, stay_sums_of
 
 READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 LIST_CONNECTIONS_MAX = 2
@@ -157,16 +158,22 @@ class PostgresReads:
         return await self._reservations(self._links, event_id, status, after, limit, now_ms)
 
     async def exported(
-        self, event_id: str, after: str | None, limit: int, now_ms: int
+        self, inventory_id: str, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
-        """`reservations` of every status, on the connection for reports."""
-        return await self._reservations(self._reports, event_id, None, after, limit, now_ms)
+        """Of every status, on the connection for reports."""
+        return await self._reservations(self._reports, inventory_id, None, after, limit, now_ms)
 
     async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
         if not _is_id(event_id):
             return None
         rows = await self._ask(SALES, (event_id, since_ms, width_ms), self._reports)
         return sales_of(event_id, rows[0], width_ms) if rows else None
+
+    async def stay_sums(self, restaurant_id: str, begins_ms: Sequence[int]) -> StaySums | None:
+        if not _is_id(restaurant_id):
+            return None
+        rows = await self._ask(STAYS, (restaurant_id, list(begins_ms)), self._reports)
+        return stay_sums_of(restaurant_id, rows[0], len(begins_ms) - 1) if rows else None
 
     async def ranking(self, since_ms: int) -> Ranking:
         return ranking_of(await self._ask(RANKING, (since_ms,), self._reports))
@@ -238,7 +245,7 @@ class PostgresReads:
         table_id: str | None = None,
     ) -> list[FoundReservation]:
         since_ms, until_ms = within_ms
-        restaurants = await self._fetch(queries.RESTAURANT_STAGE, id=restaurant_id)
+        restaurants = await self._fetch(queries.LISTED_OF, id=restaurant_id)
         if not restaurants:
             return []
         rows = await self._fetch(
@@ -308,7 +315,8 @@ class PostgresReads:
         self, links: Links, event_id: str, status: Status | None, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
         common = queries.LISTED_OF
-        events = await self._ask(common.sql, (event_id,), links) if _is_id(event_id) else []
+        known = common.values({"id": event_id})
+        events = await self._ask(common.sql, known, links) if _is_id(event_id) else []
         if not events:
             return []
         query = queries.RESERVATIONS[status]

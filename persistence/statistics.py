@@ -1,20 +1,22 @@
-"""What was sold, and for how much: sums over the rows of confirmed reservations.
+"""What was sold, and for how much: sums over rows of reservations; of restaurants, by status and day.
 
 Most reservations of an event share their lines, so rows are grouped by the lines' text before any of them is
 read as JSON. A reservation's row says when it was confirmed, also while its tickets are let in; that is its
 time. Each sum is one statement, so it is of one moment. It costs a walk through an event's live reservations,
-or through all of them: that is why reads like these have a connection of their own, one for all
-(`persistence.reads`).
+through all of a restaurant's, or through all that are live: that is why reads like these have a connection of
+their own, one for all (`persistence.reads`).
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package only
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
 
-from domain.views import EventSales, Ranked, Ranking, Sold, TypeSales
+from domain.event_messages import Status
+from domain.views import Deposits, EventSales, Ranked, Ranking, Sold, Stays, StaySums, TypeSales
 from persistence.connection import Row
 from persistence.rows import TYPES_JSON, types_of
 
@@ -60,6 +62,23 @@ SELECT id::text, name, currency, tickets::bigint, revenue::text, lately::bigint,
   FROM ranked WHERE least(by_sales, by_revenue, by_speed) <= {RANKED_MAX_EVENTS}"""
 """$1: where the window of lately begins."""
 
+TAKEN = "'confirmed', 'seated'"
+STAYS = f"""
+SELECT i.seq,
+       (SELECT json_agg(json_build_array(
+                 s.day, s.status, s.currency, s.reservations, s.covers, s.taken, s.kept))
+          FROM (SELECT r.day, r.status, r.currency, count(*) AS reservations, sum(r.covers) AS covers,
+                       coalesce(sum(r.deposit) FILTER (WHERE r.status IN ({TAKEN})), 0) AS taken,
+                       coalesce(sum(r.kept), 0) AS kept
+                  FROM (SELECT width_bucket((o.lines ->> 'start_ms')::bigint, $2::bigint[]) - 1 AS day,
+                               o.status, coalesce(o.lines ->> 'currency', '') AS currency,
+                               (o.lines ->> 'party_size')::integer AS covers,
+                               (o.lines ->> 'deposit')::bigint AS deposit, o.kept
+                          FROM reservations o WHERE o.inventory_id = i.id) r
+                 GROUP BY 1, 2, 3) s) AS sums
+  FROM inventories i JOIN restaurants h ON h.id = i.id WHERE i.id = $1 AND NOT h.deleted"""
+"""$2: where each day begins, and where the last ends. What lies before them is of day -1."""
+
 
 class _Sum(msgspec.Struct, array_like=True, gc=False):
     """A row of `SALES`: of one span (no code), of one ticket type (no span), or of no span at all."""
@@ -86,6 +105,47 @@ def sales_of(event_id: str, row: Row, width_ms: int) -> EventSales:
     )
     spans = {one.span * width_ms: one.sold for one in sums if one.span is not None}
     return EventSales(event_id, row["seq"], row["currency"], types, spans)
+
+
+class _StaySum(msgspec.Struct, array_like=True, gc=False):
+    """A row of `STAYS`: of one day, one status and one currency of deposits, or none."""
+
+    day: int
+    status: Status
+    currency: str
+    reservations: int
+    covers: int
+    taken: int
+    kept: int
+
+
+_stay_sums = msgspec.json.Decoder(list[_StaySum])
+
+
+def stay_sums_of(restaurant_id: str, row: Row, days: int) -> StaySums:
+    """A row of `STAYS`."""
+    sums = _stay_sums.decode(row["sums"]) if row["sums"] else []
+    by_day: defaultdict[int, list[_StaySum]] = defaultdict(list)
+    of_money: defaultdict[str, list[_StaySum]] = defaultdict(list)
+    for one in sums:
+        if 0 <= one.day < days:
+            by_day[one.day].append(one)
+        if one.taken or one.kept:
+            of_money[one.currency].append(one)
+    deposits = {
+        currency: Deposits(sum(one.taken for one in some), sum(one.kept for one in some))
+        for currency, some in of_money.items()
+    }
+    every_day = {day: _by_status(some) for day, some in by_day.items()}
+    return StaySums(restaurant_id, row["seq"], _by_status(sums), every_day, deposits)
+
+
+def _by_status(sums: Sequence[_StaySum]) -> dict[Status, Stays]:
+    found: dict[Status, Stays] = {}
+    for one in sums:
+        before = found.get(one.status, Stays())
+        found[one.status] = Stays(before.reservations + one.reservations, before.covers + one.covers)
+    return found
 
 
 def ranking_of(rows: Sequence[Row]) -> Ranking:

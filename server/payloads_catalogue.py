@@ -17,6 +17,8 @@ CURSOR_MAX_CHARACTERS = 700
 """A place in a list by name holds a hundred characters of it, of up to four bytes each."""
 BUCKETS_MAX = 1_440
 BUCKETS_DEFAULT = 48
+DAYS_MAX = 366
+DAYS_DEFAULT = 31
 WINDOW_MIN_S = 60
 WINDOW_MAX_S = 86_400
 WINDOW_DEFAULT_S = 300
@@ -87,6 +89,13 @@ class StatisticsQuery(Payload, frozen=True):
 
     bucket: Literal["minute", "hour", "day"] = "hour"
     buckets: Annotated[int, Meta(ge=1, le=BUCKETS_MAX)] = BUCKETS_DEFAULT
+
+
+class StayStatisticsQuery(Payload, frozen=True):
+    """Of so many local dates from `since` on; without it, from the restaurant's today on."""
+
+    since: dt.date | UnsetType = UNSET
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = DAYS_DEFAULT
 
 
 class RankingQuery(Payload, frozen=True):

@@ -20,6 +20,7 @@ from domain.views import (
     ReceivedTicket,
     SeatChanges,
     SeatStates,
+    StaySums,
     TableDay,
 )
 
@@ -68,12 +69,17 @@ class Reads(Protocol):
         """The ids of this customer's reservations of the event that were made in that millisecond."""
 
     async def exported(
-        self, event_id: str, after: str | None, limit: int, now_ms: int
+        self, inventory_id: str, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
-        """`reservations` of every status, read beside all others: an export does not hold them up."""
+        """An event's or a restaurant's reservations of every status by id, beginning after `after`; read
+        beside all others: an export does not hold them up."""
 
     async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
         """What an event has sold, by ticket type, and since then by spans of that width."""
+
+    async def stay_sums(self, restaurant_id: str, begins_ms: Sequence[int]) -> StaySums | None:
+        """A restaurant's reservations added up, by day too: each begins where the one before ends, and the
+        last is the end of the last."""
 
     async def ranking(self, since_ms: int) -> Ranking:
         """The first of all events; lately means since then."""

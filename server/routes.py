@@ -22,10 +22,8 @@ from server import (
     views_venues,
 )
 from server import views as shown
-from server import views_catalogue as sums
 from server.calendar_files import CALENDAR
 from server.callers import Who
-from server.csv_export import CSV
 from server.handlers_accounts import AccountHandlers
 from server.handlers_audit import AuditHandlers
 from server.handlers_catalogue import CatalogueHandlers
@@ -41,6 +39,7 @@ from server.handlers_organisers import OrganiserHandlers
 from server.handlers_payments import PaymentHandlers
 from server.handlers_placement import PlacementHandlers, event_placement, restaurant_placement
 from server.handlers_purchases import PurchaseHandlers
+from server.handlers_reports import ReportHandlers
 from server.handlers_reservations import ReservationHandlers
 from server.handlers_restaurants import RestaurantHandlers
 from server.handlers_seats import SeatHandlers
@@ -64,6 +63,7 @@ from server.routes_machines import machine_routes
 from server.routes_mails import mail_routes
 from server.routes_organisers import organiser_routes
 from server.routes_payments import payment_routes
+from server.routes_reports import report_routes
 from server.routes_restaurants import image_routes, restaurant_routes
 from server.throttle import Group
 from server.ticket_pictures import SVG
@@ -87,6 +87,7 @@ def all_routes(parts: Parts, service: ServiceHandlers) -> list[Route]:
         *_event_routes(EventHandlers(parts), event_placement(parts), LiveHandlers(parts)),
         *_seat_routes(SeatHandlers(parts), LiveHandlers(parts)),
         *_catalogue_routes(CatalogueHandlers(parts)),
+        *report_routes(ReportHandlers(parts)),
         *_reservation_routes(ReservationHandlers(parts)),
         *_ticket_routes(TicketHandlers(parts), DoorHandlers(parts)),
         *_submission_routes(SubmissionHandlers(parts)),
@@ -163,20 +164,11 @@ def _seat_routes(seats: SeatHandlers, live: LiveHandlers) -> list[Route]:
 
 
 def _catalogue_routes(catalogue: CatalogueHandlers) -> list[Route]:
-    tag: Any = {"tag": "events", "scope": Scope.READ}
-    own: Any = {**tag, "who": Who.ORGANISER}
-    cached: Any = {**tag, "who": Who.READER, "request_headers": ("If-None-Match",),
-                   "reply_headers": ("ETag", "Cache-Control")}
-    file: Any = {"tag": "reservations", "who": Who.ORGANISER, "scope": Scope.READ, "media": CSV,
-                 "reply_headers": ("Content-Disposition", "Cache-Control")}
+    cached: Any = {"tag": "events", "scope": Scope.READ, "who": Who.READER,
+                   "request_headers": ("If-None-Match",), "reply_headers": ("ETag", "Cache-Control")}
     return [
         Route("GET", "/api/v1/events", catalogue.events, shown.Page[shown.EventView],
               query=wanted.EventsQuery, **cached),
-        Route("GET", "/api/v1/statistics", catalogue.ranking, sums.RankingView,
-              query=wanted.RankingQuery, who=Who.OPERATOR, **tag),
-        Route("GET", f"{_EVENT}/statistics", catalogue.statistics, sums.EventSalesView,
-              query=wanted.StatisticsQuery, **own),
-        Route("GET", f"{_EVENT}/reservations.csv", catalogue.export, str, **file),
     ]
 
 

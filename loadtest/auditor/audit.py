@@ -25,6 +25,7 @@ from loadtest.auditor.dining_rows import (
     check_stays,
     check_times,
 )
+from loadtest.auditor.dining_sums import DiningSums
 from loadtest.auditor.ends import Ends, Outages, check_reads
 from loadtest.auditor.findings import Findings
 from loadtest.auditor.fold import Book, JournalRow, Watcher
@@ -62,7 +63,7 @@ from loadtest.auditor.submissions import SubmissionRow, check_submissions
 from loadtest.auditor.sums import SoldRow, Sums
 from loadtest.auditor.tickets import TicketRow, check_let_in, check_tickets
 from loadtest.auditor.verdict import Audited, Verdict
-from loadtest.record import Call, Dining, Entry, Fault, Ranked, Sale, Told
+from loadtest.record import Call, Dining, Entry, Fault, Ranked, Sale, Told, ToldStays
 
 PROGRESS_EVERY_ROWS = 500
 Progress = Callable[[str, int], None]
@@ -145,6 +146,7 @@ class Records:
         self.dinings: dict[str, Dining] = {}
         self.faults: list[Fault] = []
         self.told: defaultdict[str, list[Told]] = defaultdict(list)
+        self.told_stays: defaultdict[str, list[ToldStays]] = defaultdict(list)
         self.ranked: defaultdict[str, list[Ranked]] = defaultdict(list)
         for entry in entries:
             match entry:
@@ -158,6 +160,8 @@ class Records:
                     self.faults.append(entry)
                 case Told():
                     self.told[entry.event].append(entry)
+                case ToldStays():
+                    self.told_stays[entry.restaurant].append(entry)
                 case Ranked():
                     self.ranked[entry.event].append(entry)
 
@@ -243,7 +247,8 @@ class Auditor:
         source, findings = self._source, self._findings
         calls = self._records.calls.get(inventory_id, [])
         promises, order = Promises(calls, findings), Order(calls, findings)
-        house = House(inventory_id, findings, self._outages, [promises, order])
+        sums = DiningSums(self._records.told_stays.get(inventory_id, ()), findings)
+        house = House(inventory_id, findings, self._outages, [promises, order, sums])
         self._fold(house)
         with source.snapshot():
             self._fold(house)
@@ -255,8 +260,8 @@ class Auditor:
             check_guests(house, source.guests(inventory_id), findings)
             check_payments(house, source.payments(inventory_id), findings)
             check_submissions(inventory_id, house.stays, source.submissions(inventory_id), findings)
-        promises.ended(house)
-        order.ended(house)
+        for watcher in (promises, order, sums):
+            watcher.ended(house)
         if inventory_id in self._records.dinings:
             check_asked_for_stays(house, calls, findings)
         if row is not None:

@@ -227,6 +227,9 @@ class Watcher(Protocol):
     def changed(self, book: House, reservation_id: str, claim: Stay, at_ms: int) -> None:
         """A fact has changed this reservation; `book` is as the fact left it."""
 
+    def row_ended(self, book: House, at_ms: int) -> None:
+        """A state that was committed."""
+
 
 class House:
     """One restaurant's facts, added up."""
@@ -279,6 +282,8 @@ class House:
             self.facts += 1
         self.at_ms = row.at_ms
         self._nobody_sits_on_another()
+        for watcher in self._watchers:
+            watcher.row_ended(self, row.at_ms)
 
     def _apply(self, fact: RestaurantFact) -> None:
         if self.deleted:

@@ -100,6 +100,6 @@ def audit(data: Path, records: Path) -> Verdict:
     with Database(url) as database:
         while any(database.still_held(event) for event in ending) and time.monotonic() < limit_s:
             time.sleep(POLL_S)
-        record_statistics(server, found.sales, records)
+        record_statistics(server, found.sales, found.dinings, records)
         found = Records(read_records(records))
         return Auditor(database, found, database.clock_ahead_ms()).run(found.sales)

@@ -36,7 +36,7 @@ class Sold:
         with Recorder(folder, "operator") as recorder:
             self.sale = open_sale(find_server(server.data), recorder, "Audited", 1_000, 600)
         asyncio.run(_sell(find_server(server.data).http, self.sale, folder))
-        record_statistics(find_server(server.data), [self.sale.event], folder)
+        record_statistics(find_server(server.data), [self.sale.event], (), folder)
 
     def audit(self) -> Verdict:
         with Database(self.url) as database:

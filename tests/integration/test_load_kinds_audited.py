@@ -75,9 +75,11 @@ def verdict(running_server: Served, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def audited(server: Server, folder: Path) -> Verdict:
-    record_statistics(server, Records(read_records(folder)).sales, folder)
+    found = Records(read_records(folder))
+    record_statistics(server, found.sales, found.dinings, folder)
     with Database(server.database_url) as database:
         found = Records(read_records(folder))
+        assert found.told_stays.keys() == found.dinings.keys() != set()
         return Auditor(database, found, database.clock_ahead_ms()).run([*found.sales, *found.dinings])
 
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from domain.event_messages import HoldExpired, PauseSale, ReservationCancelled, ReservationConfirmed
+from domain.local_time import local_of
 from domain.restaurant_messages import (
     CancelRestaurant,
     NoShowMarked,
@@ -35,9 +36,9 @@ from loadtest.auditor.money import ChargeRow, LedgerRow, PaymentRow, PurchaseRow
 from loadtest.auditor.rows import InventoryRow
 from loadtest.auditor.submissions import SubmissionRow
 from loadtest.auditor.verdict import Verdict
-from loadtest.record import Call, Sitting
+from loadtest.record import Call, Entry, Seating, Sitting, ToldStays
 from tests.loadtest.sound_sale import NO_LEDGER, failed, titles
-from tests.unit.dining import BOB, MINUTE_MS, TODAY, Dining, reservation
+from tests.unit.dining import BERLIN, BOB, MINUTE_MS, TODAY, Dining, reservation
 
 
 def an_evening() -> Dining:
@@ -147,7 +148,22 @@ class SoundDining:
     def guests(self, inventory_id: str) -> Iterator[GuestRow]:
         return iter(self.remembered)
 
-    def audit(self, calls: Iterable[Call] = ()) -> Verdict:
+    def statistics(self) -> ToldStays:
+        """What an operator who asks now is told, of yesterday and the two days after."""
+        days = (self._seatings(TODAY + number) for number in (-1, 0, 1))
+        return ToldStays("x1", len(self.facts), self._seatings(), (), "2026-11-19", tuple(days))
+
+    def _seatings(self, day: int | None = None) -> tuple[Seating, ...]:
+        sizes: dict[str, list[int]] = {}
+        for row in self.stored:
+            start_ms, size = row.what["start_ms"], row.what["party_size"]
+            assert isinstance(start_ms, int)
+            assert isinstance(size, int)
+            if day in (None, local_of(BERLIN, start_ms)[0]):
+                sizes.setdefault(row.status, []).append(size)
+        return tuple((status, len(some), sum(some)) for status, some in sizes.items())
+
+    def audit(self, calls: Iterable[Entry] = ()) -> Verdict:
         return Auditor(self, Records(calls)).run()  # type: ignore[arg-type]
 
     def told(self) -> list[Call]:
@@ -220,6 +236,28 @@ def test_a_sound_evening_is_sound() -> None:
     )
     kinds = {type(fact) for fact in SoundDining().facts}
     assert {StayProlonged, StayCompleted, NoShowMarked, ReservationMoved, HoldExpired, PartySeated} <= kinds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: {"by_status": told.by_status[1:]},
+        lambda told: {"by_status": ((*told.by_status[0][:2], 99), *told.by_status[1:])},
+        lambda told: {"deposits": (("EUR", 1, 0),)},
+        lambda told: {"days": told.days[::-1]},
+        lambda told: {"since": "2026-11-20"},
+        lambda told: {"sequence": told.sequence - 2},
+        lambda told: {"sequence": told.sequence + 1},
+    ],
+)
+def test_statistics_that_are_not_the_sums_of_the_journal_are_found(
+    change: Callable[[ToldStays], dict[str, Any]],
+) -> None:
+    evening = SoundDining()
+    told = evening.statistics()
+    assert all(told.days[1:])
+    assert evening.audit([told]).sound
+    assert failed(evening.audit([msgspec.structs.replace(told, **change(told))])) == titles(Check.STATISTICS)
 
 
 def test_what_a_cancelled_restaurant_had_has_ended() -> None:

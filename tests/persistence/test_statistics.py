@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
+import io
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -9,25 +12,45 @@ from collections.abc import AsyncIterator
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from domain import restaurant
 from domain.event_messages import (
+    BeginPayment,
     CancelReservation,
     ChangeEvent,
     ConfirmReservation,
+    FinishPayment,
+    SellReservation,
     Status,
     TermsChange,
     TicketTypeChange,
+)
+from domain.restaurant_messages import (
+    ChangeRestaurant,
+    CompleteStay,
+    Deposit,
+    MarkNoShow,
+    MoveReservation,
+    RestaurantChange,
+    RestaurantFact,
+    SeatWalkIn,
+    TableReservation,
 )
 from domain.views import EventSales, Sold, TypeSales
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from persistence.statistics import RANKED_MAX_EVENTS
 from persistence.store import OwnerStore
-from server.csv_export import PAGE_MAX_RESERVATIONS, reservations_csv
-from tests.persistence.sales import NOW_MS, Sale, folded, place, terms
+from server.csv_export import LINES, PAGE_MAX_RESERVATIONS, reservations_csv, stays_of
+from tests.persistence.restaurants import DAY, House
+from tests.persistence.restaurants import terms as terms_of
+from tests.persistence.sales import NOW_MS, Sale, folded, new_id, place, terms
 from tests.persistence.worlds import PostgresWorld
+from tests.stay_sums import stay_sums
 
 MINUTE_MS = 60_000
+_restaurant_facts = msgspec.msgpack.Decoder(list[RestaurantFact])
 
 
 @pytest.fixture
@@ -140,6 +163,77 @@ async def test_the_first_events_are_first_by_the_sums_of_all(
     assert [one.event_id for one in ranking.by_revenue] == by_revenue
 
 
+def _dined(journal: list[tuple[int, int, bytes]]) -> list[TableReservation]:
+    """All reservations of a restaurant, as its journal has them."""
+    state = restaurant.State()
+    for _, _, facts in journal:
+        for fact in _restaurant_facts.decode(facts):
+            restaurant.evolve(state, fact)
+    return list((state.reservations | state.ended).values())
+
+
+async def an_evening(store: OwnerStore, seed: int) -> House:
+    """Three days of holds, which end in each of the ways there are; with deposits, but of seed 0."""
+    dice = random.Random(seed)
+    house = await House.opened(
+        store, replace(terms_of(4, 4, 6), deposit=Deposit(700, "EUR") if seed else None)
+    )
+    held = [
+        replace(house.hold(minute % 1_440, dice.randint(1, 6)), day=DAY + minute // 1_440)
+        for minute in range(600, 600 + 3 * 1_440, 300)
+    ]
+    await house.does(store, *held)
+    first, second, third, fourth, *_, last_but_one, last = [hold.reservation_id for hold in held]
+    for number, hold in enumerate(held[:-2]):
+        one, payment_id = hold.reservation_id, new_id()
+        if number % 2 and seed:
+            due = FinishPayment(one, payment_id, 700 * hold.party_size)
+            await house.does(store, BeginPayment(one, payment_id, NOW_MS + 900_000), due)
+        else:
+            await house.does(store, SellReservation(one, "", "free" if number == 4 and seed else "cash"))
+    await house.does(store, CancelReservation(first), CancelReservation(last))
+    await house.does(store, MoveReservation(fourth, day=DAY + 2))
+    house.now_ms = (DAY * 24 + 20) * 3_600_000 + 20 * 60_000
+    await house.does(store, CompleteStay(second), MarkNoShow(third), SeatWalkIn(new_id(), 2))
+    if seed:
+        change = RestaurantChange(deposit=Deposit(100, "CHF", "reservation"))
+        dear = replace(house.hold(1_320), day=DAY + 2)
+        sold = SellReservation(dear.reservation_id, "", "card")
+        await house.does(store, ChangeRestaurant(change), dear, sold)
+    assert house.state.ended[last_but_one].status is Status.EXPIRED
+    return house
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_restaurants_sums_are_what_its_journal_adds_up_to(
+    reads: PostgresReads, world: PostgresWorld, seed: int
+) -> None:
+    house = await an_evening(world.store(), seed)
+    begins_ms = [(DAY + number) * 86_400_000 for number in range(-1, 3)]
+    journal = (await world.rows(house.id)).journal
+    expected = stay_sums(house.id, len(journal), _dined(journal), begins_ms)
+    assert await reads.stay_sums(house.id, begins_ms) == expected
+    assert len(expected.by_status) > 4
+    assert (len(expected.by_day), expected.deposits.keys()) == (2, {"EUR", "CHF"} if seed else set())
+    elsewhen = dataclasses.replace(expected, by_day={})
+    assert await reads.stay_sums(house.id, [0, 1]) == elsewhen
+
+
+async def test_a_restaurant_is_exported_as_its_rows_are(reads: PostgresReads, world: PostgresWorld) -> None:
+    house = await an_evening(world.store(), 1)
+    known = {one.id: one for one in _dined((await world.rows(house.id)).journal)}
+    terms = house.state.terms
+    assert terms is not None
+    pieces = [piece async for piece in reservations_csv(reads, house.id, stays_of(terms))]
+    rows = list(csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline="")))
+    assert [row["reservation_id"] for row in rows] == sorted(known)
+    for row in rows:
+        one = known[row["reservation_id"]]
+        assert (row["deposit"], row["currency"]) == (str(one.deposit), one.currency)
+        assert row["kept"] == str(one.paid_by.kept if one.paid_by is not None else 0)
+    assert {row["kept"] for row in rows} > {"0"}
+
+
 async def test_no_transaction_is_open_while_a_client_reads_an_export(
     reads: PostgresReads, world: PostgresWorld
 ) -> None:
@@ -149,7 +243,7 @@ async def test_no_transaction_is_open_while_a_client_reads_an_export(
         await sale.append(store, sale.holds(*[1] * PAGE_MAX_RESERVATIONS))
     seen = 0
     watching = await asyncpg.connect(world.url)
-    async for piece in reservations_csv(reads, sale.id):
+    async for piece in reservations_csv(reads, sale.id, LINES):
         seen += piece.count(b"\r\n")
         rows = await watching.fetch(
             "SELECT state, xact_start FROM pg_stat_activity WHERE application_name = 'turnstile reports'"

@@ -45,11 +45,13 @@ from domain.views import (
     SeatChanges,
     SeatStates,
     Sold,
+    StaySums,
     TableDay,
     TypeSales,
 )
 from persistence.memory_rows import Tables
 from tests.brute_force import Known, KnownRestaurant, listed, listed_restaurants
+from tests.stay_sums import stay_sums
 
 START_MS = 1_795_000_000_000
 CONFIRMING = (ReservationConfirmed, ReservationPaid, ReservationRetaken, ReservationSold)
@@ -311,10 +313,17 @@ class DirectReads:
         ]
 
     async def exported(
-        self, event_id: str, after: str | None, limit: int, now_ms: int
+        self, inventory_id: str, after: str | None, limit: int, now_ms: int
     ) -> list[FoundReservation]:
         self.pages_exported += 1
-        return await self.reservations(event_id, None, after, limit, now_ms)
+        return await self.reservations(inventory_id, None, after, limit, now_ms)
+
+    async def stay_sums(self, restaurant_id: str, begins_ms: Sequence[int]) -> StaySums | None:
+        inventory = self._of_kind("restaurant").get(restaurant_id)
+        if inventory is None:
+            return None
+        known = (inventory.state.reservations | inventory.ended).values()
+        return stay_sums(restaurant_id, inventory.sequence, known, begins_ms)
 
     async def sales(self, event_id: str, since_ms: int, width_ms: int) -> EventSales | None:
         inventory = self._of_kind("event").get(event_id)

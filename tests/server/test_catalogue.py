@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from domain.event_messages import PlaceHold
-from server.handlers_catalogue import EXPORTS_MAX
+from server.handlers_reports import EXPORTS_MAX
 from server.payloads_catalogue import CURSOR_MAX_CHARACTERS, SEARCH_MAX_CHARACTERS
 from tests.server.conftest import OPERATOR, Api, Start
 from tests.server.direct_gateway import START_MS

@@ -78,6 +78,8 @@ GET /api/v1/ledger/movements
 GET /api/v1/events/{event_id}/statistics
 GET /api/v1/events/{event_id}/reservations.csv
 GET /api/v1/statistics
+GET /api/v1/restaurants/{restaurant_id}/statistics
+GET /api/v1/restaurants/{restaurant_id}/reservations.csv
 POST /api/v1/venues
 GET /api/v1/venues
 GET /api/v1/venues/{venue_id}
