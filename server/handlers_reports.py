@@ -57,7 +57,7 @@ class ReportHandlers:
         bounds_ms = [bound_ms(zone, day, 0) for day in range(first, first + query.days + 1)]
         begins_ms = [at_ms for at_ms in bounds_ms if at_ms is not None]
         if len(begins_ms) != len(bounds_ms):
-            raise invalid("since", "All of its days from 1970-01-02 to 9998-12-29.")
+            raise invalid("since", "All of its days from 1970-01-02 to 9998-12-28.")
         found = await reads.stay_sums(restaurant.id, begins_ms)
         if found is None:
             raise not_found("restaurant")

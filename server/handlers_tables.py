@@ -216,7 +216,7 @@ def _day_ms(zone: str, date: dt.date) -> tuple[int, int]:
     day = views.day_of(date)
     since_ms, until_ms = bound_ms(zone, day, 0), bound_ms(zone, day + 1, 0)
     if since_ms is None or until_ms is None:
-        raise invalid("date", "From 1970-01-02 to 9998-12-29.")
+        raise invalid("date", "From 1970-01-02 to 9998-12-28.")
     return since_ms, until_ms
 
 
