@@ -29,6 +29,7 @@ from domain.payment import (
     RefundStep,
     RefundTurn,
     Said,
+    SaidOfRefund,
     Step,
     Turn,
     Unclear,
@@ -47,6 +48,7 @@ from persistence.store import StoreError
 log = logging.getLogger(__name__)
 OF_OWNER = (Step.BEGIN, Step.CONFIRM, Step.GIVE_BACK)
 OUT_OF_ORDER = (Code.OVERLOADED, Code.UNAVAILABLE)
+REFUND_ENDS = (RefundStep.DONE, RefundStep.REFUSED, RefundStep.FAILED)
 KEY = "charge"
 """Of all that is asked of a provider for one payment."""
 
@@ -95,7 +97,8 @@ class Provider(Protocol):
     async def cancel(self, key: str, payment: Payment) -> Said:
         """From now on nothing is charged under that key: `Captured` if something was, else `Declined`."""
 
-    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear: ...
+    async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
+        """Asked again it says what has become of it by now."""
 
 
 class Wallets(Protocol):
@@ -298,8 +301,10 @@ class PaymentWorker:
                 if not kept or not goes_on:
                     break
                 refund = after
-            if kept and after.step in (RefundStep.DONE, RefundStep.REFUSED):
+            if kept and after.step is not refund.step and after.step in REFUND_ENDS:
                 self._meter.count("refunds_ended", labels=(("step", after.step.value),))
+            if kept and after.step is RefundStep.FAILED:
+                log.warning("a refund failed", extra={"payment": after.payment_id, "refund": after.id})
         except StoreError as error:
             log.warning("a refund waits for the store", extra={"error": repr(error)})
         except Exception:
@@ -315,7 +320,7 @@ class PaymentWorker:
             return after_let_go(refund, reply), Note(refund.payment_id, "let_go", "", _said(reply))
         await self._before(refund, Note(refund.payment_id, "refund", refund.key, "asked"))
         provider = self._providers.get(refund.provider)
-        said: PaidBack | Unclear = Unclear(f"{refund.provider} is not set up")
+        said: SaidOfRefund = Unclear(f"{refund.provider} is not set up")
         if provider is not None:
             try:
                 async with asyncio.timeout(self._limits.provider_timeout_s):

@@ -6,8 +6,9 @@
 - What is declined is cancelled at once: nobody can pay an intent later that was told to be over.
 - What must not be charged any more is cancelled; Stripe refuses to cancel what it has the money of, and
   refuses to confirm what is cancelled, so one of the two is so for good.
-- A refund is looked for before it is made again: a key is remembered for a day only. One that failed or was
-  cancelled is none, and stays unclear until an operator has made another.
+- A refund is looked for before it is made again: a key is remembered for a day only. It has gone back once
+  Stripe says `succeeded`, and may fail even then. One that failed or was cancelled is none, and is not made
+  again by itself; one that an operator makes in its place counts.
 - Nothing here raises, waits longer than `TIMEOUT_S`, or holds up the loop. Of an error its kind, its code and
   Stripe's name for the request are kept; never what was sent.
 
@@ -33,7 +34,10 @@ from domain.payment import (
     Payment,
     Prepared,
     Refund,
+    RefundStep,
+    Returned,
     Said,
+    SaidOfRefund,
     Unclear,
     Unknown,
     Working,
@@ -45,8 +49,9 @@ TIMEOUT_S = 8.0
 """For one question and its answer; the payment worker gives a step a little longer."""
 REFUNDS_MAX = 100
 REFUSALS = (400, 402, 404)
-REFUND_GOES = ("succeeded", "pending", "requires_action")
-"""A refund that is otherwise has failed, or was cancelled: its money is here."""
+REFUND_ON_ITS_WAY = ("pending", "requires_action")
+REFUND_GAVE_UP = ("failed", "canceled")
+"""Its money is here."""
 OURS = "turnstile_payment_id"
 """Under which an intent's metadata have the payment."""
 OUR_REFUND = "turnstile_refund_id"
@@ -61,6 +66,7 @@ _WORDS = {
     "processing_error": "The card could not be processed; try again in a moment. Nothing was charged.",
     "resource_missing": "This way of paying is not known. Nothing was charged.",
 }
+_BEST_FIRST: tuple[type[SaidOfRefund], ...] = (PaidBack, Working, Unclear, Returned)
 T = TypeVar("T")
 
 
@@ -112,11 +118,13 @@ class StripePayments:
             return Declined(TOOK_TOO_LONG, "never confirmed")
         return await self._cancelled(payment.provider_ref, Declined(TOOK_TOO_LONG, "cancelled"))
 
-    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+    async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
         if refund.attempts > 1:
             found = await self._found(refund)
             if found is not None:
                 return found
+            if refund.step is not RefundStep.PAY_BACK:
+                return Unclear("a refund that was made is not there")
         wanted = {
             "payment_intent": refund.provider_ref,
             "amount": refund.amount,
@@ -161,7 +169,7 @@ class StripePayments:
         told = _told_plainly(said)
         return await self._cancelled(ref, told) if isinstance(told, Declined) and not _is_over(said) else told
 
-    async def _found(self, refund: Refund) -> PaidBack | Unclear | None:
+    async def _found(self, refund: Refund) -> SaidOfRefund | None:
         """The same refund, made by somebody whose answer was lost."""
         wanted = {"payment_intent": refund.provider_ref, "limit": REFUNDS_MAX}
         said = await self._asked(self._refunds.list_async(wanted))
@@ -176,17 +184,24 @@ class StripePayments:
             return error
 
 
-def made_of(refund_id: str, there: Sequence[Any]) -> PaidBack | Unclear | None:
+def made_of(refund_id: str, there: Sequence[Any]) -> SaidOfRefund | None:
     """What became of a refund of ours, of all that its intent has. None: it was never made. One that failed
     is not made again by itself, which may fail for ever: operators see it, and what they make in its place
     counts by its metadata."""
     own = [_paid_back(one) for one in there if _metadata(one).get(OUR_REFUND) == refund_id]
-    return next((said for said in own if isinstance(said, PaidBack)), own[0] if own else None)
+    return min(own, key=lambda said: _BEST_FIRST.index(type(said)), default=None)
 
 
-def _paid_back(refund: Any) -> PaidBack | Unclear:
-    gone = refund.status in REFUND_GOES
-    return PaidBack(refund.id) if gone else Unclear(f"the refund is {refund.status}")
+def _paid_back(refund: Any) -> SaidOfRefund:
+    said = f"the refund is {refund.status}"
+    if refund.status == "succeeded":
+        return PaidBack(refund.id)
+    if refund.status in REFUND_ON_ITS_WAY:
+        return Working(refund.id)
+    if refund.status in REFUND_GAVE_UP:
+        why = getattr(refund, "failure_reason", None)
+        return Returned(f"{said}: {why}" if why else said)
+    return Unclear(said)
 
 
 def _told_plainly(said: Any, over: Declined | None = None) -> Said:
@@ -244,7 +259,9 @@ def _kind(error: Any) -> str:
 # --- webhooks ------------------------------------------------------------------------------------------
 
 
-class _Intent(msgspec.Struct):
+class _About(msgspec.Struct):
+    """An intent or a refund; of others what they are is enough."""
+
     object: str = ""
     amount: int = 0
     currency: str = ""
@@ -252,7 +269,7 @@ class _Intent(msgspec.Struct):
 
 
 class _Data(msgspec.Struct):
-    object: _Intent
+    object: _About
 
 
 class _Event(msgspec.Struct):
@@ -265,11 +282,13 @@ _event = msgspec.json.Decoder(_Event)
 
 
 def told_of(body: bytes) -> Told | None:
-    """An event of Stripe's; one that is about no intent of ours has no payment. None: it is no event."""
+    """An event of Stripe's (`payment_intent.*`, `refund.*`, `charge.refund.updated`); one that is about no
+    intent and no refund of ours names neither. None: it is no event."""
     try:
         event = _event.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    intent = event.data.object
-    payment_id = intent.metadata.get(OURS, "") if intent.object == "payment_intent" else ""
-    return Told(event.id, payment_id, intent.amount, intent.currency.upper(), event.type)
+    about = event.data.object
+    payment_id = about.metadata.get(OURS, "") if about.object == "payment_intent" else ""
+    refund_id = about.metadata.get(OUR_REFUND, "") if about.object == "refund" else ""
+    return Told(event.id, payment_id, about.amount, about.currency.upper(), event.type, refund_id)

@@ -27,7 +27,9 @@ captured, however late, is put into the wallet. To be paid back it is taken out 
 
 A refund has its own saga: the owner lets go of what it is for, if it is for something, then the provider pays
 it back. What is promised back of a payment is counted before anything is done, so it is never more than
-was captured.
+was captured. It has gone back once its provider says so, and no longer than that: one that failed, be it days
+later, has paid nothing back. It stays promised, is not made again by itself, and is asked about ever less
+often, for what is made in its place, unless its provider has something to tell.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ PAUSE_FIRST_MS = 200
 PAUSE_MAX_MS = 10_000
 LOOK_EVERY_MS = 1_000
 """While a buyer has something to do, or the provider has."""
+REFUND_LOOK_MAX_MS = 600_000
+"""A refund that is on its way, or failed, is asked about at least so often."""
 
 
 class Standing(enum.StrEnum):
@@ -205,6 +209,14 @@ class PaidBack:
     ref: str
 
 
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A refund reached nobody, be it that it was made before: its money is here."""
+
+    detail: str = ""
+
+
+SaidOfRefund = PaidBack | Working | Returned | Unclear
 Said = Captured | Declined | Prepared | NeedsAction | Working | Unknown | Unclear
 OwnerCommand = BeginPayment | FinishPayment | FailPayment
 
@@ -421,6 +433,8 @@ class RefundStep(enum.StrEnum):
     PAY_BACK = "pay_back"
     DONE = "done"
     REFUSED = "refused"
+    FAILED = "failed"
+    """Its provider could not; what is made in its place there counts."""
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
@@ -482,10 +496,26 @@ def after_taken(refund: Refund, said: PaidBack | Declined | Unclear) -> RefundTu
     return RefundTurn(replace(refund, step=RefundStep.PAY_BACK, error=None, pauses=0))
 
 
-def after_pay_back(refund: Refund, said: PaidBack | Unclear) -> RefundTurn:
-    if isinstance(said, Unclear):
-        return _refund_again(replace(refund, error=said.detail))
-    return RefundTurn(replace(refund, step=RefundStep.DONE, error=None, pauses=0))
+def after_pay_back(refund: Refund, said: SaidOfRefund) -> RefundTurn:
+    """What its provider says of it now; it may have said something else before."""
+    match said:
+        case PaidBack():
+            return RefundTurn(replace(refund, step=RefundStep.DONE, error=None, pauses=0))
+        case Working():
+            return _refund_looked_at(refund, RefundStep.PAY_BACK, None)
+        case Returned():
+            return _refund_looked_at(refund, RefundStep.FAILED, said.detail)
+        case Unclear():
+            return _refund_again(replace(refund, error=said.detail))
+        case _:
+            assert_never(said)
+
+
+def _refund_looked_at(refund: Refund, step: RefundStep, error: str | None) -> RefundTurn:
+    """From its provider there is nothing new, or something to be waited for."""
+    pauses = refund.pauses if step is refund.step else 0
+    pause_ms = min(LOOK_EVERY_MS * 2 ** min(pauses, 10), REFUND_LOOK_MAX_MS)
+    return RefundTurn(replace(refund, step=step, error=error, pauses=pauses + 1), pause_ms)
 
 
 def _refund_again(refund: Refund) -> RefundTurn:

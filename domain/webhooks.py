@@ -19,13 +19,15 @@ SIGNATURE_MAX_CHARACTERS = 1_000
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What a webhook says: its own id, of which payment, and how much of which currency it is about."""
+    """What a webhook says: its own id, of which payment or refund, and how much of which currency it is
+    about."""
 
     id: str
     payment_id: str
     amount: int
     currency: str
     type: str = ""
+    refund_id: str = ""
 
 
 _told = msgspec.json.Decoder(Told)

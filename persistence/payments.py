@@ -14,7 +14,9 @@
 - What was paid for and is cancelled is left by owners' appends in `paid_ends`, which `refund_ended` empties:
   all of it goes back but what is kept. What was conceded before is of what would be kept.
   A refund that is refused takes its own promise back; where the reservation was cancelled meanwhile, that is
-  left there again.
+  left there again. One that was done and is no more has gone back no more.
+- What a provider tells of a refund takes it from whoever works on it, who may have asked before that: it is
+  taken again, and asked about again.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this file only
@@ -120,6 +122,8 @@ FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = ANY ($1::uuid[])"
 CHANGED = f"""
 SELECT {_PAYMENT} FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS k(id, standing, refunded)
   JOIN payments p ON p.id = k.id WHERE (p.standing, p.refunded) <> (k.standing, k.refunded)"""
+FIND_REFUND = f"""
+SELECT {_REFUND} FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = $1"""
 REFUNDS = f"""
 SELECT {_REFUND} FROM refunds r JOIN payments p ON p.id = r.payment_id
  WHERE r.payment_id = $1 ORDER BY r.created_ms, r.id"""
@@ -148,7 +152,10 @@ WITH new AS (
   ON CONFLICT DO NOTHING RETURNING payment_id),
 woken AS (
   UPDATE payments p SET wake_ms = least(p.wake_ms, ({NOW}))
-    FROM new WHERE p.id = new.payment_id AND p.wake_ms IS NOT NULL)
+    FROM new WHERE p.id = new.payment_id AND p.wake_ms IS NOT NULL),
+back AS (
+  UPDATE refunds r SET wake_ms = ({NOW}), attempts = r.attempts + 1
+    FROM new WHERE r.id = $4::uuid AND r.step IN ('pay_back', 'done', 'failed'))
 SELECT payment_id FROM new"""
 NOTES = "SELECT at_ms, step, key, result FROM payment_steps WHERE payment_id = $1 ORDER BY number LIMIT $2"
 
@@ -232,10 +239,12 @@ w AS (SELECT * FROM {rows_of(_REFUNDED_COLUMNS, "u")}),
 kept AS (
   UPDATE refunds r SET step = w.step, error = w.error, pauses = w.pauses, updated_ms = now.ms,
          wake_ms = now.ms + w.wake_in_ms
-    FROM w, now WHERE r.id = w.id AND r.attempts = w.attempts AND r.step NOT IN ('done', 'refused')
-  RETURNING r.id, r.payment_id, r.amount, r.step, r.reason),
+    FROM w JOIN refunds b ON b.id = w.id, now
+   WHERE r.id = w.id AND r.attempts = w.attempts AND r.step = b.step AND r.step <> 'refused'
+  RETURNING r.id, r.payment_id, r.amount, r.step, r.reason, b.step AS was),
 sums AS (
-  SELECT payment_id, coalesce(sum(amount) FILTER (WHERE step = 'done'), 0) AS done,
+  SELECT payment_id, coalesce(sum(amount) FILTER (WHERE step = 'done' AND was <> 'done'), 0)
+                     - coalesce(sum(amount) FILTER (WHERE step <> 'done' AND was = 'done'), 0) AS done,
          coalesce(sum(amount) FILTER (WHERE step = 'refused'), 0) AS refused
     FROM kept GROUP BY 1),
 counted AS (
@@ -243,7 +252,7 @@ counted AS (
      SET refunded = p.refunded + s.done, promised = p.promised - s.refused, updated_ms = now.ms,
          standing = CASE WHEN p.refunded + s.done = 0 THEN 'captured'
                          WHEN p.refunded + s.done >= p.amount THEN 'refunded' ELSE 'partly_refunded' END
-    FROM sums s, now WHERE p.id = s.payment_id AND s.done + s.refused > 0
+    FROM sums s, now WHERE p.id = s.payment_id AND (s.done <> 0 OR s.refused > 0)
   RETURNING p.id, p.reservation_id, s.refused),
 again AS (
   INSERT INTO paid_ends (reservation_id, payment_id, at_ms, kept)
@@ -259,7 +268,8 @@ told AS (
          now.ms, 0
     FROM kept k JOIN payments p ON p.id = k.payment_id CROSS JOIN now
     LEFT JOIN accounts a ON a.id = {_OF_WALLET}
-   WHERE k.step = 'done' AND (p.wallet IS NULL OR a.id IS NOT NULL) ON CONFLICT (id) DO NOTHING),
+   WHERE k.step = 'done' AND k.was <> 'done' AND (p.wallet IS NULL OR a.id IS NOT NULL)
+  ON CONFLICT (id) DO NOTHING),
 noted AS (
   INSERT INTO payment_steps (payment_id, at_ms, step, key, result)
   SELECT n.payment_id, now.ms, n.step, n.key, n.result FROM {_noted(_REFUNDED_COLUMNS)}, now
@@ -394,9 +404,13 @@ class PostgresPayments:
         rows = await self._ask(OF_CUSTOMER, customer, LAST_ID, wallet, before or LAST_ID, limit)
         return [_payment(row) for row in rows]
 
-    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
-        """Keep a provider's event, and have its payment looked at; False if it was heard before."""
-        return bool(await self._ask(HEAR, provider, event_id, payment_id))
+    async def find_refund(self, refund_id: str) -> Refund | None:
+        return next((_refund(row) for row in await self._ask(FIND_REFUND, refund_id)), None)
+
+    async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
+        """Keep a provider's event, and have its payment, and that refund of it, looked at; False if it was
+        heard before."""
+        return bool(await self._ask(HEAR, provider, event_id, payment_id, refund_id))
 
     async def act(self, payment_id: str, approve: bool) -> bool:
         """What a buyer does who has something to do at the sandbox; False if there is nothing to do."""
@@ -486,7 +500,7 @@ class PostgresPayments:
             [refund.step.value for refund in after],
             [refund.error for refund in after],
             [refund.pauses for refund in after],
-            [self._wake_in_ms(one, refund.step in over) for one, refund in written],
+            [self._wake_in_ms(one, refund.step in over and not one.pause_ms) for one, refund in written],
             *_note_columns(written),
         ]
 

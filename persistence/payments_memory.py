@@ -104,13 +104,20 @@ class MemoryPayments:
         fitting = [one for one in own if standing in (None, one.standing)]
         return sorted(fitting, key=lambda one: one.id)[:limit]
 
-    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
+    async def find_refund(self, refund_id: str) -> Refund | None:
+        return next((one for one in self.refunds if one.id == refund_id), None)
+
+    async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
         if (provider, event_id) in self.heard:
             return False
         self.heard.add((provider, event_id))
         row = self.rows[payment_id]
         if row.wake_ms is not None:
             row.wake_ms = min(row.wake_ms, self.now_ms())
+        back = None if refund_id is None else self.rows.get(refund_id)
+        if back is not None and back.what.step in (RefundStep.PAY_BACK, RefundStep.DONE, RefundStep.FAILED):
+            back.wake_ms = self.now_ms()
+            back.what = replace(back.what, attempts=back.what.attempts + 1)
         return True
 
     async def act(self, payment_id: str, approve: bool) -> bool:
@@ -188,12 +195,12 @@ class MemoryPayments:
         self.notes += [(now_ms, note.payment_id, note.step, note.key, note.result) for note in one.notes]
         if one.goes_on:
             row.wake_ms = now_ms + self.lease_ms
-        elif after.step in (Step.DONE, RefundStep.DONE, RefundStep.REFUSED):
+        elif after.step in (Step.DONE, RefundStep.DONE, RefundStep.REFUSED) and not one.pause_ms:
             row.wake_ms = None
         else:
             row.wake_ms = now_ms + one.pause_ms
-        if isinstance(after, Refund) and after.step is not before.step:
-            self._count(after)
+        if isinstance(after, Refund) and isinstance(before, Refund) and after.step is not before.step:
+            self._count(after, before)
         if isinstance(after, Payment) and one.back:
             self._pay_back_late(after, one.back)
         for part in part_payments(after) if isinstance(after, Payment) else ():
@@ -206,7 +213,7 @@ class MemoryPayments:
         unpromised = replace(payment, promised=payment.promised - amount)
         self._promise(unpromised, refund_id, amount, Reason.LATE, (refund_id.encode(), b""))
 
-    def _count(self, refund: Refund) -> None:
+    def _count(self, refund: Refund, before: Refund) -> None:
         row = self.rows[refund.payment_id]
         payment = row.what
         assert isinstance(payment, Payment)
@@ -217,8 +224,9 @@ class MemoryPayments:
                 mark = found[0].reservation.paid_by
                 kept = mark.kept if mark is not None else 0
                 self.tables.paid_ends.setdefault((refund.reservation_id, refund.payment_id), kept)
-        if refund.step is RefundStep.DONE:
-            after = replace(payment, refunded=payment.refunded + refund.amount)
+        if RefundStep.DONE in (refund.step, before.step):
+            more = refund.amount if refund.step is RefundStep.DONE else -refund.amount
+            after = replace(payment, refunded=payment.refunded + more)
             row.what = replace(after, standing=standing_after_refunds(after))
 
     def _promise(

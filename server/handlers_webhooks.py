@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import istr
 
 from actors import stripe_payments
+from domain.payment import Payment, Refund
 from domain.webhooks import Told, is_signed, told_of
 from server.bodies import read_body
 from server.ids import parse_id
@@ -47,15 +48,24 @@ class WebhookHandlers:
         told = READS[provider](body)
         if told is None or not 1 <= len(told.id) <= EVENT_ID_MAX_CHARACTERS:
             raise Problem("malformed", "This is no event.")
-        if not told.payment_id:
+        if not told.payment_id and not told.refund_id:
             return Reply(200, encode(WebhookView(told.id, None, first=False)))
-        payment_id = parse_id(told.payment_id)
-        if payment_id is None:
+        payment_id, refund_id = await self._about(provider, told)
+        first = await parts.payments.hear(provider, told.id, payment_id, refund_id)
+        return Reply(200, encode(WebhookView(told.id, payment_id, first)))
+
+    async def _about(self, provider: str, told: Told) -> tuple[str, str | None]:
+        """The payment's id, and the refund's if it is about one: this provider's, and of what is told."""
+        about_id = parse_id(told.refund_id or told.payment_id)
+        if about_id is None:
             raise Problem("malformed", "This is no event of a payment.")
-        payment = await parts.payments.find(payment_id)
-        if payment is None or payment.provider != provider:
-            raise not_found("payment")
-        if (told.amount, told.currency) != (payment.amount, payment.currency):
-            raise Problem("wrong_state", "The payment is of another amount or currency.")
-        first = await parts.payments.hear(provider, told.id, payment.id)
-        return Reply(200, encode(WebhookView(told.id, payment.id, first)))
+        found: Payment | Refund | None
+        if told.refund_id:
+            found = await self._parts.payments.find_refund(about_id)
+        else:
+            found = await self._parts.payments.find(about_id)
+        if found is None or found.provider != provider:
+            raise not_found("refund" if told.refund_id else "payment")
+        if (told.amount, told.currency) != (found.amount, found.currency):
+            raise Problem("wrong_state", "It is of another amount or currency.")
+        return (found.payment_id, found.id) if isinstance(found, Refund) else (found.id, None)

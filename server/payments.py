@@ -40,8 +40,11 @@ class Payments(Protocol):
         """The next so many by id, the newest first: of the customer's reservations, and charges of the wallet
         that are under way or are in it."""
 
-    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool:
-        """Keep a provider's event, and have its payment looked at; False if it was heard before."""
+    async def find_refund(self, refund_id: str) -> Refund | None: ...
+
+    async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
+        """Keep a provider's event, and have its payment, and that refund of it, looked at; False if it was
+        heard before."""
 
     async def act(self, payment_id: str, approve: bool) -> bool:
         """What a buyer does who has something to do at the sandbox; False if there is nothing to do."""

@@ -11,11 +11,13 @@ from domain.payment import Part, Payment, Reason, Refund, RefundStep, Standing
 from server.times import rfc3339
 from server.views import MoneyView, View
 
-RefundStatus = Literal["pending", "done", "refused"]
+RefundStatus = Literal["pending", "done", "refused", "failed"]
+NOT_PAID_BACK = "It could not be paid back yet. You still get it: it is being seen to."
 
 
 class RefundView(View, frozen=True):
-    """Money that goes back, or has gone, or was refused."""
+    """Money that goes back, or has gone; or was refused; or that its provider could not pay back (`failed`,
+    be it after it was `done`), which an operator has to see to."""
 
     id: str
     payment_id: str
@@ -121,7 +123,11 @@ class WholeWalletView(View, frozen=True):
     movements: list[MovementView]
 
 
-_OVER: dict[RefundStep, RefundStatus] = {RefundStep.DONE: "done", RefundStep.REFUSED: "refused"}
+_OVER: dict[RefundStep, RefundStatus] = {
+    RefundStep.DONE: "done",
+    RefundStep.REFUSED: "refused",
+    RefundStep.FAILED: "failed",
+}
 
 
 def payment_view(payment: Payment, refunds: list[Refund], operator: bool) -> PaymentView:
@@ -156,7 +162,8 @@ def _part_view(part: Part, currency: str | None) -> PartView:
 
 
 def refund_view(refund: Refund) -> RefundView:
-    error = refund.error if refund.step is RefundStep.REFUSED else None
+    failed = NOT_PAID_BACK if refund.step is RefundStep.FAILED else None
+    error = refund.error if refund.step is RefundStep.REFUSED else failed
     amount = MoneyView(refund.amount, refund.currency)
     status = _OVER.get(refund.step, "pending")
     return RefundView(refund.id, refund.payment_id, status, amount, refund.reason, error)

@@ -193,6 +193,42 @@ async def test_twenty_refunds_at_once_promise_no_more_than_there_is(kept: Kept) 
     assert nothing.code is Code.WRONG_STATE
 
 
+async def test_a_refund_that_fails_after_it_was_done_has_gone_back_no_more(kept: Kept) -> None:
+    payment = await captured(kept, 100)
+    await kept.store.refund(back(payment, 40))
+    (refund,) = await kept.store.take_refunds(10, LEASE_MS)
+
+    async def stands(step: RefundStep, pause_ms: int, *sums: object) -> None:
+        """Written so, it comes to that."""
+        assert await kept.store.write([Written(replace(refund, step=step), (), pause_ms)]) == {refund.id}
+        after = await found(kept, payment)
+        assert (after.promised, after.refunded, after.standing) == (40, *sums)
+
+    async def heard() -> Refund:
+        """Taken by who writes no more by now, and again once its provider told something of it."""
+        assert await kept.store.hear("stripe", new_id(), payment.id, refund.id)
+        late = replace(refund, step=RefundStep.DONE)
+        assert await kept.store.write([Written(late, ())]) == set(), "it asked before that"
+        (again,) = await kept.store.take_refunds(10, LEASE_MS)
+        there = await kept.store.find_refund(refund.id)
+        assert (again.id, there) == (refund.id, again)
+        return again
+
+    await stands(RefundStep.PAY_BACK, 60_000, 0, Standing.CAPTURED)
+    refund = await heard()
+    await stands(RefundStep.DONE, 0, 40, Standing.PARTLY_REFUNDED)
+    assert await kept.store.take_refunds(10, LEASE_MS) == []
+    refund = await heard()
+    await stands(RefundStep.DONE, 0, 40, Standing.PARTLY_REFUNDED)
+    refund = await heard()
+    await stands(RefundStep.FAILED, 60_000, 0, Standing.CAPTURED)
+    refund = await heard()
+    await stands(RefundStep.DONE, 0, 40, Standing.PARTLY_REFUNDED)
+    if kept.postgres is not None:
+        told = "SELECT count(*) FROM outgoing_mails WHERE kind = 'refunded' AND reservation_id = $1"
+        assert await (await kept.postgres.connection()).fetchval(told, payment.reservation_id) == 1
+
+
 async def test_one_key_is_one_refund(kept: Kept) -> None:
     payment = await captured(kept)
     asked = back(payment, 10)

@@ -11,7 +11,17 @@ import pytest
 from actors.meter import Meter
 from actors.payments import PaymentWorker
 from domain.event_messages import BeginPayment
-from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear
+from domain.payment import (
+    Captured,
+    Declined,
+    PaidBack,
+    Payment,
+    Refund,
+    Returned,
+    Said,
+    SaidOfRefund,
+    Working,
+)
 from domain.webhooks import signature_of
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Answer, Api, Start
@@ -30,6 +40,8 @@ class Till:
     back: dict[str, int] = field(default_factory=dict)
     short: int = 0
     """So much less than it is asked for it takes."""
+    refunds: str = "succeeded"
+    """How all refunds stand, as Stripe says it."""
 
     async def charge(self, key: str, payment: Payment) -> Said:
         if payment.method == "declined":
@@ -43,9 +55,11 @@ class Till:
     async def cancel(self, key: str, payment: Payment) -> Said:
         return await self.charge(key, payment) if key in self.taken else Declined("Too late.", "cancelled")
 
-    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+    async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
         self.back.setdefault(key, refund.amount)
-        return PaidBack(key)
+        if self.refunds == "succeeded":
+            return PaidBack(key)
+        return Working(key) if self.refunds == "pending" else Returned(self.refunds)
 
 
 @dataclass
@@ -446,6 +460,54 @@ async def test_an_event_of_stripes_is_heard_once_and_of_the_payments_own_amount(
     assert [(await from_stripe(striped, body)).json["first"] for _ in range(2)] == [True, False]
     assert (await from_stripe(striped, body, "Webhook-Signature")).status == 401
     assert (await from_stripe(striped, stripes_event(payment_id, PRICE - 1))).code == "wrong_state"
+
+
+def stripes_refund(refund_id: str | None, amount: int = PRICE, number: int = 1, **more: Any) -> bytes:
+    metadata = {} if refund_id is None else {"turnstile_refund_id": refund_id}
+    refund: dict[str, Any] = {"id": "re_1", "object": "refund", "amount": amount, "currency": "eur"}
+    said = {"id": f"evt_re_{number}", "object": "event", "type": "refund.updated"}
+    return msgspec.json.encode(said | {"data": {"object": refund | {"metadata": metadata}}} | more)
+
+
+@pytest.mark.parametrize("kind", ["refund.updated", "refund.failed", "charge.refund.updated"])
+async def test_a_refund_that_stripe_fails_later_is_paid_back_no_more_and_not_made_again(
+    striped: Sale, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, token = await striped.hold()
+    location = (await striped.pay(path, token, provider="stripe", method="pm_1")).headers["Location"]
+    await striped.work()
+    striped.till.refunds = "pending"
+    refund_id = (await striped.api.post(f"{location}/refunds", headers=OPERATOR)).json["id"]
+
+    async def told(status: str, number: int) -> Any:
+        """What is shown once Stripe has said that the refund stands so."""
+        striped.till.refunds = status
+        body = stripes_refund(refund_id, number=number, type=kind)
+        assert [(await from_stripe(striped, body)).json["first"] for _ in "ab"] == [True, False]
+        await striped.work()
+        shown = (await striped.api.get(location, headers=token)).json
+        (back,) = shown["refunds"]
+        return shown["status"], shown["refunded"]["amount"], back["status"], back["error"]
+
+    await striped.work()
+    assert await told("pending", 1) == ("captured", 0, "pending", None)
+    assert await told("succeeded", 2) == ("refunded", PRICE, "done", None)
+    status, back, refund, error = await told("expired_or_canceled_card", 3)
+    assert (status, back, refund) == ("captured", 0, "failed")
+    assert "could not be paid back" in error
+    assert "card" not in error
+    assert f"{refund_id}" in [getattr(one, "refund", None) for one in caplog.records]
+    steps = (await striped.api.get(f"{location}/steps", headers=OPERATOR)).json["steps"]
+    assert steps[-1]["result"] == "Returned(detail='expired_or_canceled_card')"
+    again = await striped.api.post(f"{location}/refunds", headers=OPERATOR)
+    assert again.code == "wrong_state", "it is promised"
+    assert await told("succeeded", 4) == ("refunded", PRICE, "done", None)
+    assert list(striped.till.back.values()) == [PRICE]
+    assert (await from_stripe(striped, stripes_refund(refund_id, PRICE - 1))).code == "wrong_state"
+    nobodys = "00000000-0000-7000-8000-000000000000"
+    assert (await from_stripe(striped, stripes_refund(nobodys))).code == "not_found"
+    assert (await from_stripe(striped, stripes_refund("no id"))).code == "malformed"
+    assert (await from_stripe(striped, stripes_refund(None, number=9))).json["payment_id"] is None
 
 
 async def test_what_stripe_says_of_others_is_answered_and_not_kept(striped: Sale) -> None:

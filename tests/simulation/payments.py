@@ -44,7 +44,9 @@ from domain.payment import (
     Reason,
     Refund,
     RefundStep,
+    Returned,
     Said,
+    SaidOfRefund,
     Standing,
     Step,
     Unclear,
@@ -89,6 +91,28 @@ class Charge:
 
 
 @dataclass
+class Back:
+    """A refund: it may be on its way for long, fail, even after it was done, and be made by hand then."""
+
+    refund: Refund
+    state: str
+    courses: list[str] = field(default_factory=list)
+    """What it will come to, one after the other."""
+
+
+COURSES = (
+    ("done",),
+    ("done",),
+    ("done",),
+    ("working", "done"),
+    ("working", "failed", "done"),
+    ("working", "failed"),
+    ("done", "failed"),
+    ("done", "failed", "done"),
+)
+
+
+@dataclass
 class SimProvider:
     """A provider with a memory of its own, some milliseconds away. `calm`: it answers every time. What is
     paid in two steps is charged under a name of its own, and found under its key for some time only."""
@@ -97,8 +121,14 @@ class SimProvider:
     rng: Random
     calm: bool = False
     charges: dict[str, Charge] = field(default_factory=dict)
-    refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """Payment and amount, by key."""
+    refunds: dict[str, Back] = field(default_factory=dict)
+    """By key."""
+    turns: int = 0
+    """That refunds will still take."""
+
+    def __post_init__(self) -> None:
+        self.dice = self.world.rng("refunds")
+
     names: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Of what is paid in two steps: by key, and until when it is kept."""
 
@@ -120,12 +150,39 @@ class SimProvider:
             return Declined("No.", "never confirmed")
         return await self._far(lambda: self._cancel(ref, payment))
 
-    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
-        def work() -> PaidBack:
-            self.refunds.setdefault(key, (refund.payment_id, refund.amount))
-            return PaidBack(key)
+    async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
+        def work() -> SaidOfRefund:
+            if key not in self.refunds:
+                first, *later = COURSES[0] if self.calm else self.dice.choice(COURSES)
+                self.refunds[key] = Back(refund, first, later)
+                self.turns += len(later)
+                self._later(key)
+            match self.refunds[key].state:
+                case "done":
+                    return PaidBack(key)
+                case "working":
+                    return Working(key)
+            return Returned("the card is gone")
 
         return await self._far(work)
+
+    def back_of(self, payment_id: str, *states: str) -> int:
+        """So much of that payment stands so."""
+        own = [one for one in self.refunds.values() if one.refund.payment_id == payment_id]
+        return sum(one.refund.amount for one in own if one.state in states)
+
+    def _later(self, key: str) -> None:
+        if self.refunds[key].courses:
+            self.world.main_later(self.dice.uniform(0.3, 15.0), lambda: self._turn(key))
+
+    def _turn(self, key: str) -> None:
+        """It comes to something else, which is told, perhaps twice."""
+        back = self.refunds[key]
+        back.state, self.turns = back.courses.pop(0), self.turns - 1
+        named = (f"{key} {len(back.courses)}", back.refund.payment_id, back.refund.id)
+        for _ in range(self.dice.choice((1, 2))):
+            self.world.main_later(self.dice.uniform(0.0, 2.0), lambda: self.world.webhook("sim", *named))
+        self._later(key)
 
     def _charge(self, key: str, payment: Payment) -> Said:
         state = {"declined": "declined", "needs_action": "asked", "delayed": "working"}
@@ -267,6 +324,10 @@ class PaymentWorld(World):
 
     def main_later(self, delay_s: float, work: Callable[[], object]) -> None:
         self.loop.main.later(delay_s, work)
+
+    def webhook(self, provider: str, event_id: str, payment_id: str, refund_id: str) -> None:
+        """What a front end does with a provider's webhook."""
+        self.loop.create_task(self.payments.hear(provider, event_id, payment_id, refund_id))
 
     def touched(self) -> None:
         """A worker is about to do something elsewhere, or has done it. A test may end it there."""
@@ -458,7 +519,10 @@ class PaymentWorld(World):
         until_s = self.loop.now_s + QUIET_MAX_S
         while self.loop.now_s < until_s:
             await asyncio.sleep(1.0)
-            waits = any(row.wake_ms is not None for row in self.payments.rows.values())
+            waits = self.provider.turns or any(
+                row.wake_ms is not None and row.what.step is not RefundStep.FAILED
+                for row in self.payments.rows.values()
+            )
             held = self._settled_s() > self.clocks.settled_s + self.owner_limits.set_aside_s + 8.0
             if not waits and not held and not self.database.tables.paid_ends:
                 break
@@ -525,19 +589,20 @@ def _wrong_with_purchase(world: PaymentWorld, whole: Payment) -> Iterator[str]:
 
 def _wrong_with(world: PaymentWorld, payment: Payment, price: int) -> Iterator[str]:
     captured = _taken(world, payment)
-    back = sum(amount for of, amount in world.provider.refunds.values() if of == payment.id)
+    back, owed = (world.provider.back_of(payment.id, state) for state in ("done", "failed"))
     own = [refund for refund in world.payments.refunds if refund.payment_id == payment.id]
     by_operator = (Reason.CONCESSION, Reason.OPERATOR)
-    conceded = sum(one.amount for one in own if one.reason in by_operator and one.step is RefundStep.DONE)
+    made = (RefundStep.DONE, RefundStep.FAILED)
+    conceded = sum(one.amount for one in own if one.reason in by_operator and one.step in made)
     kept_price = max(price - conceded, 0) if price else 0
     said = f"{payment.id[:4]} {payment.standing.value} at {payment.step.value}"
     if payment.step is not Step.DONE:
         yield f"I4 {said}: it never ends"
-    if captured != kept_price + back:
-        yield f"I4 {said}: captured {captured}, confirmed or kept {kept_price}, back {back}"
+    if captured != kept_price + back + owed:
+        yield f"I4 {said}: captured {captured}, confirmed or kept {kept_price}, back {back}, owed {owed}"
     if (payment.amount if payment.captured else 0) != captured:
         yield f"I4 {said}: the row says captured {payment.captured}, the provider has {captured}"
-    if payment.promised != payment.refunded or payment.refunded != back:
+    if payment.promised != payment.refunded + owed or payment.refunded != back:
         yield f"I4 {said}: promised {payment.promised}, refunded {payment.refunded}, back {back}"
     if payment.standing is Standing.FAILED and (captured or not payment.error):
         yield f"I4 {said}: failed, with {captured} captured and error {payment.error!r}"

@@ -14,7 +14,20 @@ from msgspec.structs import replace
 
 import actors.payments as saga
 from actors.payments import PaymentWorker
-from domain.payment import PaidBack, Payment, Refund, Said, Standing, Step, Turn, Unclear
+from domain.payment import (
+    PaidBack,
+    Payment,
+    Refund,
+    RefundStep,
+    RefundTurn,
+    Returned,
+    Said,
+    SaidOfRefund,
+    Standing,
+    Step,
+    Turn,
+    Unclear,
+)
 from tests.simulation.payments import PaymentWorld, SimProvider, play
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "60"))
@@ -39,12 +52,14 @@ def test_no_payment_is_captured_without_exactly_one_of_a_reservation_and_a_refun
         kills += world.kills
         ends.update(payment.standing.value for payment in world.payments.payments)
         ends.update(f"refund {refund.reason.value}" for refund in world.payments.refunds)
+        ends.update(f"refund {refund.step.value}" for refund in world.payments.refunds)
         if wrong:
             failed[seed] = wrong
     print(f"\n{SEEDS} seeds, {kills} kills of workers: {dict(sorted(ends.items()))}")
     assert not failed
     assert kills > SEEDS * 3, "workers die at their work"
     met = {"captured", "failed", "refunded", "refund late", "refund cancelled", "refund operator"}
+    met |= {"refund done", "refund failed"}
     assert met <= set(ends), ends
 
 
@@ -57,7 +72,7 @@ def test_a_scenario_of_payments_replays_exactly() -> None:
 class RefundWithoutItsKey(SimProvider):
     """Each refund is a new one to the provider."""
 
-    async def pay_back(self, key: str, refund: Refund) -> PaidBack | Unclear:
+    async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
         return await super().pay_back(f"{key}:{len(self.refunds)}", refund)
 
 
@@ -111,6 +126,12 @@ def _after_provider_without_confirm(payment: Payment, step: Step, said: Said) ->
     return turn
 
 
+def _after_pay_back_for_good(refund: Refund, said: SaidOfRefund) -> RefundTurn:
+    """What has gone back is not looked at again."""
+    done = refund.step is RefundStep.DONE
+    return _after_pay_back(refund, PaidBack("") if done and isinstance(said, Returned) else said)
+
+
 def _never_cancel(payment: Payment, now_ms: int) -> Step:
     """What was asked before the deadline is forgotten after it."""
     step = _next_step(payment, now_ms)
@@ -118,6 +139,7 @@ def _never_cancel(payment: Payment, now_ms: int) -> Step:
 
 
 _after_owners, _after_provider, _next_step = saga.after_owners, saga.after_provider, saga.next_step
+_after_pay_back = saga.after_pay_back
 PLANTS: dict[str, tuple[str, object] | type[SimProvider]] = {
     "refund without its idempotency key": RefundWithoutItsKey,
     "charge without its idempotency key": ChargeWithoutItsKey,
@@ -125,6 +147,7 @@ PLANTS: dict[str, tuple[str, object] | type[SimProvider]] = {
     "late money is kept": ("after_owners", _after_owners_without_refund),
     "silence is taken for a no": ("after_provider", _after_provider_believing_silence),
     "captured and not confirmed": ("after_provider", _after_provider_without_confirm),
+    "what failed later has gone back": ("after_pay_back", _after_pay_back_for_good),
     "nothing is cancelled at the provider": ("next_step", _never_cancel),
 }
 

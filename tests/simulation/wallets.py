@@ -132,16 +132,16 @@ def wallets_wrong(world: WalletWorld) -> Iterator[str]:
             for key, charge in world.provider.charges.items()
             if key.startswith(payment.id) and charge.state == "captured"
         )
-        back = sum(amount for of, amount in world.provider.refunds.values() if of == payment.id)
+        back, owed = (world.provider.back_of(payment.id, state) for state in ("done", "failed"))
         moved = [amount for of, _, amount in world.books.moved.values() if of == payment.id]
         given, withdrawn = sum(one for one in moved if one > 0), -sum(one for one in moved if one < 0)
         if payment.step is not Step.DONE:
             yield f"I4 {said}: it never ends"
-        if (given, withdrawn) != (taken, back):
+        if (given, withdrawn) != (taken, back + owed):
             yield f"I4 {said}: {taken} taken, {given} given, {withdrawn} withdrawn, {back} back"
         if ((payment.amount if payment.captured else 0), payment.refunded) != (taken, back):
             yield f"I4 {said}: the row says {payment.captured} and {payment.refunded}"
-        if payment.promised != payment.refunded:
+        if payment.promised != payment.refunded + owed:
             yield f"I4 {said}: promised {payment.promised}, refunded {payment.refunded}"
     for name in NAMES:
         if world.books.balance(name) < 0:

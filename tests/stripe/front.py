@@ -36,7 +36,8 @@ class Asked:
 @dataclass
 class Front:
     """`losing`: so many answers of POSTs are lost; `failing`: so many questions are answered with `error`,
-    and not asked; `hanging`: not at all. `short`: so much less is received than asked for."""
+    and not asked; `hanging`: not at all. `short`: so much less is received than asked for; `refunds`: how all
+    of them stand."""
 
     localstripe: str
     losing: int = 0
@@ -44,6 +45,7 @@ class Front:
     error: Answer = (500, b'{"error": {"type": "api_error", "message": "Oops."}}')
     hanging: bool = False
     short: int = 0
+    refunds: str = "succeeded"
     asked: list[Asked] = field(default_factory=list)
     answers: dict[str, tuple[bytes, Answer]] = field(default_factory=dict)
     url: str = ""
@@ -128,6 +130,9 @@ class Front:
             said["amount_received"] = max(received - self.short, 0)
             if said["status"] == "requires_action":
                 said["next_action"] = {"type": "redirect_to_url", "redirect_to_url": {"url": BANK}}
+        for refund in [said, *said.get("data", ())] if isinstance(said.get("data", []), list) else ():
+            if refund.get("object") == "refund":
+                refund["status"] = self.refunds
         return json.dumps(said).encode()
 
 

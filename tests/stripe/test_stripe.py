@@ -27,10 +27,13 @@ from domain.payment import (
     Reason,
     Refund,
     RefundStep,
+    Returned,
     Said,
     Unclear,
     Unknown,
+    Working,
 )
+from domain.webhooks import signature_of
 from server.ids import uuid7
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Api, Start, start
@@ -271,6 +274,27 @@ async def test_a_refund_is_made_once_whatever_is_lost_and_however_late_it_is_ask
     assert sorted(await refunds_of(front, known)) == [1_500, 3_000]
 
 
+async def test_a_refund_is_as_stripe_says_now_and_one_that_failed_is_not_made_again(
+    stripe: StripePayments, front: Front
+) -> None:
+    known = await prepared(stripe, payment())
+    await charged(stripe, known)
+    back = refund(known, 1_500)
+    front.refunds = "pending"
+    assert isinstance(await stripe.pay_back(back.key, back), Working)
+    front.refunds = "succeeded"
+    assert isinstance(await stripe.pay_back(back.key, replace(back, attempts=2)), PaidBack)
+    front.refunds = "failed"
+    for step in (RefundStep.DONE, RefundStep.FAILED):
+        said = await stripe.pay_back(back.key, replace(back, attempts=3, step=step))
+        assert said == Returned("the refund is failed")
+    assert await refunds_of(front, known) == [1_500]
+    other = refund(known, 1, attempts=2)
+    gone = await stripe.pay_back(other.key, replace(other, step=RefundStep.DONE))
+    assert isinstance(gone, Unclear), "what was made once is never made again"
+    assert await refunds_of(front, known) == [1_500]
+
+
 async def test_a_refund_of_nothing_that_was_paid_is_unclear(stripe: StripePayments) -> None:
     known = await prepared(stripe, payment(REFUSED))
     await charged(stripe, known)
@@ -370,6 +394,23 @@ async def test_stripes_webhook_has_a_payment_looked_at_and_is_heard_once(shop: S
             await asyncio.sleep(0.05)
     assert (await shop.shown(location, token))["status"] == "captured"
     assert len(shop.api.payments.heard) == 1
+
+
+async def test_a_refund_that_stripe_fails_days_later_is_seen_by_its_webhook(shop: Shop, front: Front) -> None:
+    _, token, location = await shop.begun(VISA)
+    await shop.shown(location, token)
+    refund_id = (await shop.api.post(f"{location}/refunds", headers=OPERATOR)).json["id"]
+    assert (await shop.shown(location, token))["status"] == "refunded"
+    front.refunds = "failed"
+    listed = await front.ask("GET", "/v1/refunds")
+    (made,) = [one for one in listed["data"] if one["metadata"].get("turnstile_refund_id") == refund_id]
+    event = {"id": "evt_1", "type": "refund.failed", "data": {"object": made | {"status": "failed"}}}
+    body = json.dumps(event).encode()
+    headers = {"Stripe-Signature": signature_of(WEBHOOK_SECRET.encode(), body, shop.now_ms() // 1000)}
+    said = await shop.api.post("/api/v1/payments/webhooks/stripe", data=body, headers=headers)
+    assert (said.status, said.json["first"]) == (200, True)
+    shown = await shop.shown(location, token)
+    assert (shown["status"], shown["refunds"][0]["status"]) == ("captured", "failed")
 
 
 async def test_no_key_is_logged_or_shown(shop: Shop, front: Front, caplog: pytest.LogCaptureFixture) -> None:

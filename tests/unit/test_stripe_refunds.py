@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from actors.stripe_payments import OUR_REFUND, made_of
-from domain.payment import PaidBack, Unclear
+from domain.payment import PaidBack, Returned, SaidOfRefund, Unclear, Working
 
 
 class Metadata(dict[str, str]):
@@ -24,26 +24,39 @@ class Listed:
     id: str
     status: str
     of: str = "ours"
+    failure_reason: str | None = None
 
     @property
     def metadata(self) -> Metadata:
         return Metadata({OUR_REFUND: self.of})
 
 
-@pytest.mark.parametrize("status", ["succeeded", "pending", "requires_action"])
-def test_a_refund_that_goes_has_been_paid_back(status: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("succeeded", PaidBack("re_2")),
+        ("pending", Working("re_2")),
+        ("requires_action", Working("re_2")),
+        ("failed", Returned("the refund is failed")),
+        ("canceled", Returned("the refund is canceled")),
+        ("of_a_later_year", Unclear("the refund is of_a_later_year")),
+    ],
+)
+def test_only_a_refund_that_succeeded_has_been_paid_back(status: str, said: SaidOfRefund) -> None:
     there = [Listed("re_1", "succeeded", "another"), Listed("re_2", status)]
-    assert made_of("ours", there) == PaidBack("re_2")
+    assert made_of("ours", there) == said
 
 
-@pytest.mark.parametrize("status", ["failed", "canceled", "of_a_later_year"])
-def test_a_refund_that_does_not_go_has_paid_nothing_back(status: str) -> None:
-    assert made_of("ours", [Listed("re_1", status)]) == Unclear(f"the refund is {status}")
+def test_why_a_refund_failed_is_said() -> None:
+    there = [Listed("re_1", "failed", failure_reason="lost_or_stolen_card")]
+    assert made_of("ours", there) == Returned("the refund is failed: lost_or_stolen_card")
 
 
-def test_what_is_made_in_place_of_one_that_failed_counts() -> None:
-    there = [Listed("re_1", "failed"), Listed("re_2", "succeeded")]
-    assert made_of("ours", there) == made_of("ours", there[::-1]) == PaidBack("re_2")
+@pytest.mark.parametrize("status", ["succeeded", "pending"])
+def test_what_is_made_in_place_of_one_that_failed_counts(status: str) -> None:
+    there = [Listed("re_1", "failed"), Listed("re_2", status)]
+    said = made_of("ours", there)
+    assert said == made_of("ours", there[::-1]) == made_of("ours", there[1:])
 
 
 def test_one_that_was_never_made_is_none() -> None:
