@@ -19,7 +19,8 @@ help: ## list the targets
 install: $(STAMP) ## make .venv from requirements.lock (quick when nothing has changed)
 
 # uv is fetched by pip where it is missing; where it cannot be had, pip installs the same files, only slower.
-# Bytecode is made at once, as pip does: with it a process imports in less than half the time, at each start.
+# Bytecode is made at once, as pip does, of our own code too (some environments forbid Python to write any later):
+# with it a process imports in less than half the time, at each start.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "make: $(PYTHON) must be Python 3.11, 3.12 or 3.13; choose one with PYTHON=..." >&2; exit 1; }
@@ -36,6 +37,7 @@ $(STAMP): requirements.lock pyproject.toml
 		$(BIN)/python -m pip install --require-hashes --progress-bar on -r requirements.lock \
 		&& $(BIN)/python -m pip install --no-deps --no-build-isolation --quiet -e . ; \
 	fi
+	@$(BIN)/python -m compileall -q $(CODE)
 	@touch $(STAMP)
 
 serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstile/
