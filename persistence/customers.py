@@ -64,8 +64,7 @@ SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id
 RECEIVED = """
 SELECT t.reservation_id::text, t.number, t.generation, t.holder, t.contact, t.entered_ms, t.entered_by,
        t.gate, t.device, t.inventory_id::text
-  FROM tickets t WHERE t.holder = $1 ORDER BY t.reservation_id, t.number"""
-FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1"
-"""Those that were passed on to the customer; there are few, and none of them is asked for so by a sale. No
-index finds them: it is for an export and an erasure only."""
+  FROM tickets t WHERE t.holder = $1 AND t.holder <> '' ORDER BY t.reservation_id, t.number"""
+FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1 AND holder <> ''"
+"""Those that were passed on to the customer. That there is one is said because only those are indexed."""
 FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"

@@ -133,13 +133,9 @@ SELECT {_PAYMENT} FROM payments p
 OF_CUSTOMER = f"""
 WITH own AS (
   SELECT p.id FROM ({FOUND}) f JOIN payments p ON p.reservation_id = f.id
-  UNION SELECT m.payment_id FROM ledger_accounts a JOIN ledger_movements m ON m.to_id = a.id
-         WHERE a.kind = 'wallet' AND a.name = $3 AND m.kind = 'charge'
-  UNION SELECT p.id FROM payments p WHERE p.wake_ms IS NOT NULL AND p.wallet = $3)
+  UNION SELECT p.id FROM payments p WHERE p.wallet = $3)
 SELECT {_PAYMENT} FROM own JOIN payments p ON p.id = own.id
  WHERE p.id < $4 ORDER BY p.id DESC LIMIT $5"""
-"""No index finds what charges a wallet. What is under way is among the few that are due, what came of it is
-on the wallet's statement; of what failed nothing came."""
 ACT = f"""
 WITH acted AS (
   UPDATE sandbox_charges SET state = CASE WHEN $2 THEN 'captured' ELSE 'declined' END
@@ -399,8 +395,8 @@ class PostgresPayments:
     async def of_customer(
         self, customer: bytes, wallet: str, before: str | None, limit: int
     ) -> list[Payment]:
-        """The next so many by id, the newest first: of the customer's reservations, and charges of the wallet
-        that are under way or are in it."""
+        """The next so many by id, the newest first: of the customer's reservations, and charges of the
+        wallet."""
         rows = await self._ask(OF_CUSTOMER, customer, LAST_ID, wallet, before or LAST_ID, limit)
         return [_payment(row) for row in rows]
 

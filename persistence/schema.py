@@ -324,6 +324,12 @@ payments = Table(
 )
 Index("payments_due", payments.c.wake_ms, postgresql_where=payments.c.wake_ms.is_not(None))
 Index("payments_of_reservation", payments.c.reservation_id)
+Index(
+    "payments_of_wallet",
+    payments.c.wallet,
+    payments.c.id,
+    postgresql_where=payments.c.wallet.is_not(None),
+)
 Index("payments_of_inventory", payments.c.inventory_id, payments.c.id)
 
 refunds = Table(
@@ -502,6 +508,13 @@ tickets = Table(
     Column("device", Text),
     CheckConstraint("(entered_ms IS NULL) = (entered_by IS NULL)", name="tickets_entry"),
     postgresql_with={"fillfactor": 85},
+)
+Index(
+    "tickets_of_holder",
+    tickets.c.holder,
+    tickets.c.reservation_id,
+    tickets.c.number,
+    postgresql_where=text("holder <> ''"),
 )
 
 requests = Table(

@@ -37,8 +37,8 @@ class Payments(Protocol):
     async def of_customer(
         self, customer: bytes, wallet: str, before: str | None, limit: int
     ) -> list[Payment]:
-        """The next so many by id, the newest first: of the customer's reservations, and charges of the wallet
-        that are under way or are in it."""
+        """The next so many by id, the newest first: of the customer's reservations, and charges of the
+        wallet."""
 
     async def find_refund(self, refund_id: str) -> Refund | None: ...
 

@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from domain.event_messages import ConfirmReservation, Status, Terms
 from persistence.append import append_statement
 from persistence.connection import Limits
+from persistence.customers import FORGET_TICKETS, RECEIVED
 from persistence.migrate import migrate
+from persistence.payments import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
 from persistence.postgres import LIVE
 from persistence.queries import MADE_AT, RESERVATIONS
 from persistence.rows import TERMS_COLUMNS
@@ -173,6 +175,21 @@ async def test_what_a_code_belongs_to_is_looked_up_along_its_inventorys_index(pl
     plan = await plan_of(planner, MADE_AT.sql, MADE_AT.values(given))
     assert plan.count("Index Scan on reservations_of_inventory") == 2
     assert "reservations_pkey" not in plan
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        (RECEIVED, "Index Scan using tickets_of_holder"),
+        (FORGET_TICKETS, "Index Scan using tickets_of_holder"),
+        (PAYMENTS_OF_CUSTOMER, "payments_of_wallet"),
+    ],
+)
+async def test_what_belongs_to_an_account_is_found_by_an_index(planner: Any, sql: str, index: str) -> None:
+    values = [None] * len({*re.findall(r"\$\d+", sql)})
+    plan = await plan_of(planner, sql, values)
+    assert index in plan
+    assert not re.search(r"Seq Scan on (tickets|payments)\b", plan)
 
 
 async def filled(connection: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 
-from domain.payment import Payment, Standing
+from domain.payment import Payment
 from persistence.payments_memory import MemoryPayments
 from tests.server.direct_gateway import DirectGateway, DirectReads
 
@@ -24,7 +24,6 @@ class DirectPayments(MemoryPayments):
         fitting = [
             one
             for one in self.payments
-            if (one.reservation_id in own or (one.wallet == wallet and one.standing is not Standing.FAILED))
-            and (before is None or one.id < before)
+            if (one.reservation_id in own or one.wallet == wallet) and (before is None or one.id < before)
         ]
         return sorted(fitting, key=lambda one: one.id, reverse=True)[:limit]
