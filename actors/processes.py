@@ -26,7 +26,7 @@ from actors.owner import InventoryOwner
 from actors.payments import PaymentWorker, Provider
 from actors.stripe_payments import StripePayments
 from actors.timers import ExpiryTimer
-from actors.watchdog import Watchdog
+from actors.watchdog import Health, Watchdog
 from persistence.clock import StoreClock
 from persistence.directory import PostgresDirectory
 from persistence.ledger import PostgresLedger
@@ -76,8 +76,8 @@ class Host(Protocol):
     async def owner_names(self) -> list[str]:
         """Of all that live or are being made."""
 
-    async def health(self, owner: str) -> dict[str, object]:
-        """What it says of itself. May take for ever. Raises LookupError where it is gone."""
+    async def locate(self, owner: str) -> Health:
+        """See `actors.watchdog.Incarnations`."""
 
     async def kill(self, owner: str, process: Process | None) -> None:
         """End that process, also if it is stopped; without one, whatever has the name now."""
@@ -241,13 +241,18 @@ class WatchdogActor(Actor):
     async def check(self, owner: str) -> bool:
         return await self._watchdog.check(owner)
 
-    async def health(self, owner: str) -> dict[str, object]:
+    async def locate(self, owner: str) -> Health:
         """See `actors.watchdog.Incarnations`."""
-        said = await self._host.health(owner)
-        match said.get("process"):
-            case (str() as node, int() as pid, float() as made_at):
-                self._learn(owner, (node, pid, made_at))
-        return said
+        health = await self._host.locate(owner)
+
+        async def learned() -> dict[str, object]:
+            said = await health()
+            match said.get("process"):
+                case (str() as node, int() as pid, float() as made_at):
+                    self._learn(owner, (node, pid, made_at))
+            return said
+
+        return learned
 
     async def end(self, owner: str) -> None:
         """See `actors.watchdog.Incarnations`. One that is only being made is left alone."""

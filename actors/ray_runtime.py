@@ -39,6 +39,7 @@ from actors.processes import (
     payments_name,
     timer_name,
 )
+from actors.watchdog import Health
 from actors.wire import CallFailed
 
 log = logging.getLogger(__name__)
@@ -126,13 +127,20 @@ class RayHost:
             return []
         return sorted(name for name in names if name.startswith(OWNER_PREFIXES))
 
-    async def health(self, owner: str) -> dict[str, object]:
+    async def locate(self, owner: str) -> Health:
         try:
             handle: Any = await asyncio.to_thread(self._named, owner)
-            said: dict[str, object] = await handle.health.remote()
         except (ray.exceptions.RayError, ValueError) as error:
             raise LookupError(f"{owner}: {type(error).__name__}") from error
-        return said
+
+        async def health() -> dict[str, object]:
+            try:
+                said: dict[str, object] = await handle.health.remote()
+            except (ray.exceptions.RayError, ValueError) as error:
+                raise LookupError(f"{owner}: {type(error).__name__}") from error
+            return said
+
+        return health
 
     async def kill(self, owner: str, process: Process | None) -> None:
         """By signal where it is near, for Ray takes seven seconds to end a stopped process; else by Ray."""

@@ -2,22 +2,26 @@
 
 An owner that loads 100,000 reservations or waits for PostgreSQL still answers `health`, which does not go
 through its mailbox; one that is stopped, or whose loop is stuck, does not, and its clients wait for nothing.
+Where it is has to be found out first. That takes as long as Ray takes, and is not held against the owner.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 log = logging.getLogger(__name__)
+Health = Callable[[], Awaitable[dict[str, object]]]
+"""Asks an owner that was found what it says of itself. May take for ever."""
 
 
 class Incarnations(Protocol):
     """The living owners, as the watchdog can reach them."""
 
-    async def health(self, owner: str) -> dict[str, object]:
-        """What the owner says of itself. May take for ever. Raises LookupError where it is gone."""
+    async def locate(self, owner: str) -> Health:
+        """The way to the owner. It and `Health` raise LookupError where it is gone."""
 
     async def end(self, owner: str) -> None:
         """End the present incarnation, also if it is stopped."""
@@ -42,13 +46,20 @@ class Watchdog:
 
     async def _look(self, owner: str) -> bool:
         try:
-            await asyncio.wait_for(self._incarnations.health(owner), self.HEALTH_TIMEOUT_S)
-        except TimeoutError:
-            log.error("owner does not respond and is ended", extra={"owner": owner})
-            await self._incarnations.end(owner)
-            return False
+            health = await self._incarnations.locate(owner)
+            if await self._responds(health):
+                return True
         except LookupError as error:
             # It is gone or on its way back: whoever called it hears of that from Ray.
             log.info("owner cannot be asked", extra={"owner": owner, "error": repr(error)})
+            return False
+        log.error("owner does not respond and is ended", extra={"owner": owner})
+        await self._incarnations.end(owner)
+        return False
+
+    async def _responds(self, health: Health) -> bool:
+        try:
+            await asyncio.wait_for(health(), self.HEALTH_TIMEOUT_S)
+        except TimeoutError:
             return False
         return True

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from actors.owner import InventoryOwner
 from actors.processes import Process as ProcessId
+from actors.watchdog import Health
 from actors.wire import CallFailed
 from tests.simulation.calls import SimCall
 from tests.simulation.guard import Guard, asked
@@ -152,12 +153,16 @@ class Cluster:
     async def owner_names(self) -> list[str]:
         return sorted(self.names)
 
-    async def health(self, owner: str) -> dict[str, object]:
+    async def locate(self, owner: str) -> Health:
         incarnation = self.names.get(owner)
         if incarnation is None:
             raise LookupError(owner)
-        answer = asyncio.get_running_loop().create_future()
-        return dict(await asked(incarnation.process, incarnation.health(), self.network, answer))
+
+        async def health() -> dict[str, object]:
+            answer = asyncio.get_running_loop().create_future()
+            return dict(await asked(incarnation.process, incarnation.health(), self.network, answer))
+
+        return health
 
     async def kill(self, owner: str, process: ProcessId | None) -> None:
         """By its process only: no owner takes so long to be made that the watchdog gives up on knowing it."""
