@@ -1,8 +1,9 @@
 """What an operator does from a shell, in the audit log beside what is asked by HTTP.
 
 There it is the `shell`'s: whoever may read the database's address is the operator, and a shell tells no
-account of ours. The entry is written when the deed is done or has failed; a command that is killed in between
-leaves none.
+account of ours. A command leaves two entries of one `request_id`, for nothing that was written is changed:
+that it has `begun`, before it does anything, and how it ended. One that is killed leaves the first: it may be
+done or not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from domain.account import Role
 from domain.audit import AuditEntry
@@ -21,7 +24,8 @@ from server.supervisor.failures import StartFailure
 
 ACTOR = "shell"
 METHOD = "RUN"
-DONE, FAILED = 200, "failed"
+BEGUN, FAILED = "begun", "failed"
+DONE = 200
 
 
 @dataclass
@@ -34,37 +38,43 @@ class Deed:
 @asynccontextmanager
 async def noted(database_url: str, command: str, thing: str | None = None) -> AsyncIterator[Deed]:
     """`command`: its words, `turnstile keys rotate`; `thing`: the id of what it is about. Raises StartFailure
-    where no entry can be written."""
+    where no entry can be written; where the first cannot, nothing is done."""
     deed, done = Deed(), False
+    entry = AuditEntry(
+        at_ms=0,
+        actor=ACTOR,
+        role=Role.ADMIN.value,
+        organiser_id=None,
+        method=METHOD,
+        route=command,
+        path=command,
+        thing=thing,
+        made=None,
+        request_id=str(uuid.uuid4()),
+        status=None,
+        problem=BEGUN,
+    )
+    try:
+        await _write(database_url, entry)
+    except StoreError as error:
+        raise StartFailure(f"nothing is done: it cannot be noted in the audit log: {error}") from error
     try:
         yield deed
         done = True
     finally:
+        status, problem = (DONE, None) if done else (None, FAILED)
         try:
-            await _write(database_url, command, thing, deed, done)
+            await _write(database_url, replace(entry, made=deed.made, status=status, problem=problem))
         except StoreError as error:
             if done:
                 raise StartFailure(f"it is done, but could not be noted in the audit log: {error}") from error
 
 
-async def _write(database_url: str, command: str, thing: str | None, deed: Deed, done: bool) -> None:
+async def _write(database_url: str, entry: AuditEntry) -> None:
+    """At the store's time."""
     directory, log = PostgresDirectory(database_url), PostgresAudit(database_url)
     try:
-        entry = AuditEntry(
-            await directory.now_ms(),
-            ACTOR,
-            Role.ADMIN.value,
-            None,
-            METHOD,
-            command,
-            command,
-            thing,
-            deed.made,
-            str(uuid.uuid4()),
-            DONE if done else None,
-            None if done else FAILED,
-        )
-        await log.write(entry)
+        await log.write(replace(entry, at_ms=await directory.now_ms()))
     finally:
         await log.close()
         await directory.close()

@@ -9,9 +9,10 @@ from server.views import View
 
 class AuditEntryView(View, frozen=True):
     """`actor`: `operator` (the token of the settings), `shell` (its `route` are a command's words),
-    `account:<id>` or `machine:<id>`. `thing`: what the
-    path is about, `made`: what was made. `status` null: it is not known what became of it. `problem`: the
-    code of a refusal. `request_id` is in the access log too."""
+    `account:<id>` or `machine:<id>`. `thing`: what the path is about, `made`: what was made. `status` null:
+    it is not known what became of it. `problem`: the code of a refusal; of a command `begun`, and `failed`:
+    it has an entry when it begins and one when it ends, of one `request_id`. That of a request is in the
+    access log too."""
 
     number: int
     at: str

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from domain.account import Role
 from domain.audit import AuditEntry, WantedEntries
 from persistence.audit import PostgresAudit
 from server import journal, mail_command, users, webhook_command
+from server.command_audit import noted
 from server.passwords import Passwords
 from server.settings import Settings
 from server.supervisor.failures import StartFailure
@@ -55,7 +59,13 @@ async def test_what_is_done_from_a_shell_leaves_an_entry(
     await webhook_command.remove(database_url, endpoint_id, QUIET)
     await journal.export_journal(database_url, LONG_AGO, tmp_path, True, QUIET)
 
-    found = await entries(database_url)
+    all_of_them = await entries(database_url)
+    begun, found = all_of_them[::2], all_of_them[1::2]
+    assert {(entry.status, entry.problem, entry.made) for entry in begun} == {(None, "begun", None)}
+    assert [(entry.request_id, entry.route, entry.thing) for entry in begun] == [
+        (entry.request_id, entry.route, entry.thing) for entry in found
+    ]
+    assert len({entry.request_id for entry in found}) == len(found)
     assert [(entry.route, entry.thing, entry.made) for entry in found] == [
         ("turnstile user create", None, account.id),
         ("turnstile keys rotate", None, key_id),
@@ -77,6 +87,31 @@ async def test_what_only_looks_leaves_none_and_what_fails_says_so(database_url: 
     nobody = new_id()
     with pytest.raises(StartFailure):
         await webhook_command.pause(database_url, nobody, QUIET)
-    (failed,) = await entries(database_url)
+    _, failed = await entries(database_url)
     assert (failed.route, failed.thing) == ("turnstile webhook pause", nobody)
     assert (failed.status, failed.problem) == (None, "failed")
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from server.command_audit import noted
+
+async def killed():
+    async with noted(sys.argv[1], "turnstile keys rotate"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(killed())
+"""
+
+
+async def test_what_is_killed_has_left_word_that_it_had_begun(database_url: str) -> None:
+    program = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, database_url)
+    assert await program.wait() == -signal.SIGKILL
+    (begun,) = await entries(database_url)
+    assert (begun.route, begun.status, begun.problem) == ("turnstile keys rotate", None, "begun")
+
+
+async def test_what_cannot_be_noted_is_not_done(unused_tcp_port: int) -> None:
+    with pytest.raises(StartFailure, match="nothing is done"):
+        async with noted(f"postgresql://nobody@127.0.0.1:{unused_tcp_port}/none", "turnstile keys rotate"):
+            raise AssertionError("it was done")
