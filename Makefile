@@ -10,8 +10,8 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench simulate measure-log-in simulate-payments \
-	payments-1000 stripe stripe-test faults mail-proof webhook-proof audit lock env-example clean
+.PHONY: help install serve test lint format types imports check load bench bench-door simulate measure-log-in \
+	simulate-payments payments-1000 stripe stripe-test faults mail-proof webhook-proof audit lock env-example clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ load: install ## an on-sale with Locust against the running server, audited (OPT
 bench: install ## measure beside the usual ways of selling a ticket; writes docs/benchmarks/
 	$(BIN)/python -m loadtest.bench $(OPTIONS)
 
+bench-door: install ## 200 scans a second by a staff of twenty, audited (OPTIONS="--rate 100 --seconds 10")
+	$(BIN)/python -m loadtest.bench.door $(OPTIONS)
+
 simulate: install ## deterministic simulation: SEEDS=n seeds, or OPTIONS="--seed n" to replay one
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(OPTIONS)
 
@@ -95,8 +98,7 @@ faults: install ## kill owners, PostgreSQL, Redis and front ends under load; the
 	$(BIN)/python -m loadtest.faults $(OPTIONS)
 
 audit: install ## known vulnerabilities in what requirements.lock pins (asks pypi.org)
-	@PATH="$(abspath $(BIN)):$$PATH" UV_SYSTEM_CERTS=1 uv tool run pip-audit \
-		--strict --disable-pip --require-hashes -r requirements.lock
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tests.tools.dependency_audit
 
 mail-proof: install ## 10,000 mails while the news actor is killed 20 times (OPTIONS="--facts 1000 ...")
 	$(BIN)/python -m tests.mail.proof $(OPTIONS)

@@ -1,6 +1,6 @@
 """The door of an event under load: scans at a fixed rate by a staff of twenty, some of them of tickets that
-are in already. `python -m loadtest.bench.door` starts a server of its own, prints how long they took, and
-audits it.
+are in already. `make bench-door` starts a server of its own, prints how long they took, and audits it. The
+event is an organiser's, and each of its staff has an access token of its own.
 
 A scan has an intended time, and its latency is measured from there: who waits for a slow answer makes the
 next one late, and that counts.
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 
@@ -26,6 +27,7 @@ from loadtest.bench.cpu import Meter
 from loadtest.bench.groups import Roots
 from loadtest.bench.open_loop import percentile
 from loadtest.bench.pools import parts
+from loadtest.bench.signed_in import tokens
 from loadtest.bench.stack import Stack
 from loadtest.record import Call, now_us
 
@@ -43,16 +45,25 @@ class Evening:
     event_id: str
     codes: list[tuple[str, str, int]]
     """(code, reservation, number)."""
+    staff: list[str]
+    """Access tokens."""
     latency_ms: list[float] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
 
 def sold(server: Stack, tickets: int) -> Evening:
-    """An event whose tickets are sold."""
-    operator = {"Authorization": f"Bearer {server.admin_token}"}
+    """An organiser's event whose tickets are sold."""
+    operator = bearer(server.admin_token)
+    house = str(api.request(server, "/organisers", {"name": "The house"}, operator)["id"])
     free = {"code": "ga", "name": "Standing", "quota": tickets, "price": {"amount": 0, "currency": "EUR"}}
     starts_at = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
-    body = {"name": "Doors open", "starts_at": starts_at, "placement": "dedicated", "ticket_types": [free]}
+    body = {
+        "name": "Doors open",
+        "organiser_id": house,
+        "starts_at": starts_at,
+        "placement": "dedicated",
+        "ticket_types": [free],
+    }
     event_id = str(api.request(server, "/events", body, operator)["id"])
     codes = []
     for number in range(0, tickets, ORDER_TICKETS):
@@ -65,14 +76,19 @@ def sold(server: Stack, tickets: int) -> Evening:
         path = f"/reservations/{made['id']}/tickets?limit={ORDER_TICKETS}"
         listed = api.request(server, path, headers={"Reservation-Token": made["token"]})
         codes += [(one["code"], made["id"], one["number"]) for one in listed["items"]]
-    return Evening(event_id, codes)
+    names = [str(uuid4()) for _ in range(STAFF)]
+    staff = asyncio.run(tokens(server.database_url, names, role="staff", organiser=house))
+    return Evening(event_id, codes, staff)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 async def scanned(server: Stack, evening: Evening, rate_per_s: int, seconds: int) -> None:
     """All scans, each by the one of the staff whose turn it is."""
-    operator = {"Authorization": f"Bearer {server.admin_token}"}
     connector = aiohttp.TCPConnector(limit=STAFF)
-    async with aiohttp.ClientSession(server.http, connector=connector, headers=operator) as http:
+    async with aiohttp.ClientSession(server.http, connector=connector) as http:
         begin_s = time.perf_counter() + 0.5
         turns = list(_turns(evening.codes, rate_per_s * seconds))
         await asyncio.gather(
@@ -99,12 +115,12 @@ async def _one_of_the_staff(
     rate_per_s: int,
     turns: list[tuple[int, tuple[str, str, int]]],
 ) -> None:
-    path = f"/api/v1/events/{evening.event_id}/check-ins"
+    path, own = f"/api/v1/events/{evening.event_id}/check-ins", bearer(evening.staff[who])
     for turn, (code, reservation, number) in turns:
         intended_s = begin_s + turn / rate_per_s
         await asyncio.sleep(max(0.0, intended_s - time.perf_counter()))
         sent_us = now_us()
-        async with http.post(path, json={"code": code, "gate": f"gate {who}"}) as answer:
+        async with http.post(path, json={"code": code, "gate": f"gate {who}"}, headers=own) as answer:
             said: dict[str, Any] = await answer.json()
         evening.latency_ms.append((time.perf_counter() - intended_s) * 1000)
         evening.calls.append(

@@ -1,24 +1,20 @@
 """Purchases: signed-in buyers hold a ticket, pay for it from their wallets, and hear that it is confirmed.
 
 Each of so many connections goes that way again and again; a purchase takes two requests where the payment
-is captured within the ten seconds that the second one would wait. The buyers' access tokens are signed here,
-with the key of the benchmark's own database: to log in takes a tenth of a second for each, of argon2, and is
-not what is measured. Afterwards the books are read: what wallets lost is what was sold.
+is captured within the ten seconds that the second one would wait. Afterwards the books are read: what wallets
+lost is what was sold.
 """
 
 import asyncio
 import os
 import subprocess
 import time
-from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import jwt
 import msgspec
 
 from loadtest.auditor.audit import Auditor, Records
@@ -28,6 +24,7 @@ from loadtest.bench.cpu import Meter
 from loadtest.bench.groups import GENERATOR, TURNSTILE_GROUPS, Roots, peer_front_end
 from loadtest.bench.plan import ECHO
 from loadtest.bench.seated import operator
+from loadtest.bench.signed_in import tokens
 from loadtest.bench.stack import Stack
 from loadtest.peers import wire
 
@@ -35,8 +32,6 @@ SCRIPT = Path(__file__).with_name("lua") / "purchases.lua"
 BUYERS = 256
 QUOTA = 10_000_000
 FILLED_MINOR_UNITS = 1_000_000_000_000
-TOKEN_LIFE_S = 840
-"""Less than the 15 minutes of a real one."""
 GRACE_S = 30
 WARMUP_S = 4
 ENDED_TIMEOUT_S = 60.0
@@ -67,7 +62,7 @@ def measure(connections: tuple[int, ...], seconds: int, rounds: int, show: Show)
     with stack.temporary_folder() as folder, stack.started(1, {}) as server:
         buyers = folder / "buyers"
         names = [str(uuid4()) for _ in range(BUYERS)]
-        buyers.write_text("\n".join(asyncio.run(tokens(server.database_url, names))) + "\n")
+        buyers.write_text("\n".join(asyncio.run(tokens(server.database_url, names, role="customer"))) + "\n")
         for name in names:
             fill(server, name)
         event_id = event(server)
@@ -117,34 +112,6 @@ def echo(target: targets.Target, roots: Roots, connections: int, seconds: int) -
         found = wrk.run(target.url, target.path("hold"), "hold", wire.TICKET_TYPE, connections, seconds)
     each = meter.spent.per_request_us(found.requests).get(peer_front_end(ECHO), 0.0)
     return f"  bare echo beside it: {found.requests / found.seconds:,.0f}/s, {each:.0f} us of CPU a request"
-
-
-async def tokens(database_url: str, names: list[str]) -> list[str]:
-    """An access token for each of these accounts, of sessions that nobody has ended."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        row = await connection.fetchrow(
-            "SELECT name, value FROM secrets WHERE name LIKE 'access_key:%' ORDER BY name LIMIT 1"
-        )
-    finally:
-        await connection.close()
-    key_id, now_s = row["name"].partition(":")[2], int(time.time())
-    common: dict[str, Any] = {
-        "iss": "turnstile",
-        "aud": "turnstile-api",
-        "iat": now_s,
-        "exp": now_s + TOKEN_LIFE_S,
-        "role": "customer",
-    }
-    return [
-        jwt.encode(
-            common | {"sub": name, "sid": str(uuid4()), "customer": b64encode(os.urandom(16)).decode()},
-            row["value"],
-            algorithm="HS256",
-            headers={"kid": key_id},
-        )
-        for name in names
-    ]
 
 
 def fill(server: Stack, wallet: str) -> None:
