@@ -9,7 +9,8 @@ Endpoints are read after what is unread: whoever was registered before a fact is
 
 It stays out of the sale's way. It rests twenty times as long as a look that found little has taken, and half
 of the time even when there is much to do, and once it has read all there was it lets more gather; nobody
-waits for it.
+waits for it. Of the last two looks the quicker one counts: the other may have waited, for a connection or for
+a module that was being imported, and the first one of all does.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Follower:
 
     async def run(self) -> None:
         """For ever; a store that does not answer is asked again a moment later."""
+        before_s = 0.0
         while True:
             begun_s = time.perf_counter()
             found = Found.NOTHING
@@ -89,7 +91,9 @@ class Follower:
                 log.warning("the journal cannot be followed", extra={"error": repr(error)})
             except Exception:
                 log.exception("following the journal failed")
-            await asyncio.sleep(self._rest_s(found, time.perf_counter() - begun_s))
+            took_s = time.perf_counter() - begun_s
+            await asyncio.sleep(self._rest_s(found, min(took_s, before_s)))
+            before_s = took_s
 
     def _rest_s(self, found: Found, took_s: float) -> float:
         limits = self._limits
