@@ -27,7 +27,9 @@ from xdist.scheduler import LoadScopeScheduling
 LONG_FIRST = ("simulation", "platform", "demo", "integration", "e2e", "properties", "persistence")
 """Folders of tests; the others follow, in the order of their names."""
 SERVING = "running_server"
-"""The fixture; a file that needs it names it."""
+"""The fixture; a file that needs it names it, or the conftest.py beside it does."""
+READS_WHAT_ALL_LEFT = "test_logs.py"
+"""The last of those with the running server: it reads what that has logged."""
 TIDY_MAX_S = 120.0
 STOP = signal.SIGUSR1
 _stopped: list[bool] = []
@@ -58,15 +60,17 @@ class Pieces(LoadScopeScheduling):
 
 @cache
 def _serves(file: Path) -> bool:
-    return SERVING in file.read_text()
+    beside = file.parent / "conftest.py"
+    return SERVING in file.read_text() or (beside.exists() and SERVING in beside.read_text())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In the order in which pieces are handed out (`--no-loadscope-reorder`)."""
 
-    def turn(item: pytest.Item) -> tuple[bool, int]:
+    def turn(item: pytest.Item) -> tuple[bool, bool, int]:
         folder = item.path.parent.name
-        return not _serves(item.path), LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+        place = LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+        return not _serves(item.path), item.path.name == READS_WHAT_ALL_LEFT, place
 
     items.sort(key=turn)
 

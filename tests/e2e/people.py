@@ -9,10 +9,11 @@ import uuid
 from email import policy
 from email.message import EmailMessage
 
-from tests.e2e.talk import Talk, in_time
+from tests.e2e.confided import confide
+from tests.e2e.talk import Talk, in_time, person
 from tests.served import Served
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = f"correct horse battery {uuid.uuid4().hex}"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -30,6 +31,8 @@ def letters(server: Served, to: str) -> list[EmailMessage]:
             letter = email.message_from_bytes(path.read_bytes(), policy=policy.default)
             if to in str(letter["To"]):
                 found.append(letter)
+                for token in TOKEN.findall(letter.as_string()):
+                    confide(f"token in {letter['Subject']!r}", token)
     return found
 
 
@@ -49,7 +52,7 @@ async def letter_about(server: Served, to: str, about: str) -> str:
 
 async def signed_up(anybody: Talk, server: Served, address: str) -> Talk:
     """The client of a new account: registered, confirmed by the letter, logged in."""
-    wanted = {"email": address, "name": "Ada Lovelace"}
+    wanted = person(address.partition("-")[0], address)
     assert (await anybody.post("/accounts", wanted)).status == 202
     letter = await letter_about(server, address, "confirm")
     token = TOKEN.search(letter)

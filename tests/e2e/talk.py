@@ -11,11 +11,23 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from tests.e2e.confided import confided_by
 from tests.served import Served
 
 IN_TIME_S = 60.0
 POLL_S = 0.1
 LATER = "2031-05-01T20:00:00Z"
+FAMILY = uuid.uuid4().hex[:12]
+"""Of everybody here, found nowhere else."""
+
+
+def person(who: str, email: str | None = None) -> dict[str, str]:
+    """A customer, under a name that can be looked for."""
+    return {"name": f"{who.title()} Lovelace-{FAMILY}", "email": email or address_of(who)}
+
+
+def address_of(who: str) -> str:
+    return f"{who}@{FAMILY}.example.org"
 
 
 class Answer(NamedTuple):
@@ -45,6 +57,7 @@ class Talk:
         sent = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         async with self._http.request(method, f"/api/v1{path}", json=body, headers=sent) as reply:
             answer = await reply.json(content_type=None) if reply.status != 204 else None
+            confided_by(method, path, body, sent, answer)
             return Answer(reply.status, answer)
 
     async def get(self, path: str, **headers: str) -> Any:
@@ -83,7 +96,7 @@ class Talk:
         """Ask for tickets of type `ga`."""
         body = {
             "lines": [{"ticket_type": "ga", "quantity": quantity}],
-            "customer": {"name": who, "email": f"{who}@example.org"},
+            "customer": person(who),
             **more,
         }
         return await self.post(f"/events/{event_id}/reservations", body)
@@ -110,3 +123,13 @@ async def in_time(look: Any, what: str) -> Any:
         assert time.monotonic() < end_s, f"not within {IN_TIME_S:.0f} s: {what}"
         await asyncio.sleep(POLL_S)
     return found
+
+
+async def ended(talk: Talk, path: str) -> Any:
+    """What has become of a thing that is worked on behind the scenes."""
+
+    async def look() -> Any:
+        found = await talk.get(path)
+        return found if found["status"] not in ("pending", "begin", "needs_action") else None
+
+    return await in_time(look, f"{path} has ended")

@@ -1,48 +1,20 @@
 """The jobs of five existing systems, each told as one story from the beginning to the seat, through HTTP.
 
-How each of their calls is made here is listed in docs/five-systems.md.
+How each of their calls is made here is listed in docs/five-systems.md; what their rules refuse is in
+`test_rules_of_five_systems.py`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
-import pytest
 
 from tests.e2e.people import letter_about, new_address, signed_up
-from tests.e2e.talk import LATER, Talk, in_time, operators
+from tests.e2e.talk import LATER, Talk, address_of, ended, in_time, person
 from tests.served import Served
 
 DAY = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=12)).isoformat()
-
-
-@pytest.fixture
-async def http(running_server: Served) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(running_server.endpoints["http"]) as session:
-        yield session
-
-
-@pytest.fixture
-def operator(http: aiohttp.ClientSession, running_server: Served) -> Talk:
-    return operators(http, running_server)
-
-
-@pytest.fixture
-def anybody(http: aiohttp.ClientSession) -> Talk:
-    return Talk(http)
-
-
-async def ended(talk: Talk, path: str) -> Any:
-    """What has become of a thing that is worked on behind the scenes."""
-
-    async def look() -> Any:
-        found = await talk.get(path)
-        return found if found["status"] not in ("pending", "begin") else None
-
-    return await in_time(look, f"{path} has ended")
 
 
 async def test_tickets_are_reserved_behind_the_scenes_followed_and_given_back(
@@ -52,7 +24,7 @@ async def test_tickets_are_reserved_behind_the_scenes_followed_and_given_back(
     event_id = await operator.new_event(3)
     wanted = {
         "lines": [{"ticket_type": "ga", "quantity": 2}],
-        "customer": {"name": "Ada", "email": "ada@example.org"},
+        "customer": person("ada"),
     }
     path = f"/events/{event_id}/reservations"
     accepted = await anybody.post(path, wanted, Prefer="respond-async")
@@ -94,7 +66,7 @@ async def test_a_table_is_found_reserved_eaten_at_and_remembered(
         "date": DAY,
         "time": "20:00",
         "party_size": 2,
-        "customer": {"name": "Ada", "email": address},
+        "customer": person("ada", address),
     }
     held = await ada.makes(f"{place}/reservations", wanted)
     assert (await ada.post(f"/reservations/{held['id']}/confirm")).word == "confirmed"
@@ -136,11 +108,11 @@ async def test_a_session_is_joined_without_an_account_and_left_with_a_code(
     assert (await anybody.get(f"/events/{session}"))["reservations"] == 2
     assert (await anybody.ask("GET", f"/events/{session}/reservations")).status == 401
     names = [
-        one["customer"]["name"] for one in (await operator.get(f"/events/{session}/reservations"))["items"]
+        one["customer"]["email"] for one in (await operator.get(f"/events/{session}/reservations"))["items"]
     ]
-    assert sorted(names) == ["ada", "bob"]
+    assert sorted(names) == [address_of("ada"), address_of("bob")]
 
-    leave = {"email": "ada@example.org", "code": joined["code"]}
+    leave = {"email": address_of("ada"), "code": joined["code"]}
     assert (await anybody.post(f"/events/{session}/reservations/cancel", leave)).word == "cancelled"
     assert (await anybody.post(f"/events/{session}/reservations/cancel", leave)).status == 404
     assert await listed()
@@ -154,7 +126,7 @@ async def test_tickets_are_held_paid_for_behind_the_scenes_and_counted(
     address = new_address("ada")
     ada = await signed_up(anybody, running_server, address)
     bob = await signed_up(anybody, running_server, new_address("bob"))
-    order = {"lines": [{"ticket_type": "ga", "quantity": 2}], "customer": {"name": "Ada", "email": address}}
+    order = {"lines": [{"ticket_type": "ga", "quantity": 2}], "customer": person("ada", address)}
     held = await ada.makes(f"/events/{event_id}/reservations", order)
     pay = f"/reservations/{held['id']}/payments"
     assert (await ada.post(f"/reservations/{held['id']}/confirm")).word == "payment_due"
@@ -188,9 +160,19 @@ async def test_tickets_are_held_paid_for_behind_the_scenes_and_counted(
     assert await in_time(out, "who has logged out is out")
 
 
-async def test_paying_too_late_is_refused_and_charges_nobody(operator: Talk, anybody: Talk) -> None:
+async def test_paying_too_late_is_refused_and_a_payment_under_way_keeps_its_hold(
+    operator: Talk, anybody: Talk
+) -> None:
     """Ticket Overlord's rule."""
     event_id = await operator.new_event(5, payment="required", hold_duration_s=10)
+    waiting = {}
+    for approve, who in ((True, "bob"), (False, "eve")):
+        one = (await anybody.holds(event_id, who)).body
+        buyer = anybody.as_one_with(Reservation_Token=one["token"])
+        asked = {"provider": "sandbox", "method": "needs_action"}
+        payment = await buyer.post(f"/reservations/{one['id']}/payments", asked)
+        assert payment.status == 202
+        waiting[approve] = buyer, f"/reservations/{one['id']}", payment.body["id"]
     held = (await anybody.holds(event_id, "ada")).body
     ada = anybody.as_one_with(Reservation_Token=held["token"])
 
@@ -200,6 +182,15 @@ async def test_paying_too_late_is_refused_and_charges_nobody(operator: Talk, any
     await in_time(expired, "the hold's time has run out")
     late = await ada.post(f"/reservations/{held['id']}/payments", {"provider": "sandbox"})
     assert (late.status, late.word) == (410, "hold_expired")
+    assert await anybody.available(event_id) == 3, "what is being paid for is not for sale"
+    for approve, (buyer, reservation, payment_id) in waiting.items():
+        assert (await buyer.get(reservation))["status"] == "paying", "its own time ran out before ada's"
+        acted = await buyer.post(f"/sandbox/{payment_id}", {"approve": approve})
+        assert acted.status == 202
+        paid = await ended(buyer, f"/payments/{payment_id}")
+        assert paid["status"] == ("captured" if approve else "failed")
+        assert (await buyer.get(reservation))["status"] == ("confirmed" if approve else "expired")
+    assert await anybody.available(event_id) == 4
 
 
 async def test_seats_of_a_stadium_are_bought_from_a_wallet(
@@ -238,7 +229,7 @@ async def test_seats_of_a_stadium_are_bought_from_a_wallet(
 
     order = {
         "lines": [{"ticket_type": "ga", "quantity": 2}],
-        "customer": {"name": "Ana", "email": address},
+        "customer": person("ana", address),
     }
     two = await ana.makes(f"/events/{event_id}/reservations", order)
     poor = await ana.post(f"/reservations/{two['id']}/payments", {"provider": "wallet"})

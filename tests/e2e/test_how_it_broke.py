@@ -9,36 +9,16 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 
-from tests.e2e.talk import Answer, Talk, in_time, operators, words
-from tests.served import Served
+from tests.e2e.conftest import CLIENTS
+from tests.e2e.talk import Answer, Talk, address_of, in_time, person, words
 
-CLIENTS = 64
 DAY = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=9)).isoformat()
 A_MOMENT_S = 1.5
 FREE: dict[str, Any] = {"price": 0, "one_per_customer": True, "cancel_until": "2031-05-01T20:00:00Z"}
-
-
-@pytest.fixture
-async def http(running_server: Served) -> AsyncIterator[aiohttp.ClientSession]:
-    connector = aiohttp.TCPConnector(limit=CLIENTS)
-    async with aiohttp.ClientSession(running_server.endpoints["http"], connector=connector) as session:
-        yield session
-
-
-@pytest.fixture
-def operator(http: aiohttp.ClientSession, running_server: Served) -> Talk:
-    return operators(http, running_server)
-
-
-@pytest.fixture
-def anybody(http: aiohttp.ClientSession) -> Talk:
-    return Talk(http)
 
 
 async def at_once(talk: Talk, event_id: str, **more: Any) -> list[Answer]:
@@ -62,7 +42,7 @@ async def dines(talk: Talk, restaurant_id: str, time: str, who: str = "ada", **m
         "date": DAY,
         "time": time,
         "party_size": 2,
-        "customer": {"name": who, "email": f"{who}@example.org"},
+        "customer": person(who),
         **more,
     }
     return await talk.post(f"/restaurants/{restaurant_id}/reservations", body)
@@ -78,7 +58,7 @@ async def test_every_background_task_died(operator: Talk, anybody: Talk) -> None
             f"/events/{event_id}/reservations",
             {
                 "lines": [{"ticket_type": "ga", "quantity": 1}],
-                "customer": {"name": "c", "email": f"c{n}@example.org"},
+                "customer": person(f"c{n}"),
             },
             Prefer="respond-async",
         )
@@ -165,11 +145,11 @@ async def test_anyone_could_cancel_by_knowing_an_address(operator: Talk, anybody
     session = await operator.new_event(5, **FREE)
     reserved = (await anybody.holds(session, "ada", confirm=True)).body
     cancel = f"/events/{session}/reservations/cancel"
-    assert (await anybody.post(cancel, {"email": "ada@example.org"})).status == 422
-    wrong = {"email": "ada@example.org", "code": "AAAA-BBBB-CCCC"}
+    assert (await anybody.post(cancel, {"email": address_of("ada")})).status == 422
+    wrong = {"email": address_of("ada"), "code": "AAAA-BBBB-CCCC"}
     assert (await anybody.post(cancel, wrong)).status in (404, 422)
     assert await anybody.available(session) == 4
-    right = {"email": "ada@example.org", "code": reserved["code"]}
+    right = {"email": address_of("ada"), "code": reserved["code"]}
     assert (await anybody.post(cancel, right)).word == "cancelled"
 
 
@@ -257,8 +237,7 @@ async def test_one_seat_was_sold_to_fourteen(operator: Talk, anybody: Talk) -> N
 
     async def takes(n: int) -> Answer:
         line = {"ticket_type": "ga", "quantity": 1, "seats": [wanted]}
-        customer = {"name": "c", "email": f"c{n}@example.org"}
-        body = {"lines": [line], "customer": customer, "confirm": True}
+        body = {"lines": [line], "customer": person(f"c{n}"), "confirm": True}
         return await anybody.post(f"/events/{match['id']}/reservations", body)
 
     answers = await asyncio.gather(*(takes(n) for n in range(CLIENTS)))

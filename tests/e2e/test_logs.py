@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 
 from server.embedded.ray_head import temporary_folder
-from tests.e2e.talk import Talk, operators
+from tests.e2e.confided import SOMEWHERE, spellings
+from tests.e2e.talk import Talk, address_of, operators
 from tests.served import Served
 
-WHO = f"Zerlina-{uuid.uuid4().hex}"
-FILE_MAX_BYTES = 50_000_000
+FILE_MAX_BYTES = 100_000_000
 
 
 def written(server: Served) -> list[Path]:
@@ -24,44 +24,68 @@ def written(server: Served) -> list[Path]:
     return [path for path in logs if path.is_file()]
 
 
-def said_somewhere(server: Served, secrets: dict[str, str]) -> set[tuple[str, str]]:
-    """Which of these texts stand in which file."""
-    found = set()
+def said_somewhere(server: Served, secrets: dict[str, str]) -> dict[tuple[str, str], bytes]:
+    """What of these texts stands in which file, and the first line there."""
+    looked_for = [(what, text.encode()) for secret, what in secrets.items() for text in spellings(secret)]
+    found = {}
     for path in written(server):
         assert path.stat().st_size < FILE_MAX_BYTES, path
-        text = path.read_bytes()
-        found |= {(name, path.name) for name, secret in secrets.items() if secret.encode() in text}
+        log = path.read_bytes().lower()
+        found |= {(what, path.name): line_at(log, log.find(text)) for what, text in looked_for if text in log}
     return found
 
 
-async def everything_that_is_secret(anybody: Talk, operator: Talk) -> dict[str, str]:
-    """A sale with refusals on its way, and what of it is nobody's business."""
+def line_at(log: bytes, place: int) -> bytes:
+    return log[log.rfind(b"\n", 0, place) + 1 : log.find(b"\n", place)]
+
+
+def own_secrets(server: Served) -> dict[str, str]:
+    """What the server has made for itself."""
+    places = server.endpoints
+    made = {path.read_text().strip(): path.name for path in (server.data / "secrets").iterdir()}
+    given = {places[name]: name for name in ("database_url", "redis_url") if name in places}
+    return {secret: what for secret, what in (made | given).items() if secret != places["admin_token"]}
+
+
+async def a_sale_with_refusals_on_its_way(anybody: Talk, operator: Talk) -> None:
+    """What a log is most likely to tell of."""
     body: dict[str, Any] = {"price": 0, "one_per_customer": True, "cancel_until": "2031-05-01T20:00:00Z"}
     event_id = await operator.new_event(1, **body)
-    held = (await anybody.holds(event_id, WHO)).body
+    who = f"zerlina-{uuid.uuid4().hex}"
+    held = (await anybody.holds(event_id, who)).body
     holder = anybody.as_one_with(Reservation_Token=held["token"])
-    assert (await anybody.holds(event_id, WHO)).word == "already_reserved"
+    assert (await anybody.holds(event_id, who)).word == "already_reserved"
     assert (await holder.post(f"/reservations/{held['id']}/confirm")).word == "confirmed"
     assert (await holder.post(f"/reservations/{held['id']}/extend")).word == "wrong_state"
-    wrong = {"email": f"{WHO}@example.org\0", "code": held["code"]}
+    wrong = {"email": f"{address_of(who)}\0", "code": held["code"]}
     assert (await anybody.post(f"/events/{event_id}/reservations/cancel", wrong)).status == 422
-    stranger = anybody.as_one_with(Authorization=f"Bearer {WHO}")
+    stranger = anybody.as_one_with(Authorization=f"Bearer {who}")
     assert (await stranger.post("/events", body)).status == 401
-    return {"name": WHO, "token": held["token"], "code": held["code"]}
+    mistyped = f"/reservations/{held['token']}"
+    assert (await anybody.ask("GET", mistyped)).status == 404
+    assert (await anybody.ask("GET", f"{mistyped}?email={address_of(who)}")).status == 422
 
 
 async def test_logs_name_nobody_and_give_no_secret_away(running_server: Served) -> None:
+    """After all others with this server (`tests/workers.py`), each of whose requests is in the access log."""
     async with aiohttp.ClientSession(running_server.endpoints["http"]) as http:
-        operator = operators(http, running_server)
-        secrets = await everything_that_is_secret(Talk(http), operator)
+        await a_sale_with_refusals_on_its_way(Talk(http), operators(http, running_server))
     places = running_server.endpoints
-    secrets |= {name: places[name] for name in ("database_url", "redis_url") if name in places}
-    announced = {"operator": places["admin_token"]}
+    operators_token = places["admin_token"]
+    secrets = {secret: what for secret, what in SOMEWHERE.items() if secret != operators_token}
     assert len(written(running_server)) > 5
-    assert said_somewhere(running_server, {"where": places["http"]}), "the search finds what is there"
-    assert said_somewhere(running_server, secrets) == set()
+    logged = {places["http"]: "where", "/api/v1/events/{event_id}/reservations": "the access log"}
+    assert {what for what, _ in said_somewhere(running_server, logged)} == {*logged.values()}, (
+        "the search finds what is there"
+    )
+    assert {"email", "name", "code", "token", "Reservation-Token"} <= {
+        what.split()[0] for what in secrets.values()
+    }
+    said = said_somewhere(running_server, secrets | own_secrets(running_server))
+    assert not said, "\n".join(f"{what}, in {name}: {line!r}" for (what, name), line in said.items())
     # The operator's token is shown once, at the start, where the server was started.
-    assert said_somewhere(running_server, announced) <= {("operator", running_server.output.name)}
+    announced = said_somewhere(running_server, {operators_token: "operator"})
+    assert announced.keys() <= {("operator", running_server.output.name)}
 
 
 PLACES = ["/api/v1/events", "/healthz", "/docs", "/api/v1/reservations/x", "/nothing"]

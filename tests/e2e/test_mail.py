@@ -11,7 +11,7 @@ import aiohttp
 import psutil
 
 from tests.e2e.people import letters
-from tests.e2e.talk import Talk, operators
+from tests.e2e.talk import Talk, address_of, operators
 from tests.served import Served
 
 IN_TIME_S = 60.0
@@ -34,7 +34,7 @@ async def confirmed(anybody: Talk, event_id: str) -> tuple[str, str]:
     held = (await anybody.holds(event_id, who)).body
     holder = anybody.as_one_with(Reservation_Token=held["token"])
     assert (await holder.post(f"/reservations/{held['id']}/confirm")).word == "confirmed"
-    return f"{who}@example.org", held["code"]
+    return address_of(who), held["code"]
 
 
 async def test_a_buyer_is_told_with_the_code_and_the_operator_can_read_it(running_server: Served) -> None:

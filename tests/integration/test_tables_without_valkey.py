@@ -95,9 +95,8 @@ async def all_answers_are_right(server: Served, room: Room) -> None:
     await audited(server, room.id)
 
 
-async def test_tables_are_held_taken_and_found_the_same_while_valkey_says_nothing(
-    running_server: Served, house: House
-) -> None:
+async def test_a_lock_fell_open_while_redis_was_down(running_server: Served, house: House) -> None:
+    """So it was with ReservaFlow (docs/five-systems.md). Here all is as always while Valkey says nothing."""
     async with stopped(valkey_of(running_server)):
         await all_answers_are_right(running_server, Room.of(house))
 

@@ -44,3 +44,20 @@ def test_security_names_a_test_for_nearly_each_risk() -> None:
     rows = [line for line in (ROOT / "docs/security.md").read_text().splitlines() if line.startswith("| API")]
     assert len(rows) == 10
     assert sum("`test_" in row for row in rows) >= 9
+
+
+def test_each_call_and_each_break_of_the_five_systems_names_its_test() -> None:
+    systems = (ROOT / "docs/five-systems.md").read_text().split("\n## ")[1:]
+    assert len(systems) == 5
+    named: set[str] = set()
+    for system in systems:
+        calls, breaks = re.findall(
+            r"^\| (?:its call|how it broke) .*?\n\|[-|]+\n((?:\|.*\n?)+)", system, re.MULTILINE
+        )
+        for row in calls.splitlines():
+            assert "`test_" in row or "| not here" in row, row
+        for row in breaks.splitlines():
+            assert re.search(r"\| `test_\w+` \|$", row), row
+            named |= {*re.findall(r"`(test_\w+)`", row)}
+    broken = re.findall(r"def (test_\w+)", (ROOT / "tests/e2e/test_how_it_broke.py").read_text())
+    assert {*broken} < named <= TESTS
