@@ -37,6 +37,7 @@ import msgspec
 
 from domain import event_operator, event_payment
 from domain.cancelling import kept_of, until_ms
+from domain.event_evolve import admit, admit_ticket, adopt, evolve, load, loaded, pieces, restored
 from domain.event_messages import (
     BeginPayment,
     BlockSeats,
@@ -89,22 +90,14 @@ from domain.event_seats import Chosen, Seats, choose, ill_wished, seats_of
 from domain.event_state import (
     NO_RESERVATION,
     State,
-    admit,
-    admit_ticket,
-    adopt,
     counts,
     definition,
     describe,
     due,
-    evolve,
     find,
-    load,
-    loaded,
     moves,
     next_due_ms,
-    pieces,
     reply,
-    restored,
     ticket_moves,
 )
 from domain.event_tickets import decide_ticket, not_to_be_cancelled

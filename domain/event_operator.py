@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from domain.event_change import changed_terms, copied_terms, flaws
+from domain.event_evolve import BECOMES, seats_under
 from domain.event_messages import (
     BlockSeats,
     CancelEvent,
@@ -50,7 +51,7 @@ from domain.event_refusals import (
     unknown_seats,
 )
 from domain.event_seats import Seats
-from domain.event_state import BECOMES, State, Tally, counts, describe, seats_under
+from domain.event_state import State, Tally, counts, describe
 from domain.messages import Code, Rejected
 from domain.stages import first_flaws, in_use, no_way
 
