@@ -1,4 +1,5 @@
-"""Two front ends on one port, without Ray's dashboard: they sell as one, and each goes on without the other.
+"""Two front ends on one port, on a PostgreSQL and a Valkey that are given, without Ray's dashboard: they sell
+as one, and each goes on without the other.
 
 The tests follow one sale, in the order of the file; the last one stops the server.
 """
@@ -11,14 +12,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
 import pytest
+import redis.asyncio
 
+from server.supervisor.processes import Child
+from tests.persistence.servers import frozen, throwaway_postgres, throwaway_valkey
 from tests.served import Served, assert_gone, clean_environment, data_folder, listens, served, until
 
 WORKERS = ("worker-1", "worker-2")
@@ -28,10 +33,13 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Sale:
-    """A server with two front ends and an event on sale there."""
+    """A server with two front ends and an event on sale there, and what it was given."""
 
-    def __init__(self, server: Served) -> None:
+    def __init__(self, server: Served, database_url: str, database: Child, redis_url: str) -> None:
         self.server = server
+        self.database_url = database_url
+        self.database = database
+        self.redis_url = redis_url
         self.event_id = ""
         self.held = 0
 
@@ -107,8 +115,10 @@ def sale() -> Iterator[Sale]:
         "TURNSTILE_POOL_OWNERS": "1",
         "TURNSTILE_TIMERS": "1",
     }
-    with data_folder() as data, served(data, settings) as server:
-        yield Sale(server)
+    with throwaway_postgres() as (url, database), throwaway_valkey() as valkey, data_folder() as data:
+        given = {"DATABASE_URL": url, "REDIS_URL": valkey.url}
+        with served(data, settings | given) as server:
+            yield Sale(server, url, database, valkey.url)
 
 
 def test_without_a_dashboard_none_is_announced(sale: Sale) -> None:
@@ -128,6 +138,18 @@ def test_both_sell_and_whoever_is_asked_the_availability_never_goes_back(sale: S
         assert seen == sorted(seen)
         for line in (one, two):
             until(lambda line=line: sale.availability(line)[1] == sale.held, TIMEOUT_S, "all that is held")
+
+
+async def test_what_was_sold_is_in_the_database_that_was_given_and_no_other_was_started(sale: Sale) -> None:
+    assert {*sale.server.endpoints["pids"]} == {"supervisor", "ray", *WORKERS}
+    connection = await asyncpg.connect(sale.database_url)
+    sold = await connection.fetchval(
+        "SELECT count(*) FROM reservations WHERE inventory_id = $1", sale.event_id
+    )
+    await connection.close()
+    assert sold == sale.held == 2 * HOLDS_EACH
+    async with redis.asyncio.from_url(sale.redis_url) as valkey:
+        assert len(await valkey.client_list()) > len(WORKERS), "front ends and an owner"
 
 
 def test_the_metrics_of_either_are_the_sum_of_both(sale: Sale) -> None:
@@ -197,7 +219,7 @@ def test_one_that_is_killed_comes_back_and_the_other_sells_meanwhile(sale: Sale)
 def test_a_request_under_way_at_the_stop_is_answered_and_nothing_is_left(sale: Sale) -> None:
     family, port = sale.server.family(), sale.port
     with closing(sale.line_to("worker-1")) as line, closing(sale.line_to("worker-1")) as other:
-        with _stopped(psutil.Process(sale.server.endpoints["pids"]["postgres"]).children()):
+        with frozen(sale.database):
             line.request("POST", sale.hold_path, json.dumps(hold_body()), JSON)
             assert _ask(other, "GET", "/healthz")[0] == 200, (
                 "what came later is answered: the hold is under way"
@@ -208,17 +230,6 @@ def test_a_request_under_way_at_the_stop_is_answered_and_nothing_is_left(sale: S
     assert sale.server.process.wait(TIMEOUT_S) == 0
     assert_gone(family)
     assert "SIGTERM received" not in sale.server.output.read_text(), "Ray reports a signal as a crash"
-
-
-@contextmanager
-def _stopped(processes: list[psutil.Process]) -> Iterator[None]:
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.resume()
 
 
 def _until_both_count(sale: Sale) -> None:
