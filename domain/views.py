@@ -27,6 +27,11 @@ class ReceivedTicket:
     reservation_id: str
     found: FoundTicket
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """By which they are in order."""
+        return self.reservation_id, self.found.number
+
 
 @dataclass(slots=True, frozen=True)
 class FoundTicketed:

@@ -64,7 +64,9 @@ SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id
 RECEIVED = """
 SELECT t.reservation_id::text, t.number, t.generation, t.holder, t.contact, t.entered_ms, t.entered_by,
        t.gate, t.device, t.inventory_id::text
-  FROM tickets t WHERE t.holder = $1 AND t.holder <> '' ORDER BY t.reservation_id, t.number"""
+  FROM tickets t
+ WHERE t.holder = $1 AND t.holder <> '' AND (t.reservation_id, t.number) < ($2::uuid, $3::int)
+ ORDER BY t.reservation_id DESC, t.number DESC LIMIT $4::int"""
 FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1 AND holder <> ''"
 """Those that were passed on to the customer. That there is one is said because only those are indexed."""
 FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"

@@ -183,8 +183,10 @@ class PostgresReads:
             return []
         return [found for _, found in await self._tickets(event_id, [reservation_id], self._links)]
 
-    async def received(self, customer: bytes) -> list[ReceivedTicket]:
-        rows = await self._ask(RECEIVED, (customer,), self._reports)
+    async def received(
+        self, customer: bytes, before: tuple[str, int] | None, limit: int
+    ) -> list[ReceivedTicket]:
+        rows = await self._ask(RECEIVED, (customer, *(before or (LAST_ID, 0)), limit), self._lists)
         found = [(event_id, ticket_of(row)) for *row, event_id in rows]
         return [
             ReceivedTicket(event_id, one.reservation_id, FoundTicket(one.number, one.ticket, one.contact))

@@ -7,6 +7,7 @@ from msgspec import Raw
 from domain.account import Account
 from domain.ledger import Account as Wallet
 from domain.payment import Payment
+from domain.views import ReceivedTicket
 from server.addressed import body_of
 from server.handlers_wallets import NUMBER_MAX
 from server.parts import Parts
@@ -28,7 +29,7 @@ async def exported(parts: Parts, account: Account) -> ExportView:
         await _reservations(parts, account),
         [payment_view(one, await parts.payments.refunds_of(one.id), operator=False) for one in payments],
         [await _whole(parts, wallet) for wallet in await parts.wallets.wallets(account.id)],
-        [received_view(one) for one in await parts.reads.received(account.customer)],
+        [received_view(one) for one in await _received(parts, account)],
     )
 
 
@@ -45,6 +46,14 @@ async def _payments(parts: Parts, account: Account) -> list[Payment]:
     while found := await parts.payments.of_customer(account.customer, account.id, before, PAGE_ITEMS):
         all_of_them += found
         before = found[-1].id
+    return all_of_them
+
+
+async def _received(parts: Parts, account: Account) -> list[ReceivedTicket]:
+    all_of_them, before = list[ReceivedTicket](), None
+    while found := await parts.reads.received(account.customer, before, PAGE_ITEMS):
+        all_of_them += found
+        before = found[-1].key
     return all_of_them
 
 

@@ -13,9 +13,12 @@ from domain.event_tickets import Placed
 from domain.messages import Rejected
 from domain.restaurant_messages import TableReply
 from domain.ticket_messages import ReissueTicket, TicketReply, TransferTicket
+from domain.views import ReceivedTicket
 from server import views
 from server.bodies import Payload, read_body
 from server.calendar_files import CALENDAR, of_event, of_table
+from server.callers import caller_of
+from server.ids import parse_id
 from server.keys import key_of
 from server.paging import cursor_of, parse_query, sort_key_of
 from server.parts import Parts
@@ -23,14 +26,15 @@ from server.payloads import Customer, Nothing, PageQuery
 from server.payloads_tickets import NewHolder, PdfQuery
 from server.printing import PDF, TICKETS_PER_PDF_MAX
 from server.problems import Problem, invalid, not_found, refusal
-from server.replies import Reply
+from server.replies import PRIVATE, Reply
 from server.ticket_papers import paper_of
 from server.ticket_pictures import SVG, picture
 from server.tickets import Tickets, held_reservation, held_tickets, number_of
-from server.views_tickets import ticket_view
+from server.views_tickets import received_view, ticket_view
 
 _NEW_HOLDER = Payload(NewHolder)
 _NOTHING = Payload(Nothing)
+NUMBER_MAX = 2**31 - 1
 _OF_ONE_ONLY = b"Cache-Control: private, no-store\r\n"
 
 
@@ -51,6 +55,19 @@ class TicketHandlers:
         items = [tickets.view(self._parts, place) for place in found[: query.limit]]
         following = cursor_of(items[-1].number) if len(found) > query.limit else None
         return Reply(200, views.page(items, following), _OF_ONE_ONLY)
+
+    async def list_received(self, request: web.BaseRequest) -> Reply:
+        """List the tickets that were passed on to the account's e-mail, with what opens them, those of the
+        newest reservation first."""
+        query, caller = parse_query(request, PageQuery), caller_of(request)
+        before = sort_key_of(query.cursor, tuple[str, int])
+        if before is not None and (parse_id(before[0]) is None or not 0 <= before[1] <= NUMBER_MAX):
+            raise invalid("cursor", "Not a cursor of this list.")
+        assert caller.customer is not None, "every account has an e-mail"
+        found = await self._parts.reads.received(caller.customer, before, query.limit + 1)
+        items = [received_view(one, self._token(one)) for one in found[: query.limit]]
+        following = cursor_of(found[query.limit - 1].key) if len(found) > query.limit else None
+        return Reply(200, views.page(items, following), PRIVATE)
 
     async def svg(self, request: web.BaseRequest, reservation_text: str, file_text: str) -> Reply:
         """Show a ticket's code as a QR code."""
@@ -127,6 +144,9 @@ class TicketHandlers:
         place, right = tickets.place(number_of(number_text)), tickets.right
         command = ReissueTicket(tickets.reservation.id, place.number, right.generation, right.as_buyer)
         return await self._replaced(tickets, command, key_of(request, body), shows_code=True)
+
+    def _token(self, received: ReceivedTicket) -> str:
+        return self._parts.codes.token(*received.key, received.found.ticket.generation)
 
     async def _replaced(
         self, tickets: Tickets, command: TransferTicket | ReissueTicket, key: Key | None, shows_code: bool

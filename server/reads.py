@@ -58,8 +58,11 @@ class Reads(Protocol):
     async def tickets(self, event_id: str, reservation_id: str) -> list[FoundTicket]:
         """Those of a reservation's tickets of which something has happened."""
 
-    async def received(self, customer: bytes) -> list[ReceivedTicket]:
-        """The tickets that were passed on to that customer; read beside all others."""
+    async def received(
+        self, customer: bytes, before: tuple[str, int] | None, limit: int
+    ) -> list[ReceivedTicket]:
+        """The tickets that were passed on to that customer, the last reservation's first, beginning below
+        `before` (its id, a number)."""
 
     async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
         """An event's confirmed reservations by id with their tickets, beginning after `after`; read beside

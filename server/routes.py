@@ -221,6 +221,9 @@ def _ticket_routes(tickets: TicketHandlers, door: DoorHandlers) -> list[Route]:
     return [
         Route("GET", f"{_RESERVATION}/tickets", tickets.list_all, shown.Page[views_tickets.TicketView],
               query=given.PageQuery, **shows),
+        Route("GET", "/api/v1/accounts/me/tickets", tickets.list_received,
+              shown.Page[views_tickets.ReceivedTicketView], query=given.PageQuery, who=Who.ACCOUNT,
+              tag="tickets", reply_headers=("Cache-Control",)),
         Route("GET", f"{_RESERVATION}/tickets.pdf", tickets.pdf, bytes, query=payloads_tickets.PdfQuery,
               media=PDF, **pages),
         Route("GET", f"{_RESERVATION}/tickets/{{file}}", tickets.svg, bytes, media=SVG, **shows),

@@ -44,13 +44,15 @@ class TicketView(View, frozen=True):
 
 
 class ReceivedTicketView(View, frozen=True):
-    """A ticket that was passed on to `holder`."""
+    """A ticket that was passed on to `holder`. `token`, the right to it (`Ticket-Token`), comes with the list
+    of one's own."""
 
     event_id: str
     reservation_id: str
     number: int
     holder: msgspec.Raw
     checked_in: EntryView | None
+    token: str | UnsetType = UNSET
 
 
 class LetInView(View, frozen=True):
@@ -127,7 +129,7 @@ def ticket_view(
     )
 
 
-def received_view(received: ReceivedTicket) -> ReceivedTicketView:
+def received_view(received: ReceivedTicket, token: str | UnsetType = UNSET) -> ReceivedTicketView:
     found = received.found
     return ReceivedTicketView(
         received.event_id,
@@ -135,6 +137,7 @@ def received_view(received: ReceivedTicket) -> ReceivedTicketView:
         found.number,
         holder_of(found.contact),
         entry_view(found.ticket.entry),
+        token,
     )
 
 

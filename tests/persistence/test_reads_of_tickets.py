@@ -32,6 +32,9 @@ async def test_the_tickets_of_a_reservation_are_those_of_which_something_has_hap
         FoundTicket(1, Ticket(1, b"", Entry(sale.now_ms, "eve", "north")), b""),
         FoundTicket(3, Ticket(2, b"bob"), BOB),
     ]
+    received = await reads.received(b"bob", None, 9)
+    assert [(one.event_id, one.key, one.found) for one in received] == [(sale.id, (bought, 3), found[1])]
+    assert await reads.received(b"bob", (bought, 3), 9) == await reads.received(b"", None, 9) == []
     for nowhere in (new_id(), "nonsense"):
         assert await reads.tickets(nowhere, bought) == await reads.tickets(sale.id, nowhere) == []
 

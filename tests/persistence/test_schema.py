@@ -180,7 +180,7 @@ async def test_what_a_code_belongs_to_is_looked_up_along_its_inventorys_index(pl
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        (RECEIVED, "Index Scan using tickets_of_holder"),
+        (RECEIVED, "Index Scan Backward using tickets_of_holder"),
         (FORGET_TICKETS, "Index Scan using tickets_of_holder"),
         (PAYMENTS_OF_CUSTOMER, "payments_of_wallet"),
     ],

@@ -259,15 +259,19 @@ class DirectReads:
             for number, one in state.tickets.of(reservation_id).items()
         ]
 
-    async def received(self, customer: bytes) -> list[ReceivedTicket]:
+    async def received(
+        self, customer: bytes, before: tuple[str, int] | None, limit: int
+    ) -> list[ReceivedTicket]:
         self.gateway._check()
-        return [
+        found = [
             ReceivedTicket(event_id, reservation_id, ticket)
             for event_id, inventory in self._of_kind("event").items()
             for reservation_id in inventory.state.reservations | inventory.ended
             for ticket in await self.tickets(event_id, reservation_id)
             if ticket.ticket.holder == customer
         ]
+        fitting = [one for one in found if before is None or one.key < before]
+        return sorted(fitting, key=lambda one: one.key, reverse=True)[:limit]
 
     async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
         self.gateway._check()

@@ -48,6 +48,7 @@ POST /api/v1/reservations/{reservation_id}/extend
 POST /api/v1/reservations/{reservation_id}/confirm
 POST /api/v1/reservations/{reservation_id}/cancel
 GET /api/v1/reservations/{reservation_id}/tickets
+GET /api/v1/accounts/me/tickets
 GET /api/v1/reservations/{reservation_id}/tickets.pdf
 GET /api/v1/reservations/{reservation_id}/tickets/{file}
 GET /api/v1/reservations/{reservation_id}/calendar.ics

@@ -10,9 +10,12 @@ import icalendar
 import pypdf
 import pytest
 
+from server.paging import cursor_of
 from server.printing import TICKETS_PER_PDF_MAX
 from tests.server.conftest import CODES, OPERATOR, Answer, Api
+from tests.server.people import signed_in
 
+RECEIVED = "/api/v1/accounts/me/tickets"
 BOB = {"name": "Bob", "email": "bob@example.org"}
 Bought = tuple[str, str, dict[str, str], list[str]]
 """The event, the reservation's path, its token as a header, and the codes of its tickets."""
@@ -113,6 +116,24 @@ async def test_whom_a_ticket_was_passed_on_to_has_that_ticket_and_no_other(api: 
     (page,) = text_of((await api.get(f"{path}/tickets.pdf", headers=new)).raw)
     assert "Bob" in page
     assert (await check_in(api, event_id, ticket["code"])).json["holder"] == BOB
+
+
+async def test_who_is_signed_in_finds_what_was_passed_on_and_what_opens_it(api: Api) -> None:
+    bob, eve = await signed_in(api, BOB["email"]), await signed_in(api, "eve@example.org")
+    _, path, holder, _ = await bought(api, 2)
+    tokens = [(await passed_on(api, path, holder, number)).json["token"] for number in (1, 2)]
+    first = await api.get(f"{RECEIVED}?limit=1", headers=bob.headers)
+    assert first.headers["Cache-Control"] == "no-store"
+    rest = await api.get(f"{RECEIVED}?limit=1&cursor={first.json['next']}", headers=bob.headers)
+    found = first.json["items"] + rest.json["items"]
+    assert [(one["number"], one["token"]) for one in found] == [(2, tokens[1]), (1, tokens[0])]
+    assert {one["reservation_id"] for one in found} == {path.rpartition("/")[2]}
+    assert rest.json["next"] is None
+    opens = {"Ticket-Token": found[0]["token"]}
+    assert (await api.get(f"{path}/tickets", headers=opens)).json["items"][0]["number"] == 2
+    assert (await api.get(RECEIVED, headers=eve.headers)).json["items"] == []
+    for wrong in (cursor_of(["x", 1]), cursor_of([path.rpartition("/")[2], -1]), cursor_of(1)):
+        assert (await api.get(f"{RECEIVED}?cursor={wrong}", headers=bob.headers)).paths == ["cursor"]
 
 
 async def test_who_has_a_ticket_issued_again_shuts_out_whoever_had_its_token_or_code(api: Api) -> None:
