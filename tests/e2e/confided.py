@@ -24,7 +24,7 @@ SOMEWHERE: dict[str, str] = {}
 
 
 def confide(kind: str, value: str) -> None:
-    SOMEWHERE[value] = kind
+    SOMEWHERE.setdefault(value, kind)
 
 
 def confided_by(method: str, path: str, body: Any, headers: Mapping[str, str], answer: Any) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from server.embedded.ray_head import temporary_folder
-from tests.e2e.confided import SOMEWHERE, spellings
-from tests.e2e.talk import Talk, address_of, operators
+from tests.e2e.confided import SOMEWHERE, confide, spellings
+from tests.e2e.talk import Talk, address_of, operators, person
 from tests.served import Served
 
 FILE_MAX_BYTES = 100_000_000
@@ -66,19 +68,34 @@ async def a_sale_with_refusals_on_its_way(anybody: Talk, operator: Talk) -> None
     assert (await anybody.ask("GET", f"{mistyped}?email={address_of(who)}")).status == 422
 
 
+async def a_row_that_is_refused(server: Served) -> None:
+    """PostgreSQL tells of it in its log, and by default shows the row."""
+    row = person(f"octavian-{uuid.uuid4().hex}")
+    confide("a row that was refused", row["name"])
+    connection = await asyncpg.connect(server.endpoints["database_url"])
+    try:
+        with pytest.raises(asyncpg.NotNullViolationError):
+            await connection.execute("INSERT INTO organisers (id, name) VALUES (NULL, $1)", row["name"])
+    finally:
+        await connection.close()
+
+
 async def test_logs_name_nobody_and_give_no_secret_away(running_server: Served) -> None:
     """After all others with this server (`tests/workers.py`), each of whose requests is in the access log."""
     async with aiohttp.ClientSession(running_server.endpoints["http"]) as http:
         await a_sale_with_refusals_on_its_way(Talk(http), operators(http, running_server))
+    await a_row_that_is_refused(running_server)
     places = running_server.endpoints
     operators_token = places["admin_token"]
     secrets = {secret: what for secret, what in SOMEWHERE.items() if secret != operators_token}
-    assert len(written(running_server)) > 5
+    names = {path.name for path in written(running_server)}
+    assert {running_server.output.name, "postgres.log", "valkey.log", "ray.log"} <= names
+    assert [name for name in names if re.fullmatch(r"worker-.*\.err", name)], "actors' logs"
     logged = {places["http"]: "where", "/api/v1/events/{event_id}/reservations": "the access log"}
     assert {what for what, _ in said_somewhere(running_server, logged)} == {*logged.values()}, (
         "the search finds what is there"
     )
-    assert {"email", "name", "code", "token", "Reservation-Token"} <= {
+    assert {"email", "name", "code", "token", "Authorization"} <= {
         what.split()[0] for what in secrets.values()
     }
     said = said_somewhere(running_server, secrets | own_secrets(running_server))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import uuid
 from typing import Any
 
 import aiohttp
@@ -134,7 +135,7 @@ async def test_who_dines_is_seated_and_remembered_and_the_house_is_shown(
     """ReservaFlow too: what becomes of a reservation, and of a guest's score."""
     there, local = await house(operator, notice_same_day_minutes=0, notice_minutes=0)
     place = f"/restaurants/{there['id']}"
-    who = person("ada", new_address("ada"))
+    who = person("ada", new_address("ada")) | {"phone": f"34{uuid.uuid4().int % 10**9:09}"}
     held = await anybody.makes(f"{place}/reservations", at(local + dt.timedelta(minutes=15), customer=who))
     reservation = f"/reservations/{held['id']}"
     assert (await operator.post(f"{reservation}/complete")).word == "wrong_state", "it is not confirmed"
@@ -147,6 +148,7 @@ async def test_who_dines_is_seated_and_remembered_and_the_house_is_shown(
     assert (await operator.post(f"{reservation}/cancel")).word == "completed", "it stays as it ended"
     (guest,) = (await operator.get(f"{place}/guests?email={who['email']}"))["items"]
     assert (guest["visits"], guest["no_shows"], guest["score"]) == (1, 0, 105)
+    assert (await operator.get(f"{place}/guests?phone={who['phone']}"))["items"] == [guest]
     assert (await anybody.ask("GET", f"{place}/guests?email={who['email']}")).status == 401
 
     path, sent = f"/api/v1{place}/images", operator.headers | {"Content-Type": "image/png"}
