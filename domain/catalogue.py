@@ -99,9 +99,20 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class PartyWish:
+    """A table for so many persons, at some time of a local day whose minute is in [from, until]."""
+
+    day: int
+    party_size: int
+    from_minute: int = 0
+    until_minute: int = 1439
+
+
+@dataclass(frozen=True, slots=True)
 class WantedRestaurants:
     """Which restaurants, in which order; what is None does not matter. `open_on`: those that open on that
-    local day, whether anything is free then or not. `everything`: drafts too."""
+    local day, whether anything is free then or not. `everything`: drafts too. `free`: those whose search
+    finds a time for it."""
 
     text: Words | None = None
     city: Words | None = None
@@ -110,6 +121,7 @@ class WantedRestaurants:
     everything: bool = False
     sort: RestaurantSort = RestaurantSort.NAME
     organiser_id: str | None = None
+    free: PartyWish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,14 @@ class ListedRestaurant:
 
     restaurant: RestaurantReply
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RestaurantPage:
+    """Those of a list that a page has, and behind which place it goes on: None, it ends there."""
+
+    found: list[ListedRestaurant]
+    further: Place | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ from domain.restaurant_state import (
     next_due_ms,
     pieces,
     placed,
+    rebuilt,
     restored,
     shown,
     terms_of,
@@ -144,6 +145,7 @@ __all__ = [
     "moves",
     "next_due_ms",
     "pieces",
+    "rebuilt",
     "restored",
     "ticket_moves",
 ]

@@ -360,6 +360,14 @@ def restored(
     return state
 
 
+def rebuilt(restaurant_id: str, stored: RestaurantDefinition, live: Iterable[TableReservation]) -> State:
+    """The restaurant out of rows, with what it has that is live: for who only looks."""
+    state = restored(restaurant_id, stored, 0)
+    for reservation in live:
+        admit(state, reservation)
+    return state
+
+
 def load(state: State, stored: RestaurantDefinition) -> Iterator[int]:
     """Its terms are all that it consists of, and are there."""
     return iter(())

@@ -29,15 +29,14 @@ from domain.event_messages import (
     Status,
 )
 from domain.event_seats import Look, seats_of
-from domain.local_time import MINUTE_MS, bound_ms
-from domain.restaurant_messages import RestaurantTerms, TableReservation
+from domain.restaurant_messages import RestaurantTerms
 from domain.seat_plan import Layout
 from domain.views import SeatChanges, SeatStates, TableDay
-from persistence.append_columns import range_of
 from persistence.connection import Connection, Links, Row
 from persistence.plans import PLAN, laid_out
-from persistence.rows import decoded_lines, decoded_numbers, decoded_stay, restaurant_terms_of
+from persistence.rows import decoded_lines, decoded_numbers, restaurant_terms_of
 from persistence.store import Refused
+from persistence.table_times import claim_of, ranges_of
 
 APPENDS_MAX = 256
 """Beyond that, all seats are read: less than what a sale appends in a second or two."""
@@ -108,13 +107,13 @@ class Maps:
         """Asked again where the terms are not those that the tables were looked for by."""
         while True:
             version, terms = self._terms.get(restaurant_id, (0, None))
-            ranges = [] if terms is None else _ranges(terms, day)
+            ranges = [] if terms is None else ranges_of(terms, day)
             rows = await self._links.fetch(TABLES, restaurant_id, version, ranges)
             if not rows:
                 return None
             row = rows[0]
             if terms is not None and row["version"] == version:
-                taken = tuple(_stay(number, text) for number, text in enumerate(row["taken"]))
+                taken = tuple(claim_of(str(number), text) for number, text in enumerate(row["taken"]))
                 at = row["seq"], row["last_fact_ms"]
                 stage = Stage(row["stage"])
                 return TableDay(restaurant_id, *at, terms, version, row["paused"], stage, day, taken)
@@ -198,23 +197,3 @@ def seat_states(event_id: str, row: Mapping[str, Any]) -> SeatStates:
             states[number] = look
     hidden = row["stage"] == Stage.DRAFT
     return SeatStates(event_id, row["seq"], row["plan_id"], bytes(states), hidden, row["last_fact_ms"])
-
-
-# --- tables ---------------------------------------------------------------------------------------
-
-
-def _ranges(terms: RestaurantTerms, day: int) -> list[str]:
-    """Where the day is on each table's stretch: up to the end of a stay that begins at its last minute."""
-    from_ms, midnight_ms = (bound_ms(terms.time_zone, one, 0) for one in (day, day + 1))
-    if from_ms is None or midnight_ms is None:
-        return []
-    longest_minutes = max([terms.stay_minutes, *(stay.stay_minutes for stay in terms.stays)])
-    until_ms = midnight_ms + (longest_minutes + terms.buffer_minutes) * MINUTE_MS
-    return [range_of(table.id, from_ms, until_ms) for table in terms.tables]
-
-
-def _stay(number: int, lines: str) -> TableReservation:
-    """Only where and when."""
-    stay = decoded_stay(lines)
-    times = stay.start_ms, stay.end_ms, stay.free_at_ms
-    return TableReservation(str(number), Status.CONFIRMED, 0, stay.tables, *times, stay.party_size, b"", 0)

@@ -20,7 +20,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
+from domain.catalogue import (
+    ListedEvent,
+    ListedRestaurant,
+    PartyWish,
+    Place,
+    RestaurantPage,
+    Wanted,
+    WantedRestaurants,
+)
 from domain.event_messages import EventReply, Reservation, ReservationReply, Stage, Status
 from domain.restaurant_messages import History, RestaurantReply, TableReply, TableReservation
 from domain.seat_plan import Plan
@@ -43,6 +51,7 @@ from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row, in_time
 from persistence.customers import OF_CUSTOMER, ON_HOLD, RECEIVED
+from persistence.free_tables import LOOKED_AT_MAX, TAKEN, asked, page_with_tables
 from persistence.histories import Histories
 from persistence.maps import Maps
 from persistence.plans import BLOCKED, blocked_names, decoded_plan
@@ -105,6 +114,8 @@ class PostgresReads:
         waiting = QueueLimits(REPORTS_WAITING_MAX_STATEMENTS, self._bounds.deadline_ms / 2000)
         self._reports = Links(database_url, "turnstile reports", READ_LIMITS, 1, waiting)
         self._histories = Histories(self._ask)
+        self._free_looks = asyncio.Lock()
+        """One at a time is worked out in a front end, so that it goes on serving others."""
         self._secrets: dict[str, bytes] = {}
 
     async def event(self, event_id: str) -> EventReply | None:
@@ -229,11 +240,24 @@ class PostgresReads:
         rows = await self._fetch(queries.RESTAURANT, id=restaurant_id) if _is_id(restaurant_id) else []
         return _restaurant_of(rows[0]) if rows else None
 
-    async def restaurants(
-        self, wanted: WantedRestaurants, after: Place | None, limit: int
-    ) -> list[ListedRestaurant]:
-        rows = await self._ask(*page_of_restaurants(wanted, after, limit), self._lists)
-        return [ListedRestaurant(_restaurant_of(row), Place(row["sorted_by"], row["id"])) for row in rows]
+    async def restaurants(self, wanted: WantedRestaurants, after: Place | None, limit: int) -> RestaurantPage:
+        looked = limit if wanted.free is None else LOOKED_AT_MAX
+        rows = await self._ask(*page_of_restaurants(wanted, after, looked + 1), self._lists)
+        found = [
+            ListedRestaurant(_restaurant_of(row), Place(row["sorted_by"], row["id"])) for row in rows[:looked]
+        ]
+        last = found[-1].place if len(rows) > looked else None
+        if wanted.free is None or not found:
+            return RestaurantPage(found, last)
+        return await self._in_time(self._with_tables(found, wanted.free, limit, last))
+
+    async def _with_tables(
+        self, candidates: list[ListedRestaurant], wish: PartyWish, limit: int, last: Place | None
+    ) -> RestaurantPage:
+        now_ms = self._clock.now_ms()
+        async with self._free_looks:
+            taken = await self._ask(TAKEN, asked(candidates, wish, now_ms), self._lists)
+            return await asyncio.to_thread(page_with_tables, candidates, taken, wish, limit, now_ms, last)
 
     async def table_reservations(
         self,

@@ -5,10 +5,12 @@ Drafts are there for operators and their organisers only; to everybody else ther
 
 from __future__ import annotations
 
+import datetime as dt
+
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
-from domain.catalogue import WantedRestaurants
+from domain.catalogue import PartyWish, WantedRestaurants
 from domain.event_messages import PauseSale, ResumeSale, Stage
 from domain.kinds import Command
 from domain.kinds import Reply as Answer
@@ -37,7 +39,7 @@ from server.paging import parse_query
 from server.parts import Parts
 from server.payloads import Nothing
 from server.payloads_catalogue import RestaurantsQuery
-from server.payloads_restaurants import NewRestaurant, RestaurantPatch, SearchQuery
+from server.payloads_restaurants import DAY_BEGINS, DAY_ENDS, NewRestaurant, RestaurantPatch, SearchQuery
 from server.placement import Placement, persons_of, placement_of
 from server.problems import invalid, not_found, refusal
 from server.replies import Reply
@@ -89,10 +91,9 @@ class RestaurantHandlers:
         query = parse_query(request, RestaurantsQuery)
         wanted = _wanted(query, everything=sees_everything(request, query.organiser_id))
         after = place_of(query.cursor, wanted)
-        found = await self._parts.reads.restaurants(wanted, after, query.limit + 1)
-        shown = found[: query.limit]
-        last = shown[-1].place if len(found) > query.limit else None
-        return page_reply(request, [views.restaurant_view(one.restaurant) for one in shown], wanted, last)
+        page = await self._parts.reads.restaurants(wanted, after, query.limit)
+        shown = [views.restaurant_view(one.restaurant) for one in page.found]
+        return page_reply(request, shown, wanted, page.further)
 
     async def change(self, request: web.BaseRequest, restaurant_text: str) -> Reply:
         """Change a restaurant, in one command: all of it or nothing."""
@@ -209,15 +210,32 @@ def _restaurant(
 
 
 def _wanted(query: RestaurantsQuery, everything: bool) -> WantedRestaurants:
-    day = views.day_of(query.open_on) if query.open_on else None
-    if day is not None and not DAY_MIN <= day <= DAY_MAX:
-        raise invalid("open_on", "From 1970-01-01 to 9998-12-31.")
     return WantedRestaurants(
         words(query.q),
         words(query.city),
-        day,
+        _day("open_on", query.open_on) if query.open_on else None,
         query.status or None,
         everything,
         query.sort,
         query.organiser_id or None,
+        _party_wish(query),
     )
+
+
+def _party_wish(query: RestaurantsQuery) -> PartyWish | None:
+    """A table for a party: of a day, and within times of it where these are given."""
+    if not (query.free_on and query.party_size):
+        for name in ("free_on", "party_size", "earliest", "latest"):
+            if getattr(query, name) is not UNSET:
+                raise invalid(name, "free_on and party_size go together, earliest and latest with them.")
+        return None
+    earliest, latest = query.earliest or DAY_BEGINS, query.latest or DAY_ENDS
+    times = views.minute_of(earliest), views.minute_of(latest)
+    return PartyWish(_day("free_on", query.free_on), query.party_size, *times)
+
+
+def _day(name: str, date: dt.date) -> int:
+    day = views.day_of(date)
+    if not DAY_MIN <= day <= DAY_MAX:
+        raise invalid(name, "From 1970-01-01 to 9998-12-31.")
+    return day

@@ -93,9 +93,6 @@ class LiveTimes(_FromRows[TableDay]):
 
 def times_for(found: TableDay, party_size: int) -> dict[int, FreeTime]:
     """By minute of the day. The rules themselves say it, from what stands in the rows."""
-    state = restaurant.restored(
-        found.restaurant_id, RestaurantDefinition(found.terms, found.version, found.paused, found.stage), 0
-    )
-    for reservation in found.reservations:
-        restaurant.admit(state, reservation)
+    definition = RestaurantDefinition(found.terms, found.version, found.paused, found.stage)
+    state = restaurant.rebuilt(found.restaurant_id, definition, found.reservations)
     return {time.minute: time for time in times_of_day(state, found.day, party_size)}

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from domain.catalogue import Kind, RestaurantSort, Sort
 from domain.event_messages import Stage
 from server.payloads import PAGE_DEFAULT_ITEMS, Moment, OrganiserId, PageLimit, Payload
+from server.payloads_restaurants import Clock, Persons
 
 SEARCH_MAX_CHARACTERS = 100
 """Escaped for a URL one may become twelve, and all of a request's first line has to fit into 8,190."""
@@ -72,10 +73,17 @@ class RestaurantsQuery(Payload, frozen=True):
     """A page of the restaurants that fit all that is given. `q` looks into name, address, city, description.
 
     Drafts are there for operators, and for the organiser that asks for its own by `organiser_id`.
+    `free_on` and `party_size`: those whose search finds a time for such a party on that local date, from
+    `earliest` to `latest`. A page then looks at 100 restaurants at most that fit all else: it may have
+    fewer than `limit`, or none, and still have a `next`.
     """
 
     q: Search | UnsetType = UNSET
     city: Search | UnsetType = UNSET
+    free_on: dt.date | UnsetType = UNSET
+    party_size: Persons | UnsetType = UNSET
+    earliest: Clock | UnsetType = UNSET
+    latest: Clock | UnsetType = UNSET
     open_on: Annotated[dt.date, Meta(description="Those that open on that local date.")] | UnsetType = UNSET
     status: Stage | UnsetType = UNSET
     organiser_id: OrganisersOwn | UnsetType = UNSET

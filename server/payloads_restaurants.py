@@ -51,6 +51,7 @@ TRAITS_MAX_CHARACTERS = 1_000
 PHONE_MAX_CHARACTERS = 40
 NOTE_MAX_CHARACTERS = 1_000
 _END = r"$(?!\n)"
+DAY_BEGINS, DAY_ENDS = "00:00", "23:59"
 
 
 def _bounds(name: str) -> Meta:
@@ -291,8 +292,8 @@ class SearchQuery(Payload, frozen=True):
     date: dt.date
     party_size: Persons
     time: Clock | UnsetType = UNSET
-    earliest: Clock = "00:00"
-    latest: Clock = "23:59"
+    earliest: Clock = DAY_BEGINS
+    latest: Clock = DAY_ENDS
     traits: Annotated[str, Meta(max_length=TRAITS_MAX_CHARACTERS)] = ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
+from domain.catalogue import ListedEvent, Place, RestaurantPage, Wanted, WantedRestaurants
 from domain.event_messages import EventReply, Status
 from domain.restaurant_messages import History, RestaurantReply
 from domain.seat_plan import Plan
@@ -102,10 +102,9 @@ class Reads(Protocol):
     async def restaurant(self, restaurant_id: str) -> RestaurantReply | None:
         """One restaurant."""
 
-    async def restaurants(
-        self, wanted: WantedRestaurants, after: Place | None, limit: int
-    ) -> list[ListedRestaurant]:
-        """The wanted restaurants in the wanted order, beginning behind that place."""
+    async def restaurants(self, wanted: WantedRestaurants, after: Place | None, limit: int) -> RestaurantPage:
+        """The wanted restaurants in the wanted order, at most `limit`, beginning behind that place. With a
+        wish for a table it may have fewer, or none, and still go on."""
 
     async def table_reservations(
         self,

@@ -13,9 +13,20 @@ from datetime import date, timedelta
 from functools import cache
 from typing import TypeVar
 
-from domain.catalogue import Kind, ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants, Words
+from domain.catalogue import (
+    Kind,
+    ListedEvent,
+    ListedRestaurant,
+    PartyWish,
+    Place,
+    RestaurantPage,
+    Wanted,
+    WantedRestaurants,
+    Words,
+)
 from domain.event_messages import EventReply, Stage, Terms
-from domain.restaurant_messages import RestaurantReply, RestaurantTerms
+from domain.restaurant import State, decide
+from domain.restaurant_messages import HoldTable, RestaurantReply, RestaurantTerms, TableReply
 
 
 @dataclass(frozen=True)
@@ -108,22 +119,43 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True)
 class KnownRestaurant:
-    """A restaurant, and when it was made."""
+    """A restaurant, and when it was made. `state`: as its owner has it, where it can be asked."""
 
     restaurant: RestaurantReply
     created_ms: int
+    state: State | None = None
 
 
 def listed_restaurants(
-    known: Iterable[KnownRestaurant], wanted: WantedRestaurants, after: Place | None = None
+    known: Iterable[KnownRestaurant],
+    wanted: WantedRestaurants,
+    after: Place | None = None,
+    now_ms: int = 0,
 ) -> list[ListedRestaurant]:
     """All that are wanted, in order, beginning behind that place."""
     found = [
         ListedRestaurant(one.restaurant, _restaurants_place(one, wanted))
         for one in known
-        if _restaurant_fits(one.restaurant, wanted)
+        if _restaurant_fits(one.restaurant, wanted) and _has_a_table(one, wanted.free, now_ms)
     ]
     return _in_order(found, wanted.sort, after)
+
+
+def restaurant_page(
+    known: Iterable[KnownRestaurant], wanted: WantedRestaurants, after: Place | None, limit: int, now_ms: int
+) -> RestaurantPage:
+    found = listed_restaurants(known, wanted, after, now_ms)
+    return RestaurantPage(found[:limit], found[limit - 1].place if len(found) > limit else None)
+
+
+def _has_a_table(one: KnownRestaurant, wish: PartyWish | None, now_ms: int) -> bool:
+    """Each time of the day is asked for at its owner, who is told of no day and no range."""
+    if wish is None:
+        return True
+    assert one.state is not None
+    minutes = range(wish.from_minute, wish.until_minute + 1)
+    holds = (HoldTable("", wish.day, minute, wish.party_size, b"", b"", signed_in=True) for minute in minutes)
+    return any(isinstance(decide(one.state, hold, now_ms)[0], TableReply) for hold in holds)
 
 
 def _restaurants_place(one: KnownRestaurant, wanted: WantedRestaurants) -> Place:

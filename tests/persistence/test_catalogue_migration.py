@@ -97,13 +97,14 @@ async def test_restaurants_that_were_there_before_are_found_by_words_and_days(em
     async with reading(empty_url) as reads:
 
         async def found(**wanted: object) -> int:
-            return len(await reads.restaurants(WantedRestaurants(**wanted), None, 3_000))  # type: ignore[arg-type]
+            page = await reads.restaurants(WantedRestaurants(**wanted), None, 3_000)  # type: ignore[arg-type]
+            return len(page.found)
 
         assert await found(text=words_of("strasse"), city=words_of("zurich")) == 2_500
         assert await found(text=words_of("nowhere")) == 0
         assert await found(open_on=MONDAY) == await found(open_on=MONDAY + 2) == 2_500
         assert await found(open_on=MONDAY + 1) == await found(open_on=MONDAY + 7) == 0
-        by_name = await reads.restaurants(WantedRestaurants(sort=RestaurantSort.NAME), None, 2)
+        by_name = (await reads.restaurants(WantedRestaurants(sort=RestaurantSort.NAME), None, 2)).found
         assert [one.place.key for one in by_name] == ["zur strasse 1", "zur strasse 10"]
 
 

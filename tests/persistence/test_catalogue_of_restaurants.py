@@ -13,6 +13,7 @@ import pytest
 
 from domain.catalogue import (
     ListedRestaurant,
+    PartyWish,
     Place,
     RestaurantSort,
     WantedRestaurants,
@@ -20,13 +21,16 @@ from domain.catalogue import (
     open_days,
     words_of,
 )
-from domain.event_messages import Stage
+from domain.event_messages import ConfirmReservation, PauseSale, Stage
+from domain.restaurant import decide, describe, due, evolve
 from domain.restaurant_messages import (
     ChangeRestaurant,
+    HoldTable,
     RestaurantChange,
     RestaurantReply,
     Service,
     SpecialDay,
+    TableReply,
 )
 from persistence import catalogue
 from persistence.append_restaurant import array_of
@@ -34,10 +38,11 @@ from persistence.catalogue import page_of_restaurants
 from persistence.migrate import migrate
 from persistence.reads import READ_LIMITS, PostgresReads
 from persistence.schema import restaurants
+from persistence.store import OwnerStore
 from persistence.words import tsvector
 from tests.brute_force import KnownRestaurant, listed_restaurants
 from tests.persistence.restaurants import House, terms
-from tests.persistence.sales import NOW_MS, new_id
+from tests.persistence.sales import CONTACT, NOW_MS, new_id
 from tests.persistence.servers import background_loop, throwaway_postgres
 from tests.persistence.test_catalogue import execute, reading
 from tests.persistence.test_schema import plan_of
@@ -160,9 +165,13 @@ async def reads(street: Street) -> AsyncIterator[PostgresReads]:
 
 async def paged(reads: PostgresReads, wanted: WantedRestaurants, limit: int = 500) -> list[ListedRestaurant]:
     found: list[ListedRestaurant] = []
-    while page := await reads.restaurants(wanted, found[-1].place if found else None, limit):
-        found += page
-    return found
+    after: Place | None = None
+    while True:
+        page = await reads.restaurants(wanted, after, limit)
+        found += page.found
+        after = page.further
+        if after is None:
+            return found
 
 
 async def agree(reads: PostgresReads, street: Street, wanted: WantedRestaurants) -> None:
@@ -198,14 +207,76 @@ async def test_restaurants_that_are_added_while_pages_are_read_shift_nothing(
     seen: list[str] = []
     after: Place | None = None
     async with reading(database_url) as reads:
-        while page := await reads.restaurants(wanted, after, 40):
-            seen += [one.restaurant.id for one in page]
-            after = page[-1].place
+        while True:
+            page = await reads.restaurants(wanted, after, 40)
+            seen += [one.restaurant.id for one in page.found]
+            after = page.further
+            if after is None:
+                break
             await street.add(some_restaurants(10, seed=len(seen)))
             if len(seen) > 1_500:
                 break
     assert len(set(seen)) == len(seen)
     assert before <= set(seen)
+
+
+async def some_house(store: OwnerStore, dice: random.Random, day: int, now_ms: int) -> KnownRestaurant:
+    """Open for five times of an evening, some of which have gone; some holds there have run out by now."""
+    of = msgspec.structs.replace(
+        terms(*dice.choice([(2, 4), (4, 4, 2), (6,)])),
+        name=dice.choice(NAMES),
+        services=tuple(Service(weekday, 1_080, 1_260) for weekday in range(7)),
+        covers_per_slot_max=dice.choice([None, None, 4]),
+        time_zone=dice.choice(["UTC", "Europe/Rome", "Asia/Tokyo"]),
+        days_ahead_max=dice.choice([2, 90, 90, 90]),
+    )
+    house = await House.opened(store, of, dice.choice([Stage.DRAFT, *[Stage.PUBLISHED] * 5]))
+    house.now_ms = now_ms - 3_600_000
+    for _ in range(dice.randint(0, 8)):
+        minute, party = dice.choice([1_080, 1_095, 1_110, 1_140]), dice.randint(1, 6)
+        hold = HoldTable(new_id(), day, minute, party, b"customer", CONTACT)
+        if isinstance(decide(house.state, hold, house.now_ms)[0], TableReply):
+            firm = [ConfirmReservation(hold.reservation_id)] * dice.randint(0, 1)
+            await house.does(store, hold, *firm)
+    if dice.random() < 0.1:
+        await house.does(store, PauseSale())
+    for fact in due(house.state, now_ms, 1_000):
+        evolve(house.state, fact)
+    return KnownRestaurant(describe(house.state), NOW_MS, house.state)
+
+
+async def test_restaurants_with_a_table_are_those_whose_owners_give_one(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persistence.reads.LOOKED_AT_MAX", 7)
+    world = PostgresWorld(database_url)
+    async with reading(database_url) as reads:
+        now_ms = reads.now_ms()
+        day = now_ms // 86_400_000 + 3
+        store = world.store()
+        known = [await some_house(store, random.Random(seed), day, now_ms) for seed in range(40)]
+        found = []
+        for wish, sort in itertools.product(
+            (
+                PartyWish(day, 2),
+                PartyWish(day, 4, 1_080, 1_080),
+                PartyWish(day, 4, 1_081, 1_100),
+                PartyWish(day, 7),
+                PartyWish(day - 1, 5),
+                PartyWish(day, 2, 0, 1_079),
+                PartyWish(day + 87, 1),
+            ),
+            (RestaurantSort.NAME, RestaurantSort.CREATED_AT_DOWN),
+        ):
+            wanted = WantedRestaurants(free=wish, everything=True, sort=sort)
+            expected = listed_restaurants(known, wanted, now_ms=now_ms)
+            assert await paged(reads, wanted, 3) == expected, wish
+            found.append(len(expected))
+        assert len(set(found)) >= 5, found
+        first = await reads.restaurants(WantedRestaurants(free=PartyWish(day, 2, 0, 1_079)), None, 3)
+        assert first.found == []
+        assert first.further is not None, "so many were looked at, and no more"
+    await world.close()
 
 
 @pytest.mark.parametrize("sort", RestaurantSort)
@@ -230,7 +301,7 @@ async def test_what_the_store_wrote_is_found_and_what_it_changed_is_found_anew(d
     async with reading(database_url) as reads:
 
         async def ids(wanted: WantedRestaurants) -> list[str]:
-            return [one.restaurant.id for one in await reads.restaurants(wanted, None, 10)]
+            return [one.restaurant.id for one in (await reads.restaurants(wanted, None, 10)).found]
 
         assert await ids(WantedRestaurants(text=words_of("ete"), open_on=MONDAY)) == [house.id]
         assert await ids(WantedRestaurants(open_on=MONDAY + 1)) == []

@@ -22,6 +22,7 @@ from domain.views import SeatStates
 from persistence import maps
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
+from persistence.table_times import ranges_of
 from server.live_rows import times_for
 from tests.persistence.restaurants import DAY, House, terms
 from tests.persistence.sales import CONTACT, Sale, new_id
@@ -221,7 +222,7 @@ async def test_days_outside_of_the_calendar_have_nothing(
 
 def test_longest_stays_count() -> None:
     of: RestaurantTerms = replace(terms(2), stays=(StayOfParty(2, 600),), stay_minutes=60, buffer_minutes=30)
-    (one,) = maps._ranges(of, DAY)
+    (one,) = ranges_of(of, DAY)
     from_text, until_text = one.strip("[)").split(",")
     assert int(until_text) - int(from_text) == (24 * 60 + 630) * 60_000
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.gateway import Gateway, Key
 from domain import restaurant
-from domain.catalogue import ListedEvent, ListedRestaurant, Place, Wanted, WantedRestaurants
+from domain.catalogue import ListedEvent, Place, RestaurantPage, Wanted, WantedRestaurants
 from domain.event import describe
 from domain.event_messages import (
     ENDS_PAID,
@@ -50,7 +50,7 @@ from domain.views import (
     TypeSales,
 )
 from persistence.memory_rows import Tables
-from tests.brute_force import Known, KnownRestaurant, listed, listed_restaurants
+from tests.brute_force import Known, KnownRestaurant, listed, restaurant_page
 from tests.stay_sums import stay_sums
 
 START_MS = 1_795_000_000_000
@@ -420,15 +420,13 @@ class DirectReads:
         inventory = self._of_kind("restaurant").get(restaurant_id)
         return None if inventory is None else restaurant.describe(inventory.state)
 
-    async def restaurants(
-        self, wanted: WantedRestaurants, after: Place | None, limit: int
-    ) -> list[ListedRestaurant]:
+    async def restaurants(self, wanted: WantedRestaurants, after: Place | None, limit: int) -> RestaurantPage:
         self.gateway._check()
         known = [
-            KnownRestaurant(restaurant.describe(one.state), one.created_ms)
+            KnownRestaurant(restaurant.describe(one.state), one.created_ms, one.state)
             for one in self._of_kind("restaurant").values()
         ]
-        return listed_restaurants(known, wanted, after)[:limit]
+        return restaurant_page(known, wanted, after, limit, self.gateway.now_ms)
 
     async def table_reservations(
         self,

@@ -43,6 +43,11 @@ async def filled(api: Api) -> Api:
         ("city=zurich", ["Zur Straße"]),
         (f"open_on={MONDAY}", ["Álvaro", "Zur Straße"]),
         (f"open_on={SATURDAY}&city=york", ["Álvaro", "Brunch"]),
+        (f"free_on={MONDAY}&party_size=2", ["Zur Straße"]),
+        (f"free_on={SATURDAY}&party_size=8&latest=14:00", ["Brunch"]),
+        (f"free_on={SATURDAY}&party_size=2&earliest=13:15&latest=17:45", []),
+        (f"free_on={SATURDAY}&party_size=12", []),
+        ("free_on=2028-01-01&party_size=2", []),
         ("status=draft", ["Álvaro"]),
         ("status=published&q=brunch", ["Brunch"]),
     ],
@@ -61,6 +66,12 @@ async def test_filters_and_orders_are_the_querys(filled: Api, query: str, found:
         ("open_on=2026-02-30", "open_on"),
         ("open_on=1969-12-31", "open_on"),
         ("open_on=9999-01-01", "open_on"),
+        ("free_on=2026-11-23", "free_on"),
+        ("party_size=2", "party_size"),
+        ("free_on=2026-11-23&party_size=0", "party_size"),
+        ("free_on=9999-01-01&party_size=2", "free_on"),
+        ("earliest=12:00", "earliest"),
+        ("free_on=2026-11-23&party_size=2&latest=24:00", "latest"),
         ("status=paused", "status"),
         ("sort=starts_at", "sort"),
         ("limit=201", "limit"),
@@ -86,6 +97,23 @@ async def test_pages_go_on_where_they_ended_and_their_cursor_is_of_one_list(api:
     for other in ("sort=-name", "city=rome", "status=published", f"open_on={MONDAY}"):
         assert (await api.get(f"{RESTAURANTS}?{other}&cursor={first['next']}")).paths == ["cursor"]
     assert (await api.get(f"/api/v1/events?cursor={first['next']}")).paths == ["cursor"]
+
+
+async def test_a_table_that_is_taken_is_free_nowhere(api: Api) -> None:
+    made = await api.post(
+        RESTAURANTS, json=house_body(tables=[{"number": "1", "largest": 2}], joins=[]), headers=OPERATOR
+    )
+    evening = {
+        "date": MONDAY,
+        "time": "20:00",
+        "party_size": 2,
+        "customer": {"name": "A", "email": "a@b.org"},
+    }
+    query = f"free_on={MONDAY}&party_size=2"
+    assert await names(api, f"{query}&earliest=19:00&latest=21:00") == ["Da Ada"]
+    assert (await api.post(f"{RESTAURANTS}/{made.json['id']}/reservations", json=evening)).status == 201
+    assert await names(api, f"{query}&earliest=18:15&latest=21:45") == []
+    assert await names(api, query) == ["Da Ada"]
 
 
 async def test_a_list_that_has_not_changed_is_not_sent_again(filled: Api) -> None:
