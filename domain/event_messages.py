@@ -346,10 +346,12 @@ class ConfirmReservation(Message, frozen=True):
 
 
 class CancelReservation(Message, frozen=True):
-    """Releases what is held, cancels what is confirmed. `if_live`: to it, what has ended is not there."""
+    """Releases what is held, cancels what is confirmed. `if_live`: to it, what has ended is not there.
+    `by_operator`: not by who has the reservation."""
 
     reservation_id: str
     if_live: bool = False
+    by_operator: bool = False
 
 
 class SellReservation(Message, frozen=True):
@@ -516,11 +518,12 @@ class HoldReleased(Message, frozen=True):
 
 
 class ReservationCancelled(Message, frozen=True):
-    """`kept`: so much of its price is kept, in minor units."""
+    """`kept`: so much of its price is kept, in minor units. `by_operator`: of a table, not by who had it."""
 
     at_ms: int
     reservation_id: str
     kept: int = 0
+    by_operator: bool = False
 
 
 class HoldExpired(Message, frozen=True):

@@ -235,7 +235,7 @@ def _of_one(state: State, found: TableReservation, command: OfOne, now_ms: int) 
         case ConfirmReservation():
             return _confirm(state, found, now_ms)
         case CancelReservation():
-            return _cancel(state, found, now_ms)
+            return _cancel(state, found, command, now_ms)
         case ExtendHold():
             return _extend(state, found, now_ms)
         case MoveReservation():
@@ -300,7 +300,7 @@ def _confirm(state: State, found: TableReservation, now_ms: int) -> Decision:
     return shown(state, confirmed(found)), (ReservationConfirmed(now_ms, found.id),)
 
 
-def _cancel(state: State, found: TableReservation, now_ms: int) -> Decision:
+def _cancel(state: State, found: TableReservation, command: CancelReservation, now_ms: int) -> Decision:
     if found.status is Status.SEATED or found.status is Status.PAYING:
         return not_held(found), ()
     if not found.status.live:
@@ -311,8 +311,9 @@ def _cancel(state: State, found: TableReservation, now_ms: int) -> Decision:
     refusal = _too_late(state, found, now_ms)
     if refusal is not None:
         return refusal, ()
-    after = replace(found, status=Status.CANCELLED)
-    return shown(state, after), (ReservationCancelled(now_ms, found.id),)
+    by_operator = command.by_operator
+    after = replace(found, status=Status.CANCELLED, excused=by_operator)
+    return shown(state, after), (ReservationCancelled(now_ms, found.id, by_operator=by_operator),)
 
 
 def _too_late(state: State, found: TableReservation, now_ms: int) -> Rejected | None:

@@ -99,7 +99,7 @@ def _void(state: State, found: TableReservation, now_ms: int) -> Decision:
         return shown(state, found), ()
     if found.status is not Status.CONFIRMED:
         return wrong(found), ()
-    after = replace(found, status=Status.CANCELLED)
+    after = replace(found, status=Status.CANCELLED, excused=True)
     return shown(state, after), (ReservationVoided(now_ms, found.id),)
 
 

@@ -224,7 +224,8 @@ class RestaurantChange(msgspec.Struct, frozen=True):
 
 
 class History(Message, frozen=True):
-    """What a customer has done at this restaurant so far, as its stored reservations say."""
+    """What a customer has done at this restaurant so far, as its stored reservations say: nobody else's
+    cancellations."""
 
     visits: int = 0
     cancellations: int = 0
@@ -237,7 +238,8 @@ class TableReservation(Message, frozen=True):
     `expires_at_ms` is the end of a hold, or of its payment while it is paying; once confirmed, when the rules
     look at it again (see `due`). `deposit`: what is, or was, to be paid for it, in minor units of `currency`.
     `overstays` counts how often the stay was prolonged because nobody had said that the party had left.
-    `phone` is a key made of the customer's number, as `customer` is one of the e-mail."""
+    `phone` is a key made of the customer's number, as `customer` is one of the e-mail. `excused`: it was
+    cancelled, but not by its customer."""
 
     id: str
     status: Status
@@ -255,6 +257,7 @@ class TableReservation(Message, frozen=True):
     deposit: int = 0
     currency: str = ""
     paid_by: PaidBy | None = None
+    excused: bool = False
 
     @property
     def total(self) -> int:

@@ -70,10 +70,16 @@ BECOMES: dict[type, Stage] = {
     RestaurantClosed: Stage.CLOSED,
     RestaurantCancelled: Stage.CANCELLED,
 }
+
+
+def _with_restaurant(at_ms: int, reservation_id: str, /) -> ReservationCancelled:
+    return ReservationCancelled(at_ms, reservation_id, by_operator=True)
+
+
 ENDS_WITH_RESTAURANT: dict[Status, End[RestaurantFact]] = {
     Status.HELD: HoldReleased,
     Status.PAYING: HoldReleased,
-    Status.CONFIRMED: ReservationCancelled,
+    Status.CONFIRMED: _with_restaurant,
     Status.SEATED: StayCompleted,
 }
 
@@ -231,9 +237,9 @@ def evolve(state: State, fact: RestaurantFact) -> None:
         case HoldReleased():
             _end(state, fact.reservation_id, Status.RELEASED)
         case ReservationCancelled():
-            _end(state, fact.reservation_id, Status.CANCELLED, fact.kept)
+            _end(state, fact.reservation_id, Status.CANCELLED, fact.kept, fact.by_operator)
         case ReservationVoided():
-            _end(state, fact.reservation_id, Status.CANCELLED)
+            _end(state, fact.reservation_id, Status.CANCELLED, excused=True)
         case StayCompleted():
             _end(state, fact.reservation_id, Status.COMPLETED, fact.kept)
         case NoShowMarked():
@@ -428,8 +434,9 @@ def _enter(state: State, stage: Stage) -> None:
         state.live = 0
 
 
-def _end(state: State, reservation_id: str, status: Status, kept: int = 0) -> None:
-    state.ended[reservation_id] = ended_with(_leave(state, reservation_id), status, kept)
+def _end(state: State, reservation_id: str, status: Status, kept: int = 0, excused: bool = False) -> None:
+    ended = ended_with(_leave(state, reservation_id), status, kept)
+    state.ended[reservation_id] = replace(ended, excused=True) if excused else ended
 
 
 def _leave(state: State, reservation_id: str) -> TableReservation:

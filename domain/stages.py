@@ -82,7 +82,10 @@ def as_it_ends(found: R, stage: Stage) -> R:
     """What is still to be ended with a cancelled inventory is seen as ended already."""
     if stage is not Stage.CANCELLED or not found.status.live:
         return found
-    return msgspec.structs.replace(found, status=_ENDS_AS[found.status])
+    status = _ENDS_AS[found.status]
+    if isinstance(found, TableReservation) and status is Status.CANCELLED:
+        return msgspec.structs.replace(found, status=status, excused=True)
+    return msgspec.structs.replace(found, status=status)
 
 
 def drained(

@@ -145,12 +145,13 @@ def _taken(entries: Numbered) -> Columns | None:
 
 
 def _counted(entries: Numbered) -> Columns | None:
-    """An end comes once in a reservation's life, so that what has ended in this append is what is new."""
+    """An end comes once in a reservation's life, so that what has ended in this append is what is new. What
+    others have cancelled is not its customer's doing."""
     ends = Counter(
         (n, row.customer, row.status)
         for n, entry in entries
         for row in _touched(entry)
-        if row.status in ENDS_COUNTED and row.customer
+        if row.status in ENDS_COUNTED and row.customer and not row.excused
     )
     guests = list(dict.fromkeys((n, customer) for n, customer, _ in ends))
     if not guests:

@@ -136,6 +136,7 @@ class StayRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     phone: str = ""
     deposit: int = 0
     currency: str = ""
+    excused: bool = False
 
 
 _AS_IT_IS = tuple(name for name in StayRow.__struct_fields__ if name != "phone")
@@ -210,6 +211,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
                 stay.deposit,
                 stay.currency,
                 paid_by,
+                stay.excused,
             ),
             contact,
         )

@@ -6,8 +6,6 @@ token, costs one. The owner's answer is shown as it is; reads show a hold past i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from aiohttp import web
 from msgspec import UNSET, Raw
 
@@ -26,7 +24,7 @@ from domain.event_messages import (
 from domain.kinds import Command
 from domain.messages import Rejected
 from server import views
-from server.addressed import acted, addressed, asked, body_of, found_by_holder, view_of
+from server.addressed import Place, acted, addressed, asked, body_of, found_by_holder, view_of
 from server.bodies import Payload, read_body
 from server.callers import caller_of
 from server.handlers_submissions import accepted
@@ -124,7 +122,8 @@ class ReservationHandlers:
 
     async def extend(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Give a hold a later end, a bounded number of times."""
-        return await self._act(request, reservation_text, ExtendHold)
+        body, place = await self._addressed(request, reservation_text)
+        return await acted(self._parts, request, body, place, ExtendHold(place.reservation_id))
 
     async def confirm(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Confirm a hold, while it lasts; the box office also says how it was paid."""
@@ -143,7 +142,11 @@ class ReservationHandlers:
 
     async def cancel(self, request: web.BaseRequest, reservation_text: str) -> Reply:
         """Release a hold, or cancel what is confirmed."""
-        return await self._act(request, reservation_text, CancelReservation)
+        parts = self._parts
+        body, place = await self._addressed(request, reservation_text)
+        by_operator = await parts.belongings.takes_charge(request, place.inventory_id, by_staff=True)
+        command = CancelReservation(place.reservation_id, by_operator=by_operator)
+        return await acted(parts, request, body, place, command)
 
     async def cancel_by_code(self, request: web.BaseRequest, event_text: str) -> Reply:
         """Cancel a reservation by its code and the e-mail that it is for.
@@ -206,16 +209,13 @@ class ReservationHandlers:
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
         return Reply(200, views.page(items, following))
 
-    async def _act(
-        self, request: web.BaseRequest, reservation_text: str, make: Callable[[str], Command]
-    ) -> Reply:
-        """A command that is all said by its path."""
+    async def _addressed(self, request: web.BaseRequest, reservation_text: str) -> tuple[bytes, Place]:
+        """The body of a command that is all said by its path, and which reservation that is."""
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         if body:
             _NOTHING.parse(request, body)
-        place = await addressed(parts, request, reservation_text)
-        return await acted(parts, request, body, place, make(place.reservation_id))
+        return body, await addressed(parts, request, reservation_text)
 
 
 def _lines(wanted: tuple[WantedLine, ...]) -> Wanted:

@@ -178,7 +178,7 @@ class ImageView(View, frozen=True):
 class GuestView(View, frozen=True):
     """A guest of this restaurant, as of their last reservation (null once erased), what they have done, and
     the score that follows; below `min_score` they get no hold. `cancellations`: of what was confirmed, by
-    whomever."""
+    the guest."""
 
     customer: msgspec.Raw
     visits: int

@@ -334,7 +334,7 @@ class House:
         self._give_back(fact.reservation_id)
         stay.become(fact)
         self._take(fact.reservation_id)
-        if stay.status in COUNTED and stay.customer:
+        if stay.status in COUNTED and stay.customer and not excused(fact):
             self.guests[stay.customer, stay.status] += 1
         self._seen(fact.reservation_id, fact.at_ms)
 
@@ -350,6 +350,7 @@ class House:
         if self.stage is not Stage.CANCELLED:
             return misfit(stay, fact, self.terms)
         fits = not kept_by(fact) and ENDS_WITH_HOUSE.get(stay.status) is type(fact)
+        fits = fits and (excused(fact) or not isinstance(fact, ReservationCancelled))
         return "" if fits else "the restaurant is cancelled"
 
     def _breach(self, fact: Placed) -> str:
@@ -457,6 +458,12 @@ def due_of(terms: RestaurantTerms, party_size: int) -> tuple[int, str]:
 def kept_by(fact: OfOne) -> int:
     """How much of a deposit does not go back with this end."""
     return fact.kept if isinstance(fact, ReservationCancelled | NoShowMarked | StayCompleted) else 0
+
+
+def excused(fact: OfOne) -> bool:
+    """It was cancelled, and not by its customer."""
+    by_operator = isinstance(fact, ReservationCancelled) and fact.by_operator
+    return by_operator or isinstance(fact, ReservationVoided)
 
 
 def unpaid(stay: Stay, fact: OfOne, terms: RestaurantTerms) -> str:

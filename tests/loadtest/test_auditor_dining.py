@@ -97,7 +97,7 @@ class SoundDining:
             for one in state.reservations.values()
             for table_id in one.tables
         ]
-        ends = Counter((one.customer, one.status.value) for one in found)
+        ends = Counter((one.customer, one.status.value) for one in found if not one.excused)
         self.remembered = [
             GuestRow(who, *(ends[who, how] for how in ("completed", "cancelled", "no_show")))
             for who in {one.customer for one in found if one.customer}
@@ -349,6 +349,11 @@ CHANGES: list[tuple[str, Callable[[SoundDining], None], Check]] = [
     ("a row too few", lambda e: e.stored.pop(), Check.RESERVATION_ROWS),
     ("a table's time that is gone", lambda e: e.times.pop(), Check.TABLE_TIMES),
     ("a table's time of nobody", lambda e: e.times.append(TimeRow("r9", "t2", 1, 2)), Check.TABLE_TIMES),
+    (
+        "a cancellation that was not the guest's",
+        lambda e: e.change(ReservationCancelled, by_operator=True),
+        Check.GUESTS,
+    ),
     ("a guest forgotten", lambda e: e.remembered.pop(), Check.GUESTS),
     ("a row behind", lambda e: setattr(e, "row", replace(e.row, seq=1)), Check.INVENTORY_ROW),
     ("nothing is due", lambda e: setattr(e, "row", replace(e.row, next_due_ms=None)), Check.INVENTORY_ROW),

@@ -173,10 +173,11 @@ async def test_a_customers_history_is_what_was_appended(
 ) -> None:
     store = postgres.store()
     house = await House.opened(store)
-    came, cancelled = house.hold(), house.hold(NINETEEN - 120)
-    await house.does(store, came, cancelled)
-    await house.does(store, *(ConfirmReservation(one.reservation_id) for one in (came, cancelled)))
+    came, cancelled, theirs = house.hold(), house.hold(NINETEEN - 120), house.hold(NINETEEN - 240)
+    await house.does(store, came, cancelled, theirs)
+    await house.does(store, *(ConfirmReservation(one.reservation_id) for one in (came, cancelled, theirs)))
     await house.does(store, CancelReservation(cancelled.reservation_id))
+    await house.does(store, CancelReservation(theirs.reservation_id, by_operator=True))
     house.now_ms = (DAY * 24 + 20) * 3_600_000
     await house.does(store, CompleteStay(came.reservation_id))
     assert await reads.history(house.id, b"customer") == History(1, 1, 0)

@@ -65,7 +65,7 @@ def pay(reference: Reference, found: TableReservation, command: OfMoney, now_ms:
         case SellReservation():
             return found if found.status is Status.CONFIRMED else wrong(found)
         case VoidReservation() if found.status is Status.CONFIRMED:
-            return reference.keep(replace(found, status=Status.CANCELLED))
+            return reference.keep(replace(found, status=Status.CANCELLED, excused=True))
         case VoidReservation():
             return found if found.status is Status.CANCELLED else _as_it_is(found)
         case BeginPayment():

@@ -262,7 +262,7 @@ class Reference:
                 looks_ms = found.end_ms + SETTLE_MS
                 return self.keep(replace(found, status=Status.CONFIRMED, expires_at_ms=looks_ms))
             case CancelReservation() if found.status not in (Status.SEATED, Status.PAYING):
-                return self.cancel(found, now_ms)
+                return self.cancel(found, command.by_operator, now_ms)
             case ExtendHold() if found.status is Status.HELD:
                 return self.extend(found, now_ms)
             case MoveReservation() if found.status in LIVE and found.status is not Status.PAYING:
@@ -284,14 +284,14 @@ class Reference:
             return no(Code.HOLD_EXPIRED)
         return no(Code.WRONG_STATE, status=found.status.value)
 
-    def cancel(self, found: TableReservation, now_ms: int) -> Answer:
+    def cancel(self, found: TableReservation, by_operator: bool, now_ms: int) -> Answer:
         if found.status is Status.HELD:
             return self.keep(replace(found, status=Status.RELEASED))
         if found.status is not Status.CONFIRMED:
             return found
         if self.late(found, now_ms):
             return no(Code.TOO_LATE)
-        return self.keep(replace(found, status=Status.CANCELLED))
+        return self.keep(replace(found, status=Status.CANCELLED, excused=by_operator))
 
     def late(self, found: TableReservation, now_ms: int) -> bool:
         return now_ms > found.start_ms - self.terms.cancel_until_minutes * MINUTE_MS

@@ -164,7 +164,8 @@ class SequentialRestaurant(Reference):
         if stage is Stage.CANCELLED:
             self.gone = True
             for one in self.live():
-                self.keep(replace(one, status=WITH_IT[one.status]))
+                status = WITH_IT[one.status]
+                self.keep(replace(one, status=status, excused=status is Status.CANCELLED))
         return self.describe()
 
     def _pause(self, paused: bool) -> RestaurantReply:

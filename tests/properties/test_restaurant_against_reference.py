@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -194,6 +195,7 @@ class RestaurantMachine(RuleBasedStateMachine):
             (
                 *[ConfirmReservation] * 3,
                 CancelReservation,
+                partial(CancelReservation, by_operator=True),
                 ExtendHold,
                 *[SeatParty] * 2,
                 CompleteStay,

@@ -460,7 +460,13 @@ class DirectReads:
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         inventory = self.gateway.inventories.get(restaurant_id)
         ended = (
-            [one.status for one in inventory.ended.values() if one.customer == customer] if inventory else []
+            [
+                one.status
+                for one in inventory.ended.values()
+                if isinstance(one, TableReservation) and one.customer == customer and not one.excused
+            ]
+            if inventory
+            else []
         )
         counted = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
         return History(*(ended.count(status) for status in counted))

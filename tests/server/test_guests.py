@@ -83,6 +83,9 @@ async def test_what_a_guest_has_done_is_shown_with_the_score(house: House) -> No
         await house.confirmed(customer=ADA, time=at) for at in ("18:00",) * 2 + ("22:00",)
     ]
     await house.staff(f"{cancelled}/cancel")
+    path, token = await house.held(customer=ADA, time="22:00")
+    for what in ("confirm", "cancel"):
+        assert (await house.api.post(f"{path}/{what}", headers=token)).status == 200
     house.at(18, 20)
     await house.staff(f"{came}/seat")
     await house.staff(f"{came}/complete")
@@ -93,6 +96,27 @@ async def test_what_a_guest_has_done_is_shown_with_the_score(house: House) -> No
     both = (await asked(house, "guests", phone="+3906123456")).json["items"]
     assert {(one["customer"]["name"], one["score"]) for one in both} == {("Ada Lovelace", 85), ("Bob", 100)}
     assert (await asked(house, "guests", email="nobody@example.org")).json == {"items": [], "next": None}
+
+
+async def test_only_the_guests_own_cancellations_count(house: House) -> None:
+    held = [await house.held(customer=ADA, time=at) for at in ("18:00", "20:00", "22:00")]
+    for path, token in held:
+        assert (await house.api.post(f"{path}/confirm", headers=token)).status == 200
+    (mine, token), (theirs, _), (_, _) = held
+
+    async def cancellations() -> int:
+        (ada,) = (await asked(house, "guests", email="ada@example.org")).json["items"]
+        return int(ada["cancellations"])
+
+    for path, headers in ((mine, token), (theirs, OPERATOR)):
+        assert (await house.api.post(f"{path}/cancel", headers=headers)).json["status"] == "cancelled"
+    assert await cancellations() == 1
+    assert (await house.staff(f"{house.path}/cancel")).status == 200
+    house.api.gateway.now_ms += 1
+    await house.hold()
+    ended = house.api.gateway.inventories[house.id].ended.values()
+    assert [one.status for one in ended] == ["cancelled"] * 3
+    assert await cancellations() == 1
 
 
 async def test_an_organisers_staff_find_guests_of_their_own_restaurants(api: Api) -> None:

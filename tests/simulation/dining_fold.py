@@ -418,4 +418,5 @@ def _after(before: TableReservation, fact: Any) -> TableReservation:
             )
     kept = getattr(fact, "kept", 0)
     marked = replace(before.paid_by, kept=kept) if before.paid_by and kept else before.paid_by
-    return replace(before, status=ENDS[type(fact)], paid_by=marked)
+    excused = isinstance(fact, ReservationVoided) or getattr(fact, "by_operator", False)
+    return replace(before, status=ENDS[type(fact)], paid_by=marked, excused=excused)

@@ -224,7 +224,7 @@ def test_a_cancelled_restaurant_gives_all_of_it_back() -> None:
     dining.ask(CancelRestaurant())
     dining.look()
     ends = {fact.reservation_id: fact for fact in dining.facts[-2:]}  # type: ignore[union-attr]
-    assert ends[paid.id] == ReservationCancelled(dining.now_ms, paid.id, 0)
+    assert ends[paid.id] == ReservationCancelled(dining.now_ms, paid.id, 0, by_operator=True)
     assert ends[seated.id] == StayCompleted(dining.now_ms, seated.id, 0)
 
 
