@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from loadtest.bench import (
     dining,
     further,
+    goals,
     live,
     live_page,
     plan,
@@ -35,6 +36,8 @@ from loadtest.bench.run import run
 OUT = Path("docs/benchmarks")
 EXIT_UNUSABLE = 2
 POOL_FIGURES = ("idle", "one", "four", "moves", "restaurants", "search")
+POOL_GOALS = {"one": "pool of 1", "four": "pool of 4"}
+"""Under which name the goals have a figure, where it is another."""
 COMMITS: dict[str, tuple[Commit, ...]] = {
     "both": ("as it is", "2 ms"),
     "none": ("as it is",),
@@ -131,6 +134,7 @@ def live_only(
     (out / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     (out / f"{name}.md").write_text(live_page.markdown(found))
     print_line(f"written to {out}/{name}.md, {name}.json")
+    print_verdicts("live", live_page.figures(found))
 
 
 @app.command("seats")
@@ -140,7 +144,7 @@ def seats_only(
 ) -> None:
     """Holds of named seats beside holds of a ticket type. Needs wrk."""
     wrk.executable()
-    seated.measure(seconds, rounds, print_line)
+    print_verdicts("seats", seated.measure(seconds, rounds, print_line))
 
 
 @app.command("purchases")
@@ -164,7 +168,7 @@ def pools_only(
 ) -> None:
     """Owners that own many: idle and selling events, moves, restaurants. Needs wrk."""
     wrk.executable()
-    measures: dict[str, Callable[[], None]] = {
+    measures: dict[str, Callable[[], dict[str, float]]] = {
         "idle": lambda: pools.idle_events(events, print_line),
         "one": lambda: pools.selling_events(1, rate, seconds, rounds, print_line),
         "four": lambda: pools.selling_events(4, rate, seconds, rounds, print_line),
@@ -173,7 +177,7 @@ def pools_only(
         "search": lambda: dining.large_search(seconds, print_line),
     }
     for name in chosen(figure, POOL_FIGURES, "figure"):
-        measures[name]()
+        print_verdicts(POOL_GOALS.get(name, name), measures[name]())
 
 
 def measure_further(results: Results, names: tuple[str, ...], live: int, kills: int) -> None:
@@ -182,6 +186,11 @@ def measure_further(results: Results, names: tuple[str, ...], live: int, kills: 
             results.extra[name] = further.measure(name, print_line, live, kills)
         except NotMeasured as problem:
             print_line(f"{name}: not measured: {problem}")
+
+
+def print_verdicts(figure: str, values: dict[str, float]) -> None:
+    for line in goals.verdicts_of(figure, values):
+        print_line(line)
 
 
 def print_line(text: str) -> None:

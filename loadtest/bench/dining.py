@@ -28,6 +28,7 @@ SITTINGS = ("12:00", "14:00", "17:00", "19:00", "21:00")
 DAYS = 88
 KEPT = 40_000
 CONNECTIONS = (64, 256)
+SEARCH_CONNECTIONS = (1, 16)
 HOT = "holds of one event"
 
 Show = Callable[[str], None]
@@ -37,7 +38,7 @@ class _Shown(msgspec.Struct):
     id: str
 
 
-def street(seconds: int, rounds: int, show: Show) -> None:
+def street(seconds: int, rounds: int, show: Show) -> dict[str, float]:
     """A thousand restaurants: memory, and rates of searches and reservations beside holds of one event."""
     with stack.temporary_folder() as folder, stack.started(1, {}) as server:
         show(f"making {RESTAURANTS:,} restaurants of {TABLES} tables")
@@ -57,8 +58,9 @@ def street(seconds: int, rounds: int, show: Show) -> None:
                 show(f"{connections} connections, {name}: {rates[name]:,.0f}/s, {parts(meter, done)}")
             for name, found in rates.items():
                 ratios.setdefault(f"{name}, {connections} connections", []).append(found / rates[HOT])
-        for name, each in ratios.items():
-            show(f"{name}: {statistics.median(each):.2f} x")
+        middles = {name: statistics.median(each) for name, each in ratios.items()}
+        for name, middle in middles.items():
+            show(f"{name}: {middle:.2f} x")
         full = memory_bytes(server)
         resident = sum(one.memory_info().rss for one in owners.owner_processes(server))
         live = reserved(server)
@@ -66,6 +68,11 @@ def street(seconds: int, rounds: int, show: Show) -> None:
             f"with {live:,} live reservations: {full / 1e6:.0f} MB own, {resident / 1e6:.0f} MB resident,"
             " of all owners, that of the event included"
         )
+    slower = {
+        what: min(middles[f"{what}, {connections} connections"] for connections in CONNECTIONS)
+        for what in ("searches", "reservations")
+    }
+    return {f"{what}_x": ratio for what, ratio in slower.items()} | {"resident_mb": resident / 1e6}
 
 
 def loads(server: Stack, ids: Sequence[str], folder: Path) -> dict[str, Path]:
@@ -96,7 +103,7 @@ async def _value(database_url: str, sql: str) -> Any:
         await connection.close()
 
 
-def large_search(seconds: int, show: Show) -> None:
+def large_search(seconds: int, show: Show) -> dict[str, float]:
     """One restaurant of 60 tables, 90 days open, half full: CPU of its owner for each search."""
     with stack.temporary_folder() as folder, stack.started(1, {}) as server:
         house = make(server, 0, LARGE_TABLES, LARGE_JOINS, "dedicated")
@@ -110,15 +117,19 @@ def large_search(seconds: int, show: Show) -> None:
         show(f"{LARGE_TABLES} tables, {LARGE_JOINS} joins, {placed} reservations")
         event = api.create_event(server, QUOTA)
         api.hold(server, event)
+        dearest = dict.fromkeys(SEARCH_CONNECTIONS, 0.0)
         queries = {name: list(islice(asked(server, [house], query), 500)) for name, query in QUERIES.items()}
         for name, requests in {**queries, "a hold of an event": holds(server, [event])}.items():
             file = replay.write(folder / "queries", requests)
             owner = owners.owner_process(server, f"event:{house if name in queries else event}")
-            for connections in (1, 16):
+            for connections in SEARCH_CONNECTIONS:
                 used = cpu_s(owner)
                 found, done = rate(server, file, connections, seconds)
                 each = (cpu_s(owner) - used) / done
                 show(f"{name}, {connections} conn.: {each * 1e3:.2f} ms of owner CPU each, {found:,.0f}/s")
+                if name in queries:
+                    dearest[connections] = max(dearest[connections], each * 1e3)
+    return {f"owner_{connections}_ms": most for connections, most in dearest.items()}
 
 
 QUERIES: dict[str, dict[str, str]] = {

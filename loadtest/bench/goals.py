@@ -2,11 +2,12 @@
 
 Absolute figures do not travel between machines; ratios within one run do. Each is computed pair by pair
 within the rounds, and the median is shown. Figures nobody has measured yet in this run are shown as such,
-never left out.
+never left out. `GOALS` are those of `make bench`; `KIND_GOALS`, of seats, restaurants, pools and live
+streams, are told by the commands that measure them, each of its own.
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -18,11 +19,12 @@ REDIS_FORMS = ("redis_lua", "redis_pipelined")
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """`at_most`: smaller is better. `value` finds the measured figure, None if there is none."""
+    """`at_most`: smaller is better. `value` finds the measured figure, None if there is none; `stretch` None:
+    nothing more is hoped for."""
 
     what: str
     least: float
-    stretch: float
+    stretch: float | None
     unit: str
     value: Callable[[Results], float | None]
     at_most: bool = False
@@ -36,7 +38,8 @@ class Reached(msgspec.Struct, frozen=True):
     def verdict(self) -> str:
         if self.value is None:
             return "not measured"
-        if is_reached(self.value, self.goal.stretch, self.goal.at_most):
+        stretch = self.goal.stretch
+        if stretch is not None and is_reached(self.value, stretch, self.goal.at_most):
             return "stretch"
         return "yes" if is_reached(self.value, self.goal.least, self.goal.at_most) else "no"
 
@@ -178,5 +181,104 @@ GOALS = (
 )
 
 
-def judge(results: Results) -> list[Reached]:
-    return [Reached(goal, goal.value(results)) for goal in GOALS]
+LIVE_READERS = 2_000
+LIVE_REACH = Goal(
+    f"a change is with 99 % of {LIVE_READERS:,} readers: p99 after it was decided",
+    500,
+    None,
+    "ms",
+    extra("live", "reach_p99_ms"),
+    at_most=True,
+)
+LIVE_SALES = Goal(
+    f"sales while {LIVE_READERS:,} watch, against the rate with nobody watching",
+    0.8,
+    None,
+    "x",
+    extra("live", "sales_x"),
+)
+LIVE_READS = Goal(
+    "reads of availability, 256 connections, against bare echo", 0.7, None, "x", extra("live", "reads_x")
+)
+KIND_GOALS = (
+    Goal(
+        "best available 4 of 60,000 seats, up to 95 % sold: owner CPU, mean",
+        300,
+        None,
+        "us",
+        extra("seats", "best_mean_us"),
+        at_most=True,
+    ),
+    Goal("the same, worst", 3, None, "ms", extra("seats", "best_worst_ms"), at_most=True),
+    Goal(
+        "named seats, 64 connections, against holds of a ticket type",
+        0.7,
+        None,
+        "x",
+        extra("seats", "named_64_x"),
+    ),
+    Goal("the same, 256 connections", 0.7, None, "x", extra("seats", "named_256_x")),
+    Goal(
+        "activation of an event with 57,000 sold seats",
+        1.0,
+        None,
+        "s",
+        extra("seats", "activation_s"),
+        at_most=True,
+    ),
+    Goal(
+        "search of a restaurant of 60 tables: owner CPU, 16 connections, the dearest question",
+        2,
+        None,
+        "ms",
+        extra("search", "owner_16_ms"),
+        at_most=True,
+    ),
+    Goal("the same, one at a time", 2, None, "ms", extra("search", "owner_1_ms"), at_most=True),
+    Goal(
+        "1,000 restaurants of 20 tables with their reservations: resident memory of all owners",
+        1_500,
+        None,
+        "MB",
+        extra("restaurants", "resident_mb"),
+        at_most=True,
+    ),
+    Goal(
+        "their searches, against holds of one event (the slower of 64 and 256 connections)",
+        0.3,
+        None,
+        "x",
+        extra("restaurants", "searches_x"),
+    ),
+    Goal("their reservations, the same", 0.3, None, "x", extra("restaurants", "reservations_x")),
+    Goal(
+        "CPU of a hold, pool of one, most from 1 to 1,000 selling events, against one",
+        1.3,
+        None,
+        "x",
+        extra("pool of 1", "most_x"),
+        at_most=True,
+    ),
+    Goal("the same, pool of four", 2, None, "x", extra("pool of 4", "most_x"), at_most=True),
+    LIVE_REACH,
+    LIVE_SALES,
+    LIVE_READS,
+)
+
+
+def judge(results: Results, goals: tuple[Goal, ...] = GOALS) -> list[Reached]:
+    return [Reached(goal, goal.value(results)) for goal in goals]
+
+
+def verdicts_of(figure: str, values: Mapping[str, float]) -> list[str]:
+    """A line for each goal that one of these figures of a command is of."""
+    judged = judge(Results({}, {}, extra={figure: dict(values)}), KIND_GOALS)
+    return [verdict_line(one) for one in judged if one.value is not None]
+
+
+def verdict_line(one: Reached) -> str:
+    goal, value = one.goal, one.value or 0.0
+    bound = f"{'at most' if goal.at_most else 'at least'} {goal.least:g} {goal.unit}"
+    return (
+        f"{'missed' if one.verdict == 'no' else 'reached'}: {goal.what}: {value:,.2f} {goal.unit} ({bound})"
+    )

@@ -52,7 +52,7 @@ Show = Callable[[str], None]
 # --- many idle events ---------------------------------------------------------------------------------
 
 
-def idle_events(events: int, show: Show) -> None:
+def idle_events(events: int, show: Show) -> dict[str, float]:
     """So many in the pool, a thousand of them active: memory, the first hold of each, and warm ones."""
     with stack.temporary_folder() as folder, stack.started(1, {}) as server:
         ids = [api.create_event(server, QUOTA, "pooled") for _ in range(ACTIVE)]
@@ -70,6 +70,7 @@ def idle_events(events: int, show: Show) -> None:
         show(f"an active event with one hold: {(after - before) / ACTIVE / 1e3:.1f} kB")
         show(f"first hold on an idle event: {latency(first)}")
         show(f"hold on an active event:     {latency(warm)}")
+    return {}
 
 
 async def copy_events(database_url: str, event: str, count: int) -> None:
@@ -86,7 +87,9 @@ async def copy_events(database_url: str, event: str, count: int) -> None:
 # --- many selling events ------------------------------------------------------------------------------
 
 
-def selling_events(pool_owners: int, rate_per_s: float, seconds: float, rounds: int, show: Show) -> None:
+def selling_events(
+    pool_owners: int, rate_per_s: float, seconds: float, rounds: int, show: Show
+) -> dict[str, float]:
     """CPU per hold at one total rate, spread over ever more events."""
     settings = {"TURNSTILE_POOL_OWNERS": str(pool_owners)}
     found: dict[int, list[float]] = {selling: [] for selling in SELLING}
@@ -99,10 +102,13 @@ def selling_events(pool_owners: int, rate_per_s: float, seconds: float, rounds: 
             for selling in SELLING if number % 2 == 0 else reversed(SELLING):
                 show(f"pool of {pool_owners}, {selling} selling")
                 found[selling].append(hold_us(server, files[selling], rate_per_s, seconds, show))
+    most = 0.0
     for selling, each in found.items():
         ratio = statistics.median(one / first for one, first in zip(each, found[SELLING[0]], strict=True))
         middle = statistics.median(each)
+        most = max(most, ratio)
         show(f"pool of {pool_owners}, {selling} selling: {middle:.0f} us a hold, {ratio:.2f} x of one")
+    return {"most_x": most}
 
 
 def hold_us(server: Stack, requests: Path, rate_per_s: float, seconds: float, show: Show) -> float:
@@ -123,7 +129,7 @@ def parts(meter: Meter, count: int) -> str:
 # --- a move -------------------------------------------------------------------------------------------
 
 
-def moves(times: int, show: Show) -> None:
+def moves(times: int, show: Show) -> dict[str, float]:
     """An event goes to an owner of its own and back while it sells, at a fixed rate: the longest time without
     a success around each move. Owners that are idle end at once, so that each is made anew."""
     with stack.started(1, {"TURNSTILE_PASSIVATE_AFTER_S": "1"}) as server:
@@ -150,6 +156,7 @@ def moves(times: int, show: Show) -> None:
         show(f"{len(spans)} moves: longest time without a success {max(gaps):.2f} s, median {middle:.2f} s")
         show(f"a move to a new owner took {there:.1f} s, one back {back:.2f} s")
         show(f"replies {result.statuses}, without {result.failed}; live {api.live(server, event):,}")
+    return {}
 
 
 def move(server: Stack, event: str, placement: Literal["pooled", "dedicated"]) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def goals(reached: list[Reached]) -> str:
         [
             one.goal.what,
             figure(one.goal.least, one.goal.unit),
-            figure(one.goal.stretch, one.goal.unit),
+            "" if one.goal.stretch is None else figure(one.goal.stretch, one.goal.unit),
             "" if one.value is None else figure(one.value, one.goal.unit),
             one.verdict,
         ]

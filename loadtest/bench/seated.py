@@ -20,8 +20,8 @@ SETTLE_S = 1.0
 Show = Callable[[str], None]
 
 
-def measure(seconds: int, rounds: int, show: Show) -> None:
-    """Shows each round, and the medians of the ratios."""
+def measure(seconds: int, rounds: int, show: Show) -> dict[str, float]:
+    """Shows each round, and the medians of the ratios, which it returns."""
     show("starting the server")
     with stack.started(1, {}) as server:
         venue_id = venue(server)
@@ -32,8 +32,10 @@ def measure(seconds: int, rounds: int, show: Show) -> None:
             standing = rate(server, api.create_event(server, ROWS * ROW_SEATS), "hold", connections, seconds)
             ratios[connections].append(seated / standing)
             show(f"{connections} connections: {seated:,.0f} seats/s, {standing:,.0f} holds/s of a type")
-    for connections, found in ratios.items():
-        show(f"{connections} connections: {statistics.median(found):.2f} x")
+    middles = {connections: statistics.median(found) for connections, found in ratios.items()}
+    for connections, middle in middles.items():
+        show(f"{connections} connections: {middle:.2f} x")
+    return {f"named_{connections}_x": middle for connections, middle in middles.items()}
 
 
 def venue(server: Stack) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
+from loadtest.bench.goals import verdicts_of
 from loadtest.bench.live import LiveResults, Reach, Read, Watched, reach_of, with_readers
-from loadtest.bench.live_page import markdown
+from loadtest.bench.live_page import figures, markdown
 from loadtest.bench.live_readers import Arrivals, Reader, Readers, ReadersResult
 
 ALONE = Watched(0, 100.0, 100.0, 1.0, 2.0, 10.0, 20.0, 5.0, 0.01)
@@ -66,11 +68,25 @@ async def _fed(reader: Reader, *parts: bytes) -> None:
 @pytest.mark.parametrize(
     ("sold", "p99_ms", "met"), [(80.0, 500.0, True), (79.0, 400.0, False), (80.0, 501.0, False)]
 )
+def test_a_change_that_readers_never_had_is_no_goal_reached() -> None:
+    reach = Reach(10, 200.0, 300.0, 450.0, 1)
+    watched = Watched(2_000, 100.0, 90.0, 1.0, 2.0, 10.0, 20.0, 5.0, 0.01, reach=reach)
+    found = LiveResults({}, [1.0], 5, 25.0, 200.0, [ALONE, watched, ALONE], [])
+    assert verdicts_of("live", figures(found))[0].startswith("missed: a change is with 99 % of 2,000 readers")
+    more = msgspec.structs.replace(watched, readers=5_000)
+    few = LiveResults({}, [1.0], 5, 25.0, 200.0, [ALONE, more], [])
+    assert figures(few) == {}
+
+
 def test_the_page_says_whether_the_goals_are_met(sold: float, p99_ms: float, met: bool) -> None:
     reach = Reach(10, 200.0, p99_ms, 450.0, 0)
     watched = Watched(2_000, 100.0, sold, 1.0, 2.0, 10.0, 20.0, 5.0, 0.01, reach=reach)
     reads = [Read("echo", 100.0, 10.0), Read("reads", 70.0, 12.0)]
     page = markdown(LiveResults({"cores": "2"}, [1.0], 5, 25.0, 200.0, [ALONE, watched, ALONE], reads))
-    assert ("**missed**" not in page) == met
-    assert "0.7 x of echo (median 0.70 x" in page
+    assert ("- missed" not in page) == met
+    assert (
+        "- reached: reads of availability, 256 connections, against bare echo: 0.70 x (at least 0.7 x)."
+        in page
+    )
+    assert page.count("- reached") + page.count("- missed") == 3
     assert f"| 2,000 | {sold:.0f} | {sold / 100:.2f} |" in page

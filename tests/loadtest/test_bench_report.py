@@ -8,7 +8,7 @@ import pytest
 from loadtest.bench import plots
 from loadtest.bench.activation import stalls_ms
 from loadtest.bench.failover import longest_gap_s
-from loadtest.bench.goals import GOALS, judge
+from loadtest.bench.goals import GOALS, KIND_GOALS, Goal, judge, verdicts_of
 from loadtest.bench.plan import Options, block, case_count
 from loadtest.bench.report import markdown, table
 from loadtest.bench.results import Case, Commit, Floor, Measured, Results, Scenario
@@ -23,6 +23,16 @@ OPTIONS = Options(
     scenarios=("hold", "keyed", "sold out", "purchase", "fixed rate"),
     workers=1,
 )
+
+KIND_FIGURES = {
+    "seats": ("best_mean_us", "best_worst_ms", "named_64_x", "named_256_x", "activation_s"),
+    "search": ("owner_16_ms", "owner_1_ms"),
+    "restaurants": ("resident_mb", "searches_x", "reservations_x"),
+    "pool of 1": ("most_x",),
+    "pool of 4": ("most_x",),
+    "live": ("reach_p99_ms", "sales_x", "reads_x"),
+}
+"""What the commands measure."""
 
 
 def measured(
@@ -122,6 +132,27 @@ def test_the_floor_is_one_call_plus_one_commit_of_the_same_round() -> None:
 def test_nothing_measured_is_said_and_not_left_out() -> None:
     assert set(verdicts(results()).values()) == {"not measured"}
     assert len(judge(results())) == len(GOALS)
+
+
+@pytest.mark.parametrize("goal", KIND_GOALS, ids=lambda goal: goal.what)
+def test_a_goal_of_a_kind_is_judged_on_both_sides_of_its_bound_by_who_measures_it(goal: Goal) -> None:
+    figures = [
+        (figure, name)
+        for figure, names in KIND_FIGURES.items()
+        for name in names
+        if goal.value(Results({}, {}, extra={figure: {name: 1.0}})) is not None
+    ]
+    ((figure, name),) = figures
+    worse = goal.least * (1.01 if goal.at_most else 0.99)
+    (reached,), (missed,) = (verdicts_of(figure, {name: value}) for value in (goal.least, worse))
+    assert reached.startswith(f"reached: {goal.what}: ")
+    assert missed.startswith(f"missed: {goal.what}: ")
+
+
+def test_every_figure_of_a_kind_has_a_goal_and_what_has_none_is_not_told() -> None:
+    assert sum(len(names) for names in KIND_FIGURES.values()) == len(KIND_GOALS)
+    assert verdicts_of("idle", {}) == []
+    assert verdicts_of("seats", {"unheard_of": 1.0}) == []
 
 
 def test_the_page_has_the_goals_a_row_per_target_and_what_was_wrong() -> None:

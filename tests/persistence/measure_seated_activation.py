@@ -35,6 +35,7 @@ from domain.event_messages import (
 )
 from domain.event_seats import Seats
 from domain.seat_plan import Layout
+from loadtest.bench.goals import verdicts_of
 from persistence.clock import StoreClock
 from persistence.connection import Limits
 from persistence.migrate import migrate
@@ -135,17 +136,20 @@ async def main(url: str, rounds: int) -> None:
     await world.keep_plan(plan_id, PLAN)
     store = PostgresOwnerStore(url, limits=Limits())
     now_ms = await store.now_ms()
+    medians_s = []
     for each in (1, 4):
         sale = await sold(store, plan_id, now_ms, each)
         settle()
         found = [await activated(url, sale.id) for _ in range(rounds)]
         times = ", ".join(f"{took_s:.2f}" for took_s, *_ in found)
+        medians_s.append(statistics.median(one[0] for one in found))
         cpu_s = statistics.median(one[1] for one in found)
         stall_s, stall_cpu_s = max(one[2] for one in found), max(one[3] for one in found)
         print(
             f"57,000 seats, {each} to a reservation: {times} s; {cpu_s:.2f} s of CPU,"
             f" longest stall {stall_s * 1000:.0f} ms, {stall_cpu_s * 1000:.0f} ms of CPU"
         )
+    print(*verdicts_of("seats", {"activation_s": max(medians_s)}), sep="\n")
     await store.close()
     await world.close()
 
