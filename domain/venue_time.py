@@ -14,6 +14,9 @@ from domain.messages import Code, Rejected
 
 ASSUMED_DURATION_MS = 2 * 3600 * 1000
 """Of an event that does not say when it ends."""
+NO_VENUE = "There is no such venue, or it has no plan of seats."
+VENUE_GONE = Rejected(Code.INVALID, NO_VENUE, errors=(("seating.venue_id", NO_VENUE),))
+"""It was there when the event was asked for, and is removed by now."""
 VENUE_TAKEN = Rejected(Code.VENUE_TAKEN, "Another event has the venue at that time.")
 
 

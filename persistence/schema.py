@@ -52,6 +52,8 @@
   token names the session, and only the hash of the one that serves next is kept. `one_time_tokens` (of
   confirmations, resets and invitations) carry what is wanted of an account until it is there.
 - `machine_tokens` have hashes only, too. All that serve are read every second: an index has these alone.
+- An event is not made in a venue that is removed: a trigger of `events` looks, under the lock that a removal
+  takes too. `seating` is JSON and a removed venue's row stays, so no foreign key says it.
 - `audit_log` is append-only, as the ledger is, and cannot be emptied either.
 - `secrets` has the database's keys; those of access tokens are named `access_key:` and when they were made.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.

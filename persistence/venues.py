@@ -3,6 +3,9 @@
 A change names the version that it was made from, so two operators' changes never mix: the second is decided
 again on what the first left, or refused if it said which version it meant. A removed venue's row stays,
 marked, and so do its plans: events of it, also those that are long over, can still be read.
+
+Only a removal is a transaction of several, for it looks at events. It locks the venue first, and whoever
+makes an event there locks it too (a trigger of `events`): the second of the two sees what the first has done.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this file only
@@ -17,7 +20,7 @@ from domain.messages import Code, Rejected
 from domain.seat_plan import Plan
 from domain.venue import NumberedPlan, PlanSummary, Venue, VenueChange, changed
 from domain.venue_time import ASSUMED_DURATION_MS
-from persistence.connection import Limits, Links, QueueLimits, Row
+from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
 from persistence.plans import PLAN, decoded_plan, encoded_plan
 from persistence.rows import FIRST_ID, scope_id
 
@@ -72,9 +75,8 @@ WITH written AS (
   UPDATE venues SET version = $8, name = $9, city = $10, address = $11
    WHERE id = $7 AND version = $8 - 1 AND removed_ms IS NULL RETURNING id), {_PLANNED}"""
 
-REMOVE = """
-UPDATE venues SET removed_ms = $3, version = version + 1
- WHERE id = $1 AND version = $2 AND removed_ms IS NULL RETURNING 1"""
+LOCKED = "SELECT version FROM venues WHERE id = $1 AND removed_ms IS NULL FOR UPDATE"
+REMOVE = "UPDATE venues SET removed_ms = $2, version = version + 1 WHERE id = $1"
 
 COMING = f"""
 SELECT e.id::text FROM events e
@@ -141,23 +143,29 @@ class PostgresVenues:
         return Rejected(Code.STALE, _STALE)
 
     async def remove(self, venue_id: str, if_version: int | None, now_ms: int) -> Rejected | None:
-        for _ in range(CHANGE_MAX_TRIES):
-            before = await self.venue(venue_id)
-            if before is None:
-                return NO_VENUE
-            if if_version not in (None, before.version):
-                return Rejected(Code.STALE, _STALE, {"version": before.version})
-            if await self._ask(COMING, venue_id, now_ms):
-                return IN_USE
-            if await self._ask(REMOVE, venue_id, before.version, now_ms):
-                return None
-        return Rejected(Code.STALE, _STALE)
+        removing = self._links.run(lambda connection: _remove(connection, venue_id, if_version, now_ms))
+        return await in_time(self._deadline_ms / 1000, removing)
 
     async def close(self) -> None:
         await self._links.close()
 
     async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
         return await self._links.answer(self._deadline_ms / 1000, sql, *values)
+
+
+async def _remove(
+    connection: Connection, venue_id: str, if_version: int | None, now_ms: int
+) -> Rejected | None:
+    async with connection.transaction():
+        rows = await connection.fetch(LOCKED, venue_id)
+        if not rows:
+            return NO_VENUE
+        if if_version not in (None, rows[0]["version"]):
+            return Rejected(Code.STALE, _STALE, {"version": rows[0]["version"]})
+        if await connection.fetch(COMING, venue_id, now_ms):
+            return IN_USE
+        await connection.execute(REMOVE, venue_id, now_ms)
+    return None
 
 
 def _plan_row(venue: Venue, plan: NumberedPlan | None, created_ms: int) -> tuple[object, ...]:

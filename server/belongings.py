@@ -17,6 +17,7 @@ from dataclasses import replace
 from aiohttp import web
 from msgspec import UNSET, UnsetType
 
+from domain.venue_time import NO_VENUE
 from server.callers import CALLER, Caller, Who, caller_of
 from server.endpoints import Endpoints
 from server.ids import parse_id
@@ -26,7 +27,6 @@ from server.payments import Payments
 from server.placement import Placement
 from server.problems import invalid, not_found
 from server.reads import Reads
-from server.seating import NO_VENUE
 from server.venues import Venues
 
 KEPT_MAX = 10_000

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from domain.event_messages import Seating
 from domain.seat_plan import Layout, Overrides, Plan, override_flaws
+from domain.venue_time import NO_VENUE
 from server.ids import parse_id
 from server.payloads import BLOCK_MAX_SEATS, NewSeating
 from server.problems import FieldError, Problem, invalid
 from server.reads import Reads
 
-NO_VENUE = "There is no such venue, or it has no plan of seats."
 Counted = tuple[Seating, Mapping[str, int]]
 """And how many seats there are of each category."""
 

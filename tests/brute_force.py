@@ -153,7 +153,8 @@ def _has_a_table(one: KnownRestaurant, wish: PartyWish | None, now_ms: int) -> b
     if wish is None:
         return True
     assert one.state is not None
-    minutes = range(wish.from_minute, wish.until_minute + 1)
+    grid = one.restaurant.terms.slot_grid_minutes
+    minutes = (at for at in range(wish.from_minute, wish.until_minute + 1) if at % grid == 0)
     holds = (HoldTable("", wish.day, minute, wish.party_size, b"", b"", signed_in=True) for minute in minutes)
     return any(isinstance(decide(one.state, hold, now_ms)[0], TableReply) for hold in holds)
 

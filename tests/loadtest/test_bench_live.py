@@ -65,9 +65,6 @@ async def _fed(reader: Reader, *parts: bytes) -> None:
         reader.data_received(part)
 
 
-@pytest.mark.parametrize(
-    ("sold", "p99_ms", "met"), [(80.0, 500.0, True), (79.0, 400.0, False), (80.0, 501.0, False)]
-)
 def test_a_change_that_readers_never_had_is_no_goal_reached() -> None:
     reach = Reach(10, 200.0, 300.0, 450.0, 1)
     watched = Watched(2_000, 100.0, 90.0, 1.0, 2.0, 10.0, 20.0, 5.0, 0.01, reach=reach)
@@ -78,6 +75,9 @@ def test_a_change_that_readers_never_had_is_no_goal_reached() -> None:
     assert figures(few) == {}
 
 
+@pytest.mark.parametrize(
+    ("sold", "p99_ms", "met"), [(80.0, 500.0, True), (79.0, 400.0, False), (80.0, 501.0, False)]
+)
 def test_the_page_says_whether_the_goals_are_met(sold: float, p99_ms: float, met: bool) -> None:
     reach = Reach(10, 200.0, p99_ms, 450.0, 0)
     watched = Watched(2_000, 100.0, sold, 1.0, 2.0, 10.0, 20.0, 5.0, 0.01, reach=reach)

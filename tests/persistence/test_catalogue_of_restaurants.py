@@ -254,20 +254,18 @@ async def test_restaurants_with_a_table_are_those_whose_owners_give_one(
         now_ms = reads.now_ms()
         day = now_ms // 86_400_000 + 3
         store = world.store()
-        known = [await some_house(store, random.Random(seed), day, now_ms) for seed in range(40)]
+        known = [await some_house(store, random.Random(seed), day, now_ms) for seed in range(30)]
         found = []
-        for wish, sort in itertools.product(
-            (
-                PartyWish(day, 2),
-                PartyWish(day, 4, 1_080, 1_080),
-                PartyWish(day, 4, 1_081, 1_100),
-                PartyWish(day, 7),
-                PartyWish(day - 1, 5),
-                PartyWish(day, 2, 0, 1_079),
-                PartyWish(day + 87, 1),
-            ),
-            (RestaurantSort.NAME, RestaurantSort.CREATED_AT_DOWN),
-        ):
+        wishes = (
+            PartyWish(day, 2),
+            PartyWish(day, 4, 1_080, 1_080),
+            PartyWish(day, 4, 1_081, 1_100),
+            PartyWish(day, 7),
+            PartyWish(day - 1, 5),
+            PartyWish(day, 2, 0, 1_079),
+            PartyWish(day + 87, 1),
+        )
+        for wish, sort in zip(wishes, itertools.cycle(RestaurantSort), strict=False):
             wanted = WantedRestaurants(free=wish, everything=True, sort=sort)
             expected = listed_restaurants(known, wanted, now_ms=now_ms)
             assert await paged(reads, wanted, 3) == expected, wish

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
-from domain.event_messages import CancelEvent, Seating, Terms, TicketType
+from actors.refusals import ANSWERS
+from domain.event_messages import CancelEvent, CreateEvent, Seating, Terms, TicketType
 from domain.messages import Code, Rejected
 from domain.seat_generators import block
 from domain.venue import NumberedPlan, Venue, VenueChange, numbered
 from domain.venue_time import ASSUMED_DURATION_MS
+from persistence.append import create_statement
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
-from persistence.venues import PostgresVenues
-from tests.persistence.sales import NOW_MS, Sale, new_id
+from persistence.store import Refused
+from persistence.venues import LOCKED, REMOVE, PostgresVenues
+from tests.persistence.sales import NOW_MS, OWNER, Sale, new_id
 from tests.persistence.worlds import PostgresWorld
 
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 OTHER_BODY, BODY = b"other", b"body"
 
 
@@ -180,6 +187,56 @@ async def test_a_match_that_does_not_say_when_it_ends_has_its_venue_as_long_as_i
     ends_at_ms = match.starts_at_ms + ASSUMED_DURATION_MS
     assert code_of(await venues.remove(venue.id, None, ends_at_ms - 1)) is Code.IN_USE
     assert await venues.remove(venue.id, None, ends_at_ms) is None
+
+
+async def test_a_venue_is_kept_for_an_event_that_is_just_being_made(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    venue, match = await a_match(venues)
+    making = await asyncpg.connect(postgres.url)
+    try:
+        transaction = making.transaction()
+        await transaction.start()
+        entry = Sale(new_id()).decided(CreateEvent(new_id(), match))
+        sql, values = create_statement(entry, OWNER, "events")
+        assert await making.fetch(sql, *values)
+        removing = asyncio.create_task(venues.remove(venue.id, None, NOW_MS))
+        await waits_for_a_lock(postgres.url, removing)
+        await transaction.commit()
+    finally:
+        await making.close()
+    assert code_of(await removing) is Code.IN_USE
+
+
+async def test_no_event_is_made_in_a_venue_that_is_just_being_removed(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    venue, match = await a_match(venues)
+    removing = await asyncpg.connect(postgres.url)
+    try:
+        transaction = removing.transaction()
+        await transaction.start()
+        assert await removing.fetch(LOCKED, venue.id)
+        await removing.execute(REMOVE, venue.id, NOW_MS)
+        making = asyncio.create_task(Sale.opened(postgres.store(), match))
+        await waits_for_a_lock(postgres.url, making)
+        await transaction.commit()
+    finally:
+        await removing.close()
+    with pytest.raises(Refused) as refused:
+        await making
+    assert refused.value.constraint == "events_venue"
+    assert ANSWERS[refused.value.constraint].code is Code.INVALID
+
+
+async def waits_for_a_lock(url: str, work: asyncio.Task[Any]) -> None:
+    """Until PostgreSQL says so; or until it is done, which is for the test to judge."""
+    watching = await asyncpg.connect(url)
+    try:
+        while not work.done() and not await watching.fetchval(WAITING):  # noqa: ASYNC110 - PostgreSQL's word
+            await asyncio.sleep(0.01)
+    finally:
+        await watching.close()
 
 
 async def _no_clock() -> int:
