@@ -239,7 +239,8 @@ class TableReservation(Message, frozen=True):
     look at it again (see `due`). `deposit`: what is, or was, to be paid for it, in minor units of `currency`.
     `overstays` counts how often the stay was prolonged because nobody had said that the party had left.
     `phone` is a key made of the customer's number, as `customer` is one of the e-mail. `excused`: it was
-    cancelled, but not by its customer."""
+    cancelled, but not by its customer. `warned`: who was next at its tables when it was last prolonged, and
+    was in its way."""
 
     id: str
     status: Status
@@ -258,6 +259,7 @@ class TableReservation(Message, frozen=True):
     currency: str = ""
     paid_by: PaidBy | None = None
     excused: bool = False
+    warned: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

@@ -352,6 +352,7 @@ def prolonged(before: TableReservation, fact: StayProlonged) -> TableReservation
         free_at_ms=fact.free_at_ms,
         expires_at_ms=fact.looks_at_ms,
         overstays=fact.overstays,
+        warned=fact.warned,
     )
 
 

@@ -137,6 +137,7 @@ class StayRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     deposit: int = 0
     currency: str = ""
     excused: bool = False
+    warned: tuple[str, ...] = ()
 
 
 _AS_IT_IS = tuple(name for name in StayRow.__struct_fields__ if name != "phone")
@@ -212,6 +213,7 @@ def stored_of(row: Iterable[Any]) -> Stored:
                 stay.currency,
                 paid_by,
                 stay.excused,
+                stay.warned,
             ),
             contact,
         )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 from aiohttp import web
 
+from domain.event_messages import ReservationReply, Status
 from domain.kinds import Command
 from domain.kinds import Reply as Answer
 from domain.local_time import bound_ms
@@ -133,7 +135,7 @@ class TableHandlers:
             restaurant_id, status, within_ms, after, query.limit + 1, now_ms, key, table_id
         )
         items = [
-            view_of(restaurant_id, as_read(one.reply, now_ms, stage_in_list(one, status)))
+            view_of(restaurant_id, _with_warned(as_read(one.reply, now_ms, stage_in_list(one, status))))
             for one in found[: query.limit]
         ]
         following = cursor_of(items[-1].id) if len(found) > query.limit else None
@@ -209,6 +211,13 @@ class TableHandlers:
         location = f"Location: /api/v1/reservations/{reservation_id}\r\n"
         shown = views.table_reservation_view(restaurant_id, answer, token)
         return Reply(201, encode(shown), location.encode())
+
+
+def _with_warned(reply: ReservationReply | TableReply) -> ReservationReply | TableReply:
+    """For the staff: while a party sits, whom its staying on has warned. It is no business of its own."""
+    if not isinstance(reply, TableReply) or reply.reservation.status is not Status.SEATED:
+        return reply
+    return msgspec.structs.replace(reply, warned=reply.reservation.warned)
 
 
 def _day_ms(zone: str, date: dt.date) -> tuple[int, int]:

@@ -144,7 +144,8 @@ class RestaurantView(View, frozen=True):
 class TableReservationView(View, frozen=True):
     """One party's claim of tables. `token` comes with its making only; `customer` is null once erased, or
     where nobody gave a name. `deposit`: what is, or was, to be paid before it is confirmed. `moved` and
-    `warned`: ids of other reservations that the change touched."""
+    `warned`: ids of other reservations that the change touched; in the staff's list, `warned` with a party
+    that sits are those that were next when it last stayed on."""
 
     id: str
     restaurant_id: str

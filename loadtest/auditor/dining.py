@@ -146,6 +146,7 @@ class Stay:
         "start_ms",
         "status",
         "tables",
+        "warned",
     )
 
     def __init__(self, fact: Placed) -> None:
@@ -162,6 +163,7 @@ class Stay:
             self.deposit, self.currency = fact.deposit, fact.currency
         self.payment_id: str | None = None
         self.hold_ends_ms: int | None = None
+        self.warned: tuple[str, ...] = ()
         self.paid = False
         self.kept: int | None = None
         self.given_back_ms = 0
@@ -192,6 +194,7 @@ class Stay:
             case StayProlonged():
                 self.end_ms, self.free_at_ms = fact.end_ms, fact.free_at_ms
                 self.expires_ms, self.overstays = fact.looks_at_ms, fact.overstays
+                self.warned = fact.warned
             case _:
                 self.status = ENDS[type(fact)]
                 kept = kept_by(fact)

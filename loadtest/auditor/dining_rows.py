@@ -113,6 +113,7 @@ def _differences(stay: Stay, row: StayRow) -> list[str]:
     pairs |= {name: (row.what.get(name), getattr(stay, name)) for name in _IN_WHAT}
     pairs["deposit"] = (row.what.get("deposit", 0), stay.deposit)
     pairs["currency"] = (row.what.get("currency", ""), stay.currency)
+    pairs["warned"] = (row.what.get("warned", []), list(stay.warned))
     pairs["tables"] = (row.what.get("tables"), list(stay.tables))
     pairs["live"] = (row.live, stay.status in LIVE)
     return [

@@ -212,7 +212,7 @@ def _row(one: TableReservation) -> StayRow:
         one.status.value,
         one.status.live,
         one.expires_at_ms,
-        {"tables": list(one.tables), **what},
+        {"tables": list(one.tables), "warned": list(one.warned), **what},
         one.customer,
         one.extensions,
         one.created_at_ms,

@@ -134,9 +134,11 @@ class SequentialRestaurant(Reference):
     def _overstay(self, found: TableReservation) -> TableReservation:
         """Another slot of the grid, if its tables are free for so long."""
         longer = self._longer(found, found.end_ms + self.terms.slot_grid_minutes * MINUTE_MS)
-        if self._in_the_way(found, longer) or found.overstays >= OVERSTAYS_MAX:
-            return replace(found, expires_at_ms=found.end_ms + SETTLE_MS)
-        return replace(longer, overstays=found.overstays + 1)
+        others = self._in_the_way(found, longer)
+        if others or found.overstays >= OVERSTAYS_MAX:
+            warned = tuple(one.id for one in others[:1])
+            return replace(found, expires_at_ms=found.end_ms + SETTLE_MS, warned=warned)
+        return replace(longer, overstays=found.overstays + 1, warned=())
 
     def describe(self, moved: Iterable[TableReservation] = ()) -> RestaurantReply:
         return RestaurantReply(self.id, self.terms, self.version, self.paused, tuple(moved), self.stage)
@@ -201,10 +203,10 @@ class SequentialRestaurant(Reference):
             end_ms = max(found.end_ms, first.start_ms - self.terms.buffer_minutes * MINUTE_MS)
         after = self._longer(found, end_ms) if end_ms > found.end_ms else found
         moved = [one for one in moved if one.start_ms < after.free_at_ms]
+        after = replace(after, warned=tuple(one.id for one in others[len(moved) :]))
         for one in (*moved, after):
             self.keep(one)
-        warned = tuple(one.id for one in others[len(moved) :])
-        return TableReply(after, b"", tuple(moved), warned)
+        return TableReply(after, b"", tuple(moved), after.warned)
 
     def _moved_away(
         self,

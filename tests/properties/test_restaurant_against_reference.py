@@ -449,7 +449,7 @@ class RestaurantMachine(RuleBasedStateMachine):
         for other in fact.warned:
             assert self.reference.all[other].start_ms >= one.end_ms
         after = replace(one, end_ms=fact.end_ms, free_at_ms=fact.free_at_ms, overstays=fact.overstays)
-        self.reference.keep(replace(after, expires_at_ms=fact.looks_at_ms))
+        self.reference.keep(replace(after, expires_at_ms=fact.looks_at_ms, warned=fact.warned))
 
     def happen(self, facts: list[RestaurantFact]) -> None:
         for fact in facts:

@@ -336,6 +336,27 @@ async def test_a_party_is_seated_stays_longer_and_leaves(house: House) -> None:
     assert (await house.api.post(f"{path}/seat")).code == "unauthorized"
 
 
+async def test_the_staffs_list_says_whom_a_party_that_stays_on_has_warned(house: House) -> None:
+    path, token = await house.held(table_id=house.tables["1"])
+    assert (await house.api.post(f"{path}/confirm", headers=token)).status == 200
+    following = await house.confirmed(time="22:00", table_id=house.tables["1"])
+    house.at(20)
+    assert (await house.staff(f"{path}/seat")).status == 200
+
+    async def listed() -> dict[str, Any]:
+        items = (await house.api.get(f"{house.path}/reservations?date={TOMORROW}", headers=OPERATOR)).json
+        return {one["id"]: one.get("warned") for one in items["items"]}
+
+    sitting, warned = path.rpartition("/")[2], [following.rpartition("/")[2]]
+    assert await listed() == {sitting: None, warned[0]: None}
+    house.at(21, 50)
+    assert (await house.staff(f"{path}/prolong", json={"by_minutes": 30})).json["warned"] == warned
+    assert await listed() == {sitting: warned, warned[0]: None}
+    assert "warned" not in (await house.api.get(path, headers=token)).json
+    assert (await house.staff(f"{path}/complete")).status == 200
+    assert await listed() == {sitting: None, warned[0]: None}
+
+
 async def test_who_never_comes_is_refused_at_last(house: House) -> None:
     for day in range(19, 24):
         path = await house.confirmed(date=f"2026-11-{day}")

@@ -402,6 +402,7 @@ def _after(before: TableReservation, fact: Any) -> TableReservation:
                 free_at_ms=fact.free_at_ms,
                 expires_at_ms=fact.looks_at_ms,
                 overstays=fact.overstays,
+                warned=fact.warned,
             )
         case ReservationMoved():
             later = fact.end_ms + SETTLED_MS if before.status is CONFIRMED else before.expires_at_ms
