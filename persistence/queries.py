@@ -21,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Text,
+    and_,
     any_,
     bindparam,
     cast,
@@ -39,6 +40,7 @@ from domain.event_messages import Status
 from persistence.rows import LAST_ID, TERMS_COLUMNS, TYPES_JSON
 from persistence.schema import (
     ID,
+    START_MS,
     diners,
     events,
     guests,
@@ -256,18 +258,50 @@ MADE_AT = Query(union_all(_made_at(True), _made_at(False)))
 
 RESERVATIONS = {status: _of_status(status) for status in (None, *Status)}
 
-_start_ms = cast(reservations.c.lines["start_ms"].as_string(), BigInteger)
-_since = _start_ms >= bindparam("since_ms", type_=BigInteger)
-_until = _start_ms < bindparam("until_ms", type_=BigInteger)
+_start_ms = literal_column(START_MS, BigInteger)
+_on_day = (
+    reservations.c.inventory_id == bindparam("event_id", type_=ID),
+    _start_ms >= bindparam("since_ms", type_=BigInteger),
+    _start_ms < bindparam("until_ms", type_=BigInteger),
+)
 _table_id = bindparam("table_id", type_=Text)
 _at_table = or_(_table_id.is_(None), cast(reservations.c.lines["tables"], JSONB).bool_op("?")(_table_id))
-STAYS = {status: _of_status(status, _since, _until, _at_table) for status in (None, *Status)}
-"""Of a restaurant: those whose stay begins within a time, and who have that table, if one is named."""
 _of_key = reservations.c.id.in_(
     select(diners.c.reservation_id).where(
         diners.c.inventory_id == bindparam("event_id", type_=ID),
         diners.c.key == bindparam("key", type_=LargeBinary),
     )
 )
-STAYS_OF = {status: _of_status(status, _since, _until, _at_table, _of_key) for status in (None, *Status)}
-"""The same of one guest, by a key of theirs."""
+
+
+def _stays_on(status: Status | None) -> Query:
+    """Found along their starts and sorted by id: there are few on a day. OFFSET 0: in that order."""
+    of_day = select(*_STORED).where(*_on_day, _at_table, *_shown_as(status)).offset(literal_column("0"))
+    found = of_day.subquery("of_day")
+    limit = bindparam("limit", type_=Integer)
+    after = found.c.id > cast(bindparam("after", type_=ID), Text)
+    return Query(select(found).where(after).order_by(found.c.id).limit(limit))
+
+
+def _shown_as(status: Status | None) -> tuple[ColumnElement[bool], ...]:
+    """Of live and ended ones together: a hold past its end counts as expired."""
+    over = reservations.c.expires_ms <= bindparam("now_ms", type_=BigInteger)
+    on_hold = or_(*(reservations.c.status == one.value for one in Status if one.on_hold))
+    same = reservations.c.status == (status or "")
+    match status:
+        case None:
+            return ()
+        case Status.EXPIRED:
+            return (or_(same, and_(on_hold, over)),)
+        case Status.HELD | Status.PAYING:
+            return same, ~over
+        case _:
+            return (same,)
+
+
+STAYS = {status: _of_status(status, _at_table) for status in (None, *Status)}
+"""Of a restaurant: those who have that table, if one is named."""
+STAYS_ON = {status: _stays_on(status) for status in (None, *Status)}
+"""The same of those whose stay begins within a time."""
+STAYS_OF = {status: _of_status(status, *_on_day[1:], _at_table, _of_key) for status in (None, *Status)}
+"""Of one guest, by a key of theirs; and within a time."""

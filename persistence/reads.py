@@ -72,6 +72,7 @@ READ_LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 LIST_CONNECTIONS_MAX = 2
 MAP_CONNECTIONS_MAX = 2
 REPORTS_WAITING_MAX_STATEMENTS = 32
+ALWAYS_MS = (0, 2**63 - 1)
 
 Result = TypeVar("Result")
 
@@ -263,19 +264,22 @@ class PostgresReads:
         self,
         restaurant_id: str,
         status: Status | None,
-        within_ms: tuple[int, int],
+        within_ms: tuple[int, int] | None,
         after: str | None,
         limit: int,
         now_ms: int,
         key: bytes | None = None,
         table_id: str | None = None,
     ) -> list[FoundReservation]:
-        since_ms, until_ms = within_ms
+        since_ms, until_ms = within_ms or ALWAYS_MS
         restaurants = await self._fetch(queries.LISTED_OF, id=restaurant_id)
         if not restaurants:
             return []
+        stays = queries.STAYS if within_ms is None else queries.STAYS_ON
+        if key is not None:
+            stays = queries.STAYS_OF
         rows = await self._fetch(
-            queries.STAYS[status] if key is None else queries.STAYS_OF[status],
+            stays[status],
             key=key,
             event_id=restaurant_id,
             after=after or FIRST_ID,

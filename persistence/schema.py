@@ -54,6 +54,8 @@
 - `machine_tokens` have hashes only, too. All that serve are read every second: an index has these alone.
 - An event is not made in a venue that is removed: a trigger of `events` looks, under the lock that a removal
   takes too. `seating` is JSON and a removed venue's row stays, so no foreign key says it.
+- `reservations_by_start` has stays at tables only: of a hold of tickets it costs no entry, but for a look at
+  its lines. A day's list of the staff goes along it.
 - `audit_log` is append-only, as the ledger is, and cannot be emptied either.
 - `secrets` has the database's keys; those of access tokens are named `access_key:` and when they were made.
 - `journal` is partitioned by day of store time; what no partition covers lands in the default one.
@@ -270,6 +272,14 @@ reservations = Table(
     postgresql_with={"fillfactor": 85},
 )
 Index("reservations_of_inventory", reservations.c.inventory_id, reservations.c.live, reservations.c.id)
+START_MS = "(reservations.lines ->> 'start_ms')::bigint"
+"""When a stay begins: of a reservation of tables, and NULL of others."""
+Index(
+    "reservations_by_start",
+    reservations.c.inventory_id,
+    text("((lines ->> 'start_ms')::bigint)"),
+    postgresql_where=text("((lines ->> 'start_ms')::bigint) IS NOT NULL"),
+)
 
 paid_ends = Table(
     "paid_ends",

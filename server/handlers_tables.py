@@ -55,7 +55,6 @@ _NEW = Payload(NewTableReservation)
 _WALK_IN = Payload(NewWalkIn)
 _MOVE = Payload(TableMove)
 _PROLONG = Payload(Prolonging)
-ALWAYS_MS = (0, 2**63 - 1)
 GUESTS_SHOWN_MAX = 50
 """Who share a telephone number."""
 _NO_NUMBER = f"From {PHONE_MIN_DIGITS} to {PHONE_MAX_DIGITS} digits."
@@ -128,7 +127,7 @@ class TableHandlers:
             raise invalid("cursor", "Not a cursor of this list.")
         restaurant = await found_restaurant(parts, restaurant_text)
         restaurant_id, now_ms = restaurant.id, parts.reads.now_ms()
-        within_ms = _day_ms(restaurant.terms.time_zone, query.date) if query.date else ALWAYS_MS
+        within_ms = _day_ms(restaurant.terms.time_zone, query.date) if query.date else None
         status, key = query.status or None, _key_of(query, parts.customers)
         table_id = _table_of(query.table, restaurant.terms) if query.table else None
         found = await parts.reads.table_reservations(

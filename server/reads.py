@@ -110,7 +110,7 @@ class Reads(Protocol):
         self,
         restaurant_id: str,
         status: Status | None,
-        within_ms: tuple[int, int],
+        within_ms: tuple[int, int] | None,
         after: str | None,
         limit: int,
         now_ms: int,

@@ -100,15 +100,21 @@ async def test_reservations_of_a_restaurant_are_listed_by_status(
         status: Status | None,
         after: str | None = None,
         limit: int = 9,
-        within_ms: tuple[int, int] = (0, 2**63 - 1),
+        within_ms: tuple[int, int] | None = None,
+        now_ms: int = NOW_MS,
     ) -> list[Status]:
-        found = await reads.table_reservations(house.id, status, within_ms, after, limit, NOW_MS)
+        found = await reads.table_reservations(house.id, status, within_ms, after, limit, now_ms)
+        if within_ms is None:  # by another statement
+            of_all_days = (0, 2**63 - 1), after, limit, now_ms
+            assert await reads.table_reservations(house.id, status, *of_all_days) == found
         return [one.reply.reservation.status for one in found]
 
     assert sorted(await listed(None)) == ["confirmed", "held", "released", "seated"]
     for status in (Status.HELD, Status.CONFIRMED, Status.RELEASED, Status.SEATED):
         assert await listed(status) == [status]
     assert await listed(Status.NO_SHOW) == []
+    assert (await listed(Status.EXPIRED), await listed(Status.EXPIRED, now_ms=2**62)) == ([], [Status.HELD])
+    assert await listed(Status.HELD, now_ms=2**62) == []
     assert await listed(None, holds[2].reservation_id) == [Status.SEATED]
     assert len(await listed(None, limit=2)) == 2
     start_ms = (DAY * 24 + 19) * 3_600_000

@@ -20,7 +20,7 @@ from persistence.customers import FORGET_TICKETS, RECEIVED
 from persistence.migrate import migrate
 from persistence.payments import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
 from persistence.postgres import LIVE
-from persistence.queries import MADE_AT, RESERVATIONS
+from persistence.queries import MADE_AT, RESERVATIONS, STAYS_ON
 from persistence.rows import TERMS_COLUMNS
 from persistence.schema import JOURNAL_DEFAULT_PARTITION, LEDGER_ENTRIES, events, metadata
 from tests.persistence.sales import Sale, new_id, place
@@ -159,6 +159,22 @@ async def test_reservations_are_listed_along_their_inventorys_index(
     query = RESERVATIONS[status]
     given = {"event_id": None, "after": None, "limit": None, "now_ms": None}
     assert "reservations_pkey" not in await plan_of(planner, query.sql, query.values(given))
+
+
+@pytest.mark.parametrize("status", [None, Status.HELD, Status.EXPIRED, Status.CONFIRMED])
+async def test_a_day_of_stays_is_found_along_their_starts(planner: Any, status: Status | None) -> None:
+    await filled(planner)
+    await planner.execute(
+        "INSERT INTO reservations SELECT gen_random_uuid(), '00000000-0000-0000-0000-00000000000b',"
+        " 'confirmed', true, 0, format('{\"tables\":[],\"start_ms\":%s}', n)::json, '', '', 0, 0, 0"
+        " FROM generate_series(1, 5000) n; ANALYZE reservations"
+    )
+    query = STAYS_ON[status]
+    given = dict.fromkeys(("event_id", "after", "limit", "now_ms", "since_ms", "until_ms", "table_id"))
+    plan = await plan_of(planner, query.sql, query.values(given))
+    assert "Index Scan using reservations_by_start" in plan or "on reservations_by_start" in plan
+    assert "Seq Scan" not in plan
+    assert "reservations_pkey" not in plan
 
 
 async def test_live_reservations_are_loaded_along_their_inventorys_index(planner: Any) -> None:

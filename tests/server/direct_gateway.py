@@ -432,7 +432,7 @@ class DirectReads:
         self,
         restaurant_id: str,
         status: Status | None,
-        within_ms: tuple[int, int],
+        within_ms: tuple[int, int] | None,
         after: str | None,
         limit: int,
         now_ms: int,
@@ -444,7 +444,7 @@ class DirectReads:
             one
             for one in found
             if isinstance(one.reply, TableReply)
-            and one.reply.reservation.start_ms in range(*within_ms)
+            and (within_ms is None or one.reply.reservation.start_ms in range(*within_ms))
             and key in (None, one.reply.reservation.customer, one.reply.reservation.phone)
             and (table_id is None or table_id in one.reply.reservation.tables)
         ][:limit]
