@@ -14,13 +14,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from actors.gateway import Key
 from actors.meter import Meter
 from domain.kinds import Command, Reply
 from domain.messages import Code, Rejected
 from domain.payment import (
+    PAUSE_FIRST_MS,
     Captured,
     Declined,
     PaidBack,
@@ -29,6 +30,7 @@ from domain.payment import (
     RefundStep,
     RefundTurn,
     Said,
+    SaidOfPayout,
     SaidOfRefund,
     Step,
     Turn,
@@ -39,18 +41,22 @@ from domain.payment import (
     after_provider,
     after_taken,
     after_wallet,
+    again,
     let_go_command,
     next_step,
     owner_command,
 )
+from domain.payout import after_pay_out, after_put_back, after_taken_out
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 OF_OWNER = (Step.BEGIN, Step.CONFIRM, Step.GIVE_BACK)
+OF_PROVIDER = (Step.CHARGE, Step.LOOK_UP, Step.CANCEL, Step.PAY_OUT)
 OUT_OF_ORDER = (Code.OVERLOADED, Code.UNAVAILABLE)
 REFUND_ENDS = (RefundStep.DONE, RefundStep.REFUSED, RefundStep.FAILED)
 KEY = "charge"
-"""Of all that is asked of a provider for one payment."""
+"""Of all that is asked of a provider for one payment that it charges for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,10 @@ class Provider(Protocol):
     async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
         """Asked again it says what has become of it by now."""
 
+    async def pay_out(self, key: str, payment: Payment) -> SaidOfPayout:
+        """Pay so much to whom the payment's method says, of what was in a wallet. Asked again it says what
+        has become of it by now; who pays nobody out declines."""
+
 
 class Wallets(Protocol):
     """The ledger, for payments that charge wallets. Each call has one effect, however often it is asked; none
@@ -110,6 +120,12 @@ class Wallets(Protocol):
 
     async def take(self, refund: Refund) -> PaidBack | Declined | Unclear:
         """What goes back is out of the wallet; `Declined` if there is not so much in it."""
+
+    async def take_out(self, payment: Payment) -> PaidBack | Declined | Unclear:
+        """The same of what is to be paid out."""
+
+    async def put_back(self, payment: Payment) -> Captured | Unclear:
+        """What was taken out, and not paid out, is in the wallet again."""
 
 
 class Asks(Protocol):
@@ -227,14 +243,14 @@ class PaymentWorker:
         the provider is written down with what came of the one before."""
         try:
             step = next_step(payment, self._clock.now_ms())
-            if step not in OF_OWNER:
+            if step in OF_PROVIDER:
                 await self._before(payment, _asking(payment, step))
             while True:
                 turn, said = await self._step(payment, step)
                 payment, notes = turn.payment, [said]
                 goes_on = not turn.pause_ms and payment.step is not Step.DONE
                 step = next_step(payment, self._clock.now_ms())
-                if goes_on and step not in OF_OWNER:
+                if goes_on and step in OF_PROVIDER:
                     notes.append(_asking(payment, step))
                 kept = await self._write(Written(payment, tuple(notes), turn.pause_ms, goes_on, turn.back))
                 if not kept or not goes_on:
@@ -247,16 +263,32 @@ class PaymentWorker:
             log.exception("a payment's step failed", extra={"payment": payment.id})
 
     async def _step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
-        if step is Step.CONFIRM and payment.wallet:
-            given = Unclear("no ledger") if self._wallets is None else await self._wallets.give(payment)
-            return after_wallet(payment, given), Note(payment.id, "give", "", repr(given))
+        if payment.wallet and step not in OF_PROVIDER:
+            return await self._ledger_step(payment, step)
+        if step is Step.PAY_OUT:
+            key = _key(payment, step)
+            paid = await self._paid_out(payment, key)
+            return after_pay_out(payment, paid), Note(payment.id, step.value, key, repr(paid))
         if step in OF_OWNER:
             replies = await self._ask_owners(payment, step)
             said = ", ".join(_said(reply) for reply in replies)
             return after_owners(payment, step, replies), Note(payment.id, step.value, "", said)
-        key = payment.key(KEY)
+        key = _key(payment, step)
         answer = await self._asked(payment, step, key)
         return after_provider(payment, step, answer), Note(payment.id, step.value, key, repr(answer))
+
+    async def _ledger_step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
+        """Of a payment that charges a wallet, or pays out of it."""
+        if self._wallets is None:
+            return again(payment, PAUSE_FIRST_MS), Note(payment.id, step.value, "", "no ledger")
+        if step is Step.TAKE:
+            taken = await self._wallets.take_out(payment)
+            return after_taken_out(payment, taken), Note(payment.id, step.value, "", repr(taken))
+        if step is Step.PUT_BACK:
+            back = await self._wallets.put_back(payment)
+            return after_put_back(payment, back), Note(payment.id, step.value, "", repr(back))
+        given = await self._wallets.give(payment)
+        return after_wallet(payment, given), Note(payment.id, "give", "", repr(given))
 
     async def _ask_owners(self, payment: Payment, step: Step) -> list[Reply]:
         """The answers for its parts, up to the first that refuses, unless all are to be given back. Nothing
@@ -283,9 +315,18 @@ class PaymentWorker:
             Step.LOOK_UP: provider.look_up,
             Step.CANCEL: provider.cancel,
         }
+        return await self._in_time(calls[step](key, payment))
+
+    async def _paid_out(self, payment: Payment, key: str) -> SaidOfPayout:
+        provider = self._providers.get(payment.provider)
+        if provider is None:
+            return Unclear(f"{payment.provider} is not set up")
+        return await self._in_time(provider.pay_out(key, payment))
+
+    async def _in_time(self, answer: Awaitable[T]) -> T | Unclear:
         try:
             async with asyncio.timeout(self._limits.provider_timeout_s):
-                return await calls[step](key, payment)
+                return await answer
         except TimeoutError:
             return Unclear("no answer in time")
 
@@ -322,11 +363,7 @@ class PaymentWorker:
         provider = self._providers.get(refund.provider)
         said: SaidOfRefund = Unclear(f"{refund.provider} is not set up")
         if provider is not None:
-            try:
-                async with asyncio.timeout(self._limits.provider_timeout_s):
-                    said = await provider.pay_back(refund.key, refund)
-            except TimeoutError:
-                said = Unclear("no answer in time")
+            said = await self._in_time(provider.pay_back(refund.key, refund))
         return after_pay_back(refund, said), Note(refund.payment_id, "refund", refund.key, repr(said))
 
     # --- what is written down -----------------------------------------------------------------------
@@ -363,7 +400,11 @@ class PaymentWorker:
 
 def _asking(payment: Payment, step: Step) -> Note:
     """Durable before the provider hears of it."""
-    return Note(payment.id, step.value, payment.key(KEY), "asked")
+    return Note(payment.id, step.value, _key(payment, step), "asked")
+
+
+def _key(payment: Payment, step: Step) -> str:
+    return payment.key(step.value if step is Step.PAY_OUT else KEY)
 
 
 def _said(reply: Reply) -> str:

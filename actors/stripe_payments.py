@@ -37,6 +37,7 @@ from domain.payment import (
     RefundStep,
     Returned,
     Said,
+    SaidOfPayout,
     SaidOfRefund,
     Unclear,
     Unknown,
@@ -132,6 +133,11 @@ class StripePayments:
         }
         said = await self._asked(self._refunds.create_async(wanted, {"idempotency_key": key}))
         return Unclear(_kind(said)) if isinstance(said, Exception) else _paid_back(said)
+
+    async def pay_out(self, key: str, payment: Payment) -> SaidOfPayout:
+        """Stripe pays out to whose account it is, to nobody else: what a wallet was charged with goes back to
+        the card, as a refund."""
+        return Declined("This cannot be paid out. It is in the wallet again.", "Stripe pays nobody out")
 
     async def close(self) -> None:
         await self._http.close_async()

@@ -23,7 +23,8 @@ its owner the part is the payment, and so it is to whatever comes later (`domain
   money goes back; but for what somebody has been let in by meanwhile, which stays and is paid.
 
 A payment may charge a wallet: then no owner has a part in it. It begins with the charge, and what is
-captured, however late, is put into the wallet. To be paid back it is taken out of there first.
+captured, however late, is put into the wallet. To be paid back it is taken out of there first. Or it pays out
+of a wallet, the other way (`domain.payout`).
 
 A refund has its own saga: the owner lets go of what it is for, if it is for something, then the provider pays
 it back. What is promised back of a payment is counted before anything is done, so it is never more than
@@ -73,6 +74,7 @@ class Standing(enum.StrEnum):
     FAILED = "failed"
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
+    PAID_OUT = "paid_out"
 
     @property
     def over(self) -> bool:
@@ -90,6 +92,10 @@ class Step(enum.StrEnum):
     GIVE_BACK = "give_back"
     CANCEL = "cancel"
     """Of the provider; a step that is only ever taken in place of a charge or a look-up."""
+    TAKE = "take"
+    PAY_OUT = "pay_out"
+    PUT_BACK = "put_back"
+    """These three are a payout's."""
     DONE = "done"
 
 
@@ -136,6 +142,11 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """The purchase of which this is a part."""
     wallet: str = ""
     """Whose wallet it charges, if it does; then it is for nothing else."""
+    pays_out: bool = False
+    """It does not charge the wallet, but pays out of it."""
+    reason: str | None = None
+    done_by: str | None = None
+    """Why, and by whom a payout was asked for: never a name."""
 
     @property
     def paid_for(self) -> tuple[Part, ...]:
@@ -216,6 +227,15 @@ class Returned:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """What a wallet had has gone to whom it belongs."""
+
+    ref: str
+
+
+SaidOfPayout = PaidOut | Declined | Working | Unclear
+"""`Declined`: nothing was paid out, and nothing will be under this key."""
 SaidOfRefund = PaidBack | Working | Returned | Unclear
 Said = Captured | Declined | Prepared | NeedsAction | Working | Unknown | Unclear
 OwnerCommand = BeginPayment | FinishPayment | FailPayment
@@ -254,11 +274,11 @@ def after_owners(payment: Payment, step: Step, replies: Sequence[Reply]) -> Turn
     are given back), or where time was up."""
     last = replies[-1] if replies else OUT_OF_TIME
     if isinstance(last, Rejected) and last.code in (Code.OVERLOADED, Code.UNAVAILABLE):
-        return _again(payment, PAUSE_FIRST_MS)
+        return again(payment, PAUSE_FIRST_MS)
     if isinstance(last, Rejected) and step is not Step.GIVE_BACK:
         return (_not_begun if step is Step.BEGIN else _too_late)(payment, last)
     if len(replies) < len(payment.paid_for):
-        return _again(payment, PAUSE_FIRST_MS)
+        return again(payment, PAUSE_FIRST_MS)
     if step is Step.GIVE_BACK:
         return _given_back(payment, replies)
     if step is Step.BEGIN:
@@ -286,7 +306,7 @@ def _not_begun(payment: Payment, refusal: Rejected) -> Turn:
     error = _WORDS.get(refusal.code, _NOT_POSSIBLE)
     if payment.parts:
         return Turn(replace(payment, step=Step.GIVE_BACK, error=error, detail=refusal.detail, pauses=0))
-    return Turn(_failed(payment, error, refusal.detail))
+    return Turn(failed(payment, error, refusal.detail))
 
 
 def _too_late(payment: Payment, refusal: Rejected) -> Turn:
@@ -305,7 +325,7 @@ def _all_back(payment: Payment) -> Turn:
 def _given_back(payment: Payment, replies: Sequence[Reply]) -> Turn:
     """Failed; or, where the money was here already, it goes back but for what was not to be undone."""
     if not payment.captured:
-        return Turn(_failed(payment, payment.error or _NOT_POSSIBLE, payment.detail or ""))
+        return Turn(failed(payment, payment.error or _NOT_POSSIBLE, payment.detail or ""))
     if not payment.parts:
         return _all_back(payment)
     parts = tuple(
@@ -328,14 +348,14 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
             here = replace(payment, captured=True, provider_ref=said.ref, action_url=None, pauses=0)
             return Turn(replace(here, step=Step.CONFIRM))
         case Declined() if payment.wallet:
-            return Turn(_failed(payment, said.error, said.detail))
+            return Turn(failed(payment, said.error, said.detail))
         case Declined():
             gone = replace(payment, step=Step.GIVE_BACK, error=said.error, detail=said.detail, pauses=0)
             return Turn(gone)
         case Prepared():
             known = payment.provider_ref == said.ref
             after = replace(payment, step=Step.CHARGE, provider_ref=said.ref)
-            return _again(after, PAUSE_FIRST_MS) if known else Turn(replace(after, pauses=0))
+            return again(after, PAUSE_FIRST_MS) if known else Turn(replace(after, pauses=0))
         case NeedsAction():
             waits = replace(payment, step=Step.LOOK_UP, standing=Standing.NEEDS_ACTION, pauses=0)
             return Turn(replace(waits, provider_ref=said.ref, action_url=said.url), LOOK_EVERY_MS)
@@ -343,9 +363,9 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
             ref = said.ref or payment.provider_ref
             return Turn(replace(payment, step=Step.LOOK_UP, provider_ref=ref, pauses=0), LOOK_EVERY_MS)
         case Unknown():
-            return _again(replace(payment, step=Step.CHARGE), 0 if payment.pauses == 0 else PAUSE_FIRST_MS)
+            return again(replace(payment, step=Step.CHARGE), 0 if payment.pauses == 0 else PAUSE_FIRST_MS)
         case Unclear():
-            return _again(replace(payment, step=Step.LOOK_UP, detail=said.detail), PAUSE_FIRST_MS)
+            return again(replace(payment, step=Step.LOOK_UP, detail=said.detail), PAUSE_FIRST_MS)
         case _:
             assert_never(said)
 
@@ -355,7 +375,7 @@ def _other_money(payment: Payment, said: Captured) -> Turn:
     is. How it would be shared by the parts of a purchase nobody knows: that waits for an operator."""
     wrong = f"captured {said.amount} {said.currency} of {payment.amount} {payment.currency}"
     if payment.parts or said.amount <= 0:
-        return _again(replace(payment, detail=wrong, step=Step.LOOK_UP), PAUSE_MAX_MS)
+        return again(replace(payment, detail=wrong, step=Step.LOOK_UP), PAUSE_MAX_MS)
     here = replace(payment, captured=True, amount=said.amount, currency=said.currency, detail=wrong, pauses=0)
     here = replace(here, provider_ref=said.ref, action_url=None)
     if payment.wallet:
@@ -366,17 +386,17 @@ def _other_money(payment: Payment, said: Captured) -> Turn:
 def after_wallet(payment: Payment, said: Captured | Unclear) -> Turn:
     """What follows from what the ledger said to a wallet's charge."""
     if isinstance(said, Unclear):
-        return _again(replace(payment, detail=said.detail), PAUSE_FIRST_MS)
+        return again(replace(payment, detail=said.detail), PAUSE_FIRST_MS)
     return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, pauses=0))
 
 
-def _again(payment: Payment, first_ms: int) -> Turn:
+def again(payment: Payment, first_ms: int) -> Turn:
     """Later, and later each time."""
     pause_ms = min(first_ms * 2 ** min(payment.pauses, 10), PAUSE_MAX_MS)
     return Turn(replace(payment, pauses=payment.pauses + 1), pause_ms)
 
 
-def _failed(payment: Payment, error: str, detail: str) -> Payment:
+def failed(payment: Payment, error: str, detail: str) -> Payment:
     return replace(
         payment,
         step=Step.DONE,

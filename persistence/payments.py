@@ -76,7 +76,7 @@ _COLUMNS = {
 _PAYMENT = (
     "p.id::text, coalesce(p.inventory_id::text, ''), coalesce(p.reservation_id::text, ''), p.provider,"
     " p.deadline_ms, p.created_ms, p.method, p.refunded, p.attempts, p.whole_id::text,"
-    " coalesce(p.wallet, ''), " + ", ".join(f"p.{name}" for name in _COLUMNS)
+    " coalesce(p.wallet, ''), p.pays_out, p.reason, p.done_by, " + ", ".join(f"p.{name}" for name in _COLUMNS)
 )
 _REFUND = (
     "r.id::text, r.payment_id::text, coalesce(p.inventory_id::text, ''),"
@@ -94,16 +94,18 @@ def _behind(columns: str, alias: str, before: str) -> str:
 _ACCEPTED = (
     "id:uuid inventory_id:uuid reservation_id:uuid request_id:bytea fingerprint:bytea provider:text"
     " method:text deadline_ms:bigint parts:text step:text amount:bigint currency:text wallet:text"
+    " pays_out:boolean reason:text done_by:text"
 )
 _NEW = """
 INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
                       standing, captured, promised, conceded, refunded, deadline_ms, created_ms, updated_ms,
-                      wake_ms, attempts, pauses, parts, whole_id, amount, currency, wallet)"""
+                      wake_ms, attempts, pauses, parts, whole_id, amount, currency, wallet, pays_out, reason,
+                      done_by)"""
 ACCEPT = f"""
 {_NEW}
 SELECT u.id, u.inventory_id, u.reservation_id, u.request_id, u.fingerprint, u.provider, u.method, u.step,
        'pending', false, 0, 0, 0, u.deadline_ms, now.ms, now.ms, now.ms, 0, 0, u.parts::json, NULL, u.amount,
-       u.currency, u.wallet
+       u.currency, u.wallet, u.pays_out, u.reason, u.done_by
   FROM {rows_of(_ACCEPTED, "u")}, ({NOW} AS ms) now
 ON CONFLICT (request_id) DO NOTHING RETURNING id::text"""
 ACCEPT_WITH_PARTS = f"""
@@ -112,7 +114,7 @@ parts AS (
   {_NEW}
   SELECT q.id, q.inventory_id, q.reservation_id, uuid_send(q.id), '', m.provider, m.method, 'begin',
          'pending', false, 0, 0, 0, m.deadline_ms, m.created_ms, m.created_ms, NULL, 0, 0, NULL, q.whole_id,
-         NULL, NULL, NULL
+         NULL, NULL, NULL, false, NULL, NULL
     FROM {_behind("id:uuid inventory_id:uuid reservation_id:uuid whole_id:uuid", "q", _ACCEPTED)}
     JOIN made m ON m.id = q.whole_id::text)
 SELECT id FROM made"""
@@ -527,6 +529,9 @@ def _accepted_columns(wanted: Sequence[NewPayment]) -> list[object]:
         [one.amount for one in payments],
         [one.currency for one in payments],
         [one.wallet or None for one in payments],
+        [one.pays_out for one in payments],
+        [one.reason for one in payments],
+        [one.done_by for one in payments],
     ]
 
 
@@ -576,6 +581,9 @@ def _payment(row: Sequence[object]) -> Payment:
         "attempts",
         "whole_id",
         "wallet",
+        "pays_out",
+        "reason",
+        "done_by",
         *_COLUMNS,
     )
     values: dict[str, Any] = dict(zip(names, row, strict=True))

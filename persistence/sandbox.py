@@ -17,9 +17,11 @@ from domain.payment import (
     Declined,
     NeedsAction,
     PaidBack,
+    PaidOut,
     Payment,
     Refund,
     Said,
+    SaidOfPayout,
     Unclear,
     Unknown,
     Working,
@@ -111,6 +113,24 @@ class Sandbox:
         except StoreError as error:
             return Unclear(str(error))
         return PaidBack(key)
+
+    async def pay_out(self, key: str, payment: Payment) -> SaidOfPayout:
+        """The same outcomes, in the same relation, under its own key; but nobody is asked to approve, and who
+        was silent answers the second time: a payout has no deadline."""
+        delay_ms = DELAY_MS if payment.method == DELAYED else 0
+        state = "declined" if payment.method == ACTION else _STATES.get(payment.method, "captured")
+        wanted = _Wanted(key, state, payment.amount or 0, payment.currency or "", delay_ms)
+        try:
+            row = await self._charging.ask(wanted)
+        except StoreError as error:
+            return Unclear(str(error))
+        if row["asked"] == 1 and payment.method in (LOST, TIME_OUT):
+            await asyncio.sleep(SILENT_S if payment.method == TIME_OUT else 0)
+            return Unclear("the answer was lost")
+        if row["state"] == "declined":
+            return Declined("The payout was declined. It is in the wallet again.", "declined")
+        ready = row["state"] == "captured" or row["ready_ms"] <= row["now_ms"]
+        return PaidOut(key) if ready else Working(key)
 
     async def close(self) -> None:
         await self._links.close()

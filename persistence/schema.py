@@ -321,7 +321,11 @@ payments = Table(
     Column("parts", JSON),
     Column("whole_id", ID),
     Column("wallet", Text),
+    Column("pays_out", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("done_by", Text),
     UniqueConstraint("request_id", name="payments_request"),
+    CheckConstraint("NOT pays_out OR wallet IS NOT NULL", name="payments_out"),
     CheckConstraint(
         "refunded >= 0 AND refunded <= promised AND promised <= CASE WHEN captured THEN amount ELSE 0 END",
         name="payments_back",

@@ -11,12 +11,23 @@ from typing import Protocol
 from uuid import UUID, uuid5
 
 from domain.ledger import House, Kind, Movement, Refusal
-from domain.payment import Captured, Declined, PaidBack, Payment, Refund, Said, Unclear, Unknown
+from domain.payment import (
+    Captured,
+    Declined,
+    PaidBack,
+    Payment,
+    Refund,
+    Said,
+    SaidOfPayout,
+    Unclear,
+    Unknown,
+)
 from persistence.store import StoreError
 
 _MOVES = UUID("5e1c5f56-3f1c-4b0f-8d57-5b4c4b9a1e11")
 WALLET = "wallet"
 GONE = Declined("The payment took too long and was cancelled. Nothing was charged.", "voided")
+NO_PAYOUT = Declined("This cannot be paid out. It is in the wallet again.", "a wallet pays nobody out")
 SPENT = Declined("There is not so much in the wallet any more. Nothing went back.", "not_enough")
 POOR = Declined("There is not enough in the wallet. Nothing was charged.", "not_enough")
 
@@ -24,6 +35,12 @@ POOR = Declined("There is not enough in the wallet. Nothing was charged.", "not_
 def move_id_of(key: str) -> str:
     """Of the movement that is made under a provider's key."""
     return str(uuid5(_MOVES, key))
+
+
+def _taken(said: Movement | Refusal | Unclear) -> PaidBack | Declined | Unclear:
+    if isinstance(said, Refusal):
+        return SPENT if said is Refusal.NOT_ENOUGH else Unclear(said.value)
+    return said if isinstance(said, Unclear) else PaidBack(said.id)
 
 
 class Ledger(Protocol):
@@ -68,33 +85,54 @@ class WalletProvider:
             return Unclear(str(error))
         return Unclear(said.value) if isinstance(said, Refusal) else PaidBack(said.id)
 
+    async def pay_out(self, key: str, payment: Payment) -> SaidOfPayout:
+        return NO_PAYOUT
+
     async def give(self, payment: Payment) -> Captured | Unclear:
         """What was captured from outside, into the wallet that the payment charges."""
-        amount, currency = payment.amount or 0, payment.currency or ""
-        said = await self._across(
-            payment.key("give"), Kind.CHARGE, payment.wallet, amount, currency, payment.id
-        )
-        if isinstance(said, Movement):
-            return Captured(said.to_id, amount, currency)
-        return Unclear(said.detail if isinstance(said, Unclear) else said.value)
+        return await self._into(payment, "give", Kind.CHARGE)
 
     async def take(self, refund: Refund) -> PaidBack | Declined | Unclear:
         """What goes back, out of the wallet."""
         amount, currency = refund.amount, refund.currency
         key = f"{refund.key}:take"
         said = await self._across(key, Kind.WITHDRAW, refund.wallet, amount, currency, refund.payment_id)
-        if isinstance(said, Refusal):
-            return SPENT if said is Refusal.NOT_ENOUGH else Unclear(said.value)
-        return said if isinstance(said, Unclear) else PaidBack(said.id)
+        return _taken(said)
+
+    async def take_out(self, payment: Payment) -> PaidBack | Declined | Unclear:
+        """What is to be paid out, out of the wallet."""
+        amount, currency = payment.amount or 0, payment.currency or ""
+        why = (payment.reason, payment.done_by)
+        key, wallet = payment.key("take"), payment.wallet
+        return _taken(await self._across(key, Kind.WITHDRAW, wallet, amount, currency, payment.id, *why))
+
+    async def put_back(self, payment: Payment) -> Captured | Unclear:
+        """What was not paid out, into the wallet again."""
+        return await self._into(payment, "put_back", Kind.REFUND)
+
+    async def _into(self, payment: Payment, step: str, kind: Kind) -> Captured | Unclear:
+        amount, currency = payment.amount or 0, payment.currency or ""
+        said = await self._across(payment.key(step), kind, payment.wallet, amount, currency, payment.id)
+        if isinstance(said, Movement):
+            return Captured(said.to_id, amount, currency)
+        return Unclear(said.detail if isinstance(said, Unclear) else said.value)
 
     async def _across(
-        self, key: str, kind: Kind, name: str, amount: int, currency: str, payment_id: str
+        self,
+        key: str,
+        kind: Kind,
+        name: str,
+        amount: int,
+        currency: str,
+        payment_id: str,
+        reason: str | None = None,
+        done_by: str | None = None,
     ) -> Movement | Refusal | Unclear:
         """Between a wallet and the outside."""
         try:
             wallet = await self._ledger.open(WALLET, name, currency)
             outside = await self._ledger.house(House.OUTSIDE, currency)
-            into = kind is Kind.CHARGE
+            into = kind is not Kind.WITHDRAW
             return await self._ledger.move(
                 Movement(
                     id=move_id_of(key),
@@ -104,6 +142,8 @@ class WalletProvider:
                     amount=amount,
                     currency=currency,
                     payment_id=payment_id,
+                    reason=reason,
+                    done_by=done_by,
                 )
             )
         except StoreError as error:

@@ -38,6 +38,8 @@ _ADJUSTMENT = Payload(Adjustment)
 _CHARGE = Payload(NewCharge)
 _WITHDRAWAL = Payload(Withdrawal)
 WALLET = "wallet"
+NO_METHOD = "none"
+"""To whom Stripe would pay is not looked at: it pays nobody."""
 NUMBER_MAX = 2**62
 
 
@@ -105,13 +107,42 @@ class WalletHandlers:
         return refusal(said) if isinstance(said, Rejected) else await begun_reply(parts, request, said)
 
     async def withdraw(self, request: web.BaseRequest, name: str) -> Reply:
-        """Pay out of a wallet."""
-        body = await read_body(request, self._parts.options.body_max_bytes)
+        """Begin to pay out of a wallet: the money leaves it, and comes back if it cannot be paid out."""
+        parts, caller = self._parts, caller_of(request)
+        body = await read_body(request, parts.options.body_max_bytes)
         wanted = _WITHDRAWAL.parse(request, body)
-        way = (House.OUTSIDE, False)
-        return await self._moved(
-            request, body, _named(name), wanted.amount, Kind.WITHDRAW, way, wanted.reason
+        check_provider(parts, wanted.provider, wanted.method or NO_METHOD)
+        if wanted.provider == "stripe":
+            raise Problem("not_offered", "Stripe pays nobody out. What was charged by it can be refunded.")
+        wallet, money, key = _named(name), wanted.amount, key_of(request, body)
+        before = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
+        if before is None:
+            await self._check_covered(wallet, money)
+        now_ms = parts.reads.now_ms()
+        payment = Payment(
+            id=uuid7(now_ms),
+            inventory_id="",
+            reservation_id="",
+            wallet=wallet,
+            pays_out=True,
+            provider=wanted.provider,
+            method=wanted.method,
+            reason=wanted.reason,
+            done_by=caller.account_id or caller.scope,
+            step=Step.TAKE,
+            amount=money.amount,
+            currency=money.currency,
+            deadline_ms=now_ms,
+            created_ms=now_ms,
         )
+        said = await accepted(parts, payment, key)
+        return refusal(said) if isinstance(said, Rejected) else await begun_reply(parts, request, said)
+
+    async def _check_covered(self, wallet: str, money: PositiveMoney) -> None:
+        """As it stands; what is spent before it is taken out makes the payout fail."""
+        account = await self._parts.wallets.account(WALLET, wallet, money.currency)
+        if account is None or account.balance < money.amount:
+            raise _problem(Refusal.NOT_ENOUGH)
 
     async def _moved(
         self,

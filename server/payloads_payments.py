@@ -96,9 +96,12 @@ class NewCharge(Payload, frozen=True):
 
 
 class Withdrawal(Payload, frozen=True):
-    """So much of a wallet is paid out."""
+    """So much of a wallet is paid out, through a provider. `method`: to whom, as the provider names it;
+    of the sandbox the outcome that is wanted."""
 
     amount: PositiveMoney
+    provider: CardProvider
+    method: Annotated[str, Meta(max_length=METHOD_MAX_CHARACTERS)] = ""
     reason: Reason | None = None
 
 

@@ -39,6 +39,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "sales_closed": (409, "Not on sale"),
     "payment_due": (409, "To be paid for first"),
     "overdrawn": (409, "Not enough in the wallet"),
+    "not_offered": (409, "The provider does not offer this"),
     "hold_expired": (410, "The hold has expired"),
     "wrong_state": (409, "The present state does not allow it"),
     "too_late": (409, "Too late"),

@@ -76,8 +76,8 @@ def payment_routes(
               **accounts | {"scope": None}, **followed),
         Route("POST", f"{_WALLET}/adjustments", wallets.adjust, shown.MovementView, body=given.Adjustment,
               **moved),
-        Route("POST", f"{_WALLET}/withdrawals", wallets.withdraw, shown.MovementView, body=given.Withdrawal,
-              **moved),
+        Route("POST", f"{_WALLET}/withdrawals", wallets.withdraw, shown.PaymentView, body=given.Withdrawal,
+              **moved | followed | {"problems": (*_OUT_OF_ORDER, "overdrawn", "not_offered")}),
         Route("GET", "/api/v1/ledger/movements", wallets.movements, Page[shown.MovementView],
               query=given.MovementsQuery, **operators),
     ]

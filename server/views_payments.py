@@ -38,9 +38,9 @@ class PartView(View, frozen=True):
 
 class PaymentView(View, frozen=True):
     """A payment: of one reservation; of several, then it has `parts`, each of which is a payment too and is
-    `part_of` it; or of a `wallet` that it charges. `amount` and `currency` are null until it has begun, and
-    of one that failed; `error` says in words why it did. `action_url`: where who pays has something to do.
-    The last three are for operators."""
+    `part_of` it; or of a `wallet` that it charges, or, if it `pays_out`, out of which it pays. `amount` and
+    `currency` are null until it has begun, and of one that failed; `error` says in words why it did.
+    `action_url`: where who pays has something to do. The last three are for operators."""
 
     id: str
     reservation_id: str | None
@@ -57,6 +57,7 @@ class PaymentView(View, frozen=True):
     parts: list[PartView]
     part_of: str | None
     wallet: str | None
+    pays_out: bool
     step: str | UnsetType = UNSET
     provider_ref: str | UnsetType | None = UNSET
     detail: str | UnsetType | None = UNSET
@@ -150,6 +151,7 @@ def payment_view(payment: Payment, refunds: list[Refund], operator: bool) -> Pay
         [_part_view(part, currency if known else None) for part in payment.parts],
         payment.whole_id,
         payment.wallet or None,
+        payment.pays_out,
         payment.step.value if operator else UNSET,
         payment.provider_ref if operator else UNSET,
         payment.detail if operator else UNSET,

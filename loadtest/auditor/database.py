@@ -127,8 +127,17 @@ SELECT p.id::text, p.standing, CASE WHEN p.captured THEN p.amount ELSE 0 END AS 
          WHERE m.payment_id = p.id AND m.kind = 'charge')::bigint AS given,
        (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
          WHERE m.payment_id = p.id AND m.kind = 'withdraw')::bigint AS withdrawn
-  FROM payments p WHERE p.wallet IS NOT NULL AND p.wake_ms IS NULL
-   AND NOT EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)"""
+  FROM payments p WHERE p.wallet IS NOT NULL AND NOT p.pays_out AND p.wake_ms IS NULL
+   AND NOT EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
+UNION ALL
+SELECT p.id::text, p.standing, CASE WHEN p.standing = 'paid_out' THEN p.amount ELSE 0 END, 0,
+       coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':pay_out'
+                    AND (c.state = 'captured'
+                         OR c.state = 'working' AND p.standing = 'paid_out')), 0)::bigint,
+       0, (SELECT coalesce(sum(CASE m.kind WHEN 'withdraw' THEN m.amount ELSE -m.amount END), 0)
+             FROM ledger_movements m WHERE m.payment_id = p.id)::bigint, 0
+  FROM payments p WHERE p.pays_out AND p.wake_ms IS NULL"""
+"""A payout is one the other way round: `taken` is what was paid out, `given` what has left the wallet."""
 LEDGER = """
 SELECT (SELECT count(*) FROM ledger_movements) AS movements,
        (SELECT coalesce(sum(amount), 0) FROM ledger_entries)::bigint AS total,

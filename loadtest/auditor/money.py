@@ -51,7 +51,8 @@ class PurchaseRow:
 @dataclass(slots=True, frozen=True)
 class ChargeRow:
     """A payment that charged a wallet: what its row says was captured and has gone back, what its provider
-    has taken and paid back, and what the wallet was given for it and had to give back."""
+    has taken and paid back, and what the wallet was given for it and had to give back. Or one that paid out
+    of it, the other way round: `taken` is what its provider has paid out, `given` what left the wallet."""
 
     id: str
     standing: str

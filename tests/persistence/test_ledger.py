@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from actors.meter import Meter
+from actors.payments import PaymentLimits, PaymentWorker
 from domain.ledger import House, Kind, Movement, Refusal
 from domain.payment import (
     Captured,
@@ -16,20 +19,30 @@ from domain.payment import (
     NeedsAction,
     NewPayment,
     PaidBack,
+    PaidOut,
     Payment,
     Reason,
     Refund,
     RefundStep,
+    Step,
     Unclear,
     Unknown,
     Working,
 )
+from loadtest.auditor.database import CHARGES
+from loadtest.auditor.findings import Findings
+from loadtest.auditor.money import ChargeRow, check_charges
 from persistence.ledger import PostgresLedger
 from persistence.payments import PostgresPayments
 from persistence.sandbox import Sandbox
 from persistence.wallet_provider import WalletProvider
 from tests.persistence.sales import NOW_MS, new_id, new_request_id
 from tests.persistence.worlds import PostgresWorld
+
+
+class Now:
+    def now_ms(self) -> int:
+        return NOW_MS
 
 
 @pytest.fixture
@@ -206,6 +219,80 @@ async def test_the_sandbox_does_what_the_method_asks_for(
     assert isinstance(await sandbox.look_up(key, one), Unknown)
     assert isinstance(await sandbox.charge(key, one), first)
     assert isinstance(await sandbox.look_up(key, one), looked)
+
+
+@pytest.mark.parametrize(
+    ("method", "first", "then"),
+    [
+        ("", PaidOut, PaidOut),
+        ("declined", Declined, Declined),
+        ("error", Declined, Declined),
+        ("needs_action", Declined, Declined),
+        ("delayed", Working, Working),
+        ("lost_answer", Unclear, PaidOut),
+    ],
+)
+async def test_the_sandbox_pays_out_as_the_method_asks_for_and_once(
+    sandbox: Sandbox, method: str, first: type, then: type
+) -> None:
+    one = payment(method)
+    said = [await sandbox.pay_out(one.key("pay_out"), one) for _ in range(3)]
+    assert [type(answer) for answer in said] == [first, then, then]
+
+
+def payout(name: str, method: str) -> Payment:
+    return replace(
+        payment(method),
+        inventory_id="",
+        reservation_id="",
+        wallet=name,
+        pays_out=True,
+        step=Step.TAKE,
+        reason="asked for",
+        done_by="operator",
+    )
+
+
+async def test_a_wallet_is_paid_out_and_what_is_not_is_in_it_again(
+    ledger: PostgresLedger, sandbox: Sandbox, postgres: PostgresWorld
+) -> None:
+    connection = await postgres.connection()
+    await connection.execute("DELETE FROM refunds; DELETE FROM payments")
+    name, wallet = await filled(ledger, 100)
+    payments, wallets = PostgresPayments(postgres.url), WalletProvider(ledger)
+    limits = PaymentLimits(provider_timeout_s=0.1)
+    providers = {"sandbox": sandbox, "wallet": wallets}
+    gateway: Any = None
+    worker = PaymentWorker(payments, gateway, providers, Now(), Meter(), limits, wallets)
+    methods = ("declined", "lost_answer", "time_out", "")
+    made = [payout(name, method) for method in methods]
+    for one in made:
+        await payments.accept(NewPayment(payment=one, request_id=new_request_id()))
+        while await connection.fetchval("SELECT wake_ms FROM payments WHERE id = $1", one.id) is not None:
+            await connection.execute("UPDATE payments SET wake_ms = least(wake_ms, 0) WHERE id = $1", one.id)
+            await worker.take()
+            await worker.settled()
+    there = [await payments.find(one.id) for one in made]
+    ends = [one.standing.value for one in there if one is not None]
+    assert ends == ["failed", "paid_out", "paid_out", "failed"]
+    assert await balance(ledger, name) == 20
+    moves = await ledger.movements(wallet, None, None, None, 2**62, 10)
+    assert [(one.kind.value, one.amount) for one in moves[::-1]] == [
+        ("charge", 100),
+        ("withdraw", 40),
+        ("refund", 40),
+        ("withdraw", 40),
+        ("withdraw", 40),
+    ]
+    assert {(one.reason, one.done_by) for one in moves[:2]} == {("asked for", "operator")}
+    own = await payments.of_customer(b"nobody", name, None, 10)
+    assert {one.id for one in own} == {one.id for one in made[:3]}
+    findings = Findings()
+    check_charges([ChargeRow(**dict(row)) for row in await connection.fetch(CHARGES)], findings)
+    assert findings.sound
+    with pytest.raises(Exception, match="payments_out"):
+        await connection.execute("UPDATE payments SET wallet = NULL WHERE pays_out")
+    await payments.close()
 
 
 async def test_who_needs_to_act_acts_or_is_cancelled(sandbox: Sandbox, postgres: PostgresWorld) -> None:

@@ -260,9 +260,10 @@ async def test_who_has_money_here_is_not_erased_before_it_is_gone(api: Api) -> N
         assert said in refused.json["detail"]
         assert (await api.get(ME, headers=bank.who.headers)).status == 200
         await bank.work()
-    everything = {"amount": euros(500)}
-    paid_out = await api.post(f"{bank.path}/withdrawals", json=everything, headers=OPERATOR)
-    assert paid_out.status == 201
+    assert (await bank.pay_out(500)).status == 202
+    refused = await api.ask("DELETE", ME, headers=bank.who.headers)
+    assert (refused.status, refused.code) == (409, "in_use"), "until it is paid out"
+    await bank.work()
     assert (await api.ask("DELETE", ME, headers=bank.who.headers)).status == 204
 
 

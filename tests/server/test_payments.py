@@ -15,10 +15,12 @@ from domain.payment import (
     Captured,
     Declined,
     PaidBack,
+    PaidOut,
     Payment,
     Refund,
     Returned,
     Said,
+    SaidOfPayout,
     SaidOfRefund,
     Working,
 )
@@ -38,6 +40,7 @@ class Till:
 
     taken: dict[str, int] = field(default_factory=dict)
     back: dict[str, int] = field(default_factory=dict)
+    out: dict[str, int] = field(default_factory=dict)
     short: int = 0
     """So much less than it is asked for it takes."""
     refunds: str = "succeeded"
@@ -54,6 +57,12 @@ class Till:
 
     async def cancel(self, key: str, payment: Payment) -> Said:
         return await self.charge(key, payment) if key in self.taken else Declined("Too late.", "cancelled")
+
+    async def pay_out(self, key: str, payment: Payment) -> SaidOfPayout:
+        if payment.method == "declined":
+            return Declined("The bank does not take it.", "closed_account")
+        self.out.setdefault(key, payment.amount or 0)
+        return Working(key) if payment.method == "delayed" else PaidOut(key)
 
     async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
         self.back.setdefault(key, refund.amount)
@@ -318,11 +327,9 @@ async def adjusted(
 
 async def test_a_wallet_is_filled_emptied_and_never_overdrawn(api: Api) -> None:
     assert (await adjusted(api, 100)).status == 201
-    refused = await api.post(f"{WALLET}/withdrawals", json={"amount": euros(101)}, headers=OPERATOR)
+    refused = await adjusted(api, 101, "out")
     assert (refused.status, refused.code) == (409, "overdrawn")
-    assert (
-        await api.post(f"{WALLET}/withdrawals", json={"amount": euros(100)}, headers=OPERATOR)
-    ).status == 201
+    assert (await adjusted(api, 100, "out")).status == 201
     assert (await api.get(f"{WALLET}?currency=EUR", headers=OPERATOR)).json["balance"] == euros(0)
 
 
@@ -338,14 +345,15 @@ async def test_one_key_moves_once_and_another_amount_or_reason_under_it_is_refus
 async def test_a_statement_comes_in_pages_newest_first_and_the_ledger_by_kind(api: Api) -> None:
     for amount in (1, 2, 3):
         await adjusted(api, amount)
-    await api.post(f"{WALLET}/withdrawals", json={"amount": euros(4)}, headers=OPERATOR)
+    await adjusted(api, 4, "out")
     first = (await api.get(f"{WALLET}/movements?currency=EUR&limit=3", headers=OPERATOR)).json
     assert [one["amount"]["amount"] for one in first["items"]] == [4, 3, 2]
     rest = await api.get(f"{WALLET}/movements?currency=EUR&cursor={first['next']}", headers=OPERATOR)
     assert [one["amount"]["amount"] for one in rest.json["items"]] == [1]
-    paid_out = (await api.get("/api/v1/ledger/movements?kind=withdraw", headers=OPERATOR)).json["items"]
-    assert [one["amount"]["amount"] for one in paid_out] == [4]
-    assert paid_out[0]["done_by"] == "operator"
+    adjusts = (await api.get("/api/v1/ledger/movements?kind=adjust", headers=OPERATOR)).json["items"]
+    assert [one["amount"]["amount"] for one in adjusts] == [4, 3, 2, 1]
+    assert (await api.get("/api/v1/ledger/movements?kind=withdraw", headers=OPERATOR)).json["items"] == []
+    assert adjusts[0]["done_by"] == "operator"
 
 
 @pytest.mark.parametrize("amount", [0, -1, 1_000_000_000_001])

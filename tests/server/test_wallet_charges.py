@@ -9,7 +9,8 @@ import pytest
 from actors.meter import Meter
 from actors.payments import PaymentWorker
 from persistence.wallet_provider import WalletProvider
-from tests.server.conftest import OPERATOR, Answer, Api
+from server.parts import Options
+from tests.server.conftest import OPERATOR, Answer, Api, Start
 from tests.server.people import Person, signed_in
 from tests.server.test_payments import Clock, Till, euros
 
@@ -43,6 +44,16 @@ class Bank:
         )
         await worker.take()
         await worker.settled()
+
+    async def pay_out(self, amount: int, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+        wanted = {"amount": euros(amount), "provider": "sandbox", **body}
+        return await self.api.post(
+            f"{self.path}/withdrawals", json=wanted, headers=OPERATOR | (headers or {})
+        )
+
+    async def movements(self) -> list[tuple[str, int, str | None]]:
+        shown = await self.api.get(f"{self.path}/movements?currency=EUR", headers=self.who.headers)
+        return [(one["kind"], one["amount"]["amount"], one["reason"]) for one in shown.json["items"]]
 
     async def balance(self) -> int:
         shown = await self.api.get(f"{self.path}?currency=EUR", headers=self.who.headers)
@@ -120,6 +131,68 @@ async def test_a_wallet_does_not_charge_another(bank: Bank) -> None:
     assert refused.paths == ["provider"]
 
 
+async def test_what_is_paid_out_leaves_the_wallet_once_and_says_why(bank: Bank) -> None:
+    await bank.charge()
+    await bank.work()
+    key = {"Idempotency-Key": "out"}
+    begun = await bank.pay_out(300, key, reason="moving away")
+    assert (begun.status, begun.json["status"], begun.json["pays_out"]) == (202, "pending", True)
+    await bank.work()
+    again = await bank.pay_out(300, key, reason="moving away")
+    assert (again.json["id"], again.json["status"]) == (begun.json["id"], "paid_out"), "covered no more"
+    await bank.work()
+    location = begun.headers["Location"]
+    assert (await bank.payment(location))["amount"] == euros(300)
+    assert await bank.movements() == [("withdraw", 300, "moving away"), ("charge", 500, None)]
+    assert (await bank.balance(), list(bank.till.out.values())) == (200, [300])
+    steps = (await bank.api.get(f"{location}/steps", headers=OPERATOR)).json["steps"]
+    assert [one["step"] for one in steps] == ["take", "pay_out", "pay_out"]
+    refused = await bank.api.post(f"{location}/refunds", headers=OPERATOR)
+    assert (refused.status, refused.code) == (409, "wrong_state")
+    other = await bank.pay_out(299, key, reason="moving away")
+    assert other.code == "key_reused"
+
+
+async def test_what_cannot_be_paid_out_is_in_the_wallet_again(bank: Bank) -> None:
+    await bank.charge()
+    await bank.work()
+    location = (await bank.pay_out(300, method="declined")).headers["Location"]
+    await bank.work()
+    shown = await bank.payment(location)
+    assert (shown["status"], shown["error"]) == ("failed", "The bank does not take it.")
+    assert await bank.movements() == [("refund", 300, None), ("withdraw", 300, None), ("charge", 500, None)]
+    assert (await bank.balance(), bank.till.out) == (500, {})
+
+
+async def test_what_is_on_its_way_is_out_of_the_wallet_and_what_is_spent_meanwhile_is_not_paid_out(
+    bank: Bank,
+) -> None:
+    await bank.charge()
+    await bank.work()
+    way = (await bank.pay_out(300, method="delayed")).headers["Location"]
+    both = [(await bank.pay_out(200)).headers["Location"] for _ in "ab"]
+    await bank.work()
+    assert [(await bank.payment(one))["status"] for one in both] == ["paid_out", "failed"]
+    assert ((await bank.payment(way))["status"], await bank.balance()) == ("pending", 0)
+    poor = await bank.pay_out(1)
+    assert (poor.status, poor.code) == (409, "overdrawn")
+
+
+async def test_a_wallet_is_paid_out_by_operators_alone(bank: Bank) -> None:
+    await bank.charge()
+    await bank.work()
+    own = await bank.pay_out(1, bank.who.headers)
+    assert (own.status, own.code) == (403, "forbidden")
+    assert (await bank.pay_out(1, provider="wallet")).paths == ["provider"]
+
+
+async def test_stripe_pays_nobody_out(start: Start) -> None:
+    api = await start(Options(card_provider="stripe"))
+    wanted = {"amount": euros(1), "provider": "stripe"}
+    refused = await api.post("/api/v1/wallets/ada/withdrawals", json=wanted, headers=OPERATOR)
+    assert (refused.status, refused.code) == (409, "not_offered")
+
+
 async def test_what_goes_back_to_the_card_is_out_of_the_wallet_and_no_more_than_is_in_it(bank: Bank) -> None:
     location = (await bank.charge()).headers["Location"]
     await bank.work()
@@ -127,8 +200,8 @@ async def test_what_goes_back_to_the_card_is_out_of_the_wallet_and_no_more_than_
     assert (some.status, some.json["reason"]) == (202, "wallet")
     await bank.work()
     assert (await bank.balance(), list(bank.till.back.values())) == (300, [200])
-    spend = {"amount": euros(250)}
-    assert (await bank.api.post(f"{bank.path}/withdrawals", json=spend, headers=OPERATOR)).status == 201
+    spend = {"amount": euros(250), "direction": "out", "reason": "spent"}
+    assert (await bank.api.post(f"{bank.path}/adjustments", json=spend, headers=OPERATOR)).status == 201
     rest = await bank.api.post(f"{location}/refunds", headers=OPERATOR)
     assert rest.json["amount"] == euros(300)
     await bank.work()

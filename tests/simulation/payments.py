@@ -39,6 +39,7 @@ from domain.payment import (
     NewPayment,
     NewRefund,
     PaidBack,
+    PaidOut,
     Payment,
     Prepared,
     Reason,
@@ -46,6 +47,7 @@ from domain.payment import (
     RefundStep,
     Returned,
     Said,
+    SaidOfPayout,
     SaidOfRefund,
     Standing,
     Step,
@@ -123,6 +125,8 @@ class SimProvider:
     charges: dict[str, Charge] = field(default_factory=dict)
     refunds: dict[str, Back] = field(default_factory=dict)
     """By key."""
+    paid_out: dict[str, Charge] = field(default_factory=dict)
+    """By key."""
     turns: int = 0
     """That refunds will still take."""
 
@@ -163,6 +167,21 @@ class SimProvider:
                 case "working":
                     return Working(key)
             return Returned("the card is gone")
+
+        return await self._far(work)
+
+    async def pay_out(self, key: str, payment: Payment) -> SaidOfPayout:
+        def work() -> SaidOfPayout:
+            if key not in self.paid_out:
+                state = "declined" if payment.method in ("declined", "silent") else "working"
+                ready_s = self.world.loop.now_s + self.dice.choice((0.0, 0.0, 6.0))
+                self.paid_out[key] = Charge(state, payment.amount or 0, payment.currency or "", ready_s)
+            out = self.paid_out[key]
+            if out.state == "working" and out.ready_s <= self.world.loop.now_s:
+                out.state = "paid"
+            if out.state == "declined":
+                return Declined("No.", "closed")
+            return PaidOut(key) if out.state == "paid" else Working(key)
 
         return await self._far(work)
 

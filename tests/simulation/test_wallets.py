@@ -13,7 +13,20 @@ import pytest
 from msgspec.structs import replace
 
 import actors.payments as saga
-from domain.payment import Payment, Refund, RefundStep, RefundTurn, Said, Standing, Step, Turn, Unclear
+from domain.payment import (
+    Captured,
+    Declined,
+    Payment,
+    Refund,
+    RefundStep,
+    RefundTurn,
+    Said,
+    SaidOfPayout,
+    Standing,
+    Step,
+    Turn,
+    Unclear,
+)
 from tests.simulation.wallets import SimWallets, WalletWorld, play_wallets
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "10"))
@@ -36,10 +49,12 @@ def test_what_is_captured_is_in_the_wallet_once_and_what_goes_back_is_out_of_it(
         wrong, world = play_wallets(seed)
         ends.update(payment.standing.value for payment in world.payments.payments)
         ends.update(f"refund {refund.step.value}" for refund in world.payments.refunds)
+        ends.update("put back" for key in world.books.moved if key.endswith(":put_back"))
         if wrong:
             failed[seed] = wrong
     assert not failed
-    assert {"captured", "failed", "refunded", "partly_refunded", "refund refused"} <= set(ends), ends
+    met = {"captured", "failed", "refunded", "partly_refunded", "refund refused", "paid_out", "put back"}
+    assert met <= set(ends), ends
 
 
 class GivesAgain(SimWallets):
@@ -61,6 +76,30 @@ def _after_taken_not_minding(refund: Refund, said: Any) -> RefundTurn:
     return RefundTurn(replace(refund, step=RefundStep.PAY_BACK))
 
 
+def _after_pay_out_believing_silence(payment: Payment, said: SaidOfPayout) -> Turn:
+    """A provider that does not answer is taken to have paid nothing out."""
+    return _after_pay_out(payment, Declined("No.") if isinstance(said, Unclear) else said)
+
+
+def _after_pay_out_keeping_it(payment: Payment, said: SaidOfPayout) -> Turn:
+    """What could not be paid out does not come back."""
+    turn = _after_pay_out(payment, said)
+    if turn.payment.step is Step.PUT_BACK:
+        return Turn(replace(turn.payment, step=Step.DONE, standing=Standing.FAILED))
+    return turn
+
+
+class PutsBackAgain(SimWallets):
+    """What comes back has no id by which it would be known again."""
+
+    async def put_back(self, payment: Payment) -> Captured | Unclear:
+        other = replace(payment, id=f"{payment.id}{len(self.moved)}")
+        said = await super().put_back(other)
+        for key, (of, wallet, amount) in list(self.moved.items()):
+            self.moved[key] = (payment.id if of == other.id else of, wallet, amount)
+        return said
+
+
 def _after_provider_giving_up_late(payment: Payment, step: Step, said: Said) -> Turn:
     """What comes after the deadline is given to nobody."""
     turn = _after_provider(payment, step, said)
@@ -70,10 +109,14 @@ def _after_provider_giving_up_late(payment: Payment, step: Step, said: Said) -> 
 
 
 _after_taken, _after_provider = saga.after_taken, saga.after_provider
+_after_pay_out = saga.after_pay_out
 PLANTS: dict[str, tuple[str, object] | type[SimWallets]] = {
     "given without an id": GivesAgain,
     "silence is taken for a yes": ("after_wallet", _after_wallet_believing_silence),
     "what is spent goes back": ("after_taken", _after_taken_not_minding),
+    "silence is taken for a declined payout": ("after_pay_out", _after_pay_out_believing_silence),
+    "a declined payout does not come back": ("after_pay_out", _after_pay_out_keeping_it),
+    "put back without an id": PutsBackAgain,
     "late money is kept": ("after_provider", _after_provider_giving_up_late),
 }
 

@@ -57,6 +57,24 @@ class SimWallets:
 
         return await self._far(work)
 
+    async def take_out(self, payment: Payment) -> PaidBack | Declined | Unclear:
+        def work() -> PaidBack | Declined:
+            key, amount = payment.key("take"), payment.amount or 0
+            if key not in self.moved and self.balance(payment.wallet) < amount:
+                return Declined("There is not so much.")
+            self.moved.setdefault(key, (payment.id, payment.wallet, -amount))
+            return PaidBack(key)
+
+        return await self._far(work)
+
+    async def put_back(self, payment: Payment) -> Captured | Unclear:
+        def work() -> Captured:
+            amount = payment.amount or 0
+            self.moved.setdefault(payment.key("put_back"), (payment.id, payment.wallet, amount))
+            return Captured(payment.wallet, amount, payment.currency or "")
+
+        return await self._far(work)
+
     def give_id(self, payment: Payment) -> str:
         return payment.key("give")
 
@@ -112,6 +130,8 @@ class WalletWorld(PaymentWorld):
             return
         if rng.random() < 0.4:
             self.books.spend(name, rng.randint(1, 40))
+        if rng.random() < 0.5:
+            await self._pay_out(name, rng)
         for _ in range(rng.choice((0, 1, 1, 2))):
             wanted = NewRefund(
                 id=self._uuid(),
@@ -122,10 +142,47 @@ class WalletWorld(PaymentWorld):
             )
             await self.payments.refund(wanted)
 
+    async def _pay_out(self, name: str, rng: Random) -> None:
+        """Some of it is wanted in cash, perhaps more than there is by then."""
+        payout = Payment(
+            id=self._uuid(),
+            inventory_id="",
+            reservation_id="",
+            wallet=name,
+            pays_out=True,
+            provider="sim",
+            method=rng.choice(METHODS),
+            step=Step.TAKE,
+            amount=rng.choice((5, 10, 25)),
+            currency="EUR",
+            deadline_ms=self.clocks.store_ms(),
+        )
+        await self.payments.accept(NewPayment(payment=payout, request_id=rng.randbytes(16)))
+
+
+def payouts_wrong(world: WalletWorld) -> Iterator[str]:
+    """What was paid out has left the wallet once; of what was not, nothing is missing."""
+    for payout in world.payments.payments:
+        if not payout.pays_out:
+            continue
+        said = f"payout {payout.id[:4]} {payout.standing.value} at {payout.step.value}"
+        own = [one for key, one in world.provider.paid_out.items() if key.startswith(payout.id)]
+        paid = [one.amount for one in own if one.state == "paid"]
+        gone = -sum(amount for of, _, amount in world.books.moved.values() if of == payout.id)
+        if payout.step is not Step.DONE:
+            yield f"I4 {said}: it never ends"
+        if sum(paid) != gone or len(paid) > 1:
+            yield f"I4 {said}: {paid} paid out, {gone} gone from the wallet"
+        if payout.standing is not (Standing.PAID_OUT if paid else Standing.FAILED):
+            yield f"I4 {said}: {paid} paid out"
+
 
 def wallets_wrong(world: WalletWorld) -> Iterator[str]:
-    """I4 and I6 of what was charged."""
+    """I4 and I6 of what was charged, and paid out."""
+    yield from payouts_wrong(world)
     for payment in world.payments.payments:
+        if payment.pays_out:
+            continue
         said = f"charge {payment.id[:4]} {payment.standing.value} at {payment.step.value}"
         taken = sum(
             charge.amount
