@@ -371,16 +371,27 @@ def after_provider(payment: Payment, step: Step, said: Said) -> Turn:
 
 
 def _other_money(payment: Payment, said: Captured) -> Turn:
-    """What was captured is not the price. Of a reservation it goes back, all of it; in a wallet it is what it
-    is. How it would be shared by the parts of a purchase nobody knows: that waits for an operator."""
+    """What was captured is not the price. It goes back, all of it, of a purchase shared by its parts; in a
+    wallet it is what it is. Nothing at all is asked about again."""
     wrong = f"captured {said.amount} {said.currency} of {payment.amount} {payment.currency}"
-    if payment.parts or said.amount <= 0:
+    if said.amount <= 0:
         return again(replace(payment, detail=wrong, step=Step.LOOK_UP), PAUSE_MAX_MS)
     here = replace(payment, captured=True, amount=said.amount, currency=said.currency, detail=wrong, pauses=0)
-    here = replace(here, provider_ref=said.ref, action_url=None)
+    here = replace(here, provider_ref=said.ref, action_url=None, parts=_shared(payment.parts, said.amount))
     if payment.wallet:
         return Turn(replace(here, step=Step.CONFIRM))
     return Turn(replace(here, step=Step.GIVE_BACK, error=_OTHER_MONEY))
+
+
+def _shared(parts: tuple[Part, ...], amount: int) -> tuple[Part, ...]:
+    """So much for each, by its price: together they are all of it."""
+    price, before, shared = sum(part.amount or 0 for part in parts), 0, []
+    for part in parts:
+        upto = before + (part.amount or 0)
+        share = amount * upto // price - amount * before // price
+        shared.append(replace(part, amount=share))
+        before = upto
+    return tuple(shared)
 
 
 def after_wallet(payment: Payment, said: Captured | Unclear) -> Turn:

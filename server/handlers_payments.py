@@ -145,10 +145,10 @@ class PaymentHandlers:
         return Reply(200, page(items, cursor_of(items[-1].id) if len(found) > query.limit else None))
 
     async def act(self, request: web.BaseRequest, payment_text: str) -> Reply:
-        """Say yes or no where the sandbox waits for who pays."""
+        """Say yes or no where the sandbox waits for who pays: who may look at the payment."""
         body = await read_body(request, self._parts.options.body_max_bytes)
         wanted = _ACT.parse(request, body)
-        payment = await self._found(payment_text)
+        payment = await self._own(request, payment_text)
         if not await self._parts.payments.act(payment.id, wanted.approve):
             raise Problem("wrong_state", "Nothing waits for you here.")
         return Reply(202, encode(payment_view(payment, [], operator=False)))

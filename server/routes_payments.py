@@ -63,7 +63,7 @@ def payment_routes(
         Route("GET", "/api/v1/restaurants/{restaurant_id}/payments", payments.list_of_restaurant,
               Page[shown.PaymentView], query=given.PaymentsQuery, **organisers),
         Route("POST", "/api/v1/sandbox/{payment_id}", payments.act, shown.PaymentView, status=202,
-              body=given.SandboxAct, **{**tag, "problems": (*_OUT_OF_ORDER, "wrong_state")}, who=Who.ANYONE),
+              body=given.SandboxAct, **{**paid, "problems": (*_OUT_OF_ORDER, "wrong_state")}),
         Route("GET", f"{_PAYMENT}/steps", payments.steps, shown.StepsView, **operators),
         Route("POST", f"{_PAYMENT}/refunds", payments.refund, shown.RefundView, body=given.NewRefund,
               body_optional=True,

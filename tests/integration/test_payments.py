@@ -189,7 +189,7 @@ async def _act(community: Community) -> None:
             waiting = await community.get("/payments?status=needs_action")
             for one in waiting["items"]:
                 body = {"approve": rng.random() < 0.5}
-                await community.post(f"/api/v1/sandbox/{one['id']}", body)
+                await community.post(f"/api/v1/sandbox/{one['id']}", body, community.operator)
         except (aiohttp.ClientConnectionError, KeyError):
             continue
 

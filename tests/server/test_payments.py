@@ -216,6 +216,32 @@ async def test_anothers_payment_is_not_there(sale: Sale) -> None:
     assert (await sale.api.get(nothing, headers=OPERATOR)).code == "not_found"
 
 
+async def test_who_pays_or_an_operator_answers_the_sandbox_and_nobody_else(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acted: list[tuple[str, bool]] = []
+
+    async def act(payment_id: str, approve: bool) -> bool:
+        acted.append((payment_id, approve))
+        return len(acted) < 3
+
+    monkeypatch.setattr(sale.api.payments, "act", act)
+    path, token = await sale.hold()
+    payment_id = (await sale.pay(path, token, method="needs_action")).json["id"]
+    bob = await signed_in(sale.api, "bob@example.org")
+    ada = await signed_in(sale.api)
+    _, stranger = await sale.hold()
+
+    async def said(headers: dict[str, str]) -> int:
+        where = f"/api/v1/sandbox/{payment_id}"
+        return (await sale.api.post(where, json={"approve": True}, headers=headers)).status
+
+    assert [await said(one) for one in (stranger, bob.headers, {"Reservation-Token": "x" * 43})] == [404] * 3
+    assert (await said({}), acted) == (401, [])
+    assert [await said(one) for one in (token, ada.headers, OPERATOR)] == [202, 202, 409]
+    assert acted == [(payment_id, True)] * 3
+
+
 async def test_a_holder_confirms_nothing_unpaid_and_the_box_office_does(sale: Sale) -> None:
     path, token = await sale.hold()
     refused = await sale.api.post(f"{path}/confirm", headers=token)

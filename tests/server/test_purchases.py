@@ -76,15 +76,26 @@ async def test_one_that_cannot_be_paid_leaves_all_as_they_were(sale: Sale) -> No
     assert sale.till.taken == {}
 
 
-async def test_other_money_than_was_asked_for_waits_for_an_operator(sale: Sale) -> None:
+async def test_other_money_than_was_asked_for_buys_nothing_and_goes_back_by_itself(sale: Sale) -> None:
     ada = await signed_in(sale.api)
     held = [await held_by(sale.api, ada, sale.event_id) for _ in range(2)]
     sale.till.short = 1
     location = (await buy(sale, ada, held)).headers["Location"]
     await sale.work()
     told = (await sale.api.get(location, headers=OPERATOR)).json
-    assert (told["status"], told["detail"]) == ("pending", "captured 8999 EUR of 9000 EUR")
-    assert [await sale.status(path_of(one)) for one in held] == ["paying"] * 2
+    assert (told["status"], told["detail"]) == ("captured", "captured 8999 EUR of 9000 EUR")
+    assert "all of it goes back" in told["error"]
+    assert [await sale.status(path_of(one)) for one in held] == ["held"] * 2
+    await sale.work()
+    parts = [
+        (await sale.api.get(f"/api/v1/payments/{part['payment_id']}", headers=ada.headers)).json
+        for part in told["parts"]
+    ]
+    assert [(one["status"], one["amount"]["amount"]) for one in parts] == [
+        ("refunded", PRICE - 1),
+        ("refunded", PRICE),
+    ]
+    assert sorted(sale.till.back.values()) == [PRICE - 1, PRICE]
 
 
 async def test_a_ticket_of_what_was_bought_together_is_paid_back_by_itself(sale: Sale) -> None:

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 import actors.payments as saga
 from domain.event_messages import FailPayment
-from domain.payment import Payment, Standing, Step, Turn
-from tests.simulation.payments import play
+from domain.payment import Payment, Reason, Said, Standing, Step, Turn
+from tests.simulation.payments import TWO_STEP, SimProvider, play
 from tests.simulation.purchases import PurchaseWorld, SteppedWorld
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "12"))
@@ -67,6 +67,31 @@ def test_a_worker_may_die_at_each_step_of_a_purchase(spoiled: str, end: Standing
         killed += world.kills
     assert world.touches < fatal, "there were more steps"
     assert killed >= 12
+
+
+class ShortProvider(SimProvider):
+    """What it captures is never what it is asked for."""
+
+    def _charge(self, key: str, payment: Payment) -> Said:
+        return super()._charge(key, replace(payment, amount=(payment.amount or 0) + 3))
+
+
+class ShortWorld(PurchaseWorld):
+    def __init__(self, seed: int, payments: int = 8) -> None:
+        super().__init__(seed, payments)
+        self.provider = ShortProvider(self, self.rng("provider"))
+
+
+def test_what_is_charged_wrongly_for_several_buys_nothing_and_goes_back() -> None:
+    late = 0
+    for seed in range(4):
+        wrong, world = play(seed, 8, ShortWorld)
+        assert wrong == [], seed
+        late += sum(one.reason is Reason.LATE for one in world.payments.refunds)
+        bought = [one for one in world.payments.payments if one.parts and one.captured]
+        two_step = [one for one in bought if one.method == TWO_STEP]
+        assert all(part.undone for one in bought if one not in two_step for part in one.parts)
+    assert late > 0
 
 
 def _owner_command_without_undo(payment: Payment, part: Any, step: Step) -> Any:

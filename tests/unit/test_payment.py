@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from domain.payment import (
     PAUSE_FIRST_MS,
     Captured,
     NeedsAction,
+    Part,
     Payment,
     Prepared,
     Step,
@@ -45,6 +47,22 @@ def test_what_is_prepared_is_not_charged_past_the_deadline() -> None:
     prepared = after_provider(CHARGING, Step.CHARGE, Prepared("ref")).payment
     assert next_step(prepared, DEADLINE_MS - 1) is Step.CHARGE
     assert next_step(prepared, DEADLINE_MS) is Step.CANCEL
+
+
+@pytest.mark.parametrize("amount", [1, 2, 8, 10, 10**12])
+def test_other_money_for_several_is_shared_by_them_and_all_of_it_goes_back(amount: int) -> None:
+    parts = tuple(Part(f"p{price}", "i", "r", price) for price in (1, 3, 5))
+    whole = replace(CHARGING, parts=parts, amount=9, reservation_id="", inventory_id="")
+    after = after_provider(whole, Step.CHARGE, Captured("ref", amount, "GBP")).payment
+    assert (after.step, after.captured, after.amount, after.currency) == (
+        Step.GIVE_BACK,
+        True,
+        amount,
+        "GBP",
+    )
+    shares = [part.amount or 0 for part in after.parts]
+    assert sum(shares) == amount
+    assert all(abs(9 * share - price * amount) < 9 for share, price in zip(shares, (1, 3, 5), strict=True))
 
 
 def test_where_to_confirm_is_in_no_note() -> None:
