@@ -53,6 +53,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 OF_OWNER = (Step.BEGIN, Step.CONFIRM, Step.GIVE_BACK)
 OF_PROVIDER = (Step.CHARGE, Step.LOOK_UP, Step.CANCEL, Step.PAY_OUT)
+OF_LEDGER = (Step.TAKE, Step.PUT_BACK, Step.CONFIRM)
+"""Of what charges a wallet, or pays out of it."""
 OUT_OF_ORDER = (Code.OVERLOADED, Code.UNAVAILABLE)
 REFUND_ENDS = (RefundStep.DONE, RefundStep.REFUSED, RefundStep.FAILED)
 KEY = "charge"
@@ -263,7 +265,7 @@ class PaymentWorker:
             log.exception("a payment's step failed", extra={"payment": payment.id})
 
     async def _step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
-        if payment.wallet and step not in OF_PROVIDER:
+        if payment.wallet and step in OF_LEDGER:
             return await self._ledger_step(payment, step)
         if step is Step.PAY_OUT:
             key = _key(payment, step)
@@ -287,6 +289,7 @@ class PaymentWorker:
         if step is Step.PUT_BACK:
             back = await self._wallets.put_back(payment)
             return after_put_back(payment, back), Note(payment.id, step.value, "", repr(back))
+        assert step is Step.CONFIRM
         given = await self._wallets.give(payment)
         return after_wallet(payment, given), Note(payment.id, "give", "", repr(given))
 

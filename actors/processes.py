@@ -217,10 +217,11 @@ class PaymentActor(Actor):
         await until_done(clock.start)
         gateway = Gateway(self._host.transport(), directory, clock, deployment.gateway, meter)
         wallets = WalletProvider(PostgresLedger(url))
-        providers: dict[str, Provider] = {"sandbox": Sandbox(url), "wallet": wallets}
+        payments = PostgresPayments(url)
+        providers: dict[str, Provider] = {"sandbox": Sandbox(url, payments), "wallet": wallets}
         if deployment.stripe is not None:
             providers["stripe"] = StripePayments(deployment.stripe)
-        worker = PaymentWorker(PostgresPayments(url), gateway, providers, clock, meter, wallets=wallets)
+        worker = PaymentWorker(payments, gateway, providers, clock, meter, wallets=wallets)
         await worker.run()
 
 

@@ -1,16 +1,17 @@
 """The sandbox's memory: a provider of payments that moves no money, and does on demand what real ones do.
 
 What was charged and paid back is in relations, so that it survives whoever asked, as it would elsewhere. The
-outcome is chosen by the method's token (`OUTCOMES`); without one it is success. It calls nobody: with
-`duplicate_webhook` it is whoever tests that delivers the notification twice (docs/payments.md).
+outcome is chosen by the method's token (`OUTCOMES`); without one it is success. With `duplicate_webhook` it
+says at first that it is at work, and then tells twice, under one name, that something has become of it.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this file only
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from domain.payment import (
     Captured,
@@ -32,10 +33,13 @@ from persistence.gathering import Gathering
 from persistence.rows import NOW
 from persistence.store import StoreError
 
+log = logging.getLogger(__name__)
 SUCCESS, DECLINED, ACTION, ERROR = "success", "declined", "needs_action", "error"
 TIME_OUT, DELAYED, LOST, DOUBLED = "time_out", "delayed", "lost_answer", "duplicate_webhook"
 OUTCOMES = (SUCCESS, DECLINED, ACTION, ERROR, TIME_OUT, DELAYED, LOST, DOUBLED)
+SANDBOX = "sandbox"
 DELAY_MS = 2_000
+TOLD_AFTER_S = 0.1
 SILENT_S = 60.0
 """Longer than anybody waits."""
 TOGETHER_MAX_CHARGES = 500
@@ -63,6 +67,12 @@ RETURNING key, state, amount, currency, ready_ms, asked, ({NOW}) AS now_ms"""
 PAY_BACK = "INSERT INTO sandbox_refunds (key, charge, amount) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 
 
+class Hears(Protocol):
+    """Who stores what a provider tells: see `persistence.payments`."""
+
+    async def hear(self, provider: str, event_id: str, payment_id: str) -> bool: ...
+
+
 class _Wanted(NamedTuple):
     key: str
     state: str
@@ -74,7 +84,10 @@ class _Wanted(NamedTuple):
 class Sandbox:
     """See the module; a provider as `actors.payments` wants one."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, hears: Hears | None = None) -> None:
+        """`hears`: without it nobody is told anything."""
+        self._hears = hears
+        self._telling: set[asyncio.Task[None]] = set()
         self._links = Links(database_url, "turnstile sandbox", LIMITS, 2)
         self._charging: Gathering[_Wanted, Row] = Gathering(self._charge_all, TOGETHER_MAX_CHARGES)
 
@@ -91,7 +104,29 @@ class Sandbox:
             return Unclear(str(error))
         if payment.method == LOST and row["asked"] == 1:
             return Unclear("the answer was lost")
+        if payment.method == DOUBLED and row["asked"] == 1:
+            self._tell_twice(key, payment.id)
+            return Working(key)
         return _said(row, payment)
+
+    def _tell_twice(self, key: str, payment_id: str) -> None:
+        """A moment later, as a webhook comes, and both at once."""
+
+        async def tell() -> None:
+            await asyncio.sleep(TOLD_AFTER_S)
+            if self._hears is not None:
+                event = (SANDBOX, f"evt_{key}", payment_id)
+                await asyncio.gather(self._hears.hear(*event), self._hears.hear(*event))
+
+        task = asyncio.create_task(tell())
+        self._telling.add(task)
+        task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        """What could not be told is found by looking it up."""
+        self._telling.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("a notification was lost", extra={"error": repr(task.exception())})
 
     async def look_up(self, key: str, payment: Payment) -> Said:
         try:

@@ -245,6 +245,7 @@ def payout(name: str, method: str) -> Payment:
         payment(method),
         inventory_id="",
         reservation_id="",
+        provider="sandbox",
         wallet=name,
         pays_out=True,
         step=Step.TAKE,
@@ -268,8 +269,8 @@ async def test_a_wallet_is_paid_out_and_what_is_not_is_in_it_again(
     made = [payout(name, method) for method in methods]
     for one in made:
         await payments.accept(NewPayment(payment=one, request_id=new_request_id()))
-        while await connection.fetchval("SELECT wake_ms FROM payments WHERE id = $1", one.id) is not None:
-            await connection.execute("UPDATE payments SET wake_ms = least(wake_ms, 0) WHERE id = $1", one.id)
+        for _ in range(3):
+            await connection.execute("UPDATE payments SET wake_ms = 0 WHERE wake_ms IS NOT NULL")
             await worker.take()
             await worker.settled()
     there = [await payments.find(one.id) for one in made]
@@ -305,6 +306,54 @@ async def test_who_needs_to_act_acts_or_is_cancelled(sandbox: Sandbox, postgres:
     assert await sandbox.look_up(one.key("charge"), one) == Captured(one.key("charge"), 40, "EUR")
     assert isinstance(await sandbox.cancel(other.key("charge"), other), Declined)
     assert not await payments.act(other.id, approve=True)
+    await payments.close()
+
+
+class Noting(PostgresPayments):
+    """And what was said to each that told something."""
+
+    def __init__(self, database_url: str) -> None:
+        super().__init__(database_url)
+        self.heard: list[tuple[str, bool]] = []
+        self.both = asyncio.Event()
+
+    async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
+        first = await super().hear(provider, event_id, payment_id, refund_id)
+        self.heard.append((event_id, first))
+        if len(self.heard) == 2:
+            self.both.set()
+        return first
+
+
+async def test_what_the_sandbox_tells_twice_is_heard_once_and_charged_once(
+    ledger: PostgresLedger, postgres: PostgresWorld
+) -> None:
+    connection = await postgres.connection()
+    await connection.execute("DELETE FROM refunds; DELETE FROM payments; DELETE FROM webhook_events")
+    payments, name = Noting(postgres.url), new_id()
+    sandbox, wallets = Sandbox(postgres.url, payments), WalletProvider(ledger)
+    gateway: Any = None
+    worker = PaymentWorker(payments, gateway, {"sandbox": sandbox}, Now(), Meter(), None, wallets)
+    one = replace(payout(name, "duplicate_webhook"), pays_out=False, step=Step.CHARGE)
+    one = replace(one, deadline_ms=NOW_MS + 60_000)
+    await payments.accept(NewPayment(payment=one, request_id=new_request_id()))
+    await worker.take()
+    await worker.settled()
+    there = await payments.find(one.id)
+    assert there is not None
+    assert (there.step, there.captured) == (Step.LOOK_UP, False), "it waits to be told"
+    await connection.execute("UPDATE payments SET wake_ms = wake_ms + 60000")
+    async with asyncio.timeout(5):
+        await payments.both.wait()
+    assert {event for event, _ in payments.heard} == {f"evt_{one.id}:charge"}
+    assert sorted(first for _, first in payments.heard) == [False, True]
+    assert await connection.fetchval("SELECT count(*) FROM webhook_events") == 1
+    await worker.take()
+    await worker.settled()
+    after = await payments.find(one.id)
+    assert after is not None
+    assert (after.standing.value, await balance(ledger, name)) == ("captured", 40)
+    await sandbox.close()
     await payments.close()
 
 
