@@ -28,11 +28,15 @@ from server.settings_values import (
     check_sender,
     check_token,
     check_url,
+    is_loopback,
 )
 
 PREFIX = "TURNSTILE_"
 DOT_ENV = ".env"
 SettingsProblem = ValueError
+OPEN_WITHOUT_SECRET = (
+    f"is no loopback address, so {PREFIX}ADMIN_TOKEN has to be given: random, of at least 16 characters"
+)
 
 
 def _shared_name(variable: str, field: str) -> AliasChoices:
@@ -53,7 +57,12 @@ class Settings(BaseSettings):
     )
 
     # -- where
-    host: str = Field("127.0.0.1", min_length=1, description="address the HTTP port is bound to")
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="address the HTTP port is bound to; any but a loopback address needs"
+        " TURNSTILE_ADMIN_TOKEN",
+    )
     port: int = Field(8080, ge=0, le=65535, description="HTTP port; 0 picks a free one")
     data: Path = Field(
         Path(".turnstile"),
@@ -62,7 +71,8 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="operator's bearer token; unset: one is made and kept in the data folder",
+        description="operator's bearer token; unset, on a loopback address: one is made and kept in the data"
+        " folder",
     )
     workers: int = Field(
         1,
@@ -159,7 +169,7 @@ class Settings(BaseSettings):
         description="reservations that one client may ask for in a minute; 0: no limit",
     )
     limit_holds_per_account: int = Field(
-        0,
+        20,
         ge=0,
         le=1_000,
         description="reservations that one account may hold, or be paying for, at a time; 0: no limit",
@@ -365,6 +375,8 @@ class Settings(BaseSettings):
             raise SettingsProblem(f"{PREFIX}BATCH_MAX_COMMANDS must not be over {PREFIX}MAILBOX_MAX_COMMANDS")
         if self.stripe_secret_key is not None and find_spec("stripe") is None:
             raise SettingsProblem(f"{PREFIX}STRIPE_SECRET_KEY needs the library stripe: make stripe")
+        if self.admin_token is None and not is_loopback(self.host):
+            raise SettingsProblem(f"{PREFIX}HOST {OPEN_WITHOUT_SECRET}")
         if self.streams_max > self.connections_max:
             raise SettingsProblem(f"{PREFIX}STREAMS_MAX must not be over {PREFIX}CONNECTIONS_MAX")
         return self

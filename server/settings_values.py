@@ -7,7 +7,7 @@ not in it.
 from __future__ import annotations
 
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 PORT_MAX = 65_535
@@ -48,6 +48,16 @@ def check_origin(origin: str) -> None:
         raise ValueError(
             f"{origin!r} is no origin: https://shop.example, with nothing behind the host or port"
         )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what is bound to it. A name but `localhost` may be anything."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_network(network: str) -> None:

@@ -95,7 +95,8 @@ def test_a_dashboard_port_in_use(data: Path, taken_port: int) -> None:
 
 
 def test_a_host_that_is_no_address_of_this_machine(data: Path) -> None:
-    assert "TURNSTILE_HOST" in _refused(data, TURNSTILE_HOST="host.invalid")
+    token = {"TURNSTILE_ADMIN_TOKEN": "operator-token-0123"}
+    assert "TURNSTILE_HOST" in _refused(data, TURNSTILE_HOST="host.invalid", **token)
 
 
 def test_a_data_folder_that_cannot_be_made(data: Path) -> None:

@@ -60,6 +60,15 @@ def test_the_values_in_the_example_file_are_the_defaults(monkeypatch: pytest.Mon
     assert load_settings() == Settings()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_only_this_machine_is_let_in_with_a_token_that_was_made_here(host: str) -> None:
+    assert load_settings(host=host).admin_token is None
+    given = load_settings(host="192.0.2.1", admin_token="x" * 16)
+    assert given.admin_token is not None
+    with pytest.raises(WrongSettings, match=r"TURNSTILE_HOST is no loopback address.*TURNSTILE_ADMIN_TOKEN"):
+        load_settings(host="192.0.2.1")
+
+
 @pytest.mark.parametrize(
     "field", [n for n, f in Settings.model_fields.items() if f.annotation in (int, float, int | None)]
 )
@@ -86,6 +95,9 @@ def test_a_number_is_taken_at_its_bounds_and_refused_beyond_them(
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("TURNSTILE_HOST", "192.0.2.1"),
+        ("TURNSTILE_HOST", "::"),
+        ("TURNSTILE_HOST", "tickets.example"),
         ("TURNSTILE_PORT", "eighty"),
         ("TURNSTILE_PORT", "65536"),
         ("TURNSTILE_WORKERS", "0"),
