@@ -87,13 +87,14 @@ class ReservationHandlers:
             caller.account_id is not None,
         )
         key, caps = key_of(request, body), parts.hold_caps
-        if caps.on:
+        bound = caps.bound(request)
+        if bound:
             await caps.take(request, key, command.reservation_id)
         if prefers_async(request):
             return await accepted(parts, request, key, (event_id, "event"), command)
         answer = await parts.gateway.ask(event_id, command, key)
         parts.metrics.commanded(PlaceHold, answer)
-        if caps.on:
+        if bound:
             await caps.settle(request, key, command.reservation_id, answer)
         if isinstance(answer, Rejected):
             return refusal(answer)

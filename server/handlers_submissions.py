@@ -38,7 +38,7 @@ async def accepted(
     named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
     said = await parts.submissions.accept(Submission(new_id, inventory_id, kind, command, *named))
     parts.metrics.commanded(Submission, said)
-    if parts.hold_caps.on:
+    if parts.hold_caps.bound(request):
         await parts.hold_caps.settle(request, key, new_id, said)
     if isinstance(said, Rejected):
         return refusal(said)

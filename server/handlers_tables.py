@@ -89,12 +89,13 @@ class TableHandlers:
             caller.account_id is not None,
         )
         key, caps = key_of(request, body), parts.hold_caps
-        if caps.on:
+        bound = caps.bound(request)
+        if bound:
             await caps.take(request, key, command.reservation_id)
         if prefers_async(request):
             return await accepted(parts, request, key, (restaurant_id, "restaurant"), command)
         answer = await parts.gateway.ask(restaurant_id, command, key)
-        if caps.on:
+        if bound:
             await caps.settle(request, key, command.reservation_id, answer)
         return self._placed(restaurant_id, command, answer)
 

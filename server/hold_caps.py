@@ -4,7 +4,7 @@ that who has many e-mails has no more than others.
 Who is about to hold takes a place first. When all are taken, the reservations that have them are looked at:
 what is confirmed, released or expired by now has made room. So a confirmation or a cancellation costs
 nothing here, and a hold one call that goes with others. A retry with its Idempotency-Key has its place
-already. A bound of 0 is none, and costs nothing at all.
+already. A bound of 0 is none, and costs nothing at all; that of accounts costs guests nothing.
 """
 
 from __future__ import annotations
@@ -65,12 +65,17 @@ class HoldCaps:
         self._given = counts
         self._rows = rows
         self._address = address
-        self.on = counts is not None and (bounds.per_account > 0 or bounds.per_address > 0)
+        self._of_all = counts is not None and bounds.per_address > 0
+        self._of_accounts = counts is not None and bounds.per_account > 0
 
     @property
     def _counts(self) -> HoldCounts:
         assert self._given is not None, "asked only where it is on"
         return self._given
+
+    def bound(self, request: web.BaseRequest) -> bool:
+        """Whether there is a bound for this caller; where there is none nothing is counted."""
+        return self._of_all or (self._of_accounts and caller_of(request).account_id is not None)
 
     async def take(self, request: web.BaseRequest, key: Key | None, reservation_id: str) -> None:
         """A place for a hold that is to be made under that id. Raises a problem where there is none."""
