@@ -38,6 +38,8 @@ class Details:
     time_zone: str | None = None
     currency: str | None = None
     lines: tuple[BookedLine, ...] = ()
+    deposit: int = 0
+    """Of a table, in minor units of `currency`."""
     party_size: int | None = None
     tables: tuple[str, ...] = ()
     cancel_until_ms: int | None = None

@@ -234,6 +234,8 @@ def _of_restaurant(row: Row) -> dict[str, Any]:
         "address": terms.address,
         "phone": terms.phone,
         "time_zone": terms.time_zone,
+        "deposit": stay.deposit,
+        "currency": stay.currency or None,
         "party_size": stay.party_size,
         "tables": tuple(numbers.get(table, "") for table in stay.tables),
         "what_cancelled": row["restaurant_stage"] == "cancelled",

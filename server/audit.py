@@ -1,9 +1,10 @@
 """The audit log: who of the operators, organisers and their staff did what, when, and with which outcome.
 
-A route is audited by what it is: it changes something, and it is theirs, or a reservation's holder's and
-they ask for it (`is_audited`). Its entry is durable before the answer leaves; where it cannot be written the
-answer is `unavailable`, and the client's retry under its key brings the answer and the entry. Whoever is
-refused before the handler, because of who it is, did nothing.
+A route is audited by what it is: it changes something, and it is theirs, or a reservation's holder's or
+anybody's and they ask for it, as an operator who reserves for somebody (`is_audited`). Its entry is durable
+before the answer leaves; where it cannot be written the answer is `unavailable`, and the client's retry under
+its key brings the answer and the entry. Whoever is refused before the handler, because of who it is, did
+nothing.
 
 An entry has ids and codes, nothing of what was sent. What guests and customers do stands in the journal.
 """
@@ -19,7 +20,7 @@ import structlog
 from aiohttp import web
 
 from domain.audit import AuditEntry, WantedEntries
-from server.callers import Who, caller_of
+from server.callers import CALLER, Who, caller_of
 from server.problems import Problem
 from server.replies import PROBLEM, Reply
 
@@ -27,6 +28,7 @@ TEXT_MAX_CHARACTERS = 300
 """Of a path and of a place in it: ids are shorter."""
 _MADE = re.compile(rb"Location: \S+/([^/\s]+)\r\n")
 _THEIRS = (Who.STAFF, Who.ORGANISER, Who.OPERATOR)
+_ALSO_THEIRS = (Who.HOLDER, Who.GUEST)
 
 _log = structlog.get_logger("turnstile.http")
 Handler = Callable[..., Awaitable[Reply]]
@@ -70,7 +72,13 @@ class Audit:
         """The route's handler with its entry. None: it has none."""
         if not is_audited(route):
             return None
-        handler, always = route.handler, route.who is not Who.HOLDER
+        handler, always = route.handler, route.who not in _ALSO_THEIRS
+
+        def beside(request: web.BaseRequest, values: Sequence[str], request_id: str) -> Awaitable[Reply]:
+            """Of guests there is nothing to be noted, and no work with it."""
+            if always or CALLER in request:
+                return noted(request, values, request_id)
+            return handler(request, *values)
 
         async def noted(request: web.BaseRequest, values: Sequence[str], request_id: str) -> Reply:
             reply: Reply | None = None
@@ -85,7 +93,7 @@ class Audit:
             assert reply is not None, "what was raised has left by now"
             return reply
 
-        return noted
+        return beside
 
     async def _write(self, entry: AuditEntry, known: bool) -> None:
         """Where the handler has failed its own error is the one to be told."""
@@ -122,10 +130,11 @@ class Audit:
 
 
 def is_audited(route: Audited) -> bool:
-    """Whether a route's requests leave an entry: of what is a holder's only those of who is in charge."""
+    """Whether a route's requests leave an entry: of what is a holder's or anybody's only those of who is in
+    charge."""
     if route.method in ("GET", "HEAD"):
         return False
-    return route.grants or route.who in (*_THEIRS, Who.HOLDER)
+    return route.grants or route.who in (*_THEIRS, *_ALSO_THEIRS)
 
 
 def _made(reply: Reply) -> str | None:

@@ -181,6 +181,7 @@ class Letters:
             ("tickets", tickets),
             ("seats", seats),
             ("total", self._total(details, words)),
+            ("deposit", amount(details.deposit, details.currency or "", words) if details.deposit else ""),
             ("party", of_table[0]),
             ("table", of_table[1]),
             ("phone", details.phone or ""),
@@ -190,7 +191,7 @@ class Letters:
         return [(labels[name], value) for name, value in shown if value]
 
     def _total(self, details: Details, words: Words) -> str:
-        if details.currency is None:
+        if details.currency is None or details.of_table:
             return ""
         return amount(details.total, details.currency, words) if details.total else words.free
 

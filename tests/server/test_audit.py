@@ -20,6 +20,7 @@ from server.route import Route
 from server.routes import all_routes
 from tests.server.conftest import OPERATOR, Api, event_body, hold_body
 from tests.server.organised import machine_token, new_organiser, things, token_of
+from tests.server.people import signed_in
 from tests.server.test_belongings import MADE_UP, PLACE
 
 AUDIT = "/api/v1/audit"
@@ -60,7 +61,7 @@ async def test_every_changing_route_of_theirs_leaves_one_entry_and_no_other_does
         entries = _since(api, before)
         said = [(one.actor, one.method, one.route, one.path, one.status) for one in entries]
         changes = route.method not in NO_CHANGE
-        theirs = route.who in THEIRS or (route.who is Who.HOLDER and answer.status < 300)
+        theirs = route.who in (*THEIRS, Who.GUEST) or (route.who is Who.HOLDER and answer.status < 300)
         expected = [("operator", route.method, route.path, path, answer.status)]
         if said != (expected if changes and theirs else []) and not _holders(route, changes, said, expected):
             wrong.append((route.method, route.path, answer.status, said))
@@ -79,7 +80,24 @@ def test_who_may_what_is_audited_whoever_changes_it(api: Api) -> None:
     audited = {(one.method, one.path) for one in _routes(api) if is_audited(one)}
     assert ("POST", "/api/v1/accounts/me/organiser") in audited
     assert ("DELETE", "/api/v1/accounts/me/organiser") in audited
-    assert ("POST", "/api/v1/events/{event_id}/reservations") not in audited
+    assert ("POST", "/api/v1/reservations/recover") not in audited
+
+
+async def test_who_reserves_for_somebody_as_an_operator_leaves_an_entry_and_a_guest_none(api: Api) -> None:
+    event_id = await api.new_event()
+    path = f"/api/v1/events/{event_id}/reservations"
+    before = len(api.audit.kept)
+    assert (await api.post(path, json=hold_body())).status == 201
+    ada = await signed_in(api)
+    assert (await api.post(path, json=hold_body(), headers=ada.headers)).status == 201
+    assert _since(api, before) == []
+    placed = await api.post(path, json=hold_body(), headers=OPERATOR)
+    refused = await api.post(path, json=hold_body(quantity=11), headers=OPERATOR)
+    assert [(one.actor, one.thing, one.status) for one in _since(api, before)] == [
+        ("operator", event_id, 201),
+        ("operator", event_id, refused.status),
+    ]
+    assert placed.status == 201
 
 
 async def test_an_entry_says_who_did_what_to_which_thing_with_which_outcome(api: Api) -> None:

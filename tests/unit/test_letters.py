@@ -97,6 +97,15 @@ def content(part: Any) -> str:
     return str(part.get_content()).replace("\r\n", "\n")
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "Deposit: 40.00 EUR"), ("es", "Depósito: 40,00 EUR")])
+def test_a_tables_mail_says_its_deposit_if_it_has_one(language: str, said: str) -> None:
+    kind = MailKind.CONFIRMED
+    with_one = text_of(written(kind, replace(DINNER, currency="EUR", deposit=4_000), language))
+    assert said in with_one
+    assert "Total" not in with_one
+    assert said.split(":", maxsplit=1)[0] not in text_of(written(kind, DINNER, language))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", MailKind)
 @pytest.mark.parametrize("details", [CONCERT, DINNER])
