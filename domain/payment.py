@@ -335,8 +335,13 @@ def _given_back(payment: Payment, replies: Sequence[Reply]) -> Turn:
 
 
 def _stays(reply: Reply) -> bool:
-    """Confirmed, and not to be cancelled any more."""
-    return isinstance(reply, Rejected) and reply.code is Code.WRONG_STATE
+    """Confirmed, and not to be cancelled any more; or cancelled by its holder meanwhile, and some of it kept
+    by the event's rules, which say what goes back."""
+    if isinstance(reply, Rejected):
+        return reply.code is Code.WRONG_STATE
+    assert isinstance(reply, ReservationReply | TableReply)
+    paid_by = reply.reservation.paid_by
+    return paid_by is not None and paid_by.kept > 0
 
 
 def after_provider(payment: Payment, step: Step, said: Said) -> Turn:

@@ -8,7 +8,7 @@ that was captured is the price of what is confirmed, plus what went back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -551,6 +551,7 @@ class PaymentWorld(World):
 def money_wrong(world: PaymentWorld) -> Iterator[str]:
     """I4, over the provider's books and the journals; and that rows say the same."""
     confirmed: dict[str, int] = {}
+    kept: dict[str, int] = {}
     for event_id in world.event_ids:
         fold = Fold(event_id).read(world.database.journal(event_id))
         yield from fold.wrong or fold.compare(world.database.tables.inventories[event_id])
@@ -560,7 +561,7 @@ def money_wrong(world: PaymentWorld) -> Iterator[str]:
                 for found in fold.reservations.values()
                 if found.status == "confirmed" and found.paid_by is not None
             }
-        confirmed |= {
+        kept |= {
             found.paid_by.payment_id: found.paid_by.kept
             for found in fold.reservations.values()
             if found.paid_by is not None and found.paid_by.kept
@@ -569,9 +570,9 @@ def money_wrong(world: PaymentWorld) -> Iterator[str]:
         yield "what was paid and is cancelled is left over"
     for payment in world.payments.payments:
         if payment.parts:
-            yield from _wrong_with_purchase(world, payment)
+            yield from _wrong_with_purchase(world, payment, kept)
         else:
-            yield from _wrong_with(world, payment, confirmed.get(payment.id, 0))
+            yield from _wrong_with(world, payment, (confirmed | kept).get(payment.id, 0))
 
 
 def _captured(world: PaymentWorld, payment_id: str) -> list[int]:
@@ -592,16 +593,17 @@ def _taken(world: PaymentWorld, payment: Payment) -> int:
     return (payment.amount or 0) if taken == whole.amount else taken
 
 
-def _wrong_with_purchase(world: PaymentWorld, whole: Payment) -> Iterator[str]:
-    """All was bought, or nothing."""
+def _wrong_with_purchase(world: PaymentWorld, whole: Payment, cancelled: Container[str]) -> Iterator[str]:
+    """All was bought, or nothing; but for what its holder has cancelled, and something was kept of."""
     said = f"purchase {whole.id[:4]} {whole.standing.value} at {whole.step.value}"
-    parts = [one for one in world.payments.payments if one.whole_id == whole.id]
+    own = [one for one in world.payments.payments if one.whole_id == whole.id]
+    parts = [one for one in own if one.id not in cancelled]
     late = {one.payment_id for one in world.payments.refunds if one.reason is Reason.LATE}
-    kept = [one for one in parts if one.captured and one.id not in late]
+    bought = [one for one in parts if one.captured and one.id not in late]
     if whole.step is not Step.DONE:
         yield f"I4 {said}: it never ends"
-    if len(parts) != len(whole.parts) or len(kept) not in (0, len(parts)):
-        yield f"{said}: {len(kept)} of {len(whole.parts)} were bought"
+    if len(own) != len(whole.parts) or len(bought) not in (0, len(parts)):
+        yield f"{said}: {len(bought)} of {len(parts)} were bought"
     if len(_captured(world, whole.id)) > 1:
         yield f"I4 {said}: captured more than once"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from domain.event_messages import Line, PaidBy, Reservation, ReservationReply, Status
 from domain.payment import (
     PAUSE_FIRST_MS,
     Captured,
@@ -13,6 +14,7 @@ from domain.payment import (
     Payment,
     Prepared,
     Step,
+    after_owners,
     after_provider,
     next_step,
 )
@@ -63,6 +65,25 @@ def test_other_money_for_several_is_shared_by_them_and_all_of_it_goes_back(amoun
     shares = [part.amount or 0 for part in after.parts]
     assert sum(shares) == amount
     assert all(abs(9 * share - price * amount) < 9 for share, price in zip(shares, (1, 3, 5), strict=True))
+
+
+@pytest.mark.parametrize("kept", [0, 3, 10])
+def test_what_its_holder_cancelled_of_a_purchase_that_is_undone_is_paid_back_by_the_events_rules(
+    kept: int,
+) -> None:
+    parts = (Part("p1", "i", "cancelled", 10), Part("p2", "j", "expired", 10))
+    whole = replace(CHARGING, parts=parts, amount=20, captured=True, step=Step.GIVE_BACK)
+    of = PaidBy("p1", 0, kept)
+    replies = [_reply("cancelled", Status.CANCELLED, of), _reply("expired", Status.EXPIRED, None)]
+    after = after_owners(whole, Step.GIVE_BACK, replies).payment
+    assert [part.undone for part in after.parts] == [kept == 0, True]
+
+
+def _reply(reservation_id: str, status: Status, paid_by: PaidBy | None) -> ReservationReply:
+    line = Line("ga", 1, 10)
+    return ReservationReply(
+        Reservation(reservation_id, status, 0, (line,), b"", 0, paid_by=paid_by), "EUR", b""
+    )
 
 
 def test_where_to_confirm_is_in_no_note() -> None:
