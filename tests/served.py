@@ -65,7 +65,15 @@ class Served:
     def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.output = data / "output.txt"
-        given = {"TURNSTILE_DATA": str(data), "TURNSTILE_PORT": "0", "TURNSTILE_DASHBOARD_PORT": "0"}
+        self.passing = data / "passing"
+        """Its folder for temporary files."""
+        self.passing.mkdir(exist_ok=True)
+        given = {
+            "TURNSTILE_DATA": str(data),
+            "TURNSTILE_PORT": "0",
+            "TURNSTILE_DASHBOARD_PORT": "0",
+            "TMPDIR": str(self.passing),
+        }
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "server.cli", "serve"],
@@ -111,6 +119,7 @@ class Served:
         assert not any(folder.exists() for folder in folders), folders
         assert not listens(port)
         assert not (self.data / "endpoints.json").exists()
+        assert not list(self.passing.iterdir())
 
     def kill_everything(self) -> None:
         """For a test that failed half-way: leaves nothing running."""

@@ -97,6 +97,7 @@ class RayHead:
             "0"  # else SIGTERM waits 30 s for owners that never leave
         )
         environment["RAY_preload_python_modules"] = PRELOADED_MODULES
+        environment["TMPDIR"] = str(folder)  # Ray ends its helpers hard: what they leave goes with the folder
         environment["RAY_START_HOOK"] = "server.embedded.ray_hook.without_client_server"
         child = await start(
             Program(self.name, self._command(folder), environment, log, death_signal=self.stop_signal)

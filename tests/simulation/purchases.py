@@ -17,6 +17,7 @@ from domain.event_messages import (
     PlaceHold,
     Reservation,
     ReservationReply,
+    Stage,
     Status,
 )
 from domain.messages import Rejected
@@ -40,6 +41,9 @@ class WatchedPayments(SimPayments):
         return kept
 
     def _check_lets_go(self, part: Part) -> None:
+        """What a cancelled event still has ends without it."""
+        if self.tables.inventories[part.inventory_id].definition.stage is Stage.CANCELLED:
+            return
         for found in self.tables.find(part.inventory_id, [part.reservation_id]):
             reservation = found.reservation
             paid_by = getattr(reservation, "paid_by", None)
