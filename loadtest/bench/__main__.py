@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from loadtest.bench import (
+    accounts,
     dining,
     further,
     goals,
@@ -145,6 +146,16 @@ def seats_only(
     """Holds of named seats beside holds of a ticket type. Needs wrk."""
     wrk.executable()
     print_verdicts("seats", seated.measure(seconds, rounds, print_line))
+
+
+@app.command("accounts")
+def accounts_only(
+    seconds: Annotated[int, typer.Option(min=1, max=60, help="Length of each measurement.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, max=20, help="Pairs for each number of connections.")] = 3,
+) -> None:
+    """Holds by who is signed in beside holds by guests. Needs wrk."""
+    wrk.executable()
+    print_verdicts("accounts", accounts.measure(seconds, rounds, print_line))
 
 
 @app.command("purchases")

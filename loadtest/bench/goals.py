@@ -2,8 +2,8 @@
 
 Absolute figures do not travel between machines; ratios within one run do. Each is computed pair by pair
 within the rounds, and the median is shown. Figures nobody has measured yet in this run are shown as such,
-never left out. `GOALS` are those of `make bench`; `KIND_GOALS`, of seats, restaurants, pools and live
-streams, are told by the commands that measure them, each of its own.
+never left out. `GOALS` are those of `make bench`; `KIND_GOALS`, of seats, restaurants, pools, accounts and
+live streams, are told by the commands that measure them, each of its own.
 """
 
 import statistics
@@ -260,6 +260,14 @@ KIND_GOALS = (
         at_most=True,
     ),
     Goal("the same, pool of four", 2, None, "x", extra("pool of 4", "most_x"), at_most=True),
+    Goal(
+        "holds by who is signed in, against guests', 64 connections",
+        0.85,
+        None,
+        "x",
+        extra("accounts", "signed_in_64_x"),
+    ),
+    Goal("the same, 256 connections", 0.85, None, "x", extra("accounts", "signed_in_256_x")),
     LIVE_REACH,
     LIVE_SALES,
     LIVE_READS,
