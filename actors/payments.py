@@ -22,31 +22,27 @@ from domain.kinds import Command, Reply
 from domain.messages import Code, Rejected
 from domain.payment import (
     PAUSE_FIRST_MS,
-    Captured,
-    Declined,
-    PaidBack,
     Payment,
-    Refund,
-    RefundStep,
-    RefundTurn,
-    Said,
-    SaidOfPayout,
-    SaidOfRefund,
     Step,
     Turn,
-    Unclear,
-    after_let_go,
     after_owners,
-    after_pay_back,
     after_provider,
-    after_taken,
     after_wallet,
     again,
-    let_go_command,
     next_step,
     owner_command,
 )
 from domain.payout import after_pay_out, after_put_back, after_taken_out
+from domain.provider_answers import Captured, Declined, PaidBack, Said, SaidOfPayout, SaidOfRefund, Unclear
+from domain.refund import (
+    Refund,
+    RefundStep,
+    RefundTurn,
+    after_let_go,
+    after_pay_back,
+    after_taken,
+    let_go_command,
+)
 from persistence.store import StoreError
 
 log = logging.getLogger(__name__)

@@ -26,15 +26,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from domain.payment import (
+from domain.payment import Payment
+from domain.provider_answers import (
     Captured,
     Declined,
     NeedsAction,
     PaidBack,
-    Payment,
     Prepared,
-    Refund,
-    RefundStep,
     Returned,
     Said,
     SaidOfPayout,
@@ -43,6 +41,7 @@ from domain.payment import (
     Unknown,
     Working,
 )
+from domain.refund import Refund, RefundStep
 from domain.webhooks import Told
 
 STRIPE_URL = "https://api.stripe.com"

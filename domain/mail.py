@@ -96,7 +96,7 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.INVITATION: _of_person("token", "valid_days", "organiser"),
 }
 """`token`: goes into the link, and is shown for who types. `valid_minutes`, `valid_days`: of that token.
-`amount` in minor units; `reason`: one of `domain.payment.Reason`. `reservation_ids`: a list; what is to be
+`amount` in minor units; `reason`: one of `domain.refund.Reason`. `reservation_ids`: a list; what is to be
 said of each, its links and its codes are looked up. `number`, `generation`: of a ticket; `ticket_transferred`
 goes to whom it was passed on to, whose address is looked up too, `ticket_passed_on` to whose it was."""
 

@@ -21,20 +21,14 @@ from domain.payment import (
     LOOK_EVERY_MS,
     PAUSE_FIRST_MS,
     REFUND_LOOK_MAX_MS,
-    Captured,
-    Declined,
-    PaidBack,
-    PaidOut,
     Payment,
-    SaidOfPayout,
     Standing,
     Step,
     Turn,
-    Unclear,
-    Working,
     again,
     failed,
 )
+from domain.provider_answers import Captured, Declined, PaidBack, PaidOut, SaidOfPayout, Unclear, Working
 
 NOT_ENOUGH = "There is not so much in the wallet. Nothing was paid out."
 

@@ -30,21 +30,9 @@ from uuid import UUID, uuid5
 import msgspec
 
 from domain.messages import Rejected
-from domain.payment import (
-    KEY_REUSED,
-    NO_PAYMENT,
-    NewPayment,
-    NewRefund,
-    Part,
-    Payment,
-    Reason,
-    Refund,
-    RefundStep,
-    Standing,
-    Step,
-    not_refundable,
-)
+from domain.payment import KEY_REUSED, NO_PAYMENT, NewPayment, Part, Payment, Standing, Step
 from domain.purchase import part_payments
+from domain.refund import NewRefund, Reason, Refund, RefundStep, not_refundable
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, QueueLimits, Row
 from persistence.customers import FOUND

@@ -10,21 +10,9 @@ from msgspec.structs import replace
 
 from domain.event_messages import ENDS_PAID, Wanted
 from domain.messages import Rejected
-from domain.payment import (
-    KEY_REUSED,
-    NO_PAYMENT,
-    NewPayment,
-    NewRefund,
-    Payment,
-    Reason,
-    Refund,
-    RefundStep,
-    Standing,
-    Step,
-    not_refundable,
-    standing_after_refunds,
-)
+from domain.payment import KEY_REUSED, NO_PAYMENT, NewPayment, Payment, Standing, Step
 from domain.purchase import part_payments
+from domain.refund import NewRefund, Reason, Refund, RefundStep, not_refundable, standing_after_refunds
 from persistence.memory_rows import Tables
 from persistence.payments import Writing
 

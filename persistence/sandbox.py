@@ -13,20 +13,20 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from domain.payment import (
+from domain.payment import Payment
+from domain.provider_answers import (
     Captured,
     Declined,
     NeedsAction,
     PaidBack,
     PaidOut,
-    Payment,
-    Refund,
     Said,
     SaidOfPayout,
     Unclear,
     Unknown,
     Working,
 )
+from domain.refund import Refund
 from persistence.append_columns import rows_of
 from persistence.connection import Limits, Links, Row
 from persistence.gathering import Gathering

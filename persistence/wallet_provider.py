@@ -11,17 +11,9 @@ from typing import Protocol
 from uuid import UUID, uuid5
 
 from domain.ledger import House, Kind, Movement, Refusal
-from domain.payment import (
-    Captured,
-    Declined,
-    PaidBack,
-    Payment,
-    Refund,
-    Said,
-    SaidOfPayout,
-    Unclear,
-    Unknown,
-)
+from domain.payment import Payment
+from domain.provider_answers import Captured, Declined, PaidBack, Said, SaidOfPayout, Unclear, Unknown
+from domain.refund import Refund
 from persistence.store import StoreError
 
 _MOVES = UUID("5e1c5f56-3f1c-4b0f-8d57-5b4c4b9a1e11")

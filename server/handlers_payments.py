@@ -11,8 +11,9 @@ from msgspec import UnsetType
 
 from domain.event_messages import BeginPayment, ReservationReply, Wanted
 from domain.messages import Rejected
-from domain.payment import NewRefund as Back
-from domain.payment import Payment, Reason, Standing, Step
+from domain.payment import Payment, Standing, Step
+from domain.refund import NewRefund as Back
+from domain.refund import Reason
 from server.addressed import addressed, found_by_holder, is_of
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of

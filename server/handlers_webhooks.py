@@ -13,7 +13,8 @@ from aiohttp import web
 from multidict import istr
 
 from actors import stripe_payments
-from domain.payment import Payment, Refund
+from domain.payment import Payment
+from domain.refund import Refund
 from domain.webhooks import Told, is_signed, told_of
 from server.bodies import read_body
 from server.ids import parse_id

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from domain.ledger import Account, House, Kind, Movement, Refusal
 from domain.messages import Rejected
-from domain.payment import NewPayment, NewRefund, Payment, Refund, Standing
+from domain.payment import NewPayment, Payment, Standing
+from domain.refund import NewRefund, Refund
 
 
 class Payments(Protocol):

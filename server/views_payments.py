@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.ledger import Account, Kind, Movement
-from domain.payment import Part, Payment, Reason, Refund, RefundStep, Standing
+from domain.payment import Part, Payment, Standing
+from domain.refund import Reason, Refund, RefundStep
 from server.times import rfc3339
 from server.views import MoneyView, View
 

@@ -13,22 +13,18 @@ from msgspec.structs import replace
 from actors.meter import Meter
 from actors.payments import PaymentLimits, PaymentWorker
 from domain.ledger import House, Kind, Movement, Refusal
-from domain.payment import (
+from domain.payment import NewPayment, Payment, Step
+from domain.provider_answers import (
     Captured,
     Declined,
     NeedsAction,
-    NewPayment,
     PaidBack,
     PaidOut,
-    Payment,
-    Reason,
-    Refund,
-    RefundStep,
-    Step,
     Unclear,
     Unknown,
     Working,
 )
+from domain.refund import Reason, Refund, RefundStep
 from loadtest.auditor.database import CHARGES
 from loadtest.auditor.findings import Findings
 from loadtest.auditor.money import ChargeRow, check_charges

@@ -12,16 +12,8 @@ from msgspec.structs import replace
 
 from actors.payments import Note, Written
 from domain.messages import Code, Rejected
-from domain.payment import (
-    NewPayment,
-    NewRefund,
-    Payment,
-    Reason,
-    Refund,
-    RefundStep,
-    Standing,
-    Step,
-)
+from domain.payment import NewPayment, Payment, Standing, Step
+from domain.refund import NewRefund, Reason, Refund, RefundStep
 from persistence.payments import PostgresPayments
 from persistence.payments_memory import MemoryPayments
 from persistence.store import Refused

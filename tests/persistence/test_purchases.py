@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from actors.payments import Written
 from domain.messages import Code, Rejected
-from domain.payment import NewPayment, Part, Payment, Reason, Refund, RefundStep, Standing, Step
+from domain.payment import NewPayment, Part, Payment, Standing, Step
+from domain.refund import Reason, Refund, RefundStep
 from tests.persistence.sales import NOW_MS, new_id, new_request_id
 from tests.persistence.test_payments import LEASE_MS, Kept, back, found, kept, wanted
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 from msgspec.structs import replace
 
-from domain.payment import NeedsAction, Payment, Said, Standing
+from domain.payment import Payment, Standing
+from domain.provider_answers import NeedsAction, Said
 from server.following import LOOK_FIRST_S, Following
 from server.front_end import PARTS
 from tests.server.conftest import OPERATOR, Answer, Api

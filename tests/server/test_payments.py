@@ -11,19 +11,19 @@ import pytest
 from actors.meter import Meter
 from actors.payments import PaymentWorker
 from domain.event_messages import BeginPayment
-from domain.payment import (
+from domain.payment import Payment
+from domain.provider_answers import (
     Captured,
     Declined,
     PaidBack,
     PaidOut,
-    Payment,
-    Refund,
     Returned,
     Said,
     SaidOfPayout,
     SaidOfRefund,
     Working,
 )
+from domain.refund import Refund
 from domain.webhooks import signature_of
 from server.parts import Options
 from tests.server.conftest import OPERATOR, Answer, Api, Start

@@ -32,29 +32,23 @@ from domain.event_messages import (
 )
 from domain.kinds import Command, Reply
 from domain.messages import Code, Rejected
-from domain.payment import (
+from domain.payment import NewPayment, Payment, Standing, Step
+from domain.provider_answers import (
     Captured,
     Declined,
     NeedsAction,
-    NewPayment,
-    NewRefund,
     PaidBack,
     PaidOut,
-    Payment,
     Prepared,
-    Reason,
-    Refund,
-    RefundStep,
     Returned,
     Said,
     SaidOfPayout,
     SaidOfRefund,
-    Standing,
-    Step,
     Unclear,
     Unknown,
     Working,
 )
+from domain.refund import NewRefund, Reason, Refund, RefundStep
 from persistence.payments_memory import MemoryPayments
 from persistence.store import OutcomeUnknown
 from tests.simulation.fold import Fold

@@ -21,7 +21,8 @@ from domain.event_messages import (
     Status,
 )
 from domain.messages import Rejected
-from domain.payment import NewPayment, NewRefund, Part, Payment, Reason, Standing, Step
+from domain.payment import NewPayment, Part, Payment, Standing, Step
+from domain.refund import NewRefund, Reason
 from tests.simulation.loop import PROCESS
 from tests.simulation.payments import METHODS, PaymentWorld, SimPayments
 

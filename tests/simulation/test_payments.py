@@ -14,20 +14,9 @@ from msgspec.structs import replace
 
 import actors.payments as saga
 from actors.payments import PaymentWorker
-from domain.payment import (
-    PaidBack,
-    Payment,
-    Refund,
-    RefundStep,
-    RefundTurn,
-    Returned,
-    Said,
-    SaidOfRefund,
-    Standing,
-    Step,
-    Turn,
-    Unclear,
-)
+from domain.payment import Payment, Standing, Step, Turn
+from domain.provider_answers import PaidBack, Returned, Said, SaidOfRefund, Unclear
+from domain.refund import Refund, RefundStep, RefundTurn
 from tests.simulation.payments import PaymentWorld, SimProvider, play
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "60"))

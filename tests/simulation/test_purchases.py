@@ -14,7 +14,9 @@ from msgspec.structs import replace
 
 import actors.payments as saga
 from domain.event_messages import FailPayment
-from domain.payment import Payment, Reason, Said, Standing, Step, Turn
+from domain.payment import Payment, Standing, Step, Turn
+from domain.provider_answers import Said
+from domain.refund import Reason
 from tests.simulation.payments import TWO_STEP, SimProvider, play
 from tests.simulation.purchases import PurchaseWorld, SteppedWorld
 

@@ -13,20 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 import actors.payments as saga
-from domain.payment import (
-    Captured,
-    Declined,
-    Payment,
-    Refund,
-    RefundStep,
-    RefundTurn,
-    Said,
-    SaidOfPayout,
-    Standing,
-    Step,
-    Turn,
-    Unclear,
-)
+from domain.payment import Payment, Standing, Step, Turn
+from domain.provider_answers import Captured, Declined, Said, SaidOfPayout, Unclear
+from domain.refund import Refund, RefundStep, RefundTurn
 from tests.simulation.wallets import SimWallets, WalletWorld, play_wallets
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "10"))

@@ -12,19 +12,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from domain.payment import (
-    Captured,
-    Declined,
-    NewPayment,
-    NewRefund,
-    PaidBack,
-    Payment,
-    Reason,
-    Refund,
-    Standing,
-    Step,
-    Unclear,
-)
+from domain.payment import NewPayment, Payment, Standing, Step
+from domain.provider_answers import Captured, Declined, PaidBack, Unclear
+from domain.refund import NewRefund, Reason, Refund
 from tests.simulation.payments import METHODS, PaymentWorld
 
 T = TypeVar("T")

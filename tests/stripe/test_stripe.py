@@ -17,22 +17,20 @@ from msgspec.structs import replace
 from actors.meter import Meter
 from actors.payments import PaymentLimits, PaymentWorker
 from actors.stripe_payments import StripeConfig, StripePayments
-from domain.payment import (
+from domain.payment import Payment
+from domain.provider_answers import (
     Captured,
     Declined,
     NeedsAction,
     PaidBack,
-    Payment,
     Prepared,
-    Reason,
-    Refund,
-    RefundStep,
     Returned,
     Said,
     Unclear,
     Unknown,
     Working,
 )
+from domain.refund import Reason, Refund, RefundStep
 from domain.webhooks import signature_of
 from server.ids import uuid7
 from server.parts import Options

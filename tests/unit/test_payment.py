@@ -6,18 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from domain.event_messages import Line, PaidBy, Reservation, ReservationReply, Status
-from domain.payment import (
-    PAUSE_FIRST_MS,
-    Captured,
-    NeedsAction,
-    Part,
-    Payment,
-    Prepared,
-    Step,
-    after_owners,
-    after_provider,
-    next_step,
-)
+from domain.payment import PAUSE_FIRST_MS, Part, Payment, Step, after_owners, after_provider, next_step
+from domain.provider_answers import Captured, NeedsAction, Prepared
 
 DEADLINE_MS = 1_000
 CHARGING = Payment(

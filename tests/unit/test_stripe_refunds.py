@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from actors.stripe_payments import OUR_REFUND, made_of
-from domain.payment import PaidBack, Returned, SaidOfRefund, Unclear, Working
+from domain.provider_answers import PaidBack, Returned, SaidOfRefund, Unclear, Working
 
 
 class Metadata(dict[str, str]):
