@@ -42,6 +42,7 @@ NAMES = [
     "Łódź",
     "jazz",
 ]
+VENUE_ID = new_id()
 ORGANISERS = ["organiser 1", "organiser 2"]
 VENUES = ["Große Halle", "Théâtre d'Été", "Hall 3", "Nachtclub", None]
 CITIES = ["Zürich", "São Paulo", "New York", "York", None]
@@ -97,7 +98,7 @@ def _some_event(dice: random.Random) -> Known:
         description=dice.choice(TEXTS),
         capacity=capacity,
         listed=dice.choice(["always", "always", "while_open"]),
-        seating=dice.choice([None, Seating("venue", "plan")]),
+        seating=dice.choice([None, Seating(VENUE_ID, "plan")]),
         organiser_id=dice.choice([None, *ORGANISERS]),
     )
     stage = dice.choice([Stage.PUBLISHED, Stage.PUBLISHED, *Stage])

@@ -19,22 +19,23 @@ async def test_the_tickets_of_a_reservation_are_those_of_which_something_has_hap
 ) -> None:
     store = postgres.store()
     sale = await Sale.opened(store)
+    bob = new_id().encode()
     hold = place(3)
     bought = hold.reservation_id
     await sale.append(store, sale.decided(hold))
     await sale.append(store, sale.decided(ConfirmReservation(bought)))
     assert await reads.tickets(sale.id, bought) == []
     await sale.append(
-        store, sale.decided(CheckIn(bought, 1, 1, "eve", "north"), TransferTicket(bought, 3, b"bob", BOB))
+        store, sale.decided(CheckIn(bought, 1, 1, "eve", "north"), TransferTicket(bought, 3, bob, BOB))
     )
     found = sorted(await reads.tickets(sale.id, bought), key=lambda one: one.number)
     assert found == [
         FoundTicket(1, Ticket(1, b"", Entry(sale.now_ms, "eve", "north")), b""),
-        FoundTicket(3, Ticket(2, b"bob"), BOB),
+        FoundTicket(3, Ticket(2, bob), BOB),
     ]
-    received = await reads.received(b"bob", None, 9)
+    received = await reads.received(bob, None, 9)
     assert [(one.event_id, one.key, one.found) for one in received] == [(sale.id, (bought, 3), found[1])]
-    assert await reads.received(b"bob", (bought, 3), 9) == await reads.received(b"", None, 9) == []
+    assert await reads.received(bob, (bought, 3), 9) == await reads.received(b"", None, 9) == []
     for nowhere in (new_id(), "nonsense"):
         assert await reads.tickets(nowhere, bought) == await reads.tickets(sale.id, nowhere) == []
 
