@@ -30,6 +30,7 @@ KIND_FIGURES = {
     "restaurants": ("resident_mb", "searches_x", "reservations_x"),
     "pool of 1": ("most_x",),
     "pool of 4": ("most_x",),
+    "accounts": ("signed_in_64_x", "signed_in_256_x"),
     "live": ("reach_p99_ms", "sales_x", "reads_x"),
 }
 """What the commands measure."""
