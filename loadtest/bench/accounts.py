@@ -17,10 +17,10 @@ from loadtest.bench.stack import Stack
 from loadtest.peers import wire
 
 CONNECTIONS = (64, 256)
-BUYERS = 256
+BUYERS = 1_024
 REQUESTS = 2_048
-SETTINGS = {"TURNSTILE_LIMIT_HOLDS_PER_ACCOUNT": "10000000"}
-"""Counted as by default, and never met."""
+SETTINGS = {"TURNSTILE_LIMIT_HOLDS_PER_ACCOUNT": "1000"}
+"""Counted as by default, and not met."""
 
 Show = Callable[[str], None]
 
