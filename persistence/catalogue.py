@@ -37,7 +37,9 @@ from domain.catalogue import Kind, Order, Part, Place, Wanted, WantedRestaurants
 from domain.event_messages import Stage
 from domain.local_time import weekday
 from persistence.queries import Query, event_rows, inventory, restaurant_rows
-from persistence.schema import ID, events, restaurants, ticket_types
+from persistence.schema.base import ID
+from persistence.schema.events import events, ticket_types
+from persistence.schema.restaurants import restaurants
 from persistence.words import tsquery
 
 SHAPES_KEPT_MAX = 512

@@ -38,20 +38,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, asyncpg, distinct_on
 
 from domain.event_messages import Status
 from persistence.rows import LAST_ID, TERMS_COLUMNS, TYPES_JSON
-from persistence.schema import (
-    ID,
-    START_MS,
-    diners,
-    events,
-    guests,
-    inventories,
-    plans,
-    reservations,
-    restaurants,
-    secrets,
-    tickets,
-    venues,
-)
+from persistence.schema.base import ID
+from persistence.schema.events import events, plans, tickets, venues
+from persistence.schema.inventories import inventories, secrets
+from persistence.schema.reservations import START_MS, reservations
+from persistence.schema.restaurants import diners, guests, restaurants
 
 _dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
 

@@ -37,7 +37,7 @@ from persistence.append_restaurant import array_of
 from persistence.catalogue import page_of_restaurants
 from persistence.migrate import migrate
 from persistence.reads import READ_LIMITS, PostgresReads
-from persistence.schema import restaurants
+from persistence.schema.restaurants import restaurants
 from persistence.store import OwnerStore
 from persistence.words import tsvector
 from tests.brute_force import KnownRestaurant, listed_restaurants

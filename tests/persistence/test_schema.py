@@ -22,7 +22,10 @@ from persistence.payments import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
 from persistence.postgres import LIVE
 from persistence.queries import MADE_AT, RESERVATIONS, STAYS_ON
 from persistence.rows import TERMS_COLUMNS
-from persistence.schema import JOURNAL_DEFAULT_PARTITION, LEDGER_ENTRIES, events, metadata
+from persistence.schema import metadata
+from persistence.schema.events import events
+from persistence.schema.inventories import JOURNAL_DEFAULT_PARTITION
+from persistence.schema.ledger import LEDGER_ENTRIES
 from tests.persistence.sales import Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
