@@ -51,10 +51,11 @@ class Held:
 
     def admit(self, page: list[Stored]) -> Iterator[int]:
         """Take in live reservations that were loaded, each of them a step."""
+        state, admit, contacts = self.state, self.rules.admit, self.state.contacts
         for stored in page:
-            self.rules.admit(self.state, stored.reservation)
-            self.state.contacts[stored.reservation.id] = stored.contact
-            yield self.rules.pieces(stored.reservation)
+            reservation = stored.reservation
+            contacts[reservation.id] = stored.contact
+            yield admit(state, reservation)
 
     def admit_tickets(self, page: list[StoredTicket]) -> Iterator[int]:
         """Take in tickets that were loaded, after all reservations, each of them a step."""

@@ -37,7 +37,7 @@ import msgspec
 
 from domain import event_operator, event_payment
 from domain.cancelling import kept_of, until_ms
-from domain.event_evolve import admit, admit_ticket, adopt, evolve, load, loaded, pieces, restored
+from domain.event_evolve import admit, admit_ticket, adopt, evolve, load, loaded, restored
 from domain.event_messages import (
     BeginPayment,
     BlockSeats,
@@ -122,7 +122,6 @@ __all__ = [
     "looks_up",
     "moves",
     "next_due_ms",
-    "pieces",
     "restored",
     "ticket_moves",
 ]

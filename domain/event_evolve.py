@@ -151,14 +151,6 @@ def load(state: State, definition: EventDefinition) -> Iterator[int]:
         yield len(step)
 
 
-def pieces(reservation: Reservation) -> int:
-    """How much there is to `admit`: the reservation, and its seats."""
-    count = 1
-    for line in reservation.lines:
-        count += len(line.seats)
-    return count
-
-
 def loaded(state: State) -> None:
     """All that is stored is in."""
     if state.seats is not None:
@@ -192,26 +184,28 @@ def _change_blocked(state: State, names: tuple[str, ...], blocked: bool) -> None
     state.version += 1
 
 
-def admit(state: State, reservation: Reservation) -> None:
-    """Add a live reservation, new or loaded, to the sums; but nothing of a cancelled event counts."""
+def admit(state: State, reservation: Reservation) -> int:
+    """Add a live reservation, new or loaded, to the sums; but nothing of a cancelled event counts. How many
+    pieces that were: the reservation, and its seats."""
+    pieces = 1
     state.reservations[reservation.id] = reservation
-    if state.seats is not None:
-        for line in reservation.lines:
-            if line.seats:
-                state.seats.take(line.seats, reservation.id)
-    if state.stage is Stage.CANCELLED:
-        return
-    held = reservation.status.on_hold
+    counts, held = state.stage is not Stage.CANCELLED, reservation.status.on_hold
     for line in reservation.lines:
-        tally = state.tallies[line.ticket_type]
+        if line.seats and state.seats is not None:
+            state.seats.take(line.seats, reservation.id)
+            pieces += len(line.seats)
+        if not counts:
+            continue
+        tally, quantity = state.tallies[line.ticket_type], line.quantity
+        state.live += quantity
         if held:
-            tally.held += line.quantity
+            tally.held += quantity
             heapq.heappush(tally.due, (reservation.expires_at_ms, reservation.id))
         else:
-            tally.confirmed += line.quantity
-        state.live += line.quantity
-    if state.customers is not None:
+            tally.confirmed += quantity
+    if state.customers is not None and counts:
         _count_customer(state, reservation, 1)
+    return pieces
 
 
 def _become_confirmed(state: State, reservation_id: str) -> None:

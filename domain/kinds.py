@@ -93,11 +93,8 @@ class Rules(Protocol):
     def load(self, state: Any, definition: Any) -> Iterator[int]:
         """Take in what else the definition says, step by step; each says how many pieces it had."""
 
-    def admit(self, state: Any, reservation: Any) -> None:
-        """Take in a live reservation that was loaded."""
-
-    def pieces(self, reservation: Any) -> int:
-        """How many pieces it has to be taken in."""
+    def admit(self, state: Any, reservation: Any) -> int:
+        """Take in a live reservation that was loaded. How many pieces it had."""
 
     def loaded(self, state: Any) -> None:
         """All that is stored has been taken in."""

@@ -380,11 +380,6 @@ def load(state: State, stored: RestaurantDefinition) -> Iterator[int]:
     return iter(())
 
 
-def pieces(reservation: TableReservation) -> int:
-    """How much there is to `admit`: the reservation, and its tables."""
-    return 1 + len(reservation.tables)
-
-
 def loaded(state: State) -> None:
     """All that is stored is in."""
 
@@ -416,8 +411,9 @@ def adopt(
     state.diaries = kept | own
 
 
-def admit(state: State, reservation: TableReservation) -> None:
-    """Add a live reservation, new or loaded; but nothing of a cancelled restaurant counts."""
+def admit(state: State, reservation: TableReservation) -> int:
+    """Add a live reservation, new or loaded; but nothing of a cancelled restaurant counts. How many pieces
+    that were: the reservation, and its tables."""
     state.reservations[reservation.id] = reservation
     for table_id in reservation.tables:
         if table_id not in state.diaries:
@@ -425,6 +421,7 @@ def admit(state: State, reservation: TableReservation) -> None:
         state.diaries[table_id].add(reservation)
     state.live += state.stage is not Stage.CANCELLED
     heapq.heappush(state.looks, (reservation.expires_at_ms, reservation.id))
+    return 1 + len(reservation.tables)
 
 
 def _enter(state: State, stage: Stage) -> None:
