@@ -20,7 +20,7 @@ import structlog
 from aiohttp import web
 
 from domain.audit import AuditEntry, WantedEntries
-from server.callers import CALLER, Who, caller_of
+from server.callers import Who, caller_of
 from server.problems import Problem
 from server.replies import PROBLEM, Reply
 
@@ -75,8 +75,8 @@ class Audit:
         handler, always = route.handler, route.who not in _ALSO_THEIRS
 
         def beside(request: web.BaseRequest, values: Sequence[str], request_id: str) -> Awaitable[Reply]:
-            """Of guests there is nothing to be noted, and no work with it."""
-            if always or CALLER in request:
+            """Of guests and customers there is nothing to be noted, and no work with it."""
+            if always or caller_of(request).may_be_in_charge:
                 return noted(request, values, request_id)
             return handler(request, *values)
 

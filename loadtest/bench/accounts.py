@@ -35,8 +35,12 @@ def measure(seconds: int, rounds: int, show: Show) -> dict[str, float]:
         ratios: dict[int, list[float]] = {count: [] for count in CONNECTIONS}
         for number in range(rounds * len(CONNECTIONS)):
             connections = CONNECTIONS[number % len(CONNECTIONS)]
-            guests = rate(server, folder, [{}], connections, seconds)
-            signed_in = rate(server, folder, buyers, connections, seconds)
+            if number // len(CONNECTIONS) % 2:  # each is first as often: the second finds a fuller database
+                signed_in = rate(server, folder, buyers, connections, seconds)
+                guests = rate(server, folder, [{}], connections, seconds)
+            else:
+                guests = rate(server, folder, [{}], connections, seconds)
+                signed_in = rate(server, folder, buyers, connections, seconds)
             ratios[connections].append(signed_in / guests)
             show(f"{connections} connections: {signed_in:,.0f} holds/s signed in, {guests:,.0f} by guests")
     return {f"signed_in_{connections}_x": statistics.median(found) for connections, found in ratios.items()}
