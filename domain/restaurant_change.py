@@ -10,6 +10,7 @@ from domain.event_messages import Stage, Status
 from domain.local_time import local_of
 from domain.messages import Code, Rejected
 from domain.restaurant_choice import moves_of
+from domain.restaurant_evolve import BECOMES, moved
 from domain.restaurant_hours import Hours
 from domain.restaurant_messages import (
     CancelRestaurant,
@@ -28,16 +29,7 @@ from domain.restaurant_messages import (
     RestaurantTerms,
     TableReservation,
 )
-from domain.restaurant_state import (
-    BECOMES,
-    RESTAURANT,
-    Decision,
-    State,
-    describe,
-    hours_of,
-    moved,
-    terms_of,
-)
+from domain.restaurant_state import RESTAURANT, Decision, State, describe, hours_of, terms_of
 from domain.restaurant_tables import options_of
 from domain.restaurant_terms import changed_terms, flaws
 from domain.stages import first_flaws, in_use, no_way

@@ -11,8 +11,9 @@ from collections.abc import Collection, Sequence
 from domain.event_messages import Status
 from domain.local_time import MINUTE_MS, local_of, moment_ms
 from domain.messages import Code, Rejected
+from domain.restaurant_evolve import moved
 from domain.restaurant_messages import ReservationMoved, RestaurantTerms, TableReservation
-from domain.restaurant_state import State, hours_of, in_the_way, moved, stay_of, terms_of
+from domain.restaurant_state import State, hours_of, in_the_way, stay_of, terms_of
 from domain.restaurant_tables import Option, Stay, fitting
 
 # --- when -----------------------------------------------------------------------------------------

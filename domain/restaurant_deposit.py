@@ -33,8 +33,9 @@ from domain.event_messages import (
 from domain.messages import Rejected
 from domain.paying import Late, PaymentFact, begin, fail, finish, is_of, payment_due, sell, taken_again, wrong
 from domain.restaurant_choice import blocked, over_pace
+from domain.restaurant_evolve import confirmed, sold
 from domain.restaurant_messages import TableReservation, TableRetaken
-from domain.restaurant_state import Decision, State, confirmed, in_the_way, shown, sold, terms_of
+from domain.restaurant_state import Decision, State, in_the_way, shown, terms_of
 from domain.restaurant_tables import Stay
 
 SETTLED = (Status.CONFIRMED, Status.SEATED, Status.COMPLETED, Status.NO_SHOW)

@@ -14,6 +14,7 @@ from domain.local_time import MINUTE_MS
 from domain.messages import Code, Rejected
 from domain.paying import ended_with, not_held
 from domain.restaurant_choice import blocked, candidates, choose, moves_of
+from domain.restaurant_evolve import moved, placed, prolonged, seated
 from domain.restaurant_messages import (
     NoShowMarked,
     PartySeated,
@@ -30,10 +31,6 @@ from domain.restaurant_state import (
     Decision,
     State,
     in_the_way,
-    moved,
-    placed,
-    prolonged,
-    seated,
     shown,
     stay_of,
     terms_of,
