@@ -1,6 +1,7 @@
 """Payments on the real server, while owners, payment actors and front ends are killed: what was taken is the
 price of what is confirmed, what the event keeps of what its holder cancelled, and what went back; and every
-payment comes to an end. `make payments-1000` prints what has become of a thousand.
+payment comes to an end. What is withdrawn of wallets meanwhile is paid out, or in them again. `make
+payments-1000` prints what has become of a thousand.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -30,6 +32,9 @@ CANCELS_EVERY = 5
 ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 2
 POLL_S = 0.2
 METHODS = ("success", "success", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
+WITHDRAWN = 700
+WITHDRAWALS = ("success", "declined", "lost_answer", "delayed", "error")
+"""What becomes of them at the sandbox, one after the other."""
 
 
 class Payer:
@@ -41,6 +46,8 @@ class Payer:
         self._rng = Random(number)
         self.method = METHODS[number % len(METHODS)]
         self.ended: dict[str, Any] = {}
+        self.withdrawal = WITHDRAWALS[number // len(METHODS) % len(WITHDRAWALS)]
+        self.withdrawn: dict[str, Any] = {}
         self.reservation = ""
         self.cancelled = False
         self.token: dict[str, str] = {}
@@ -57,43 +64,59 @@ class Payer:
         assert status == 201, held
         self.reservation = f"/api/v1/reservations/{held['id']}"
         self.token = {"Reservation-Token": held["token"]}
-        wallet = self.method == "wallet"
-        body = {"provider": "wallet", "method": f"w{self._number}"} if wallet else {"provider": "sandbox"}
-        who = self._community.operator if wallet else self.token
-        if wallet:
-            await self._fill(f"w{self._number}")
+        if self.method == "wallet":
+            await self._from_wallet(f"w{self._number}")
         else:
-            body["method"] = self.method
-        status, begun = await self._said(
-            f"{self.reservation}/payments", body, who | {"Idempotency-Key": "pay"}
-        )
-        assert status == 202, begun
-        self.ended = await self._followed(f"/api/v1/payments/{begun['id']}")
+            await self._pays({"provider": "sandbox", "method": self.method}, self.token)
         if self.ended["status"] == "captured" and self._number % CANCELS_EVERY == 0:
             status, gone = await self._said(f"{self.reservation}/cancel", None, self.token)
             assert (status, gone["status"]) == (200, "cancelled")
             self.cancelled = True
 
-    async def _fill(self, name: str) -> None:
-        """Half of them have enough."""
-        amount = 3 * PRICE if self._rng.random() < 0.5 else 1
-        body = {"amount": {"amount": amount, "currency": "EUR"}, "direction": "in", "reason": "a gift"}
-        key = {"Idempotency-Key": f"fill-{self._community.event_id}"}
-        status, said = await self._said(
-            f"/api/v1/wallets/{name}/adjustments", body, self._community.operator | key
-        )
-        assert status == 201, said
+    async def _pays(self, body: dict[str, str], who: dict[str, str]) -> None:
+        key = {"Idempotency-Key": "pay"}
+        status, begun = await self._said(f"{self.reservation}/payments", body, who | key)
+        assert status == 202, begun
+        self.ended = await self._followed(begun["id"], self.token)
 
-    async def _followed(self, path: str) -> dict[str, Any]:
+    async def _from_wallet(self, name: str) -> None:
+        """Half of the wallets have enough to pay, all to withdraw something; both at once."""
+        filled = WITHDRAWN + (3 * PRICE if self._rng.random() < 0.5 else 1)
+        body = {"amount": _euros(filled), "direction": "in", "reason": "a gift"}
+        await self._of_wallet(f"{name}/adjustments", body, 201)
+        pays = self._pays({"provider": "wallet", "method": name}, self._community.operator)
+        await asyncio.gather(pays, self._withdraws(name))
+        shown = await self._got(f"/api/v1/wallets/{name}?currency=EUR", self._community.operator)
+        paid = self.ended["amount"]["amount"] if self.ended["status"] == "captured" else 0
+        out = WITHDRAWN if self.withdrawn["status"] == "paid_out" else 0
+        assert shown["balance"]["amount"] == filled - paid - out, (self.ended, self.withdrawn)
+
+    async def _withdraws(self, name: str) -> None:
+        body = {"amount": _euros(WITHDRAWN), "provider": "sandbox", "method": self.withdrawal}
+        begun = await self._of_wallet(f"{name}/withdrawals", body, 202)
+        self.withdrawn = await self._followed(begun["id"], self._community.operator)
+
+    async def _of_wallet(self, path: str, body: Any, expected: int) -> dict[str, Any]:
+        key = {"Idempotency-Key": f"{path.rpartition('/')[2]}-{self._community.event_id}"}
+        status, said = await self._said(f"/api/v1/wallets/{path}", body, self._community.operator | key)
+        assert status == expected, said
+        return said
+
+    async def _followed(self, payment_id: str, who: dict[str, str]) -> dict[str, Any]:
         while True:
-            try:
-                async with self._community._http.get(path, headers=self.token) as reply:
+            said = await self._got(f"/api/v1/payments/{payment_id}", who)
+            if said["status"] not in ("pending", "needs_action"):
+                return said
+            await asyncio.sleep(POLL_S)
+
+    async def _got(self, path: str, who: dict[str, str]) -> dict[str, Any]:
+        while True:
+            with suppress(aiohttp.ClientConnectionError):  # no front end, for now
+                async with self._community._http.get(path, headers=who) as reply:
                     said: dict[str, Any] = await reply.json()
                     assert reply.status in (200, 503), said
-                    if reply.status == 200 and said["status"] not in ("pending", "needs_action"):
+                    if reply.status == 200:
                         return said
-            except aiohttp.ClientConnectionError:
-                pass  # no front end, for now
             await asyncio.sleep(POLL_S)
 
     async def _said(self, path: str, body: Any, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
@@ -105,6 +128,10 @@ class Payer:
             if status != 503:
                 return status, said
             await asyncio.sleep(POLL_S)
+
+
+def _euros(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "EUR"}
 
 
 async def _kill(server: Served, community: Community, kills: Counter[str]) -> None:
@@ -168,11 +195,16 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
         assert said[method, "captured"] >= each
     assert said["declined", "failed"] == each
     assert {status for method, status in said if method == "wallet"} <= {"captured", "failed"}
+    out = Counter((one.withdrawal, one.withdrawn["status"]) for one in payers if one.withdrawn)
+    given_back = {(one, "failed") for one in ("declined", "error")}
+    assert set(out) == {(one, "paid_out") for one in ("success", "lost_answer", "delayed")} | given_back, out
 
     await _quiet(community, Counter(payer.cancelled for payer in payers)[True])
     await audited(running_server, community.event_id)
     print(f"\n{PAYMENTS} payments in {time.monotonic() - begun_s:.0f} s; killed: {dict(kills)}")
-    print("\n".join(f"{method:12} {status:9} {count}" for (method, status), count in sorted(said.items())))
+    for what, ends in (("paid", said), ("withdrawn", out)):
+        for (method, status), count in sorted(ends.items()):
+            print(f"{what:9} {method:12} {status:9} {count}")
 
     async with asyncio.timeout(ENDED_TIMEOUT_S):
         states = await _cancelled(community)

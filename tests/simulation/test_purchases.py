@@ -37,14 +37,17 @@ def _quiet() -> Iterator[None]:
 def test_a_purchase_over_several_owners_buys_all_or_nothing_and_is_captured_once() -> None:
     ends: Counter[str] = Counter()
     failed: dict[int, list[str]] = {}
+    kills = 0
     for seed in range(SEEDS):
         wrong, world = play(seed, 8, PurchaseWorld)
+        kills += world.kills
         wholes = [one for one in world.payments.payments if one.parts]
         ends.update(one.standing.value for one in wholes)
         ends.update("undone" for one in wholes if any(part.undone for part in one.parts))
         ends.update(f"refund {refund.reason.value}" for refund in world.payments.refunds)
         if wrong:
             failed[seed] = wrong
+    print(f"\n{SEEDS} seeds of purchases, {kills} kills of workers: {dict(sorted(ends.items()))}")
     assert not failed
     assert {"captured", "failed", "undone", "refund late", "refund cancelled", "refund operator"} <= set(
         ends

@@ -34,13 +34,16 @@ def _quiet() -> Iterator[None]:
 def test_what_is_captured_is_in_the_wallet_once_and_what_goes_back_is_out_of_it() -> None:
     ends: Counter[str] = Counter()
     failed: dict[int, list[str]] = {}
+    kills = 0
     for seed in range(SEEDS):
         wrong, world = play_wallets(seed)
+        kills += world.kills
         ends.update(payment.standing.value for payment in world.payments.payments)
         ends.update(f"refund {refund.step.value}" for refund in world.payments.refunds)
         ends.update("put back" for key in world.books.moved if key.endswith(":put_back"))
         if wrong:
             failed[seed] = wrong
+    print(f"\n{SEEDS} seeds of wallets, {kills} kills of workers: {dict(sorted(ends.items()))}")
     assert not failed
     met = {"captured", "failed", "refunded", "partly_refunded", "refund refused", "paid_out", "put back"}
     assert met <= set(ends), ends
