@@ -363,7 +363,8 @@ class PaymentWorker:
         said: SaidOfRefund = Unclear(f"{refund.provider} is not set up")
         if provider is not None:
             said = await self._in_time(provider.pay_back(refund.key, refund))
-        return after_pay_back(refund, said), Note(refund.payment_id, "refund", refund.key, repr(said))
+        note = Note(refund.payment_id, "refund", refund.key, repr(said))
+        return after_pay_back(refund, said, self._clock.now_ms()), note
 
     # --- what is written down -----------------------------------------------------------------------
 

@@ -200,7 +200,7 @@ def made_of(refund_id: str, there: Sequence[Any]) -> SaidOfRefund | None:
 def _paid_back(refund: Any) -> SaidOfRefund:
     said = f"the refund is {refund.status}"
     if refund.status == "succeeded":
-        return PaidBack(refund.id)
+        return PaidBack(refund.id, for_good=False)
     if refund.status in REFUND_ON_ITS_WAY:
         return Working(refund.id)
     if refund.status in REFUND_GAVE_UP:

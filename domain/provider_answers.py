@@ -59,9 +59,10 @@ class Unclear:
 
 @dataclass(frozen=True, slots=True)
 class PaidBack:
-    """A refund was made."""
+    """A refund was made. Not `for_good`: it may still fail."""
 
     ref: str
+    for_good: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ A refund has its own saga: the owner lets go of what it is for, if it is for som
 it back. What is promised back of a payment is counted before anything is done, so it is never more than
 was captured. It has gone back once its provider says so, and no longer than that: one that failed, be it days
 later, has paid nothing back. It stays promised, is not made again by itself, and is asked about ever less
-often, for what is made in its place, unless its provider has something to tell.
+often, for what is made in its place, unless its provider has something to tell. One that was made, and may
+still fail, is asked about each time it is twice as old, for as long as it may (`MAY_FAIL_MS`).
 """
 
 from __future__ import annotations
 
 import enum
+import zlib
 from typing import assert_never
 
 import msgspec
@@ -35,6 +37,12 @@ from domain.payment import (
 )
 from domain.provider_answers import Declined, PaidBack, Returned, SaidOfRefund, Unclear, Working
 from domain.restaurant_messages import TableReply
+
+MAY_FAIL_MS = 30 * 86_400_000
+"""So long after it was asked for a refund that was made may fail."""
+ASKED_AFTER_MS = 86_400_000
+SPREAD_MS = 3_600_000
+"""Those of one cancelled event are made in one minute, and not asked about in one."""
 
 
 class Reason(enum.StrEnum):
@@ -82,6 +90,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     pauses: int = 0
     wallet: str = ""
     """Whose wallet the payment has charged, if it has."""
+    created_ms: int = 0
 
     @property
     def key(self) -> str:
@@ -120,11 +129,12 @@ def after_taken(refund: Refund, said: PaidBack | Declined | Unclear) -> RefundTu
     return RefundTurn(replace(refund, step=RefundStep.PAY_BACK, error=None, pauses=0))
 
 
-def after_pay_back(refund: Refund, said: SaidOfRefund) -> RefundTurn:
+def after_pay_back(refund: Refund, said: SaidOfRefund, now_ms: int) -> RefundTurn:
     """What its provider says of it now; it may have said something else before."""
     match said:
         case PaidBack():
-            return RefundTurn(replace(refund, step=RefundStep.DONE, error=None, pauses=0))
+            pause_ms = 0 if said.for_good else _asked_again_in_ms(refund, now_ms)
+            return RefundTurn(replace(refund, step=RefundStep.DONE, error=None, pauses=0), pause_ms)
         case Working():
             return _refund_looked_at(refund, RefundStep.PAY_BACK, None)
         case Returned():
@@ -142,8 +152,18 @@ def _refund_looked_at(refund: Refund, step: RefundStep, error: str | None) -> Re
     return RefundTurn(replace(refund, step=step, error=error, pauses=pauses + 1), pause_ms)
 
 
+def _asked_again_in_ms(refund: Refund, now_ms: int) -> int:
+    """After a day, two, four; 0: no more."""
+    age_ms = now_ms - refund.created_ms
+    if age_ms >= MAY_FAIL_MS:
+        return 0
+    return max(age_ms, ASKED_AFTER_MS + zlib.crc32(refund.id.encode()) % SPREAD_MS)
+
+
 def _refund_again(refund: Refund) -> RefundTurn:
-    pause_ms = min(PAUSE_FIRST_MS * 2 ** min(refund.pauses, 10), PAUSE_MAX_MS)
+    """Nobody waits for what is asked about a refund that was made."""
+    longest_ms = REFUND_LOOK_MAX_MS if refund.step is RefundStep.DONE else PAUSE_MAX_MS
+    pause_ms = min(PAUSE_FIRST_MS * 2 ** min(refund.pauses, 20), longest_ms)
     return RefundTurn(replace(refund, pauses=refund.pauses + 1), pause_ms)
 
 

@@ -65,7 +65,7 @@ MONEY = f"""
 SELECT EXISTS (SELECT FROM ledger_accounts WHERE kind = 'wallet' AND name = $1 AND balance > 0) AS kept,
        EXISTS (SELECT FROM payments p WHERE p.wake_ms IS NOT NULL AND {_TOUCHES})
        OR EXISTS (SELECT FROM refunds r JOIN payments p ON p.id = r.payment_id
-                   WHERE r.wake_ms IS NOT NULL AND {_TOUCHES}) AS moving"""
+                   WHERE r.wake_ms IS NOT NULL AND r.step <> 'done' AND {_TOUCHES}) AS moving"""
 """What stands against an erasure: what is in the wallet of that name, or on its way."""
 
 RECORD = """

@@ -69,7 +69,8 @@ _PAYMENT = (
 _REFUND = (
     "r.id::text, r.payment_id::text, coalesce(p.inventory_id::text, ''),"
     " coalesce(p.reservation_id::text, ''), p.provider, r.amount, p.currency, r.reason, r.step,"
-    " p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses, coalesce(p.wallet, '')"
+    " p.provider_ref, r.lines, r.before, r.error, r.attempts, r.pauses, coalesce(p.wallet, ''),"
+    " r.created_ms"
 )
 
 
@@ -583,7 +584,7 @@ def _payment(row: Sequence[object]) -> Payment:
 def _refund(row: Sequence[object]) -> Refund:
     names = (
         "id payment_id inventory_id reservation_id provider amount currency reason step provider_ref lines"
-        " before error attempts pauses wallet"
+        " before error attempts pauses wallet created_ms"
     )
     values: dict[str, Any] = dict(zip(names.split(), row, strict=True))
     values["reason"], values["step"] = Reason(values["reason"]), RefundStep(values["step"])

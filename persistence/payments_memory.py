@@ -241,6 +241,7 @@ class MemoryPayments:
             lines=lines,
             before=before,
             wallet=payment.wallet,
+            created_ms=self.now_ms(),
         )
         self.rows[refund_id] = _Row(refund, self.now_ms(), request)
         self.rows[payment.id].what = replace(payment, promised=payment.promised + amount)

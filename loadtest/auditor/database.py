@@ -104,7 +104,8 @@ SELECT p.id::text, p.reservation_id::text, p.standing, p.captured, p.amount, p.p
          WHERE f.payment_id = p.id AND f.reason IN ('concession', 'operator')
            AND f.step = 'done')::bigint AS conceded,
        (p.wake_ms IS NOT NULL OR p.step <> 'done'
-        OR EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
+        OR EXISTS (SELECT FROM refunds f
+                    WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL AND f.step <> 'done')
         OR EXISTS (SELECT FROM paid_ends e WHERE e.payment_id = p.id)) AS waiting
   FROM payments p JOIN charged c ON c.id = coalesce(p.whole_id, p.id)
   LEFT JOIN moved m ON m.payment_id = p.id LEFT JOIN returned s ON s.payment = p.id::text
@@ -128,7 +129,8 @@ SELECT p.id::text, p.standing, CASE WHEN p.captured THEN p.amount ELSE 0 END AS 
        (SELECT coalesce(sum(m.amount), 0) FROM ledger_movements m
          WHERE m.payment_id = p.id AND m.kind = 'withdraw')::bigint AS withdrawn
   FROM payments p WHERE p.wallet IS NOT NULL AND NOT p.pays_out AND p.wake_ms IS NULL
-   AND NOT EXISTS (SELECT FROM refunds f WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL)
+   AND NOT EXISTS (SELECT FROM refunds f
+                    WHERE f.payment_id = p.id AND f.wake_ms IS NOT NULL AND f.step <> 'done')
 UNION ALL
 SELECT p.id::text, p.standing, CASE WHEN p.standing = 'paid_out' THEN p.amount ELSE 0 END, 0,
        coalesce((SELECT c.amount FROM sandbox_charges c WHERE c.key = p.id::text || ':pay_out'

@@ -18,6 +18,7 @@ from domain.ledger import House, Kind, Movement
 from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Standing, Step
+from domain.refund import NewRefund, Reason, RefundStep
 from persistence.accounts import MONEY_KEPT, MONEY_MOVING, NOACCOUNT, PostgresAccounts
 from persistence.ledger import PostgresLedger
 from persistence.mail_list import PostgresMailList
@@ -283,8 +284,16 @@ async def test_who_has_money_in_a_wallet_or_on_its_way_is_not_erased(
     await payments.accept(NewPayment(payment=charge, request_id=charge.id.encode(), fingerprint=b""))
     assert await accounts.erase(account.id, NOW_MS) is MONEY_MOVING
     taken = next(one for one in await payments.take(1_000, 60_000) if one.id == charge.id)
-    failed = msgspec.structs.replace(taken, step=Step.DONE, standing=Standing.FAILED)
-    assert await payments.write([Written(failed, ())]) == {charge.id}
+    paid = msgspec.structs.replace(taken, step=Step.DONE, standing=Standing.CAPTURED, captured=True)
+    assert await payments.write([Written(paid, ())]) == {charge.id}
+    wanted = NewRefund(
+        id=new_id(), payment_id=charge.id, amount=5, reason=Reason.WALLET, request_id=new_id().encode()
+    )
+    await payments.refund(wanted)
+    refund = next(one for one in await payments.take_refunds(1_000, 60_000) if one.id == wanted.id)
+    assert await accounts.erase(account.id, NOW_MS) is MONEY_MOVING
+    done = msgspec.structs.replace(refund, step=RefundStep.DONE)
+    assert await payments.write([Written(done, (), pause_ms=60_000)]) == {refund.id}
     assert await accounts.account(account.id) == account
     assert await accounts.erase(account.id, NOW_MS) is None
     await ledger.close()

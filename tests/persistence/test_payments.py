@@ -21,6 +21,8 @@ from tests.persistence.sales import NOW_MS, Sale, new_id, new_request_id, place
 from tests.persistence.worlds import PostgresWorld
 
 LEASE_MS = 60_000
+DUE = -1
+"""A pause that is over."""
 Store = MemoryPayments | PostgresPayments
 
 
@@ -209,8 +211,9 @@ async def test_a_refund_that_fails_after_it_was_done_has_gone_back_no_more(kept:
     await stands(RefundStep.DONE, 0, 40, Standing.PARTLY_REFUNDED)
     assert await kept.store.take_refunds(10, LEASE_MS) == []
     refund = await heard()
-    await stands(RefundStep.DONE, 0, 40, Standing.PARTLY_REFUNDED)
-    refund = await heard()
+    await stands(RefundStep.DONE, DUE, 40, Standing.PARTLY_REFUNDED)
+    (refund,) = await kept.store.take_refunds(10, LEASE_MS)
+    assert (refund.step, abs(refund.created_ms - payment.created_ms) < 60_000) == (RefundStep.DONE, True)
     await stands(RefundStep.FAILED, 60_000, 0, Standing.CAPTURED)
     refund = await heard()
     await stands(RefundStep.DONE, 0, 40, Standing.PARTLY_REFUNDED)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
 
@@ -123,6 +123,9 @@ class SimProvider:
     """By key."""
     turns: int = 0
     """That refunds will still take."""
+    tells: ClassVar[tuple[int, ...]] = (1, 2)
+    """How often of each of them."""
+    courses: ClassVar[tuple[tuple[str, ...], ...]] = COURSES
 
     def __post_init__(self) -> None:
         self.dice = self.world.rng("refunds")
@@ -151,7 +154,7 @@ class SimProvider:
     async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
         def work() -> SaidOfRefund:
             if key not in self.refunds:
-                first, *later = COURSES[0] if self.calm else self.dice.choice(COURSES)
+                first, *later = COURSES[0] if self.calm else self.dice.choice(self.courses)
                 self.refunds[key] = Back(refund, first, later)
                 self.turns += len(later)
                 self._later(key)
@@ -189,11 +192,11 @@ class SimProvider:
             self.world.main_later(self.dice.uniform(0.3, 15.0), lambda: self._turn(key))
 
     def _turn(self, key: str) -> None:
-        """It comes to something else, which is told, perhaps twice."""
+        """It comes to something else, which is told, perhaps twice, or perhaps not at all."""
         back = self.refunds[key]
         back.state, self.turns = back.courses.pop(0), self.turns - 1
         named = (f"{key} {len(back.courses)}", back.refund.payment_id, back.refund.id)
-        for _ in range(self.dice.choice((1, 2))):
+        for _ in range(self.dice.choice(self.tells)):
             self.world.main_later(self.dice.uniform(0.0, 2.0), lambda: self.world.webhook("sim", *named))
         self._later(key)
 

@@ -21,6 +21,7 @@ from tests.simulation.payments import PaymentWorld, SimProvider, play
 
 SEEDS = int(os.environ.get("PAYMENT_SEEDS", "60"))
 PLANTED_SEEDS = 60
+UNTOLD_SEEDS = max(6, SEEDS // 10)
 PLANTED_FROM = {"late money is kept": 40, "charge without its idempotency key": 50}
 """What a bug needs is rare: from there on it is met soon."""
 
@@ -46,7 +47,7 @@ def test_no_payment_is_captured_without_exactly_one_of_a_reservation_and_a_refun
         ends.update(f"refund {refund.step.value}" for refund in world.payments.refunds)
         if wrong:
             failed[seed] = wrong
-    print(f"\n{SEEDS} seeds, {kills} kills of workers: {dict(sorted(ends.items()))}")
+    print(f"\n{SEEDS} seeds of payments, {kills} kills of workers: {dict(sorted(ends.items()))}")
     assert not failed
     assert kills > SEEDS * 3, "workers die at their work"
     met = {"captured", "failed", "refunded", "refund late", "refund cancelled", "refund operator"}
@@ -96,6 +97,35 @@ class OtherProvider(PaymentWorld):
         self.provider = self.provider_type(self, self.rng("provider"))
 
 
+class TellsNothing(SimProvider):
+    """Whatever it has paid back fails, and its webhooks are lost."""
+
+    tells = (0,)
+    courses = (("done", "failed"), ("done", "failed", "done"))
+
+
+class MayFailLater(TellsNothing):
+    """And it says that what it has paid back may fail."""
+
+    async def pay_back(self, key: str, refund: Refund) -> SaidOfRefund:
+        said = await super().pay_back(key, refund)
+        return PaidBack(said.ref, for_good=False) if isinstance(said, PaidBack) else said
+
+
+def _untold(provider: type[SimProvider]) -> Iterator[list[str]]:
+    """What is wrong in each scenario whose days are two seconds long."""
+    kind = type("Untold", (OtherProvider,), {"provider_type": provider})
+    days = {"ASKED_AFTER_MS": 2_000, "SPREAD_MS": 500, "MAY_FAIL_MS": 120_000}
+    with patch.multiple("domain.refund", **days):
+        for seed in range(UNTOLD_SEEDS):
+            yield play(seed, kind=kind)[0]
+
+
+def test_a_refund_that_fails_later_is_seen_though_nobody_tells() -> None:
+    assert [wrong for wrong in _untold(MayFailLater) if wrong] == []
+    assert any(_untold(TellsNothing)), "who does not ask does not see it"
+
+
 def _after_owners_without_refund(payment: Payment, step: Step, replies: Any) -> Turn:
     """Money that comes too late is kept."""
     turn = _after_owners(payment, step, replies)
@@ -117,10 +147,10 @@ def _after_provider_without_confirm(payment: Payment, step: Step, said: Said) ->
     return turn
 
 
-def _after_pay_back_for_good(refund: Refund, said: SaidOfRefund) -> RefundTurn:
+def _after_pay_back_for_good(refund: Refund, said: SaidOfRefund, now_ms: int) -> RefundTurn:
     """What has gone back is not looked at again."""
     done = refund.step is RefundStep.DONE
-    return _after_pay_back(refund, PaidBack("") if done and isinstance(said, Returned) else said)
+    return _after_pay_back(refund, PaidBack("") if done and isinstance(said, Returned) else said, now_ms)
 
 
 def _never_cancel(payment: Payment, now_ms: int) -> Step:

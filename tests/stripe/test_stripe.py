@@ -30,7 +30,7 @@ from domain.provider_answers import (
     Unknown,
     Working,
 )
-from domain.refund import Reason, Refund, RefundStep
+from domain.refund import ASKED_AFTER_MS, SPREAD_MS, Reason, Refund, RefundStep
 from domain.webhooks import signature_of
 from server.ids import uuid7
 from server.parts import Options
@@ -407,6 +407,20 @@ async def test_a_refund_that_stripe_fails_days_later_is_seen_by_its_webhook(shop
     headers = {"Stripe-Signature": signature_of(WEBHOOK_SECRET.encode(), body, shop.now_ms() // 1000)}
     said = await shop.api.post("/api/v1/payments/webhooks/stripe", data=body, headers=headers)
     assert (said.status, said.json["first"]) == (200, True)
+    shown = await shop.shown(location, token)
+    assert (shown["status"], shown["refunds"][0]["status"]) == ("captured", "failed")
+
+
+async def test_a_refund_that_stripe_fails_is_seen_within_a_day_though_no_webhook_comes(
+    shop: Shop, front: Front
+) -> None:
+    _, token, location = await shop.begun(VISA)
+    await shop.shown(location, token)
+    await shop.api.post(f"{location}/refunds", headers=OPERATOR)
+    assert (await shop.shown(location, token))["status"] == "refunded"
+    front.refunds = "failed"
+    assert (await shop.shown(location, token))["status"] == "refunded"
+    shop.api.gateway.now_ms += ASKED_AFTER_MS + SPREAD_MS
     shown = await shop.shown(location, token)
     assert (shown["status"], shown["refunds"][0]["status"]) == ("captured", "failed")
 

@@ -6,8 +6,18 @@ import pytest
 from msgspec.structs import replace
 
 from domain.event_messages import Line, PaidBy, Reservation, ReservationReply, Status
-from domain.payment import PAUSE_FIRST_MS, Part, Payment, Step, after_owners, after_provider, next_step
-from domain.provider_answers import Captured, NeedsAction, Prepared
+from domain.payment import (
+    PAUSE_FIRST_MS,
+    REFUND_LOOK_MAX_MS,
+    Part,
+    Payment,
+    Step,
+    after_owners,
+    after_provider,
+    next_step,
+)
+from domain.provider_answers import Captured, NeedsAction, PaidBack, Prepared, Unclear
+from domain.refund import Reason, Refund, RefundStep, after_pay_back
 
 DEADLINE_MS = 1_000
 CHARGING = Payment(
@@ -74,6 +84,43 @@ def _reply(reservation_id: str, status: Status, paid_by: PaidBy | None) -> Reser
     return ReservationReply(
         Reservation(reservation_id, status, 0, (line,), b"", 0, paid_by=paid_by), "EUR", b""
     )
+
+
+BACK = Refund(
+    id="b",
+    payment_id="p",
+    inventory_id="i",
+    reservation_id="r",
+    provider="x",
+    amount=5,
+    currency="EUR",
+    reason=Reason.CONCESSION,
+    step=RefundStep.PAY_BACK,
+)
+
+
+def test_a_refund_that_may_still_fail_is_asked_about_each_time_it_is_twice_as_old_for_a_month() -> None:
+    day_ms, now_ms, refund = 86_400_000, 0, BACK
+    asked_days = []
+    while (turn := after_pay_back(refund, PaidBack("ref", for_good=False), now_ms)).pause_ms:
+        refund, now_ms = turn.refund, now_ms + turn.pause_ms
+        asked_days.append(now_ms // day_ms)
+    assert (asked_days, turn.refund.step) == ([1, 2, 4, 8, 16, 32], RefundStep.DONE)
+    assert after_pay_back(BACK, PaidBack("ref"), 0).pause_ms == 0, "it cannot fail any more"
+
+
+def test_of_one_cancelled_event_refunds_are_not_all_asked_about_in_one_minute() -> None:
+    said = PaidBack("ref", for_good=False)
+    pauses = [after_pay_back(replace(BACK, id=f"b{n}"), said, 0).pause_ms for n in range(60)]
+    assert max(pauses) - min(pauses) > 1_800_000
+
+
+def test_a_question_about_a_refund_that_was_made_is_asked_ever_less_often_while_nobody_answers() -> None:
+    refund, pauses = replace(BACK, step=RefundStep.DONE), []
+    for _ in range(20):
+        turn = after_pay_back(refund, Unclear("no answer"), 0)
+        refund, pauses = turn.refund, [*pauses, turn.pause_ms]
+    assert (refund.step, pauses[0], pauses[-1]) == (RefundStep.DONE, PAUSE_FIRST_MS, REFUND_LOOK_MAX_MS)
 
 
 def test_where_to_confirm_is_in_no_note() -> None:

@@ -34,7 +34,7 @@ class Listed:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("succeeded", PaidBack("re_2")),
+        ("succeeded", PaidBack("re_2", for_good=False)),
         ("pending", Working("re_2")),
         ("requires_action", Working("re_2")),
         ("failed", Returned("the refund is failed")),
