@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from loadtest.auditor.claims import CANCELLED, CONFIRMED, HELD, RELEASED
-from loadtest.auditor.dining import COMPLETED, MINUTE_MS, NO_SHOW, SEATED
+from loadtest.auditor.dining_stay import COMPLETED, MINUTE_MS, NO_SHOW, SEATED
 from loadtest.auditor.histories import REFUSED, UNKNOWN, Operation
 from loadtest.record import Dining, Sitting, Wish
 

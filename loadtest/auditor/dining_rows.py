@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from domain.event_messages import Stage
 from domain.restaurant_messages import RestaurantTerms
-from loadtest.auditor.dining import COUNTED, LIVE, House, Stay
+from loadtest.auditor.dining import House
+from loadtest.auditor.dining_stay import COUNTED, LIVE, Stay
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.rows import NEXT_DUE_LATE_MAX_MS, InventoryRow
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from loadtest.auditor.claims import CONFIRMED
-from loadtest.auditor.dining import SEATED, House, Stay
+from loadtest.auditor.dining import House
+from loadtest.auditor.dining_stay import SEATED, Stay
 from loadtest.auditor.findings import Check, Findings
 from loadtest.record import Seating, ToldStays
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from loadtest.auditor.claims import CONFIRMED, HELD
-from loadtest.auditor.dining import MINUTE_MS, SEATED
+from loadtest.auditor.dining_stay import MINUTE_MS, SEATED
 from loadtest.auditor.ends import CLOCKS_APART_MAX_MS
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.histories import FOREVER_US

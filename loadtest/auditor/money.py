@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadtest.auditor.claims import Claim
-from loadtest.auditor.dining import House, Stay
+from loadtest.auditor.dining import House
+from loadtest.auditor.dining_stay import Stay
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book
 

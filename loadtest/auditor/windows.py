@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from loadtest.auditor.dining import MINUTE_MS
+from loadtest.auditor.dining_stay import MINUTE_MS
 from loadtest.auditor.histories import Operation
 from loadtest.record import Dining
 
