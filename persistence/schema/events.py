@@ -3,8 +3,8 @@
 - `events` is written when an event is made or changed, never by a sale: its indexes cost no hold anything.
   `name_key` and `words` are made of its terms, for the catalogue alone (`domain.catalogue`). The words have
   no index: a page walks along its order, and to try the words of 100,000 events costs 0.1 s.
-- An event is not made in a venue that is removed: a trigger of `events` looks, under the lock that a removal
-  takes too. `seating` is JSON and a removed venue's row stays, so no foreign key says it.
+- An event is not made in a venue that is removed, nor moved there: triggers of `events` look, under the lock
+  that a removal takes too. `seating` is JSON and a removed venue's row stays, so no foreign key says it.
 - `live_seats` has the seats of live reservations, by their numbers in the plan: each seat once, at most.
 - `tickets` has those of which something has happened: let in, passed on, issued again. Of all others nothing
   is stored: each is a place of a confirmed reservation, and its code is made of that.

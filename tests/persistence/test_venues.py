@@ -11,7 +11,15 @@ import msgspec
 import pytest
 
 from actors.refusals import ANSWERS
-from domain.event_messages import CancelEvent, CreateEvent, Seating, Terms, TicketType
+from domain.event_messages import (
+    CancelEvent,
+    ChangeEvent,
+    CreateEvent,
+    Seating,
+    Terms,
+    TermsChange,
+    TicketType,
+)
 from domain.messages import Code, Rejected
 from domain.seat_generators import block
 from domain.venue import NumberedPlan, Venue, VenueChange, numbered
@@ -227,6 +235,20 @@ async def test_no_event_is_made_in_a_venue_that_is_just_being_removed(
         await making
     assert refused.value.constraint == "events_venue"
     assert ANSWERS[refused.value.constraint].code is Code.INVALID
+
+
+async def test_an_event_that_is_over_is_not_moved_in_a_venue_that_is_removed(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    venue, match = await a_match(venues)
+    store = postgres.store()
+    over = await Sale.opened(store, match)
+    assert await venues.remove(venue.id, None, match.starts_at_ms + ASSUMED_DURATION_MS) is None
+    assert await over.append(store, over.decided(ChangeEvent(TermsChange(description="A draw"))))
+    again = ChangeEvent(TermsChange(starts_at_ms=match.starts_at_ms + 30 * 86_400_000))
+    with pytest.raises(Refused) as refused:
+        await over.append(store, over.decided(again))
+    assert refused.value.constraint == "events_venue"
 
 
 async def waits_for_a_lock(url: str, work: asyncio.Task[Any]) -> None:
