@@ -32,6 +32,8 @@ CANCELS_EVERY = 5
 ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 2
 POLL_S = 0.2
 METHODS = ("success", "success", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
+CHARGES = ("success", "lost_answer", "delayed")
+"""How wallets are charged."""
 WITHDRAWN = 700
 WITHDRAWALS = ("success", "declined", "lost_answer", "delayed", "error")
 """What becomes of them at the sandbox, one after the other."""
@@ -46,6 +48,8 @@ class Payer:
         self._rng = Random(number)
         self.method = METHODS[number % len(METHODS)]
         self.ended: dict[str, Any] = {}
+        self.charge = CHARGES[number // len(METHODS) % len(CHARGES)]
+        self.charged: dict[str, Any] = {}
         self.withdrawal = WITHDRAWALS[number // len(METHODS) % len(WITHDRAWALS)]
         self.withdrawn: dict[str, Any] = {}
         self.reservation = ""
@@ -80,10 +84,11 @@ class Payer:
         self.ended = await self._followed(begun["id"], self.token)
 
     async def _from_wallet(self, name: str) -> None:
-        """Half of the wallets have enough to pay, all to withdraw something; both at once."""
+        """Charged first; half of the wallets have enough to pay, all to withdraw something, both at once."""
         filled = WITHDRAWN + (3 * PRICE if self._rng.random() < 0.5 else 1)
-        body = {"amount": _euros(filled), "direction": "in", "reason": "a gift"}
-        await self._of_wallet(f"{name}/adjustments", body, 201)
+        body = {"amount": _euros(filled), "provider": "sandbox", "method": self.charge}
+        begun = await self._of_wallet(f"{name}/charges", body)
+        self.charged = await self._followed(begun["id"], self._community.operator)
         pays = self._pays({"provider": "wallet", "method": name}, self._community.operator)
         await asyncio.gather(pays, self._withdraws(name))
         shown = await self._got(f"/api/v1/wallets/{name}?currency=EUR", self._community.operator)
@@ -93,13 +98,13 @@ class Payer:
 
     async def _withdraws(self, name: str) -> None:
         body = {"amount": _euros(WITHDRAWN), "provider": "sandbox", "method": self.withdrawal}
-        begun = await self._of_wallet(f"{name}/withdrawals", body, 202)
+        begun = await self._of_wallet(f"{name}/withdrawals", body)
         self.withdrawn = await self._followed(begun["id"], self._community.operator)
 
-    async def _of_wallet(self, path: str, body: Any, expected: int) -> dict[str, Any]:
+    async def _of_wallet(self, path: str, body: Any) -> dict[str, Any]:
         key = {"Idempotency-Key": f"{path.rpartition('/')[2]}-{self._community.event_id}"}
         status, said = await self._said(f"/api/v1/wallets/{path}", body, self._community.operator | key)
-        assert status == expected, said
+        assert status == 202, said
         return said
 
     async def _followed(self, payment_id: str, who: dict[str, str]) -> dict[str, Any]:
@@ -195,6 +200,8 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
         assert said[method, "captured"] >= each
     assert said["declined", "failed"] == each
     assert {status for method, status in said if method == "wallet"} <= {"captured", "failed"}
+    into = Counter((one.charge, one.charged["status"]) for one in payers if one.charged)
+    assert set(into) == {(one, "captured") for one in CHARGES}, into
     out = Counter((one.withdrawal, one.withdrawn["status"]) for one in payers if one.withdrawn)
     given_back = {(one, "failed") for one in ("declined", "error")}
     assert set(out) == {(one, "paid_out") for one in ("success", "lost_answer", "delayed")} | given_back, out
@@ -202,7 +209,7 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
     await _quiet(community, Counter(payer.cancelled for payer in payers)[True])
     await audited(running_server, community.event_id)
     print(f"\n{PAYMENTS} payments in {time.monotonic() - begun_s:.0f} s; killed: {dict(kills)}")
-    for what, ends in (("paid", said), ("withdrawn", out)):
+    for what, ends in (("paid", said), ("charged", into), ("withdrawn", out)):
         for (method, status), count in sorted(ends.items()):
             print(f"{what:9} {method:12} {status:9} {count}")
 
