@@ -2,8 +2,9 @@
 
 Which step comes next is said by `domain.payment`; here it is done. A worker remembers nothing that matters:
 it takes rows for the time of a lease, and who dies leaves a row that the next one takes when the lease is
-over, at the step at which it stands. What a step asks of a provider is noted before it is asked and after;
-what is noted and the row are written together. A worker whose lease another has taken writes nothing more.
+over, at the step at which it stands. What a step asks of a provider is noted before it is asked and after,
+but for looks, and what is asked again, of which nothing new comes; what is noted and the row are written
+together. A worker whose lease another has taken writes nothing more.
 
 What several payments have to say goes to the store together, as commands go to owners.
 """
@@ -15,6 +16,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from actors.gateway import Key
 from actors.meter import Meter
@@ -245,12 +248,13 @@ class PaymentWorker:
                 await self._before(payment, _asking(payment, step))
             while True:
                 turn, said = await self._step(payment, step)
-                payment, notes = turn.payment, [said]
+                notes = _news(payment, turn.payment, said, step is Step.LOOK_UP)
+                payment = turn.payment
                 goes_on = not turn.pause_ms and payment.step is not Step.DONE
                 step = next_step(payment, self._clock.now_ms())
                 if goes_on and step in OF_PROVIDER:
-                    notes.append(_asking(payment, step))
-                kept = await self._write(Written(payment, tuple(notes), turn.pause_ms, goes_on, turn.back))
+                    notes += _asking(payment, step)
+                kept = await self._write(Written(payment, notes, turn.pause_ms, goes_on, turn.back))
                 if not kept or not goes_on:
                     break
             if kept and payment.step is Step.DONE:
@@ -337,7 +341,7 @@ class PaymentWorker:
                 turn, note = await self._refund_step(refund)
                 after = turn.refund
                 goes_on = not turn.pause_ms and after.step is RefundStep.PAY_BACK
-                kept = await self._write(Written(after, (note,), turn.pause_ms, goes_on))
+                kept = await self._write(Written(after, _news(refund, after, note), turn.pause_ms, goes_on))
                 if not kept or not goes_on:
                     break
                 refund = after
@@ -358,7 +362,8 @@ class PaymentWorker:
             own = Key(bytes.fromhex(refund.id.replace("-", "")), b"")
             reply = await self._gateway.ask(refund.inventory_id, let_go_command(refund), own)
             return after_let_go(refund, reply), Note(refund.payment_id, "let_go", "", _said(reply))
-        await self._before(refund, Note(refund.payment_id, "refund", refund.key, "asked"))
+        asking = Note(refund.payment_id, "refund", refund.key, "asked")
+        await self._before(refund, () if refund.pauses else (asking,))
         provider = self._providers.get(refund.provider)
         said: SaidOfRefund = Unclear(f"{refund.provider} is not set up")
         if provider is not None:
@@ -368,9 +373,9 @@ class PaymentWorker:
 
     # --- what is written down -----------------------------------------------------------------------
 
-    async def _before(self, what: Payment | Refund, note: Note) -> None:
+    async def _before(self, what: Payment | Refund, notes: tuple[Note, ...]) -> None:
         """Durable before the provider hears of it. Raises StoreError where it is another's by now."""
-        if not await self._write(Written(what, (note,), goes_on=True)):
+        if not await self._write(Written(what, notes, goes_on=True)):
             raise StoreError(f"{what.id} is another worker's")
 
     async def _write(self, written: Written) -> bool:
@@ -398,9 +403,20 @@ class PaymentWorker:
         self._writing = None
 
 
-def _asking(payment: Payment, step: Step) -> Note:
-    """Durable before the provider hears of it."""
-    return Note(payment.id, step.value, _key(payment, step), "asked")
+def _asking(payment: Payment, step: Step) -> tuple[Note, ...]:
+    """Durable before the provider hears of it. To look moves nothing; a payout that is on its way was asked
+    for before."""
+    if step is Step.LOOK_UP or (step is Step.PAY_OUT and payment.pauses):
+        return ()
+    return (Note(payment.id, step.value, _key(payment, step), "asked"),)
+
+
+def _news(
+    before: Payment | Refund, after: Payment | Refund, said: Note, looked: bool = False
+) -> tuple[Note, ...]:
+    """What was said, unless it is what was said before: who waits for a bank is looked at for days."""
+    again = looked or before.pauses > 0
+    return () if again and replace(after, pauses=before.pauses) == before else (said,)
 
 
 def _key(payment: Payment, step: Step) -> str:

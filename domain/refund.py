@@ -139,6 +139,8 @@ def after_pay_back(refund: Refund, said: SaidOfRefund, now_ms: int) -> RefundTur
             return _refund_looked_at(refund, RefundStep.PAY_BACK, None)
         case Returned():
             return _refund_looked_at(refund, RefundStep.FAILED, said.detail)
+        case Unclear() if refund.step is RefundStep.DONE:
+            return _asked_in_vain(replace(refund, error=said.detail), now_ms)
         case Unclear():
             return _refund_again(replace(refund, error=said.detail))
         case _:
@@ -160,9 +162,14 @@ def _asked_again_in_ms(refund: Refund, now_ms: int) -> int:
     return max(age_ms, ASKED_AFTER_MS + zlib.crc32(refund.id.encode()) % SPREAD_MS)
 
 
-def _refund_again(refund: Refund) -> RefundTurn:
-    """Nobody waits for what is asked about a refund that was made."""
-    longest_ms = REFUND_LOOK_MAX_MS if refund.step is RefundStep.DONE else PAUSE_MAX_MS
+def _asked_in_vain(refund: Refund, now_ms: int) -> RefundTurn:
+    """Nobody waits for what is asked about a refund that was made; and in the end nobody asks."""
+    if now_ms - refund.created_ms >= 2 * MAY_FAIL_MS:
+        return RefundTurn(refund)
+    return _refund_again(refund, REFUND_LOOK_MAX_MS)
+
+
+def _refund_again(refund: Refund, longest_ms: int = PAUSE_MAX_MS) -> RefundTurn:
     pause_ms = min(PAUSE_FIRST_MS * 2 ** min(refund.pauses, 20), longest_ms)
     return RefundTurn(replace(refund, pauses=refund.pauses + 1), pause_ms)
 

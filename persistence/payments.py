@@ -144,7 +144,10 @@ back AS (
   UPDATE refunds r SET wake_ms = ({NOW}), attempts = r.attempts + 1
     FROM new WHERE r.id = $4::uuid AND r.step IN ('pay_back', 'done', 'failed'))
 SELECT payment_id FROM new"""
-NOTES = "SELECT at_ms, step, key, result FROM payment_steps WHERE payment_id = $1 ORDER BY number LIMIT $2"
+NOTES = """
+SELECT at_ms, step, key, result FROM (
+  SELECT * FROM payment_steps WHERE payment_id = $1 ORDER BY number DESC LIMIT $2) newest
+ ORDER BY number"""
 
 TAKE = f"""
 WITH wanted AS (
@@ -372,7 +375,7 @@ class PostgresPayments:
         return [_refund(row) for row in await self._ask(REFUNDS, payment_id)]
 
     async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
-        """When, which step, under which key, with which result: the first of them."""
+        """When, which step, under which key, with which result: the last of them, the newest at the end."""
         return [tuple(row) for row in await self._ask(NOTES, payment_id, NOTES_MAX)]
 
     async def of_inventory(

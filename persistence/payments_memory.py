@@ -14,7 +14,7 @@ from domain.payment import KEY_REUSED, NO_PAYMENT, NewPayment, Payment, Standing
 from domain.purchase import part_payments
 from domain.refund import NewRefund, Reason, Refund, RefundStep, not_refundable, standing_after_refunds
 from persistence.memory_rows import Tables
-from persistence.payments import Writing
+from persistence.payments import NOTES_MAX, Writing
 
 _LATE = UUID("0d9f3e2b-4f59-4f0e-8a39-6a6f3c0b5a17")
 
@@ -83,7 +83,8 @@ class MemoryPayments:
         return [refund for refund in self.refunds if refund.payment_id == payment_id]
 
     async def notes_of(self, payment_id: str) -> list[tuple[int, str, str, str]]:
-        return [(at, step, key, said) for at, of, step, key, said in self.notes if of == payment_id]
+        own = [(at, step, key, said) for at, of, step, key, said in self.notes if of == payment_id]
+        return own[-NOTES_MAX:]
 
     async def of_inventory(
         self, inventory_id: str, standing: Standing | None, after: str | None, limit: int

@@ -94,6 +94,8 @@ class StepView(View, frozen=True):
 
 
 class StepsView(View, frozen=True):
+    """The last 200; what was said again, without anything new, is there once."""
+
     payment_id: str
     steps: list[StepView]
 

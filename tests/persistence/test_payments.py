@@ -14,7 +14,7 @@ from actors.payments import Note, Written
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Standing, Step
 from domain.refund import NewRefund, Reason, Refund, RefundStep
-from persistence.payments import PostgresPayments
+from persistence.payments import NOTES_MAX, PostgresPayments
 from persistence.payments_memory import MemoryPayments
 from persistence.store import Refused
 from tests.persistence.sales import NOW_MS, Sale, new_id, new_request_id, place
@@ -364,6 +364,16 @@ async def test_ones_own_payments_are_found_by_their_reservations_and_by_the_wall
     rest = await kept.store.of_customer(customer, wallet, first[-1].id, 3)
     assert [one.id for one in rest] == [made[1], made[0]]
     await kept.store.close()
+
+
+@pytest.mark.parametrize("many", [NOTES_MAX, NOTES_MAX + 1])
+async def test_of_many_notes_the_last_are_shown_the_newest_at_the_end(kept: Kept, many: int) -> None:
+    await accepted(kept)
+    (taken,) = await kept.store.take(10, LEASE_MS)
+    notes = tuple(Note(taken.id, "charge", "", str(number)) for number in range(many))
+    await kept.store.write([Written(taken, notes)])
+    shown = [int(result) for _, _, _, result in await kept.store.notes_of(taken.id)]
+    assert shown == list(range(many))[-NOTES_MAX:]
 
 
 async def test_notes_are_never_changed(postgres: PostgresWorld) -> None:

@@ -45,10 +45,14 @@ class Till:
     """So much less than it is asked for it takes."""
     refunds: str = "succeeded"
     """How all refunds stand, as Stripe says it."""
+    ready: bool = False
+    """What was delayed has been paid."""
 
     async def charge(self, key: str, payment: Payment) -> Said:
         if payment.method == "declined":
             return Declined("The card was declined.", "do_not_honour")
+        if payment.method == "delayed" and not self.ready:
+            return Working(key)
         taken = self.taken.setdefault(key, (payment.amount or 0) - self.short)
         return Captured(key, taken, payment.currency or "")
 
@@ -333,6 +337,33 @@ async def test_only_operators_pay_back_and_read_the_steps(sale: Sale) -> None:
     steps = (await sale.api.get(f"{location}/steps", headers=OPERATOR)).json["steps"]
     assert [(one["step"], one["result"]) for one in steps[:2]] == [("begin", "paying"), ("charge", "asked")]
     assert steps[2]["result"].startswith("Captured(")
+
+
+async def test_what_is_said_again_and_again_is_among_the_steps_once(sale: Sale) -> None:
+    path, token = await sale.hold()
+    location = (await sale.pay(path, token, method="delayed")).headers["Location"]
+    sale.till.refunds = "pending"
+
+    async def looked_at() -> None:
+        for _ in range(4):
+            await sale.work()
+            sale.api.gateway.now_ms += 5_000
+
+    async def steps() -> list[tuple[str, str]]:
+        shown = (await sale.api.get(f"{location}/steps", headers=OPERATOR)).json["steps"]
+        return [(one["step"], one["result"].partition("(")[0]) for one in shown]
+
+    await looked_at()
+    begun = [("begin", "paying"), ("charge", "asked"), ("charge", "Working")]
+    assert await steps() == begun
+    sale.till.ready = True
+    await sale.work()
+    paid = [*begun, ("look_up", "Captured"), ("confirm", "confirmed")]
+    assert await steps() == paid
+    await sale.api.post(f"{location}/refunds", headers=OPERATOR)
+    await looked_at()
+    back = [("let_go", "cancelled"), ("refund", "asked"), ("refund", "Working")]
+    assert await steps() == [*paid, *back]
 
 
 # --- wallets --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from domain.payment import (
     next_step,
 )
 from domain.provider_answers import Captured, NeedsAction, PaidBack, Prepared, Unclear
-from domain.refund import Reason, Refund, RefundStep, after_pay_back
+from domain.refund import MAY_FAIL_MS, Reason, Refund, RefundStep, after_pay_back
 
 DEADLINE_MS = 1_000
 CHARGING = Payment(
@@ -121,6 +121,8 @@ def test_a_question_about_a_refund_that_was_made_is_asked_ever_less_often_while_
         turn = after_pay_back(refund, Unclear("no answer"), 0)
         refund, pauses = turn.refund, [*pauses, turn.pause_ms]
     assert (refund.step, pauses[0], pauses[-1]) == (RefundStep.DONE, PAUSE_FIRST_MS, REFUND_LOOK_MAX_MS)
+    assert after_pay_back(refund, Unclear("no answer"), 2 * MAY_FAIL_MS - 1).pause_ms == REFUND_LOOK_MAX_MS
+    assert after_pay_back(refund, Unclear("no answer"), 2 * MAY_FAIL_MS).pause_ms == 0, "in vain"
 
 
 def test_where_to_confirm_is_in_no_note() -> None:
