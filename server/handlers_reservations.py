@@ -87,15 +87,15 @@ class ReservationHandlers:
             caller.account_id is not None,
         )
         key, caps = key_of(request, body), parts.hold_caps
-        bound = caps.bound(request)
-        if bound:
-            await caps.take(request, key, command.reservation_id)
+        places = caps.places(request, caller)
+        if places:
+            await caps.take(places, key, command.reservation_id)
         if prefers_async(request):
-            return await accepted(parts, request, key, (event_id, "event"), command)
+            return await accepted(parts, places, key, (event_id, "event"), command)
         answer = await parts.gateway.ask(event_id, command, key)
         parts.metrics.commanded(PlaceHold, answer)
-        if bound:
-            await caps.settle(request, key, command.reservation_id, answer)
+        if places:
+            await caps.settle(places, key, command.reservation_id, answer)
         if isinstance(answer, Rejected):
             return refusal(answer)
         assert isinstance(answer, ReservationReply)

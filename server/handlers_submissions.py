@@ -14,6 +14,7 @@ from domain.submission import Found, Standing, Submission, Submitted
 from server import views
 from server.addressed import is_of, opened_by_bearer
 from server.callers import caller_of
+from server.hold_caps import Places
 from server.ids import id_bytes, parse_id
 from server.parts import Parts
 from server.preferences import APPLIED
@@ -27,19 +28,20 @@ _RETRY = f"Retry-After: {RETRY_AFTER_S}\r\n"
 
 async def accepted(
     parts: Parts,
-    request: web.BaseRequest,
+    places: Places,
     key: Key | None,
     inventory: tuple[str, str],
     command: Submitted,
 ) -> Reply:
-    """202, once the command is durable. `inventory`: its id and kind."""
+    """202, once the command is durable. `places`: where it counts (`server.hold_caps`); `inventory`: its id
+    and kind."""
     inventory_id, kind = inventory
     new_id = command.reservation_id
     named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
     said = await parts.submissions.accept(Submission(new_id, inventory_id, kind, command, *named))
     parts.metrics.commanded(Submission, said)
-    if parts.hold_caps.bound(request):
-        await parts.hold_caps.settle(request, key, new_id, said)
+    if places:
+        await parts.hold_caps.settle(places, key, new_id, said)
     if isinstance(said, Rejected):
         return refusal(said)
     token, _ = parts.access.papers(inventory_id, said)

@@ -89,14 +89,14 @@ class TableHandlers:
             caller.account_id is not None,
         )
         key, caps = key_of(request, body), parts.hold_caps
-        bound = caps.bound(request)
-        if bound:
-            await caps.take(request, key, command.reservation_id)
+        places = caps.places(request, caller)
+        if places:
+            await caps.take(places, key, command.reservation_id)
         if prefers_async(request):
-            return await accepted(parts, request, key, (restaurant_id, "restaurant"), command)
+            return await accepted(parts, places, key, (restaurant_id, "restaurant"), command)
         answer = await parts.gateway.ask(restaurant_id, command, key)
-        if bound:
-            await caps.settle(request, key, command.reservation_id, answer)
+        if places:
+            await caps.settle(places, key, command.reservation_id, answer)
         return self._placed(restaurant_id, command, answer)
 
     async def walk_in(self, request: web.BaseRequest, restaurant_text: str) -> Reply:

@@ -20,12 +20,16 @@ from domain.event_messages import ReservationReply
 from domain.kinds import Reply
 from domain.messages import Code, Rejected
 from domain.restaurant_messages import TableReply
-from server.callers import caller_of
+from server.callers import Caller
 from server.client_address import ClientAddress, counted_as
 from server.problems import Problem
 
 YOUNG_MS = 10_000
 """A reservation's row may still be on its way for so long."""
+
+
+Places = tuple[tuple[str, int], ...]
+"""Keys under which a hold counts, and how many may at a time under each."""
 
 
 class HoldCounts(Protocol):
@@ -61,67 +65,56 @@ class HoldCaps:
         self, bounds: HoldBounds, counts: HoldCounts | None, rows: Rows, address: ClientAddress
     ) -> None:
         """`counts`: without them nothing is bounded."""
-        self._bounds = bounds
         self._given = counts
         self._rows = rows
         self._address = address
-        self._of_all = counts is not None and bounds.per_address > 0
-        self._of_accounts = counts is not None and bounds.per_account > 0
+        self._per_account = bounds.per_account if counts is not None else 0
+        self._per_address = bounds.per_address if counts is not None else 0
 
     @property
     def _counts(self) -> HoldCounts:
         assert self._given is not None, "asked only where it is on"
         return self._given
 
-    def bound(self, request: web.BaseRequest) -> bool:
-        """Whether there is a bound for this caller; where there is none nothing is counted."""
-        return self._of_all or (self._of_accounts and caller_of(request).account_id is not None)
+    def places(self, request: web.BaseRequest, caller: Caller) -> Places:
+        """Where a hold of this caller counts; nowhere: there is no bound, and nothing is counted."""
+        account = self._per_account if caller.account_id is not None else 0
+        if not (account or self._per_address) or caller.is_admin:
+            return ()
+        of_account = ((caller.scope, account),) if account else ()
+        if not self._per_address:
+            return of_account
+        return *of_account, (f"address:{counted_as(self._address.of(request))}", self._per_address)
 
-    async def take(self, request: web.BaseRequest, key: Key | None, reservation_id: str) -> None:
+    async def take(self, places: Places, key: Key | None, reservation_id: str) -> None:
         """A place for a hold that is to be made under that id. Raises a problem where there is none."""
         field = _field(key, reservation_id)
-        taken: list[str] = []
-        for place, cap in self._places(request):
-            if not await self._take(place, field, reservation_id, cap):
-                for before in taken:
+        for at, (place, cap) in enumerate(places):
+            there = await self._counts.add(place, field, reservation_id, cap)
+            if there and not await self._made_room(there, place, field, reservation_id, cap):
+                for before, _ in places[:at]:
                     await self._counts.remove(before, [field])
                 detail = f"At most {cap} holds at a time; confirm or cancel some first."
                 raise Problem("limit_exceeded", detail, limit=cap, requested=cap + 1)
-            taken.append(place)
 
-    async def settle(
-        self, request: web.BaseRequest, key: Key | None, reservation_id: str, answer: Reply | str
-    ) -> None:
+    async def settle(self, places: Places, key: Key | None, reservation_id: str, answer: Reply | str) -> None:
         """What came of it, or the id of what will: a refusal gives the place back, and a retry keeps what it
         made before."""
-        field = _field(key, reservation_id)
         if isinstance(answer, Rejected):
-            for place, _ in self._places(request) if answer.code is not Code.UNAVAILABLE else ():
-                await self._counts.remove(place, [field])
+            for place, _ in places if answer.code is not Code.UNAVAILABLE else ():
+                await self._counts.remove(place, [_field(key, reservation_id)])
             return
         if not isinstance(answer, str):
             assert isinstance(answer, ReservationReply | TableReply)
             answer = answer.reservation.id
         if answer != reservation_id:
-            for place, cap in self._places(request):
-                await self._counts.add(place, field, answer, cap)
+            for place, cap in places:
+                await self._counts.add(place, _field(key, reservation_id), answer, cap)
 
-    def _places(self, request: web.BaseRequest) -> list[tuple[str, int]]:
-        """Where a hold of this caller counts."""
-        caller, bounds = caller_of(request), self._bounds
-        if caller.is_admin:
-            return []
-        places = []
-        if bounds.per_account and caller.account_id is not None:
-            places.append((f"account:{caller.account_id}", bounds.per_account))
-        if bounds.per_address:
-            places.append((f"address:{counted_as(self._address.of(request))}", bounds.per_address))
-        return places
-
-    async def _take(self, place: str, field: str, reservation_id: str, cap: int) -> bool:
-        there = await self._counts.add(place, field, reservation_id, cap)
-        if not there:
-            return True
+    async def _made_room(
+        self, there: Mapping[str, str], place: str, field: str, reservation_id: str, cap: int
+    ) -> bool:
+        """Whether it has its place now that those that are over have given up theirs."""
         rows = await self._rows.on_hold(list(there.values()))
         now_ms = self._rows.now_ms()
         over = [name for name, one in there.items() if not rows.get(one, _made_ms(one) + YOUNG_MS > now_ms)]
