@@ -125,7 +125,8 @@ class HoldCaps:
 
 
 def _field(key: Key | None, reservation_id: str) -> str:
-    return reservation_id if key is None else key.request_id.hex()
+    """A key with another body is another request: its refusal gives back no place but its own."""
+    return reservation_id if key is None else (key.request_id + key.fingerprint).hex()
 
 
 def _made_ms(reservation_id: str) -> int:

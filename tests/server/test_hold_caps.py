@@ -94,6 +94,15 @@ async def test_a_retry_gets_its_reply_also_where_all_places_are_taken(api: Api) 
     assert (await hold(api, 6)).code == "limit_exceeded"
 
 
+async def test_a_key_that_is_used_again_for_something_else_gives_no_place_back(api: Api) -> None:
+    key = {"Idempotency-Key": "one"}
+    await hold(api, 0, key)
+    assert (await hold(api, 1, key)).code == "key_reused"
+    assert [(await hold(api, number)).status for number in range(CAP)] == [201] * (CAP - 1) + [409]
+    api.gateway.now_ms += YOUNG_MS
+    assert (await hold(api, CAP)).code == "limit_exceeded"
+
+
 async def test_what_was_refused_takes_no_place(api: Api) -> None:
     for _ in range(CAP + 1):
         assert (await hold(api, 0, quantity=11)).code in ("sold_out", "limit_exceeded")
