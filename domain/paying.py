@@ -18,6 +18,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from domain.event_messages import (
+    ENDS_PAID,
     BeginPayment,
     FailPayment,
     FinishPayment,
@@ -75,13 +76,18 @@ def finish(
     found: R, command: FinishPayment, now_ms: int
 ) -> tuple[R, tuple[PaymentFact, ...]] | Rejected | Late:
     payment_id = command.payment_id
-    if found.status.firm and is_of(found, payment_id):
+    if is_of(found, payment_id) and _was_confirmed(found):
         return found, ()
     if found.total != command.amount:
         return wrong(found)
     if found.status is Status.PAYING and is_of(found, payment_id):
         return replace(found, status=Status.CONFIRMED), (ReservationPaid(now_ms, found.id, payment_id),)
     return Late() if found.status is Status.EXPIRED else wrong(found)
+
+
+def _was_confirmed(found: Reservation | TableReservation) -> bool:
+    """Be it that it has ended since: what is kept of it then is not this payment's to say."""
+    return found.status.firm or found.status is Status.SEATED or found.status in ENDS_PAID
 
 
 def taken_again(found: R, payment_id: str) -> R:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OF_MONEY = (SellReservation, BeginPayment, FinishPayment, FailPayment, VoidReservation)
 OfMoney = SellReservation | BeginPayment | FinishPayment | FailPayment | VoidReservation
 SETTLE_MS = 12 * 3_600_000
+PAID_FOR = (Status.SEATED, Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED)
 
 
 def due(terms: RestaurantTerms, size: int) -> tuple[int, str]:
@@ -115,7 +116,7 @@ def _finish(
     now_ms: int,
 ) -> Answer:
     own = _own(found, command.payment_id)
-    if found.status is Status.CONFIRMED and own:
+    if own and (found.status in PAID_FOR or found.status is Status.CONFIRMED):
         return found
     if found.deposit != command.amount:
         return _as_it_is(found)

@@ -480,7 +480,7 @@ class Reference:
         self, terms: Terms, found: Reservation, command: FinishPayment, now_ms: int, wrong: Rejected
     ) -> EventReplies:
         own = found.paid_by is not None and found.paid_by.payment_id == command.payment_id
-        if own and found.status in (Status.CONFIRMED, Status.CHECKED_IN):
+        if own and found.status in (Status.CONFIRMED, Status.CHECKED_IN, Status.CANCELLED):
             return self._show(found)
         if found.total != command.amount:
             return wrong

@@ -85,6 +85,15 @@ def test_money_confirms_what_is_being_paid_and_again_changes_nothing() -> None:
     assert isinstance(sale.facts[-1], ReservationPaid)
 
 
+def test_money_that_has_confirmed_says_so_again_after_its_holder_has_cancelled() -> None:
+    sale = Counter()
+    paid = sale.paid()
+    sale.cancel(paid)
+    facts = len(sale.facts)
+    assert reservation(sale.finish(paid)).status is Status.CANCELLED
+    assert len(sale.facts) == facts
+
+
 def test_a_failed_payment_gives_back_the_rest_of_the_holds_time_and_another_may_begin() -> None:
     sale = Counter()
     held = sale.hold()
