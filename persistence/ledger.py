@@ -145,7 +145,7 @@ class PostgresLedger:
         made = {row[0] for row in await self._ask(MOVE, *columns)}
         rest = [one.id for one in wanted if one.id not in made]
         there = {row[0]: _movement(row) for row in await self._ask(FIND, rest)} if rest else {}
-        return [one if one.id in made else _again(one, there.get(one.id)) for one in wanted]
+        return [one if one.id in made else _found(one, there.get(one.id)) for one in wanted]
 
     async def _ask(self, sql: str, *values: object) -> Sequence[Row]:
         return await self._links.answer(self._deadline_ms / 1000, sql, *values)
@@ -156,10 +156,12 @@ def account_id_of(kind: str, name: str, currency: str) -> str:
     return str(uuid5(_ACCOUNTS, f"{kind}/{currency}/{name}"))
 
 
-def _again(wanted: Movement, there: Movement | None) -> Movement | Refusal | Exception:
+def _found(wanted: Movement, there: Movement | None) -> Movement | Refusal | Exception:
+    return Refused("a movement was neither made nor is there") if there is None else again(wanted, there)
+
+
+def again(wanted: Movement, there: Movement) -> Movement | Refusal:
     """What its id has done before."""
-    if there is None:
-        return Refused("a movement was neither made nor is there")
     if there.kind is Kind.VOID and wanted.kind is not Kind.VOID:
         return Refusal.VOIDED
     if wanted.kind is Kind.VOID:

@@ -3,12 +3,17 @@
 Its id is made of the provider's key, so a second one is the same. It needs nobody outside, and answers at
 once. Wallets that are charged by a payment, through whichever provider, are given what was captured in the
 same way, and what goes back of that is taken out of them before.
+
+What there is not enough for is made void with the refusal: a worker that is late with the same question, once
+there is more in the wallet, moves nothing of a payment that has failed by then.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 from uuid import UUID, uuid5
+
+from msgspec.structs import replace
 
 from domain.ledger import House, Kind, Movement, Refusal
 from domain.payment import Payment
@@ -31,7 +36,7 @@ def move_id_of(key: str) -> str:
 
 def _taken(said: Movement | Refusal | Unclear) -> PaidBack | Declined | Unclear:
     if isinstance(said, Refusal):
-        return SPENT if said is Refusal.NOT_ENOUGH else Unclear(said.value)
+        return SPENT if said in (Refusal.NOT_ENOUGH, Refusal.VOIDED) else Unclear(said.value)
     return said if isinstance(said, Unclear) else PaidBack(said.id)
 
 
@@ -125,7 +130,7 @@ class WalletProvider:
             wallet = await self._ledger.open(WALLET, name, currency)
             outside = await self._ledger.house(House.OUTSIDE, currency)
             into = kind is not Kind.WITHDRAW
-            return await self._ledger.move(
+            return await self._made_or_void(
                 Movement(
                     id=move_id_of(key),
                     kind=kind,
@@ -155,9 +160,17 @@ class WalletProvider:
                 currency=currency,
                 payment_id=payment.id,
             )
-            said = await self._ledger.move(movement)
+            said = await self._made_or_void(movement)
         except StoreError as error:
             return Unclear(str(error))
         if isinstance(said, Refusal):
-            return GONE if said is Refusal.VOIDED else POOR
+            return POOR
         return GONE if said.kind is Kind.VOID else Captured(wallet, said.amount, said.currency)
+
+    async def _made_or_void(self, movement: Movement) -> Movement | Refusal:
+        """Once it has been refused because there is not enough, it is never made."""
+        said = await self._ledger.move(movement)
+        if said is not Refusal.NOT_ENOUGH:
+            return said
+        there = await self._ledger.move(replace(movement, kind=Kind.VOID, amount=0))
+        return said if isinstance(there, Refusal) or there.kind is Kind.VOID else there

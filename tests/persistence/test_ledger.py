@@ -170,11 +170,19 @@ async def test_a_wallet_pays_once_under_a_key_and_gets_back_once(ledger: Postgre
     assert await balance(ledger, name) == 75
 
 
-async def test_a_wallet_without_enough_declines_and_may_be_asked_again(ledger: PostgresLedger) -> None:
-    name, _ = await filled(ledger, 39)
-    provider, one = WalletProvider(ledger), payment(name)
-    assert isinstance(await provider.charge("k:" + one.id, one), Declined)
-    assert await balance(ledger, name) == 39
+async def test_what_a_wallet_has_not_enough_for_it_never_gives_under_that_key(ledger: PostgresLedger) -> None:
+    name, wallet = await filled(ledger, 39)
+    provider, one, out = WalletProvider(ledger), payment(name), payout(name, "")
+    back = replace(refund_of(one, wallet, 40), wallet=name)
+
+    async def declined() -> None:
+        said = (await provider.charge("k:" + one.id, one), await provider.take(back))
+        assert [*map(type, said), type(await provider.take_out(out))] == [Declined] * 3
+
+    await declined()
+    await ledger.move(moved(await ledger.house(House.OUTSIDE, "EUR"), wallet, 100, Kind.CHARGE))
+    await declined()
+    assert await balance(ledger, name) == 139
 
 
 async def test_what_is_cancelled_at_the_wallet_is_not_paid_later_and_what_was_paid_stays(

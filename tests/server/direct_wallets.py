@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from domain.ledger import Account, House, Kind, Movement, Refusal, is_same
-from persistence.ledger import account_id_of
+from domain.ledger import Account, House, Kind, Movement, Refusal
+from persistence.ledger import account_id_of, again
 
 
 class DirectWallets:
@@ -39,7 +39,7 @@ class DirectWallets:
     async def move(self, movement: Movement) -> Movement | Refusal:
         for one in self.made:
             if one.id == movement.id:
-                return one if is_same(one, movement) else Refusal.KEY_REUSED
+                return again(movement, one)
         wallet = self.accounts[movement.from_id][0] == "wallet"
         if wallet and self.balance(movement.from_id) < movement.amount:
             return Refusal.NOT_ENOUGH
@@ -60,6 +60,7 @@ class DirectWallets:
             one
             for one in reversed(self.made)
             if account_id in (None, one.from_id, one.to_id)
+            and one.kind is not Kind.VOID
             and kind in (None, one.kind)
             and (since_ms or 0) <= one.at_ms < (until_ms or 2**62)
             and one.number < before
