@@ -264,9 +264,9 @@ def _cancel(state: State, command: CancelReservation, now_ms: int) -> Decision:
         return Rejected(Code.TOO_LATE, "A confirmed reservation of this event is final."), ()
     if now_ms > end_ms:
         return Rejected(Code.TOO_LATE, "The time for cancelling has passed."), ()
-    kept = kept_of(state.terms, found, now_ms)
+    kept = 0 if command.by_operator else kept_of(state.terms, found, now_ms)
     after = ended_with(found, Status.CANCELLED, kept)
-    return reply(state, after), (ReservationCancelled(now_ms, reservation_id, kept),)
+    return reply(state, after), (ReservationCancelled(now_ms, reservation_id, kept, command.by_operator),)
 
 
 def _change_hold(state: State, command: ChangeHold, now_ms: int) -> Decision:

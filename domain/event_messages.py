@@ -518,7 +518,7 @@ class HoldReleased(Message, frozen=True):
 
 
 class ReservationCancelled(Message, frozen=True):
-    """`kept`: so much of its price is kept, in minor units. `by_operator`: of a table, not by who had it."""
+    """`kept`: so much of its price is kept, in minor units. `by_operator`: not by who had it."""
 
     at_ms: int
     reservation_id: str

@@ -72,7 +72,7 @@ def _of_cancelling(terms: Terms, claim: Claim, fact: ReservationCancelled) -> It
     elif not was_moved and until_ms is not None and fact.at_ms > until_ms:
         yield f"cancelled {fact.at_ms - until_ms} ms too late"
     price = sum(quantity * price for _, quantity, price in claim.lines)
-    kept = 0 if was_moved else price * terms.cancel_keeps_percent // 100
+    kept = 0 if was_moved or fact.by_operator else price * terms.cancel_keeps_percent // 100
     if fact.kept != kept:
         yield f"{fact.kept} of {price} were kept, not {kept}"
 

@@ -79,6 +79,8 @@ def test_what_is_kept_is_the_terms_share_and_nothing_within_a_window() -> None:
     by = terms(cancel_until_ms=T0 + 5_000, cancel_keeps_percent=50)
     assert not breaches_after(by, claim, m.ReservationCancelled(T0, ADA, 49))
     assert breaches_after(by, claim, m.ReservationCancelled(T0, ADA)) == ["0 of 99 were kept, not 49"]
+    assert not breaches_after(by, claim, m.ReservationCancelled(T0, ADA, by_operator=True))
+    assert breaches_after(by, claim, m.ReservationCancelled(T0, ADA, 49, by_operator=True))
     moved = msgspec.structs.replace(by, moved_ms=T0, postponed_refund_days=1)
     assert breaches_after(moved, claim, m.ReservationCancelled(T0, ADA, 49))
     assert not breaches_after(moved, claim, m.ReservationCancelled(T0, ADA))

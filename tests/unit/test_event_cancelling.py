@@ -9,6 +9,7 @@ from domain.event_change import POSTPONED_REFUND_DAYS_MAX
 from domain.event_messages import (
     BeginPayment,
     CancelEvent,
+    CancelReservation,
     FinishPayment,
     ReservationCancelled,
     Status,
@@ -120,7 +121,9 @@ def test_what_is_kept_is_marked_where_a_payment_was() -> None:
 
 def test_what_the_operator_cancels_goes_back_in_full() -> None:
     sale = Sale(cancel_until_ms=FAR_MS, cancel_keeps_percent=50)
-    first, second = sale.buy(), sale.buy()
+    first, second, third = sale.buy(), sale.buy(), sale.buy()
+    sale.ask(CancelReservation(third.id, by_operator=True))
+    assert last(sale) == ReservationCancelled(sale.now_ms, third.id, 0, by_operator=True)
     sale.ask(VoidReservation(first.id))
     sale.ask(CancelEvent())
     sale.expire()
