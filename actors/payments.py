@@ -83,6 +83,10 @@ class Written:
     back: int = 0
 
 
+Waiting = tuple[Written, asyncio.Future[bool]]
+"""And who waits for it."""
+
+
 class PaymentStore(Protocol):
     """Keeps payments, refunds and notes."""
 
@@ -120,7 +124,7 @@ class Wallets(Protocol):
         """What was captured is in the wallet."""
 
     async def take(self, refund: Refund) -> PaidBack | Declined | Unclear:
-        """What goes back is out of the wallet; `Declined` if there is not so much in it."""
+        """What goes back is out of the wallet; `Declined` if there is not so much in it, for good."""
 
     async def take_out(self, payment: Payment) -> PaidBack | Declined | Unclear:
         """The same of what is to be paid out."""
@@ -178,7 +182,7 @@ class PaymentWorker:
         self._meter = meter
         self._limits = limits or PaymentLimits()
         self._under_way: set[asyncio.Task[None]] = set()
-        self._unwritten: list[tuple[Written, asyncio.Future[bool]]] = []
+        self._unwritten: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
         self._refunds_at_s = 0.0
 
@@ -389,7 +393,7 @@ class PaymentWorker:
 
     async def _write_down(self) -> None:
         while self._unwritten:
-            some, self._unwritten = self._unwritten, []
+            some, self._unwritten = _once_each(self._unwritten)
             try:
                 kept = await self._store.write([written for written, _ in some])
             except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
@@ -401,6 +405,14 @@ class PaymentWorker:
                 if not done.done():
                     done.set_result(written.after.id in kept)
         self._writing = None
+
+
+def _once_each(unwritten: list[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """The first of each payment and refund, and the others: the store says of which it has kept one, and who
+    writes what another has taken, in this process too, is to hear that."""
+    first = {written.after.id: number for number, (written, _) in reversed([*enumerate(unwritten)])}
+    some = [unwritten[number] for number in sorted(first.values())]
+    return some, [one for number, one in enumerate(unwritten) if first[one[0].after.id] != number]
 
 
 def _asking(payment: Payment, step: Step) -> tuple[Note, ...]:

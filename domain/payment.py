@@ -91,6 +91,11 @@ class Step(enum.StrEnum):
     DONE = "done"
 
 
+WAITS_FOR_PROVIDER = (Step.CHARGE, Step.LOOK_UP, Step.PAY_OUT)
+"""What a provider tells is looked at in these. In others a worker may be asking the owners, and no other may
+do so beside it: what one of them is late to confirm, the other may have paid back."""
+
+
 class Part(msgspec.Struct, frozen=True):
     """One reservation of those that a purchase is for. `amount`: known once all have begun; `undone`: it was
     not to be had, and its money goes back."""

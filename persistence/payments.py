@@ -30,7 +30,16 @@ from uuid import UUID, uuid5
 import msgspec
 
 from domain.messages import Rejected
-from domain.payment import KEY_REUSED, NO_PAYMENT, NewPayment, Part, Payment, Standing, Step
+from domain.payment import (
+    KEY_REUSED,
+    NO_PAYMENT,
+    WAITS_FOR_PROVIDER,
+    NewPayment,
+    Part,
+    Payment,
+    Standing,
+    Step,
+)
 from domain.purchase import part_payments
 from domain.refund import NewRefund, Reason, Refund, RefundStep, not_refundable
 from persistence.append_columns import rows_of
@@ -110,6 +119,12 @@ SELECT id FROM made"""
 BY_REQUEST = f"""
 SELECT {_PAYMENT}, p.request_id, p.fingerprint FROM payments p WHERE p.request_id = ANY ($1::bytea[])"""
 FIND = f"SELECT {_PAYMENT} FROM payments p WHERE p.id = ANY ($1::uuid[])"
+BEGIN_AGAIN = f"""
+UPDATE payments p SET step = 'begin', standing = 'pending', error = NULL, detail = NULL, deadline_ms = $2,
+       wake_ms = ({NOW}), updated_ms = ({NOW}), attempts = p.attempts + 1
+ WHERE p.id = $1 AND p.standing = 'failed' AND p.reservation_id IS NOT NULL AND p.whole_id IS NULL
+   AND p.amount IS NULL
+RETURNING p.id"""
 CHANGED = f"""
 SELECT {_PAYMENT} FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS k(id, standing, refunded)
   JOIN payments p ON p.id = k.id WHERE (p.standing, p.refunded) <> (k.standing, k.refunded)"""
@@ -139,7 +154,8 @@ WITH new AS (
   ON CONFLICT DO NOTHING RETURNING payment_id),
 woken AS (
   UPDATE payments p SET wake_ms = least(p.wake_ms, ({NOW}))
-    FROM new WHERE p.id = new.payment_id AND p.wake_ms IS NOT NULL),
+    FROM new WHERE p.id = new.payment_id AND p.wake_ms IS NOT NULL
+                AND p.step IN ({", ".join(f"'{step.value}'" for step in WAITS_FOR_PROVIDER)})),
 back AS (
   UPDATE refunds r SET wake_ms = ({NOW}), attempts = r.attempts + 1
     FROM new WHERE r.id = $4::uuid AND r.step IN ('pay_back', 'done', 'failed'))
@@ -362,6 +378,12 @@ class PostgresPayments:
             return _payment(columns) if made_of == fingerprint else KEY_REUSED
         return None
 
+    async def begin_again(self, payment_id: str, deadline_ms: int) -> Payment:
+        """One that has failed before it began is to be seen through after all, until that deadline; any other
+        stays as it is."""
+        await self._ask(BEGIN_AGAIN, payment_id, deadline_ms)
+        return _payment((await self._ask(FIND, [payment_id]))[0])
+
     async def find(self, payment_id: str) -> Payment | None:
         return await self._finding.ask(payment_id)
 
@@ -396,6 +418,12 @@ class PostgresPayments:
 
     async def find_refund(self, refund_id: str) -> Refund | None:
         return next((_refund(row) for row in await self._ask(FIND_REFUND, refund_id)), None)
+
+    async def refund_of_request(self, request_id: bytes, fingerprint: bytes) -> Refund | Rejected | None:
+        """What a key has made before."""
+        for *columns, made_of in await self._ask(REFUND_BY_REQUEST, request_id):
+            return _refund(columns) if made_of == fingerprint else KEY_REUSED
+        return None
 
     async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
         """Keep a provider's event, and have its payment, and that refund of it, looked at; False if it was

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from domain.event_messages import ENDS_PAID, Wanted
 from domain.messages import Rejected
-from domain.payment import KEY_REUSED, NO_PAYMENT, NewPayment, Payment, Standing, Step
+from domain.payment import (
+    KEY_REUSED,
+    NO_PAYMENT,
+    WAITS_FOR_PROVIDER,
+    NewPayment,
+    Payment,
+    Standing,
+    Step,
+)
 from domain.purchase import part_payments
 from domain.refund import NewRefund, Reason, Refund, RefundStep, not_refundable, standing_after_refunds
 from persistence.memory_rows import Tables
@@ -67,6 +75,17 @@ class MemoryPayments:
                 return row.what if row.request[1] == fingerprint else KEY_REUSED
         return None
 
+    async def begin_again(self, payment_id: str, deadline_ms: int) -> Payment:
+        row = self.rows[payment_id]
+        made = row.what
+        assert isinstance(made, Payment)
+        single = made.reservation_id and made.whole_id is None
+        if single and made.standing is Standing.FAILED and made.amount is None:
+            begun = replace(made, step=Step.BEGIN, standing=Standing.PENDING, error=None, detail=None)
+            made = replace(begun, deadline_ms=deadline_ms, attempts=made.attempts + 1)
+            row.what, row.wake_ms = made, self.now_ms()
+        return made
+
     async def find(self, payment_id: str) -> Payment | None:
         row = self.rows.get(payment_id)
         return row.what if row is not None and isinstance(row.what, Payment) else None
@@ -96,12 +115,18 @@ class MemoryPayments:
     async def find_refund(self, refund_id: str) -> Refund | None:
         return next((one for one in self.refunds if one.id == refund_id), None)
 
+    async def refund_of_request(self, request_id: bytes, fingerprint: bytes) -> Refund | Rejected | None:
+        for row in self.rows.values():
+            if isinstance(row.what, Refund) and row.request[0] == request_id:
+                return row.what if row.request[1] == fingerprint else KEY_REUSED
+        return None
+
     async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
         if (provider, event_id) in self.heard:
             return False
         self.heard.add((provider, event_id))
         row = self.rows[payment_id]
-        if row.wake_ms is not None:
+        if row.wake_ms is not None and row.what.step in WAITS_FOR_PROVIDER:
             row.wake_ms = min(row.wake_ms, self.now_ms())
         back = None if refund_id is None else self.rows.get(refund_id)
         if back is not None and back.what.step in (RefundStep.PAY_BACK, RefundStep.DONE, RefundStep.FAILED):
@@ -114,9 +139,9 @@ class MemoryPayments:
         return False
 
     async def refund(self, new: NewRefund) -> Refund | Rejected:
-        for row in self.rows.values():
-            if isinstance(row.what, Refund) and row.request[0] == new.request_id:
-                return row.what if row.request[1] == new.fingerprint else KEY_REUSED
+        made = await self.refund_of_request(new.request_id, new.fingerprint)
+        if made is not None:
+            return made
         payment = await self.find(new.payment_id)
         refusal = NO_PAYMENT if payment is None else not_refundable(payment, new.amount)
         if payment is None or refusal is not None:

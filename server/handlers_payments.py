@@ -9,11 +9,12 @@ from __future__ import annotations
 from aiohttp import web
 from msgspec import UnsetType
 
+from actors.gateway import Key
 from domain.event_messages import BeginPayment, ReservationReply, Wanted
 from domain.messages import Rejected
 from domain.payment import Payment, Standing, Step
 from domain.refund import NewRefund as Back
-from domain.refund import Reason
+from domain.refund import Reason, Refund
 from server.addressed import addressed, found_by_holder, is_of
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
@@ -73,12 +74,14 @@ class PaymentHandlers:
         return await begun_reply(parts, request, paying)
 
     async def _begun(self, payment: Payment) -> Payment | Rejected:
-        """Has its hold begun to wait for it? What a payment that never began was told is decided anew. Where
-        the owner was long in answering, a payment actor may have seen the payment through by then: then the
-        refusal is of something that has been done."""
+        """Has its hold begun to wait for it? What a payment that never began was told is decided anew, as the
+        payment is. Where the owner was long in answering, a payment actor may have seen it through by then:
+        then the refusal is of something that has been done."""
         parts = self._parts
-        never = payment.standing is Standing.FAILED and payment.amount is None
-        if payment.step is not Step.BEGIN and not never:
+        if payment.standing is Standing.FAILED and payment.amount is None:
+            deadline_ms = parts.reads.now_ms() + parts.options.payment_duration_s * 1000
+            payment = await parts.payments.begin_again(payment.id, deadline_ms)
+        if payment.step is not Step.BEGIN:
             return payment
         begin = BeginPayment(payment.reservation_id, payment.id, payment.deadline_ms)
         answer = await parts.gateway.ask(payment.inventory_id, begin)
@@ -167,7 +170,17 @@ class PaymentHandlers:
         wanted = _BACK.parse(request, body) if body else NewRefund()
         payment = await self._found(payment_text)
         key = key_of(request, body)
-        new_id = uuid7(parts.reads.now_ms())
+        # What went back is there no more: a retry has to meet its refund before tickets are looked at.
+        said = await parts.payments.refund_of_request(key.request_id, key.fingerprint) if key else None
+        if said is None:
+            said = await self._asked_back(payment, wanted, key)
+        if isinstance(said, Rejected):
+            return refusal(said)
+        lines_of_head = f"Location: /api/v1/payments/{payment.id}\r\n".encode()
+        return Reply(202, encode(refund_view(said)), lines_of_head)
+
+    async def _asked_back(self, payment: Payment, wanted: NewRefund, key: Key | None) -> Refund | Rejected:
+        new_id = uuid7(self._parts.reads.now_ms())
         named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
         amount, reason, lines, before = await self._what(payment, wanted)
         back = Back(
@@ -180,11 +193,7 @@ class PaymentHandlers:
             lines=lines,
             before=before,
         )
-        said = await parts.payments.refund(back)
-        if isinstance(said, Rejected):
-            return refusal(said)
-        lines_of_head = f"Location: /api/v1/payments/{payment.id}\r\n".encode()
-        return Reply(202, encode(refund_view(said)), lines_of_head)
+        return await self._parts.payments.refund(back)
 
     async def _what(self, payment: Payment, wanted: NewRefund) -> tuple[int | None, Reason, Wanted, Wanted]:
         """How much, why, and what the reservation becomes of what it was."""

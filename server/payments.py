@@ -20,6 +20,10 @@ class Payments(Protocol):
     async def of_request(self, request_id: bytes, fingerprint: bytes) -> Payment | Rejected | None:
         """What a key has made before."""
 
+    async def begin_again(self, payment_id: str, deadline_ms: int) -> Payment:
+        """One that has failed before it began is to be seen through after all, until that deadline; any other
+        stays as it is."""
+
     async def find(self, payment_id: str) -> Payment | None: ...
 
     async def changed(self, known: Sequence[Payment]) -> list[Payment]:
@@ -42,6 +46,9 @@ class Payments(Protocol):
         wallet."""
 
     async def find_refund(self, refund_id: str) -> Refund | None: ...
+
+    async def refund_of_request(self, request_id: bytes, fingerprint: bytes) -> Refund | Rejected | None:
+        """What a key has made before."""
 
     async def hear(self, provider: str, event_id: str, payment_id: str, refund_id: str | None = None) -> bool:
         """Keep a provider's event, and have its payment, and that refund of it, looked at; False if it was

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from typing import Any
 
-from actors.payments import Written
-from domain.payment import Payment
-from tests.persistence.test_payments import LEASE_MS, Kept, accepted, kept
+import pytest
+from msgspec.structs import replace
+
+from actors.meter import Meter
+from actors.payments import PaymentWorker, Written
+from domain.messages import Code, Rejected
+from domain.payment import NewPayment, Payment, Step
+from domain.provider_answers import Captured
+from persistence.payments_memory import MemoryPayments
+from tests.persistence.test_payments import LEASE_MS, Clock, Kept, accepted, kept, wanted
 
 __all__ = ["kept"]
 
@@ -48,3 +56,42 @@ async def test_what_waits_wakes_when_it_is_told_to_whatever_is_left_of_the_lease
     began_ms = await wake_ms(kept, taken)
     await kept.store.write([Written(taken, (), pause_ms=500)])
     assert await wake_ms(kept, taken) < began_ms
+
+
+class Slow:
+    """A provider that answers all at once; owners that do not answer; and a clock before all deadlines."""
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.charges = self.confirms = 0
+
+    def now_ms(self) -> int:
+        return 0
+
+    async def charge(self, key: str, payment: Payment) -> Captured:
+        self.charges += 1
+        await self.answers.wait()
+        return Captured(key, 5, "EUR")
+
+    look_up = cancel = charge
+
+    async def ask(self, inventory_id: str, command: object, key: object = None) -> Rejected:
+        self.confirms += 1
+        return Rejected(Code.UNAVAILABLE, "Later.")
+
+
+async def test_who_writes_with_the_one_that_has_taken_its_payment_hears_that_it_is_anothers() -> None:
+    clock = Clock()
+    store, slow = MemoryPayments(lambda: clock.now_ms), Slow()
+    providers: Any = {"sandbox": slow}
+    worker = PaymentWorker(store, slow, providers, slow, Meter())
+    charged = replace(wanted().payment, step=Step.CHARGE, amount=5, currency="EUR")
+    await store.accept(NewPayment(payment=charged, request_id=b"one"))
+    for number in (1, 2):
+        await worker.take()
+        while slow.charges < number:  # noqa: ASYNC110 - a few turns of the loop
+            await asyncio.sleep(0)
+        clock.now_ms += LEASE_MS
+    slow.answers.set()
+    await worker.settled()
+    assert slow.confirms == 1

@@ -119,6 +119,23 @@ async def test_one_key_makes_one_payment_and_takes_no_other_body(kept: Kept) -> 
     assert other.code is Code.KEY_REUSED
 
 
+async def test_what_failed_before_it_began_may_begin_again_and_what_had_begun_may_not(kept: Kept) -> None:
+    await accepted(kept)
+    (taken,) = await kept.store.take(10, LEASE_MS)
+    never = replace(taken, step=Step.DONE, standing=Standing.FAILED, error="No.", detail="wrong_state")
+    assert await kept.store.write([Written(never, ())])
+    begun = await kept.store.begin_again(taken.id, NOW_MS + 1)
+    assert (begun.step, begun.standing, begun.error) == (Step.BEGIN, Standing.PENDING, None)
+    assert begun.deadline_ms == NOW_MS + 1
+    assert not await kept.store.write([Written(never, ())]), "its worker may still be at it"
+    (again,) = await kept.store.take(10, LEASE_MS)
+    assert again.id == taken.id
+    failed = replace(again, step=Step.DONE, standing=Standing.FAILED, amount=5, currency="EUR")
+    assert await kept.store.write([Written(failed, ())])
+    assert (await kept.store.begin_again(taken.id, NOW_MS + 2)).standing is Standing.FAILED
+    assert await kept.store.take(10, LEASE_MS) == []
+
+
 async def test_what_is_taken_is_given_to_nobody_else_while_its_lease_lasts(kept: Kept) -> None:
     payment = await accepted(kept)
     taken = await kept.store.take(10, LEASE_MS)
@@ -391,10 +408,16 @@ async def test_notes_are_never_changed(postgres: PostgresWorld) -> None:
     await kept.store.close()
 
 
-async def test_an_event_of_a_provider_is_heard_once_and_has_its_payment_looked_at(kept: Kept) -> None:
-    payment = await accepted(kept)
-    assert len(await kept.store.take(10, LEASE_MS)) == 1
+@pytest.mark.parametrize(
+    ("step", "looked_at"), [(Step.LOOK_UP, True), (Step.CONFIRM, False), (Step.GIVE_BACK, False)]
+)
+async def test_an_event_of_a_provider_is_heard_once_and_takes_its_payment_from_nobody_who_asks_owners(
+    kept: Kept, step: Step, looked_at: bool
+) -> None:
+    await accepted(kept)
+    (payment,) = await kept.store.take(10, LEASE_MS)
+    assert await kept.store.write([Written(replace(payment, step=step), (), goes_on=True)])
     event_id = new_id()
     assert await kept.store.hear("sandbox", event_id, payment.id)
     assert not await kept.store.hear("sandbox", event_id, payment.id)
-    assert [one.id for one in await kept.store.take(10, LEASE_MS)] == [payment.id]
+    assert [one.id for one in await kept.store.take(10, LEASE_MS)] == [payment.id] * looked_at

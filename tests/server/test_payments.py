@@ -186,6 +186,20 @@ async def test_what_is_paid_or_being_paid_is_not_paid_twice(sale: Sale) -> None:
     assert len(sale.till.taken) == 1
 
 
+async def test_what_was_refused_under_a_key_is_paid_under_it_once_it_can_be(sale: Sale) -> None:
+    path, token = await sale.hold()
+    await sale.pay(path, token, method="declined")
+    refused = await sale.pay(path, token, key="two")
+    assert (refused.status, refused.code) == (409, "wrong_state")
+    await sale.work()
+    assert await sale.status(path) == "held"
+    begun = await sale.pay(path, token, key="two")
+    assert (begun.status, begun.json["status"]) == (202, "pending")
+    await sale.work()
+    assert await sale.status(path) == "confirmed"
+    assert len(sale.till.taken) == 1
+
+
 async def test_a_payment_that_is_over_before_the_owner_answers_is_told_of_and_not_refused(
     sale: Sale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +295,18 @@ async def test_one_ticket_of_four_goes_back_at_its_price_and_three_stay(sale: Sa
     assert list(sale.till.back.values()) == [PRICE]
 
 
+async def test_one_key_is_one_refund_though_its_tickets_are_gone_by_then(sale: Sale) -> None:
+    _, _, location = await sale.paid(3)
+    two = {"lines": [{"ticket_type": "ga", "quantity": 2}]}
+    headers = OPERATOR | {"Idempotency-Key": "two"}
+    asked = await sale.api.post(f"{location}/refunds", json=two, headers=headers)
+    await sale.work()
+    again = await sale.api.post(f"{location}/refunds", json=two, headers=headers)
+    assert (again.status, again.json["id"], again.json["status"]) == (202, asked.json["id"], "done")
+    other = await sale.api.post(f"{location}/refunds", headers=headers)
+    assert (other.status, other.code) == (422, "key_reused")
+
+
 async def test_a_holder_who_cancels_gets_back_what_the_event_does_not_keep(sale: Sale) -> None:
     await sale.api.patch(
         f"/api/v1/events/{sale.event_id}", json={"cancel_keeps_percent": 20}, headers=OPERATOR
@@ -294,6 +320,18 @@ async def test_a_holder_who_cancels_gets_back_what_the_event_does_not_keep(sale:
     assert list(sale.till.back.values()) == [7200]
     rest = await sale.api.post(f"{location}/refunds", headers=OPERATOR)
     assert (rest.status, rest.json["amount"]["amount"]) == (202, 1800)
+
+
+async def test_of_what_the_operator_cancels_nothing_is_kept(sale: Sale) -> None:
+    await sale.api.patch(
+        f"/api/v1/events/{sale.event_id}", json={"cancel_keeps_percent": 20}, headers=OPERATOR
+    )
+    path, _, location = await sale.paid(2)
+    assert (await sale.api.post(f"{path}/cancel", headers=OPERATOR)).json["status"] == "cancelled"
+    await sale.work()
+    await sale.work()
+    shown = (await sale.api.get(location, headers=OPERATOR)).json
+    assert (shown["status"], shown["refunded"]["amount"]) == ("refunded", 2 * PRICE)
 
 
 async def test_who_paid_before_the_start_was_moved_gets_all_of_it_back_within_the_window(api: Api) -> None:
