@@ -1,7 +1,7 @@
 """Payments on the real server, while owners, payment actors and front ends are killed: what was taken is the
 price of what is confirmed, what the event keeps of what its holder cancelled, and what went back; and every
-payment comes to an end. What is withdrawn of wallets meanwhile is paid out, or in them again. `make
-payments-1000` prints what has become of a thousand.
+payment comes to an end. What is bought together at two events is bought, or not, at both; what is withdrawn
+of wallets is paid out, or in them again. `make payments-1000` prints what has become of a thousand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any
@@ -18,6 +19,8 @@ from typing import Any
 import aiohttp
 
 from loadtest.faults.processes import actors, target
+from tests.e2e.people import new_address, signed_up
+from tests.e2e.talk import Talk
 from tests.integration.test_sessions import Community, audited, community
 from tests.served import Served
 
@@ -31,7 +34,9 @@ CANCELS_EVERY = 5
 """So many of those who have paid change their mind."""
 ENDED_TIMEOUT_S = 120.0 + PAYMENTS / 2
 POLL_S = 0.2
-METHODS = ("success", "success", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
+METHODS = ("success", "together", "success", "declined", "lost_answer", "delayed", "needs_action", "wallet")
+TOGETHER_BY = ("success", "declined", "lost_answer", "delayed")
+"""How what is held at both events is paid for, one after the other."""
 CHARGES = ("success", "lost_answer", "delayed")
 """How wallets are charged."""
 WITHDRAWN = 700
@@ -42,9 +47,12 @@ WITHDRAWALS = ("success", "declined", "lost_answer", "delayed", "error")
 class Payer:
     """One who holds a ticket and pays for it; whatever is lost is asked again, under its key."""
 
-    def __init__(self, community: Community, number: int) -> None:
+    def __init__(self, community: Community, number: int, other: Community, buyer: dict[str, str]) -> None:
+        """`other`: an event of another owner; `buyer`: what opens an account."""
         self._community = community
         self._number = number
+        self._other = other
+        self._buyer = buyer
         self._rng = Random(number)
         self.method = METHODS[number % len(METHODS)]
         self.ended: dict[str, Any] = {}
@@ -57,25 +65,48 @@ class Payer:
         self.token: dict[str, str] = {}
 
     async def run(self) -> None:
-        status, held = await self._said(
-            f"/api/v1/events/{self._community.event_id}/reservations",
-            {
-                "lines": [{"ticket_type": "place", "quantity": 1 + self._number % 3}],
-                "customer": {"name": "Ada", "email": f"p{self._number}@example.org"},
-            },
-            {"Idempotency-Key": f"hold-{self._community.event_id}-{self._number}"},
-        )
-        assert status == 201, held
+        held = await self._held(self._community)
         self.reservation = f"/api/v1/reservations/{held['id']}"
         self.token = {"Reservation-Token": held["token"]}
         if self.method == "wallet":
             await self._from_wallet(f"w{self._number}")
+        elif self.method == "together":
+            await self._together((held, await self._held(self._other)))
         else:
             await self._pays({"provider": "sandbox", "method": self.method}, self.token)
         if self.ended["status"] == "captured" and self._number % CANCELS_EVERY == 0:
             status, gone = await self._said(f"{self.reservation}/cancel", None, self.token)
             assert (status, gone["status"]) == (200, "cancelled")
             self.cancelled = True
+
+    async def _held(self, community: Community) -> dict[str, Any]:
+        """By who is signed in, who buys together; else by a guest."""
+        body: dict[str, Any] = {"lines": [{"ticket_type": "place", "quantity": 1 + self._number % 3}]}
+        key = {"Idempotency-Key": f"hold-{community.event_id}-{self._number}"}
+        if self.method == "together":
+            key |= self._buyer
+        else:
+            body["customer"] = {"name": "Ada", "email": f"p{self._number}@example.org"}
+        status, held = await self._said(f"/api/v1/events/{community.event_id}/reservations", body, key)
+        assert status == 201, held
+        return held
+
+    async def _together(self, held: Sequence[dict[str, Any]]) -> None:
+        """In one payment; what was not bought is let go."""
+        method = TOGETHER_BY[self._number // len(METHODS) % len(TOGETHER_BY)]
+        body = {"provider": "sandbox", "method": method, "reservations": [one["id"] for one in held]}
+        key = {"Idempotency-Key": f"buy-{self._community.event_id}-{self._number}"}
+        status, begun = await self._said("/api/v1/accounts/me/payments", body, self._buyer | key)
+        assert status == 202, begun
+        self.ended = await self._followed(begun["id"], self._buyer)
+        paths = [f"/api/v1/reservations/{one['id']}" for one in held]
+        stand = [(await self._got(path, self._buyer))["status"] for path in paths]
+        bought = method != "declined"
+        assert self.ended["status"] == ("captured" if bought else "failed"), self.ended
+        assert stand == ["confirmed" if bought else "held"] * 2, self.ended
+        for path in () if bought else paths:
+            status, gone = await self._said(f"{path}/cancel", None, self._buyer)
+            assert (status, gone["status"]) == (200, "released")
 
     async def _pays(self, body: dict[str, str], who: dict[str, str]) -> None:
         key = {"Idempotency-Key": "pay"}
@@ -161,18 +192,13 @@ async def _kill(server: Served, community: Community, kills: Counter[str]) -> No
                 kills["front end"] += 1
 
 
-async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost_or_doubled(
-    running_server: Served, community: Community
-) -> None:
-    ticket = {
-        "code": "place",
-        "name": "Place",
-        "quota": 3 * PAYMENTS,
-        "price": {"amount": PRICE, "currency": "EUR"},
-    }
+async def _open(community: Community, placement: str) -> None:
+    """An event that takes money, with room for all."""
+    price = {"amount": PRICE, "currency": "EUR"}
+    ticket = {"code": "place", "name": "Place", "quota": 3 * PAYMENTS, "price": price}
     await community.open(
         3 * PAYMENTS,
-        placement="dedicated",
+        placement=placement,
         payment="required",
         one_per_customer=False,
         listed="always",
@@ -180,7 +206,16 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
         hold_duration_s=3_600,
         cancel_keeps_percent=KEEPS_PERCENT,
     )
-    payers = [Payer(community, number) for number in range(PAYMENTS)]
+
+
+async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost_or_doubled(
+    running_server: Served, community: Community
+) -> None:
+    other = Community(community._http, community.operator)
+    await _open(community, "dedicated")
+    await _open(other, "pooled")
+    ada = await signed_up(Talk(community._http), running_server, new_address("ada"))
+    payers = [Payer(community, number, other, ada.headers) for number in range(PAYMENTS)]
     room = asyncio.Semaphore(TOGETHER)
 
     async def pays(payer: Payer) -> None:
@@ -207,16 +242,18 @@ async def test_payments_come_to_their_end_whoever_is_killed_and_no_money_is_lost
     assert set(out) == {(one, "paid_out") for one in ("success", "lost_answer", "delayed")} | given_back, out
 
     await _quiet(community, Counter(payer.cancelled for payer in payers)[True])
-    await audited(running_server, community.event_id)
+    for one in (community, other):
+        await audited(running_server, one.event_id)
     print(f"\n{PAYMENTS} payments in {time.monotonic() - begun_s:.0f} s; killed: {dict(kills)}")
     for what, ends in (("paid", said), ("charged", into), ("withdrawn", out)):
         for (method, status), count in sorted(ends.items()):
             print(f"{what:9} {method:12} {status:9} {count}")
 
-    async with asyncio.timeout(ENDED_TIMEOUT_S):
-        states = await _cancelled(community)
-    print(f"after the event was cancelled: {dict(states)}")
-    await audited(running_server, community.event_id)
+    for one in (community, other):
+        async with asyncio.timeout(ENDED_TIMEOUT_S):
+            states = await _cancelled(one)
+        print(f"after its event was cancelled: {dict(states)}")
+        await audited(running_server, one.event_id)
 
 
 async def _act(community: Community) -> None:
