@@ -115,9 +115,11 @@ class WalletHandlers:
         if wanted.provider == "stripe":
             raise Problem("not_offered", "Stripe pays nobody out. What was charged by it can be refunded.")
         wallet, money, key = _named(name), wanted.amount, key_of(request, body)
+        # The wallet first: what the key has taken out of it by then, it has made by then.
+        covered = await self._is_covered(wallet, money)
         before = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
-        if before is None:
-            await self._check_covered(wallet, money)
+        if before is None and not covered:
+            raise _problem(Refusal.NOT_ENOUGH)
         now_ms = parts.reads.now_ms()
         payment = Payment(
             id=uuid7(now_ms),
@@ -138,11 +140,10 @@ class WalletHandlers:
         said = await accepted(parts, payment, key)
         return refusal(said) if isinstance(said, Rejected) else await begun_reply(parts, request, said)
 
-    async def _check_covered(self, wallet: str, money: PositiveMoney) -> None:
+    async def _is_covered(self, wallet: str, money: PositiveMoney) -> bool:
         """As it stands; what is spent before it is taken out makes the payout fail."""
         account = await self._parts.wallets.account(WALLET, wallet, money.currency)
-        if account is None or account.balance < money.amount:
-            raise _problem(Refusal.NOT_ENOUGH)
+        return account is not None and account.balance >= money.amount
 
     async def _moved(
         self,

@@ -153,6 +153,26 @@ async def test_what_is_paid_out_leaves_the_wallet_once_and_says_why(bank: Bank) 
     assert other.code == "key_reused"
 
 
+async def test_who_asks_twice_at_once_under_one_key_hears_of_one_payout(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bank.charge()
+    await bank.work()
+    key, made_before, firsts = {"Idempotency-Key": "out"}, bank.api.payments.of_request, []
+
+    async def made_meanwhile(*named: bytes) -> Any:
+        found = await made_before(*named)
+        if not firsts:
+            monkeypatch.setattr(bank.api.payments, "of_request", made_before)
+            firsts.append(await bank.pay_out(300, key))
+            await bank.work()
+        return found
+
+    monkeypatch.setattr(bank.api.payments, "of_request", made_meanwhile)
+    second = await bank.pay_out(300, key)
+    assert (second.status, second.json["id"]) == (202, firsts[0].json["id"])
+
+
 async def test_what_cannot_be_paid_out_is_in_the_wallet_again(bank: Bank) -> None:
     await bank.charge()
     await bank.work()
