@@ -53,7 +53,9 @@ SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency, coalesce(e.stag
 
 ON_HOLD = """
 SELECT id::text, live AND status IN ('held', 'paying') AND expires_ms > $2::bigint
-  FROM reservations WHERE id = ANY ($1::uuid[])"""
+  FROM reservations WHERE id = ANY ($1::uuid[])
+UNION ALL SELECT id::text, true FROM submissions WHERE id = ANY ($1::uuid[]) AND status = 'pending'"""
+"""What is asked for behind the scenes is on hold as long as it waits, and longer if it is made."""
 
 RECOVERED_MAX_RESERVATIONS = 50
 LIVE_OF = f"""

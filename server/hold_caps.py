@@ -45,7 +45,7 @@ class Rows(Protocol):
     """As much of `server.reads` as is needed here."""
 
     async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Of those that there are, whether each is held or being paid."""
+        """Of those that there are, whether each is held or being paid, or is still to be made."""
 
     def now_ms(self) -> int: ...
 

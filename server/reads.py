@@ -44,7 +44,8 @@ class Reads(Protocol):
         """One reservation. Its status is the row's: what it is by now is the caller's to say (`as_read`)."""
 
     async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
-        """Of those that there are, whether each is held or being paid by now."""
+        """Of those that there are, whether each is held or being paid by now, or, of submissions that are
+        pending, is still to be made."""
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         """A customer's reservations of whatever kind, the last id first, beginning below `before`. A status

@@ -11,7 +11,9 @@ import pytest
 from domain.messages import Code, Rejected
 from domain.submission import Done, Final, Found, Standing, Submission
 from persistence import submissions as stored
+from persistence.clock import StoreClock
 from persistence.maintenance import Maintenance
+from persistence.reads import PostgresReads
 from persistence.rows import NOW
 from persistence.store import Refused
 from persistence.submissions import FULL, KEY_REUSED, NO_INVENTORY, PendingBounds, PostgresSubmissions
@@ -189,12 +191,19 @@ async def test_an_answer_is_kept_and_what_was_said_of_the_customer_is_not(
     submissions: PostgresSubmissions, postgres: PostgresWorld, sale: Sale
 ) -> None:
     done, rejected, reused = await accepted(submissions, sale, 3)
+    clock = StoreClock(postgres.store().now_ms, 500)
+    await clock.start()
+    reads = PostgresReads(postgres.url, clock)
+    assert await reads.on_hold([done.id, new_id()]) == {done.id: True}
     answers = [
         (done.id, Done(done.id)),
         (rejected.id, Final(NO)),
         (reused.id, Final(KEY_REUSED, recorded=False)),
     ]
     assert await submissions.settle(answers) == {done.id, rejected.id, reused.id}
+    assert await reads.on_hold([rejected.id]) == {}
+    await reads.close()
+    await clock.stop()
     assert await submissions.find(done.id) == Found(
         done.id, sale.id, Standing.DONE, done.id, customer=done.command.customer
     )

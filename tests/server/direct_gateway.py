@@ -6,7 +6,7 @@ was decided. It leaves out what the real parts are for: durability, other proces
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -222,6 +222,8 @@ class DirectReads:
         self.old_copies: dict[str, Availability] = {}
         """Given out to who has not seen something newer."""
         self.pages_exported = 0
+        self.pending: Callable[[], Iterable[str]] = tuple
+        """The submissions that are."""
 
     async def event(self, event_id: str) -> EventReply | None:
         self.gateway._check()
@@ -295,7 +297,7 @@ class DirectReads:
             one.id: one.status.on_hold and now_ms < one.expires_at_ms
             for one in everything
             if one.id in reservation_ids
-        }
+        } | {one: True for one in self.pending() if one in reservation_ids}
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         everything = [

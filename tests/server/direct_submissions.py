@@ -37,6 +37,7 @@ class DirectSubmissions:
         self._kept: dict[str, Kept] = {}
         self._submitter = Submitter(self, gateway, reads.history, Meter())
         self.on_accepted: Callable[[], None] = lambda: None
+        reads.pending = lambda: [one.new.id for one in self._pending()]
 
     async def work(self) -> None:
         """Put all that is pending to the gateway, once."""

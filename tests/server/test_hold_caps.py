@@ -154,6 +154,13 @@ async def test_holds_of_tables_and_those_asked_for_behind_the_scenes_count_too(a
     assert (refused.status, refused.code) == (409, "limit_exceeded")
 
 
+async def test_what_is_asked_for_behind_the_scenes_keeps_its_place_however_long_it_waits(api: Api) -> None:
+    asked = [await hold(api, number, {"Prefer": "respond-async"}) for number in range(CAP)]
+    assert [one.status for one in asked] == [202] * CAP
+    api.gateway.now_ms += YOUNG_MS
+    assert (await hold(api, CAP)).code == "limit_exceeded"
+
+
 async def test_front_ends_count_together_and_each_alone_while_valkey_is_gone() -> None:
     ids = [f"0189000{number}-0000-7000-8000-000000000001" for number in range(CAP + 1)]
     with throwaway_valkey() as valkey:
