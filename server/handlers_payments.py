@@ -14,7 +14,7 @@ from domain.event_messages import BeginPayment, ReservationReply, Wanted
 from domain.messages import Rejected
 from domain.payment import Payment, Standing, Step
 from domain.refund import NewRefund as Back
-from domain.refund import Reason, Refund
+from domain.refund import Reason
 from server.addressed import addressed, found_by_holder, is_of
 from server.bodies import Payload, read_body
 from server.callers import Caller, caller_of
@@ -170,20 +170,25 @@ class PaymentHandlers:
         wanted = _BACK.parse(request, body) if body else NewRefund()
         payment = await self._found(payment_text)
         key = key_of(request, body)
-        # What went back is there no more: a retry has to meet its refund before tickets are looked at.
-        said = await parts.payments.refund_of_request(key.request_id, key.fingerprint) if key else None
-        if said is None:
-            said = await self._asked_back(payment, wanted, key)
+        try:
+            back = await self._wanted_back(payment, wanted, key)
+        except Problem:
+            # Tickets that went back are there no more: a retry meets its refund.
+            said = await parts.payments.refund_of_request(key.request_id, key.fingerprint) if key else None
+            if said is None:
+                raise
+        else:
+            said = await parts.payments.refund(back)
         if isinstance(said, Rejected):
             return refusal(said)
         lines_of_head = f"Location: /api/v1/payments/{payment.id}\r\n".encode()
         return Reply(202, encode(refund_view(said)), lines_of_head)
 
-    async def _asked_back(self, payment: Payment, wanted: NewRefund, key: Key | None) -> Refund | Rejected:
+    async def _wanted_back(self, payment: Payment, wanted: NewRefund, key: Key | None) -> Back:
         new_id = uuid7(self._parts.reads.now_ms())
         named = (key.request_id, key.fingerprint) if key else (id_bytes(new_id), b"")
         amount, reason, lines, before = await self._what(payment, wanted)
-        back = Back(
+        return Back(
             id=new_id,
             payment_id=payment.id,
             amount=amount,
@@ -193,7 +198,6 @@ class PaymentHandlers:
             lines=lines,
             before=before,
         )
-        return await self._parts.payments.refund(back)
 
     async def _what(self, payment: Payment, wanted: NewRefund) -> tuple[int | None, Reason, Wanted, Wanted]:
         """How much, why, and what the reservation becomes of what it was."""

@@ -40,10 +40,14 @@ class PurchaseHandlers:
         wanted = _NEW.parse(request, body)
         check_provider(parts, wanted.provider, wanted.method)
         key = key_of(request, body)
-        # What is being paid is no longer held: a retry has to meet its purchase before holds are looked at.
-        made = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
-        if made is None:
+        try:
             held = await self._named(caller, wanted.reservations)
+        except Problem:
+            # What is being paid is no longer held: a retry, be it beside the first, meets its purchase.
+            made = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
+            if made is None:
+                raise
+        else:
             made = await accepted(parts, self._purchase(wanted, caller, held), key)
         if isinstance(made, Rejected):
             return refusal(made)

@@ -115,11 +115,11 @@ class WalletHandlers:
         if wanted.provider == "stripe":
             raise Problem("not_offered", "Stripe pays nobody out. What was charged by it can be refunded.")
         wallet, money, key = _named(name), wanted.amount, key_of(request, body)
-        # The wallet first: what the key has taken out of it by then, it has made by then.
-        covered = await self._is_covered(wallet, money)
-        before = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
-        if before is None and not covered:
-            raise _problem(Refusal.NOT_ENOUGH)
+        if not await self._is_covered(wallet, money):
+            # What is not there any more this key may have taken out.
+            before = await parts.payments.of_request(key.request_id, key.fingerprint) if key else None
+            if before is None:
+                raise _problem(Refusal.NOT_ENOUGH)
         now_ms = parts.reads.now_ms()
         payment = Payment(
             id=uuid7(now_ms),

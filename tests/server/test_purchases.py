@@ -125,6 +125,26 @@ async def test_the_same_key_is_the_same_purchase_though_nothing_is_held_any_more
     assert (other.status, other.code) == (422, "key_reused")
 
 
+async def test_who_buys_twice_at_once_under_one_key_hears_of_one_purchase(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await signed_in(sale.api)
+    held, firsts = [await held_by(sale.api, ada, sale.event_id)], []
+    reads = type(sale.api.reads)
+    look = reads.reservation
+
+    async def bought_meanwhile(own: Any, reservation_id: str) -> Any:
+        if not firsts:
+            monkeypatch.setattr(reads, "reservation", look)
+            firsts.append(await buy(sale, ada, held, "k"))
+            await sale.work()
+        return await look(own, reservation_id)
+
+    monkeypatch.setattr(reads, "reservation", bought_meanwhile)
+    second = await buy(sale, ada, held, "k")
+    assert (second.status, second.json["id"]) == (202, firsts[0].json["id"])
+
+
 async def test_what_a_stranger_holds_under_ones_e_mail_is_not_bought_unasked(sale: Sale) -> None:
     ada = await signed_in(sale.api)
     mine = await held_by(sale.api, ada, sale.event_id)

@@ -158,17 +158,16 @@ async def test_who_asks_twice_at_once_under_one_key_hears_of_one_payout(
 ) -> None:
     await bank.charge()
     await bank.work()
-    key, made_before, firsts = {"Idempotency-Key": "out"}, bank.api.payments.of_request, []
+    key, look, firsts = {"Idempotency-Key": "out"}, bank.api.wallets.account, []
 
-    async def made_meanwhile(*named: bytes) -> Any:
-        found = await made_before(*named)
+    async def made_meanwhile(*named: str) -> Any:
         if not firsts:
-            monkeypatch.setattr(bank.api.payments, "of_request", made_before)
+            monkeypatch.setattr(bank.api.wallets, "account", look)
             firsts.append(await bank.pay_out(300, key))
             await bank.work()
-        return found
+        return await look(*named)
 
-    monkeypatch.setattr(bank.api.payments, "of_request", made_meanwhile)
+    monkeypatch.setattr(bank.api.wallets, "account", made_meanwhile)
     second = await bank.pay_out(300, key)
     assert (second.status, second.json["id"]) == (202, firsts[0].json["id"])
 
