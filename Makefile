@@ -43,8 +43,9 @@ $(STAMP): requirements.lock pyproject.toml
 serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstile/
 	@exec $(BIN)/turnstile serve
 
+# pytest keeps what it compiles, here too where the environment forbids Python to write bytecode.
 test: install ## every test
-	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder tests
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder tests
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check $(CODE) tests
