@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from asyncio import Handle, TimerHandle
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from math import inf
 from random import Random
 from typing import Any
@@ -32,7 +31,7 @@ class Process:
         self.deaths: list[Callable[[], None]] = []
         self.fuse = -1
         """Steps until it is killed; negative: none."""
-        self.ready: deque[Handle] = deque()
+        self.ready: deque[Step] = deque()
         self._loop = loop
         self.context = copy_context()
         self.context.run(PROCESS.set, self)
@@ -72,6 +71,22 @@ class Process:
 PROCESS: ContextVar[Process] = ContextVar("PROCESS")
 
 
+class Step:
+    """A callback that waits for its turn, or for its time: what asyncio asks of a handle, and no more, for a
+    scenario takes thousands."""
+
+    __slots__ = ("args", "callback", "cancelled", "context")
+
+    def __init__(self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context | None) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = copy_context() if context is None else context
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
 STEPS_MAX = 200_000
 """Some fifty times what a scenario takes."""
 
@@ -90,7 +105,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.wrong: list[str] = []
         self._random = rng.random
         self._runnable: list[Process] = []
-        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._timers: list[tuple[float, int, Step]] = []
         self._numbers = 0
         self._tasks: list[asyncio.Task[Any]] = []
         """All that ever were: collecting those of a killed process would run their `finally`."""
@@ -106,17 +121,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return task
 
     def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def]
-        handle = Handle(callback, args, self, context)
-        self._enqueue(handle)
-        return handle
+        step = Step(callback, args, context)
+        self._enqueue(step)
+        return step
 
     call_soon_threadsafe = call_soon
 
     def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def]
-        timer = TimerHandle(when, callback, args, self, context)
+        step = Step(callback, args, context)
         self._numbers += 1
-        heapq.heappush(self._timers, (when, self._numbers, timer))
-        return timer
+        heapq.heappush(self._timers, (when, self._numbers, step))
+        return step
+
+    def call_later(self, delay, callback, *args, context=None):  # type: ignore[no-untyped-def]
+        return self.call_at(self.now_s + delay, callback, *args, context=context)
 
     def wake(self, process: Process) -> None:
         self._runnable.append(process)
@@ -137,13 +155,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._runnable.clear()
         self.close()
 
-    def _enqueue(self, handle: Handle) -> None:
-        process: Process = handle._context.get(PROCESS, self.main)  # type: ignore[attr-defined]
+    def _enqueue(self, step: Step) -> None:
+        process = step.context.get(PROCESS, self.main)
         if not process.alive:
             return
         if not process.ready and not process.frozen:
             self._runnable.append(process)
-        process.ready.append(handle)
+        process.ready.append(step)
 
     def _run_once(self) -> None:
         runnable, random = self._runnable, self._random
@@ -153,31 +171,39 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 continue
             index = int(random() * len(runnable)) if len(runnable) > 1 else 0
             process = runnable[index]
-            handle = process.ready.popleft()
+            step = process.ready.popleft()
             if not process.ready:
                 runnable[index] = runnable[-1]
                 runnable.pop()
             self.steps += 1
             if self.steps > STEPS_MAX:
                 raise Stalled(f"{process} goes round in circles at {self.now_s} s")
-            if not handle._cancelled:  # type: ignore[attr-defined]
-                handle._run()
+            if not step.cancelled:
+                self._take(step)
             process.fuse -= 1
             if not process.fuse:
                 process.kill()
 
+    def _take(self, step: Step) -> None:
+        try:
+            step.context.run(step.callback, *step.args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001
+            self.call_exception_handler({"message": f"{step.callback!r} broke", "exception": error})
+
     def _advance(self) -> None:
         """To the next timer, and to all that are set for the same instant."""
         timers = self._timers
-        while timers and timers[0][2]._cancelled:  # type: ignore[attr-defined]
+        while timers and timers[0][2].cancelled:
             heapq.heappop(timers)
         if not timers:
             raise Stalled("nothing to wait for")
         self.now_s = max(self.now_s, timers[0][0])
         while timers and timers[0][0] <= self.now_s:
-            timer = heapq.heappop(timers)[2]
-            if not timer._cancelled:  # type: ignore[attr-defined]
-                self._enqueue(timer)
+            step = heapq.heappop(timers)[2]
+            if not step.cancelled:
+                self._enqueue(step)
 
     def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         process = PROCESS.get(self.main)

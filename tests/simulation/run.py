@@ -14,7 +14,8 @@ from tests.simulation.world import Parts, World
 
 CHUNK = 25
 """Seeds that one process plays before it reports."""
-COLLECT_AFTER_OBJECTS = 50_000
+COLLECT_AFTER_OBJECTS = 200_000
+"""What some scenarios leave: Python would look for garbage a hundred times in each."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Outcome:
 def play(seed: int, parts: Parts | None = None, traced: bool = False) -> Outcome:
     """The scenario of that seed: always the same."""
     world = World(seed, parts)
-    level = logging.root.manager.disable
+    level, thresholds = logging.root.manager.disable, gc.get_threshold()
     logging.disable(logging.CRITICAL)  # owners log what the scenario does to them
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     try:
         with world.play():
             wrong = violations(world)
@@ -46,6 +48,7 @@ def play(seed: int, parts: Parts | None = None, traced: bool = False) -> Outcome
         wrong, digest = [f"stalled: {stalled}", *world.loop.wrong], ""
     finally:
         logging.disable(level)
+        gc.set_threshold(*thresholds)
     kinds = tuple(sorted(world.weather.kinds))
     trace = tuple(world.trace) if traced else ()
     attempts = len(world.history.attempts)
@@ -58,14 +61,8 @@ def play_all(seeds: Iterable[int], processes: int) -> Iterator[list[Outcome]]:
     if processes <= 1:
         yield from map(_play_chunk, chunks)
         return
-    with ProcessPoolExecutor(processes, initializer=_settle) as pool:
+    with ProcessPoolExecutor(processes, initializer=gc.freeze) as pool:  # what is there stays there
         yield from pool.map(_play_chunk, chunks)
-
-
-def _settle() -> None:
-    """What is there stays there, and what a scenario leaves is looked for once or twice in one."""
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER_OBJECTS)
 
 
 def _chunks(seeds: list[int]) -> list[list[int]]:

@@ -316,3 +316,10 @@ class World:
     def timer_is_back(self) -> None:
         """As Ray does it: one that has died is made again, after a while."""
         self.start_timers()
+
+
+def has_restaurants(seed: int) -> bool:
+    """Whether that seed's scenario has any."""
+    world = World(seed)
+    world.loop.finish()
+    return bool(world._houses)
