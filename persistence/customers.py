@@ -57,6 +57,10 @@ SELECT id::text, live AND status IN ('held', 'paying') AND expires_ms > $2::bigi
 UNION ALL SELECT id::text, true FROM submissions WHERE id = ANY ($1::uuid[]) AND status = 'pending'"""
 """What is asked for behind the scenes is on hold as long as it waits, and longer if it is made."""
 
+KNOWN = """
+SELECT EXISTS (SELECT FROM requests WHERE request_id = $2 AND scope = $1::uuid AND expires_ms > $3::bigint)
+    OR EXISTS (SELECT FROM submissions WHERE request_id = $2 AND inventory_id = $1::uuid)"""
+
 RECOVERED_MAX_RESERVATIONS = 50
 LIVE_OF = f"""
 SELECT r.id::text FROM ({FOUND}) f JOIN reservations r ON r.id = f.id

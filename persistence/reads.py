@@ -50,7 +50,7 @@ from persistence import queries
 from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row, in_time
-from persistence.customers import OF_CUSTOMER, ON_HOLD, RECEIVED
+from persistence.customers import KNOWN, OF_CUSTOMER, ON_HOLD, RECEIVED
 from persistence.free_tables import LOOKED_AT_MAX, TAKEN, asked, page_with_tables
 from persistence.histories import Histories
 from persistence.maps import Maps
@@ -159,6 +159,9 @@ class PostgresReads:
     async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
         rows = await self._ask(ON_HOLD, (list(reservation_ids), self.now_ms()))
         return {row[0]: row[1] for row in rows}
+
+    async def is_known(self, inventory_id: str, request_id: bytes) -> bool:
+        return bool((await self._ask(KNOWN, (inventory_id, request_id, self.now_ms())))[0][0])
 
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         rows = await self._ask(OF_CUSTOMER, (customer, before or LAST_ID, limit), self._lists)

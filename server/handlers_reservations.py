@@ -89,7 +89,7 @@ class ReservationHandlers:
         key, caps = key_of(request, body), parts.hold_caps
         places = caps.places(request, caller)
         if places:
-            await caps.take(places, key, command.reservation_id)
+            await caps.take(places, key, event_id, command.reservation_id)
         if prefers_async(request):
             return await accepted(parts, places, key, (event_id, "event"), command)
         answer = await parts.gateway.ask(event_id, command, key)

@@ -91,7 +91,7 @@ class TableHandlers:
         key, caps = key_of(request, body), parts.hold_caps
         places = caps.places(request, caller)
         if places:
-            await caps.take(places, key, command.reservation_id)
+            await caps.take(places, key, restaurant_id, command.reservation_id)
         if prefers_async(request):
             return await accepted(parts, places, key, (restaurant_id, "restaurant"), command)
         answer = await parts.gateway.ask(restaurant_id, command, key)

@@ -4,7 +4,8 @@ that who has many e-mails has no more than others.
 Who is about to hold takes a place first. When all are taken, the reservations that have them are looked at:
 what is confirmed, released or expired by now has made room. So a confirmation or a cancellation costs
 nothing here, and a hold one call that goes with others. A retry with its Idempotency-Key has its place
-already. A bound of 0 is none, and costs nothing at all; that of accounts costs guests nothing.
+already, or, where that was given up since, needs none. A bound of 0 is none, and costs nothing at all; that
+of accounts costs guests nothing.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class Rows(Protocol):
     async def on_hold(self, reservation_ids: Sequence[str]) -> Mapping[str, bool]:
         """Of those that there are, whether each is held or being paid, or is still to be made."""
 
+    async def is_known(self, inventory_id: str, request_id: bytes) -> bool:
+        """Whether a request was answered before, or is accepted."""
+
     def now_ms(self) -> int: ...
 
 
@@ -86,14 +90,17 @@ class HoldCaps:
             return of_account
         return *of_account, (f"address:{counted_as(self._address.of(request))}", self._per_address)
 
-    async def take(self, places: Places, key: Key | None, reservation_id: str) -> None:
-        """A place for a hold that is to be made under that id. Raises a problem where there is none."""
+    async def take(self, places: Places, key: Key | None, inventory_id: str, reservation_id: str) -> None:
+        """A place for a hold that is to be made under that id. Raises a problem where there is none, but for
+        a retry of what was answered before."""
         field = _field(key, reservation_id)
         for at, (place, cap) in enumerate(places):
             there = await self._counts.add(place, field, reservation_id, cap)
             if there and not await self._made_room(there, place, field, reservation_id, cap):
                 for before, _ in places[:at]:
                     await self._counts.remove(before, [field])
+                if key is not None and await self._rows.is_known(inventory_id, key.request_id):
+                    return
                 detail = f"At most {cap} holds at a time; confirm or cancel some first."
                 raise Problem("limit_exceeded", detail, limit=cap, requested=cap + 1)
 

@@ -47,6 +47,9 @@ class Reads(Protocol):
         """Of those that there are, whether each is held or being paid by now, or, of submissions that are
         pending, is still to be made."""
 
+    async def is_known(self, inventory_id: str, request_id: bytes) -> bool:
+        """Whether that inventory has answered the request, or a submission of it was accepted."""
+
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         """A customer's reservations of whatever kind, the last id first, beginning below `before`. A status
         is the row's, as in `reservation`."""

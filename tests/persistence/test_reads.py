@@ -76,6 +76,23 @@ async def test_a_reservation_is_read_with_its_event_and_contact(
     assert (found.reply.currency, found.reply.contact) == ("EUR", command.contact)
 
 
+async def test_a_request_is_known_once_it_is_answered_and_for_as_long_as_its_answer_is_kept(
+    reads: PostgresReads, postgres: PostgresWorld
+) -> None:
+    store = postgres.store()
+    sale = await Sale.opened(store, at_ms=await store.now_ms())
+    answered = sale.decided(place(1))
+    request_id = answered.requests[0].request_id
+    assert not await reads.is_known(sale.id, request_id)
+    assert await sale.append(store, answered)
+    assert await reads.is_known(sale.id, request_id)
+    assert not await reads.is_known(new_id(), request_id), "by another"
+    over = sale.decided(place(1))
+    over.requests[0] = msgspec.structs.replace(over.requests[0], expires_ms=sale.now_ms)
+    assert await sale.append(store, over)
+    assert not await reads.is_known(sale.id, over.requests[0].request_id)
+
+
 async def test_events_are_listed_by_their_start_then_id(database_url: str) -> None:
     world = PostgresWorld(database_url)
     store = world.store()

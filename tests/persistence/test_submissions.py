@@ -195,6 +195,8 @@ async def test_an_answer_is_kept_and_what_was_said_of_the_customer_is_not(
     await clock.start()
     reads = PostgresReads(postgres.url, clock)
     assert await reads.on_hold([done.id, new_id()]) == {done.id: True}
+    assert await reads.is_known(sale.id, done.request_id), "it is accepted"
+    assert not await reads.is_known(new_id(), done.request_id), "by no other"
     answers = [
         (done.id, Done(done.id)),
         (rejected.id, Final(NO)),

@@ -299,6 +299,10 @@ class DirectReads:
             if one.id in reservation_ids
         } | {one: True for one in self.pending() if one in reservation_ids}
 
+    async def is_known(self, inventory_id: str, request_id: bytes) -> bool:
+        self.gateway._check()
+        return request_id in self.gateway.recorded
+
     async def of_customer(self, customer: bytes, before: str | None, limit: int) -> list[FoundReservation]:
         everything = [
             self._found(name, one)

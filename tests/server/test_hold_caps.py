@@ -92,6 +92,9 @@ async def test_a_retry_gets_its_reply_also_where_all_places_are_taken(api: Api) 
     await act(api, first, "cancel")
     assert (await hold(api, 5)).status == 201
     assert (await hold(api, 6)).code == "limit_exceeded"
+    late = await hold(api, 0, key)
+    assert (late.status, late.json) == (201, again.json), "though its place is another's by now"
+    assert (await hold(api, 6)).code == "limit_exceeded"
 
 
 async def test_a_key_that_is_used_again_for_something_else_gives_no_place_back(api: Api) -> None:
