@@ -58,7 +58,8 @@ CHANGE = f"""
 UPDATE accounts SET name = coalesce($3, name), language = coalesce($4, language), version = version + 1
  WHERE id = $1 AND version = coalesce($2, version) RETURNING {ACCOUNT}"""
 SET_HASH = """
-UPDATE accounts SET password_hash = $2, version = version + 1 WHERE id = $1 RETURNING email, language"""
+UPDATE accounts SET password_hash = $2, version = version + 1
+ WHERE id = $1 AND ($3::text IS NULL OR password_hash = $3) RETURNING email, language"""
 ERASE = "DELETE FROM accounts WHERE id = $1 RETURNING customer, email"
 _TOUCHES = "(p.wallet = $1 OR (p.provider = 'wallet' AND p.method = $1))"
 MONEY = f"""
@@ -85,8 +86,15 @@ FORGET_RESETS = "DELETE FROM one_time_tokens WHERE customer = $1 AND kind <> 'jo
 """An invitation outlives both: it opens nothing but a membership, to who is signed in."""
 FORGET_TOKENS = "DELETE FROM one_time_tokens WHERE customer = $1"
 
-OPEN = """
-INSERT INTO sessions (id, account_id, secret_hash, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)"""
+OPEN = f"""
+WITH there AS MATERIALIZED (
+  SELECT {ACCOUNT} FROM accounts WHERE id = $2::uuid AND password_hash = $6::text FOR SHARE),
+opened AS (
+  INSERT INTO sessions (id, account_id, secret_hash, created_ms, expires_ms)
+  SELECT $1::uuid, $2::uuid, $3::bytea, $4::bigint, $5::bigint FROM there)
+SELECT * FROM there"""
+"""A password takes a while to check. Who changes the account meanwhile and ends its sessions is waited for:
+else one would be opened behind him, of a password that serves no more or with a role that was taken away."""
 RENEW = f"""
 WITH renewed AS (
   UPDATE sessions SET secret_hash = $3, expires_ms = $5
@@ -206,10 +214,10 @@ class PostgresAccounts:
         return Rejected(Code.STALE, "The account has changed meanwhile.", {"version": there.version})
 
     async def set_password(
-        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None
+        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None, present: str | None
     ) -> bool:
         async def work(connection: Connection) -> bool:
-            return await _set_password(connection, account_id, password_hash, now_ms, session_id)
+            return await _set_password(connection, account_id, password_hash, now_ms, session_id, present)
 
         return await self._together(work)
 
@@ -244,7 +252,7 @@ class PostgresAccounts:
             if there is None:
                 return False
             await connection.execute(FORGET_RESETS, there["customer"])
-            return await _set_password(connection, there["id"], password_hash, now_ms, None)
+            return await _set_password(connection, there["id"], password_hash, now_ms, None, None)
 
         return await self._together(work)
 
@@ -283,9 +291,10 @@ class PostgresAccounts:
 
         return await self._together(work)
 
-    async def open_session(self, session: Session) -> None:
-        times = (session.created_ms, session.expires_ms)
-        await self._ask(OPEN, session.id, session.account_id, session.secret_hash, *times)
+    async def open_session(self, session: Session, password_hash: str | None) -> Account | None:
+        said = (session.secret_hash, session.created_ms, session.expires_ms)
+        rows = await self._ask(OPEN, session.id, session.account_id, *said, password_hash)
+        return account_of(rows[0]) if rows else None
 
     async def renew(
         self, session_id: str, secret_hash: bytes, next_hash: bytes, now_ms: int, expires_ms: int
@@ -357,10 +366,15 @@ async def recorded(
 
 
 async def _set_password(
-    connection: Connection, account_id: str, password_hash: str, now_ms: int, session_id: str | None
+    connection: Connection,
+    account_id: str,
+    password_hash: str,
+    now_ms: int,
+    session_id: str | None,
+    present: str | None,
 ) -> bool:
     """In the connection's transaction."""
-    row = await connection.fetchrow(SET_HASH, account_id, password_hash)
+    row = await connection.fetchrow(SET_HASH, account_id, password_hash, present)
     if row is None:
         return False
     await connection.execute(END_ALL, account_id, now_ms, session_id)

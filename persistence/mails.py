@@ -44,11 +44,12 @@ ON CONFLICT (id) DO NOTHING"""
 
 INSERT_ONE = insert_one()
 
-FORGET = """
-UPDATE outgoing_mails SET status = 'void', recipient = NULL, parameters = '{}', error = NULL
- WHERE recipient = $1 AND status IN ('pending', 'dead')"""
-"""Nothing more to this address: for the transaction that erases whose it is. Of what has ended otherwise the
-address is forgotten already; a reservation's mail has none."""
+FORGET = f"""
+UPDATE outgoing_mails SET status = 'void', recipient = NULL, parameters = '{{}}', error = NULL,
+       ended_ms = coalesce(ended_ms, ({NOW}))
+ WHERE recipient IS NOT NULL AND lower(recipient) = lower($1) AND status IN ('pending', 'dead')"""
+"""Nothing more to this address, however it was spelled: for the transaction that erases whose it is. Of what
+has ended otherwise the address is forgotten already; a reservation's mail has none."""
 
 
 def id_of(*told: object) -> str:

@@ -52,9 +52,10 @@ class Accounts(Protocol):
         """None: as it is. `stale` if the version is not the one meant."""
 
     async def set_password(
-        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None
+        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None, present: str | None
     ) -> bool:
-        """And end all sessions but that one, and mail that it was done. False: there is no such account."""
+        """And end all sessions but that one, and mail that it was done. False: there is no such account, or
+        `present` is not the hash of its password any more."""
 
     async def ask_reset(
         self, customer: bytes, token: MailedToken, mail: Mail, key: tuple[bytes, bytes] | None
@@ -77,8 +78,8 @@ class Accounts(Protocol):
         """The account, and whatever else names the person. Rejected: `in_use` while there is money in its
         wallet, or on its way into it or out of it; `not_found`."""
 
-    async def open_session(self, session: Session) -> None:
-        """Keep it."""
+    async def open_session(self, session: Session, password_hash: str | None) -> Account | None:
+        """Keep it; its account as it stands by now. None: that is not the hash of its password any more."""
 
     async def renew(
         self, session_id: str, secret_hash: bytes, next_hash: bytes, now_ms: int, expires_ms: int

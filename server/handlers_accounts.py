@@ -141,13 +141,14 @@ class AccountHandlers:
         # Who has somebody's access token has no more tries at the password than who has none.
         await parts.throttle.of_email(Group.LOG_IN_EMAIL, account.customer)
         found = await parts.accounts.credentials(account.customer)
-        if not await parts.passwords.matches(found[1] if found else None, wanted.present):
-            raise Problem("forbidden", "The present password is another.")
+        present = found[1] if found else None
+        if not await parts.passwords.matches(present, wanted.present):
+            raise _another_password()
         hashed = await parts.passwords.hashed(wanted.password)
         now_ms, own = parts.reads.now_ms(), caller_of(request).session_id
         others = [one.id for one in await parts.accounts.sessions(account.id, now_ms) if one.id != own]
-        if not await parts.accounts.set_password(account.id, hashed, now_ms, own):
-            raise not_found("account")
+        if not await parts.accounts.set_password(account.id, hashed, now_ms, own, present):
+            raise _another_password()
         parts.access.end(others)
         return Reply(204, content_type="")
 
@@ -196,6 +197,10 @@ def mailable(email: str) -> str:
     except UnsoundMail:
         raise invalid("email", "No mail can be sent to this address.") from None
     return address
+
+
+def _another_password() -> Problem:
+    return Problem("forbidden", "The present password is another.")
 
 
 def _shown(account: Account) -> Reply:

@@ -52,11 +52,13 @@ class SessionHandlers:
         found = await parts.accounts.credentials(customer)
         right = await parts.passwords.matches(found[1] if found else None, given.password)
         if found is None or not right:
-            raise Problem("unauthorized", "The e-mail or the password is wrong.")
+            raise _wrong()
         now_ms, secret = parts.reads.now_ms(), secrets.token_bytes(_SECRET_BYTES)
-        account, expires_ms = found[0], now_ms + SESSION_LIFE_MS
-        session = Session(uuid7(now_ms), account.id, _hash(secret), now_ms, expires_ms)
-        await parts.accounts.open_session(session)
+        expires_ms = now_ms + SESSION_LIFE_MS
+        session = Session(uuid7(now_ms), found[0].id, _hash(secret), now_ms, expires_ms)
+        account = await parts.accounts.open_session(session, found[1])
+        if account is None:
+            raise _wrong()
         return self._given(201, account, session.id, secret, expires_ms)
 
     async def refresh(self, request: web.BaseRequest) -> Reply:
@@ -97,6 +99,10 @@ class SessionHandlers:
             account_view(account),
         )
         return Reply(status, views.encode(shown), PRIVATE)
+
+
+def _wrong() -> Problem:
+    return Problem("unauthorized", "The e-mail or the password is wrong.")
 
 
 def _hash(secret: bytes) -> bytes:

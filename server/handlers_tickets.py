@@ -29,7 +29,7 @@ from server.problems import Problem, invalid, not_found, refusal
 from server.replies import PRIVATE, Reply
 from server.ticket_papers import paper_of
 from server.ticket_pictures import SVG, picture
-from server.tickets import Tickets, held_reservation, held_tickets, number_of
+from server.tickets import Tickets, claimed_tickets, held_reservation, held_tickets, number_of
 from server.views_tickets import received_view, ticket_view
 
 _NEW_HOLDER = Payload(NewHolder)
@@ -122,7 +122,7 @@ class TicketHandlers:
         parts = self._parts
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _NEW_HOLDER.parse(request, body)
-        tickets = await held_tickets(parts, request, reservation_text)
+        tickets = await claimed_tickets(parts, request, reservation_text)
         place, right = tickets.place(number_of(number_text)), tickets.right
         command = TransferTicket(
             tickets.reservation.id,
@@ -140,7 +140,7 @@ class TicketHandlers:
         body = await read_body(request, parts.options.body_max_bytes)
         if body:
             _NOTHING.parse(request, body)
-        tickets = await held_tickets(parts, request, reservation_text)
+        tickets = await claimed_tickets(parts, request, reservation_text)
         place, right = tickets.place(number_of(number_text)), tickets.right
         command = ReissueTicket(tickets.reservation.id, place.number, right.generation, right.as_buyer)
         return await self._replaced(tickets, command, key_of(request, body), shows_code=True)

@@ -122,6 +122,16 @@ async def held_tickets(parts: Parts, request: web.BaseRequest, reservation_text:
     return await _with_tickets(parts, found.inventory_id, reply, right)
 
 
+async def claimed_tickets(parts: Parts, request: web.BaseRequest, reservation_text: str) -> Tickets:
+    """What a command goes by: the reservation of which the caller has, or once had, a right to tickets, and
+    nothing read of these. Whether the right still stands is for their owner to say, who knows whether this
+    very request has ended it."""
+    found, right = await _found(parts, request, reservation_text)
+    if not isinstance(found.reply, ReservationReply):
+        raise not_found("ticket")
+    return Tickets(found.inventory_id, found.reply, right, {})
+
+
 async def held_reservation(
     parts: Parts, request: web.BaseRequest, reservation_text: str
 ) -> tuple[FoundReservation, Placed | None]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -129,10 +130,10 @@ class Sender:
         try:
             await self._post.deliver(letter)
         except Undeliverable as refused:
-            await self._queue.dead(mail, str(refused))
+            await self._queue.dead(mail, _unnamed(refused, letter.recipient))
             self._count(mail, "dead")
         except NotNow as refused:
-            await self._failed(mail, str(refused))
+            await self._failed(mail, _unnamed(refused, letter.recipient))
         else:
             await self._mark(mail)
 
@@ -164,6 +165,11 @@ class Sender:
     def _count(self, mail: TakenMail, outcome: str) -> None:
         kind = mail.kind.value if mail.kind else "unknown"
         self._meter.count("mails", labels=(("kind", kind), ("outcome", outcome)))
+
+
+def _unnamed(refused: Exception, recipient: str) -> str:
+    """What was said to it without the address, which servers repeat: it outlasts whose it is."""
+    return re.sub(re.escape(recipient), "...", str(refused), flags=re.IGNORECASE)
 
 
 def _reservations_of(mails: Sequence[TakenMail]) -> list[str]:

@@ -88,9 +88,13 @@ async def made_account(accounts: PostgresAccounts) -> Account:
     return made
 
 
+def a_new_session(account: Account) -> Session:
+    return Session(new_id(), account.id, secrets.token_bytes(32), NOW_MS, NOW_MS + LIFE_MS)
+
+
 async def a_session(accounts: PostgresAccounts, account: Account) -> Session:
-    session = Session(new_id(), account.id, secrets.token_bytes(32), NOW_MS, NOW_MS + LIFE_MS)
-    await accounts.open_session(session)
+    session = a_new_session(account)
+    assert await accounts.open_session(session, "hash") is not None
     return session
 
 
@@ -201,11 +205,42 @@ async def test_sessions_end_alone_or_together(accounts: PostgresAccounts) -> Non
     kept, one, two = [await a_session(accounts, account) for _ in range(3)]
     await accounts.end_session(one.id, NOW_MS + 1)
     await accounts.end_session(one.id, NOW_MS + 2)
-    assert await accounts.set_password(account.id, "new", NOW_MS + 3, kept.id)
+    assert await accounts.set_password(account.id, "new", NOW_MS + 3, kept.id, "hash")
     assert await accounts.ended_since(NOW_MS) >= {one.id, two.id}
     assert one.id not in await accounts.ended_since(NOW_MS + 1)
     assert [found.id for found in await accounts.sessions(account.id, NOW_MS)] == [kept.id]
-    assert not await accounts.set_password(new_id(), "new", NOW_MS, None)
+    assert not await accounts.set_password(new_id(), "new", NOW_MS, None, "hash")
+
+
+async def test_a_password_that_was_replaced_meanwhile_opens_nothing_and_changes_nothing(
+    accounts: PostgresAccounts,
+) -> None:
+    account, token, late = await made_account(accounts), a_token(), "hash"
+    await accounts.ask_reset(account.customer, token, RESET, None)
+    assert await accounts.reset(token.token_hash, "new", NOW_MS)
+    assert await accounts.open_session(a_new_session(account), late) is None
+    assert not await accounts.set_password(account.id, "thief", NOW_MS, None, late)
+    assert (await accounts.credentials(account.customer) or ("", ""))[1] == "new"
+    assert await accounts.open_session(a_new_session(account), "new") == msgspec.structs.replace(
+        account, version=2
+    )
+    assert len(await accounts.sessions(account.id, NOW_MS)) == 1
+
+
+async def test_who_logs_in_while_another_change_is_under_way_waits_for_it(
+    accounts: PostgresAccounts, rows: Any
+) -> None:
+    waiting = "SELECT count(*) FROM pg_sleep(0.01), pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+    for change, opened in (("password_hash = 'new'", False), ("role = 'admin'", True)):
+        account = await made_account(accounts)
+        async with rows.transaction():
+            await rows.execute(f"UPDATE accounts SET {change} WHERE id = $1", account.id)
+            opening = asyncio.create_task(accounts.open_session(a_new_session(account), "hash"))
+            while not opening.done() and not await rows.fetchval(waiting):
+                pass
+        found = await opening
+        assert found == (msgspec.structs.replace(account, role=Role.ADMIN) if opened else None)
+        assert len(await accounts.sessions(account.id, NOW_MS)) == opened
 
 
 async def test_a_reset_serves_once_ends_all_sessions_and_takes_other_resets_with_it(
@@ -241,7 +276,8 @@ async def test_a_reset_of_nobody_mails_nobody(accounts: PostgresAccounts, rows: 
 async def test_whatever_names_an_erased_person_is_gone(accounts: PostgresAccounts, rows: Any) -> None:
     account = await made_account(accounts)
     session = await a_session(accounts, account)
-    await registered(accounts, a_registration(customer=account.customer, email=account.email))
+    for email in (account.email, account.email.upper()):
+        await registered(accounts, a_registration(customer=account.customer, email=email))
     assert await accounts.erase(account.id, NOW_MS) is None
     assert await accounts.erase(account.id, NOW_MS) is NOACCOUNT
     assert await accounts.account(account.id) is None
@@ -253,6 +289,7 @@ async def test_whatever_names_an_erased_person_is_gone(accounts: PostgresAccount
         found = await rows.fetch(f"SELECT FROM {relation} WHERE {column} = $1", account.customer)
         assert found == [], relation
     assert await kinds(rows, account.email) == []
+    assert await kinds(rows, account.email.upper()) == []
 
 
 async def test_an_erasure_reaches_the_tickets_that_were_passed_on_to_a_person(

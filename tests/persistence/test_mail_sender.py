@@ -146,7 +146,7 @@ async def test_pauses_grow(office: Office, inbox: Inbox) -> None:
     assert pauses == [10, 15, 15]
 
 
-@pytest.mark.parametrize(("says", "tries"), [("451 later", 3), ("550 nobody of that name", 1)])
+@pytest.mark.parametrize(("says", "tries"), [("451 later", 3), ("550 <Ada@Example.org> is nobody", 1)])
 async def test_after_its_last_attempt_or_for_good_a_mail_is_dead(
     office: Office, inbox: Inbox, says: str, tries: int
 ) -> None:
@@ -155,6 +155,8 @@ async def test_after_its_last_attempt_or_for_good_a_mail_is_dead(
     await office.send_all()
     row = await office.row(mail_id)
     assert (row["status"], row["attempts"], row["recipient"]) == ("dead", tries, "ada@example.org")
+    assert says[:3] in row["error"]
+    assert "ada@" not in row["error"].lower()
     assert list(inbox.tried.values()) == [tries]
 
 

@@ -99,4 +99,5 @@ async def test_nothing_more_is_sent_to_who_is_forgotten(postgres: PostgresWorld)
     await connection.execute(FORGET, mail.recipient)
     row = await connection.fetchrow("SELECT * FROM outgoing_mails WHERE id = $1", mail_id)
     assert (row["status"], row["recipient"], row["parameters"]) == ("void", None, "{}")
+    assert row["ended_ms"] is not None
     assert [row["status"] for row in await rows_to(connection, other)] == ["pending"]

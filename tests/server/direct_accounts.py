@@ -154,9 +154,9 @@ class DirectAccounts:
         return self._shown(self.kept[account_id])
 
     async def set_password(
-        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None
+        self, account_id: str, password_hash: str, now_ms: int, session_id: str | None, present: str | None
     ) -> bool:
-        if account_id not in self.kept:
+        if account_id not in self.kept or present not in (None, self.hashes[account_id]):
             return False
         self.hashes[account_id] = password_hash
         self._end_all(account_id, now_ms, session_id)
@@ -183,7 +183,7 @@ class DirectAccounts:
         if not await self.may_reset(token_hash, now_ms):
             return False
         account_id = self.tokens.pop(token_hash).account_id
-        return await self.set_password(account_id or "", password_hash, now_ms, None)
+        return await self.set_password(account_id or "", password_hash, now_ms, None, None)
 
     async def recover(
         self, customer: bytes, email: str, now_ms: int, key: tuple[bytes, bytes] | None
@@ -212,8 +212,11 @@ class DirectAccounts:
         self.mails = [mail for mail in self.mails if mail.recipient != there.email]
         return None
 
-    async def open_session(self, session: Session) -> None:
+    async def open_session(self, session: Session, password_hash: str | None) -> Account | None:
+        if self.hashes.get(session.account_id) != password_hash:
+            return None
         self.open[session.id] = session
+        return await self.account(session.account_id)
 
     async def renew(
         self, session_id: str, secret_hash: bytes, next_hash: bytes, now_ms: int, expires_ms: int

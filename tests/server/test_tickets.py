@@ -153,9 +153,23 @@ async def test_who_has_a_ticket_issued_again_shuts_out_whoever_had_its_token_or_
 
 async def test_a_repeated_transfer_with_its_key_is_one(api: Api) -> None:
     _, path, holder, _ = await bought(api)
-    headers = holder | {"Idempotency-Key": "pass on"}
+    headers = holder | {"Idempotency-Key": "pass-on"}
     first = await passed_on(api, path, headers)
+    assert first.status == 200
     assert (await passed_on(api, path, headers)).raw == first.raw
+
+
+@pytest.mark.parametrize("what", ["reissue", "transfer"])
+async def test_a_lost_answer_to_who_has_a_tickets_token_is_had_again_with_its_key(
+    api: Api, what: str
+) -> None:
+    _, path, holder, _ = await bought(api)
+    opens = {"Ticket-Token": (await passed_on(api, path, holder)).json["token"]}
+    keyed, body = opens | {"Idempotency-Key": "once-more"}, BOB if what == "transfer" else {}
+    first = await api.post(f"{path}/tickets/1/{what}", json=body, headers=keyed)
+    assert first.status == 200
+    assert (await api.post(f"{path}/tickets/1/{what}", json=body, headers=keyed)).raw == first.raw
+    assert (await api.post(f"{path}/tickets/1/{what}", json=body, headers=opens)).code == "ticket_replaced"
 
 
 async def test_a_picture_of_a_code_is_svg(api: Api) -> None:
