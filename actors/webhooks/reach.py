@@ -12,14 +12,17 @@ Who registers an address chooses where this server connects to (server-side requ
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from domain.endpoints import url_fault
+from domain.endpoints import ENDPOINTS_MAX, url_fault
 from domain.public_addresses import is_loopback, is_public
 
 DNS_KEPT_S = 10
@@ -27,8 +30,38 @@ HEAD_MAX_BYTES = 8_190
 """Of each of an answer's header lines; it has at most 128 of them."""
 
 
+LOOK_UPS_MAX = ENDPOINTS_MAX + 28
+"""At a time. A name that nobody answers for takes its thread for half a minute, whoever has stopped waiting:
+all that one organiser may register leave some to the others."""
+
+
 class NotReached(Exception):
     """There was no answer, or none that could be read; the message says why, in words."""
+
+
+class Names(AbstractResolver):
+    """Looks names up in threads that do nothing else."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOK_UPS_MAX, "look-up")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        look_up = partial(
+            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host, host=str(address[0]), port=port, family=kind, proto=protocol, flags=flags
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Reach:
@@ -39,8 +72,9 @@ class Reach:
     ) -> None:
         self._local = local
         self._answer_max_bytes = answer_max_bytes
+        self._names = resolver or Names()
         connector = aiohttp.TCPConnector(
-            limit=0, ttl_dns_cache=DNS_KEPT_S, socket_factory=self._socket, resolver=resolver
+            limit=0, ttl_dns_cache=DNS_KEPT_S, socket_factory=self._socket, resolver=self._names
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -67,6 +101,7 @@ class Reach:
 
     async def close(self) -> None:
         await self._session.close()
+        await self._names.close()
 
     async def _read(self, answer: aiohttp.ClientResponse) -> None:
         left = self._answer_max_bytes

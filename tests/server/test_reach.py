@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from actors.webhooks.reach import NotReached, Reach
+from domain.endpoints import ENDPOINTS_MAX
 from tests.webhooks.receiver import Receiver, after, receiving
 
 ANSWER_MAX_BYTES = 1_000
@@ -100,6 +103,31 @@ async def test_a_name_that_says_something_else_at_the_second_look_is_looked_at_a
     assert await reach.post(f"http://localhost:{port}/", {}, b"{}") == 200
     with pytest.raises(NotReached, match="not a public address"):
         await reach.post(f"http://localhost:{port}/", {}, b"{}")
+    await reach.close()
+
+
+async def test_names_that_nobody_answers_for_hold_up_no_other_endpoint(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up, over = socket.getaddrinfo, threading.Event()
+
+    def slow(host: str, *rest: Any, **named: Any) -> Any:
+        if host.endswith(".slow.example"):
+            over.wait()
+            raise socket.gaierror("nobody answers")
+        return look_up(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    reach = Reach(True, 5.0, ANSWER_MAX_BYTES)
+    urls = [f"https://{number}.slow.example/" for number in range(ENDPOINTS_MAX)]
+    waiting = [asyncio.create_task(reach.post(url, {}, b"{}")) for url in urls]
+    await asyncio.sleep(0)
+    try:
+        assert await reach.post(receiver.url.replace("127.0.0.1", "localhost") + "/", {}, b"{}") == 200
+    finally:
+        over.set()
+        failed = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(one) for one in failed} == {NotReached}
     await reach.close()
 
 
