@@ -18,7 +18,7 @@ from persistence.append import append_statement
 from persistence.connection import Limits
 from persistence.customers import FORGET_TICKETS, RECEIVED
 from persistence.migrate import migrate
-from persistence.payments import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
+from persistence.payment_statements import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
 from persistence.postgres import LIVE
 from persistence.queries import MADE_AT, RESERVATIONS, STAYS_ON
 from persistence.rows import TERMS_COLUMNS
