@@ -145,7 +145,7 @@ class ReservationHandlers:
         """Release a hold, or cancel what is confirmed."""
         parts = self._parts
         body, place = await self._addressed(request, reservation_text)
-        by_operator = await parts.belongings.takes_charge(request, place.inventory_id, by_staff=True)
+        by_operator = await parts.belongings.takes_charge(request, place.inventory_id)
         command = CancelReservation(place.reservation_id, by_operator=by_operator)
         return await acted(parts, request, body, place, command)
 

@@ -131,6 +131,23 @@ async def test_an_organisers_staff_find_guests_of_their_own_restaurants(api: Api
     assert (await api.get(path, headers=strangers)).code == "not_found"
 
 
+async def test_what_staff_cancel_with_the_guests_token_is_cancelled_by_the_guest(api: Api) -> None:
+    own = await new_organiser(api)
+    house = House(
+        api, (await api.post(RESTAURANTS, json=house_body(organiser_id=own), headers=OPERATOR)).json
+    )
+    counts = []
+    for role in (Role.STAFF, Role.ORGANISER):
+        held, token = await house.held(customer=ADA, time="20:00")
+        assert (await api.post(f"{held}/confirm", headers=token)).status == 200
+        bearer = token_of(api, role, own, session=role.value)
+        cancelled = await api.post(f"{held}/cancel", headers=bearer | token)
+        assert cancelled.json["status"] == "cancelled"
+        (ada,) = (await asked(house, "guests", email="ada@example.org")).json["items"]
+        counts.append(ada["cancellations"])
+    assert counts == [1, 1], "the organiser's is not the guest's"
+
+
 @pytest.mark.parametrize("what", ["guests", "reservations"])
 async def test_guests_are_found_by_staff_only_and_by_one_thing_at_a_time(house: House, what: str) -> None:
     path = f"{house.path}/{what}"
