@@ -22,36 +22,47 @@ REQUESTS = 2_048
 SETTINGS = {"TURNSTILE_LIMIT_HOLDS_PER_ACCOUNT": "1000"}
 """Counted as by default, and not met."""
 
+SIDES = SIGNED_IN, GUESTS = "signed in", "by guests"
+
 Show = Callable[[str], None]
 
 
 def measure(seconds: int, rounds: int, show: Show) -> dict[str, float]:
-    """Shows each round, and the medians of the ratios, which it returns."""
+    """Shows each round, and the medians of the ratios, which it returns. Each side is first as often: the
+    second finds a fuller database."""
     show("starting the server")
     with stack.temporary_folder() as folder, stack.started(1, SETTINGS) as server:
         names = [str(uuid4()) for _ in range(BUYERS)]
         made = asyncio.run(tokens(server.database_url, names, role="customer"))
-        buyers: list[dict[str, str]] = [{"Authorization": f"Bearer {token}"} for token in made]
+        files = {
+            GUESTS: sale(server, folder / "guests", [{}]),
+            SIGNED_IN: sale(
+                server, folder / "buyers", [{"Authorization": f"Bearer {token}"} for token in made]
+            ),
+        }
         ratios: dict[int, list[float]] = {count: [] for count in CONNECTIONS}
         for number in range(rounds * len(CONNECTIONS)):
             connections = CONNECTIONS[number % len(CONNECTIONS)]
-            if number // len(CONNECTIONS) % 2:  # each is first as often: the second finds a fuller database
-                signed_in = rate(server, folder, buyers, connections, seconds)
-                guests = rate(server, folder, [{}], connections, seconds)
-            else:
-                guests = rate(server, folder, [{}], connections, seconds)
-                signed_in = rate(server, folder, buyers, connections, seconds)
-            ratios[connections].append(signed_in / guests)
-            show(f"{connections} connections: {signed_in:,.0f} holds/s signed in, {guests:,.0f} by guests")
+            order = SIDES if number // len(CONNECTIONS) % 2 else SIDES[::-1]
+            found = {side: rate(server, files[side], connections, seconds) for side in order}
+            ratios[connections].append(found[SIGNED_IN] / found[GUESTS])
+            show(
+                f"{connections} connections: "
+                + ", ".join(f"{found[side]:,.0f} holds/s {side}" for side in SIDES)
+            )
     return {f"signed_in_{connections}_x": statistics.median(found) for connections, found in ratios.items()}
 
 
-def rate(server: Stack, folder: Path, callers: list[dict[str, str]], connections: int, seconds: int) -> float:
-    """Holds per second, of an event of their own. All must be made."""
+def sale(server: Stack, path: Path, callers: list[dict[str, str]]) -> Path:
+    """Requests for holds of an event of their own, in a file."""
     event_id = api.create_event(server, 10_000_000)
     api.hold(server, event_id)  # its owner is a new process, which takes a moment to start
-    file = replay.write(folder / "requests", holds(urlsplit(server.http).port or 0, event_id, callers))
-    found = wrk.run(server.http, str(file), "replay", wire.TICKET_TYPE, connections, seconds)
+    return replay.write(path, holds(urlsplit(server.http).port or 0, event_id, callers))
+
+
+def rate(server: Stack, requests: Path, connections: int, seconds: int) -> float:
+    """Holds per second. All must be made."""
+    found = wrk.run(server.http, str(requests), "replay", wire.TICKET_TYPE, connections, seconds)
     if found.refused or found.failed:
         raise wrk.WrkFailed(f"{found.refused} refused, {found.failed} without a reply")
     return found.requests / found.seconds
