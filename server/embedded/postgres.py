@@ -34,6 +34,8 @@ ONCE_TIMEOUT_S = 120.0
 
 # Durable, and sized for a few hundred connections that write small batches. Tables fit into memory; a crash
 # replays at most `max_wal_size`. No replica hangs on it, so the log carries no more than recovery needs.
+IN_FOLDER = {"dynamic_shared_memory_type": "mmap"}
+"""Of what making a cluster starts, too: elsewhere it would be in /dev/shm, where who is killed leaves it."""
 TUNING = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -42,6 +44,7 @@ TUNING = {
     "full_page_writes": "on",
     "max_connections": "400",
     "shared_buffers": "256MB",
+    **IN_FOLDER,
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "wal_level": "minimal",
@@ -125,6 +128,7 @@ class Postgres:
             "--auth=scram-sha-256",
             f"--pwfile={password}",
             "--encoding=UTF8",
+            *(f"--set={key}={value}" for key, value in IN_FOLDER.items()),
         ]
         try:
             await self._run_once(home, "initdb", [*words, "--locale=C"])
