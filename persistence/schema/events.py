@@ -5,6 +5,7 @@
   no index: a page walks along its order, and to try the words of 100,000 events costs 0.1 s.
 - An event is not made in a venue that is removed, nor moved there: triggers of `events` look, under the lock
   that a removal takes too. `seating` is JSON and a removed venue's row stays, so no foreign key says it.
+- Events of one venue are apart in time (`events_apart`); another trigger lets them in one after the other.
 - `live_seats` has the seats of live reservations, by their numbers in the plan: each seat once, at most.
 - `tickets` has those of which something has happened: let in, passed on, issued again. Of all others nothing
   is stored: each is a place of a confirmed reservation, and its code is made of that.

@@ -251,6 +251,23 @@ async def test_an_event_that_is_over_is_not_moved_in_a_venue_that_is_removed(
     assert refused.value.constraint == "events_venue"
 
 
+async def test_of_many_that_wait_for_one_time_of_a_venue_together_one_has_it_and_the_others_hear_so(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    """Who has it gives it back: they all go on at once, and must not come to wait for each other."""
+    _, match = await a_match(venues)
+    there = await Sale.opened(postgres.store(), match)
+    giving = await postgres.connection()
+    await giving.execute("BEGIN")
+    await giving.execute("UPDATE events SET during = NULL WHERE id = $1", there.id)
+    making = [asyncio.create_task(Sale.opened(postgres.store(), match)) for _ in range(4)]
+    await postgres.until(f"{WAITING} HAVING count(*) = 4")
+    await giving.execute("COMMIT")
+    made = await asyncio.gather(*making, return_exceptions=True)
+    assert [isinstance(one, Sale) for one in made].count(True) == 1
+    assert [one.constraint for one in made if isinstance(one, Refused)] == ["events_apart"] * 3
+
+
 async def waits_for_a_lock(url: str, work: asyncio.Task[Any]) -> None:
     """Until PostgreSQL says so; or until it is done, which is for the test to judge."""
     watching = await asyncpg.connect(url)
