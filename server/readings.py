@@ -1,7 +1,8 @@
 """What a front end reads from rows for many: once for all who ask meanwhile, and not again too soon.
 
 A `Reading` is one such thing (the seats of an event, the tables of a restaurant's day). However many ask for
-it or watch it, rows are read by one of them at a time, and at most once in `READING_PAUSE_MS`.
+it or watch it, rows are read by one of them at a time, and at most once in `READING_PAUSE_MS`. Who waited for
+a reading that failed hears that it has, and is not given what was there before.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ class Reading(Generic[F]):
         self._read = read
         self._one_at_a_time = asyncio.Lock()
         self._found: F | None = None
+        self._failure: Exception | None = None
         self._begun_s = -math.inf
+        """The last reading, also if nothing came of it; the next two: those that found, and failed, last."""
+        self._found_s = -math.inf
+        self._failed_s = -math.inf
 
     async def current(self, at_least: int = 0, of_any_age: bool = False) -> F | None:
         """What was read within the pause, or at any time, if it has reached the sequence `at_least`; else it
@@ -45,17 +50,26 @@ class Reading(Generic[F]):
         loop = asyncio.get_running_loop()
         came_s = loop.time()
         async with self._one_at_a_time:
-            pause_s = self._begun_s + READING_PAUSE_MS / 1000 - loop.time()
-            found = self._found
-            if self._begun_s > came_s:
+            found, young_s = self._found, loop.time() - READING_PAUSE_MS / 1000
+            if self._found_s > came_s:
                 return found
-            if found is not None and found.sequence >= at_least and (of_any_age or pause_s > 0):
+            if self._failure is not None and self._failed_s > came_s:
+                raise self._failure
+            if found is not None and found.sequence >= at_least and (of_any_age or self._found_s > young_s):
                 return found
-            if pause_s > 0:
-                await asyncio.sleep(pause_s)
-            self._begun_s = loop.time()
-            self._found = await self._read(found)
-            return self._found
+            if self._begun_s > young_s:
+                await asyncio.sleep(self._begun_s - young_s)
+            return await self._read_now()
+
+    async def _read_now(self) -> F | None:
+        begun_s = self._begun_s = asyncio.get_running_loop().time()
+        try:
+            self._found = await self._read(self._found)
+        except Exception as failure:
+            self._failure, self._failed_s = failure, begun_s
+            raise
+        self._found_s, self._failure = begun_s, None
+        return self._found
 
 
 class Readings(Generic[Key, F]):

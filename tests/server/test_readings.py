@@ -24,11 +24,13 @@ class Journal:
         self.sequence = 1
         self.reads = 0
         self.is_there = True
+        self.begun = asyncio.Event()
         self.goes_on = asyncio.Event()
         self.goes_on.set()
 
     async def read(self, before: Rows | None) -> Rows | None:
         self.reads += 1
+        self.begun.set()
         sequence = self.sequence
         await self.goes_on.wait()
         return Rows(sequence) if self.is_there else None
@@ -114,3 +116,62 @@ async def test_a_bounded_number_is_kept_and_all_that_somebody_holds(monkeypatch:
     gc.collect()
     assert kept.of(0) is held
     assert len(kept._all) <= 4
+
+
+class Unreachable(Exception):
+    """What reads raise while a part cannot be reached."""
+
+
+class Broken(Journal):
+    """Cannot be read until it is well."""
+
+    well = False
+
+    async def read(self, before: Rows | None) -> Rows | None:
+        found = await super().read(before)
+        if not self.well:
+            raise Unreachable
+        return found
+
+
+async def test_who_waited_for_a_reading_that_failed_hears_so_and_not_that_there_is_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readings, "READING_PAUSE_MS", 20)
+    journal = Broken()
+    reading = Reading(journal.read)
+    asking = [reading.current() for _ in range(100)]
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unreachable}
+    assert journal.reads <= 2
+    journal.well = True
+    assert await reading.current() == Rows(1)
+
+
+async def test_after_a_reading_that_failed_what_was_read_long_ago_is_not_young() -> None:
+    journal = Broken()
+    journal.well = True
+    reading = Reading(journal.read)
+    await reading.current()
+    await asyncio.sleep(readings.READING_PAUSE_MS / 1000)
+    journal.well, journal.sequence = False, 2
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            await reading.current()
+
+
+async def test_who_waited_for_a_reading_that_was_broken_off_reads_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readings, "READING_PAUSE_MS", 20)
+    journal = Journal()
+    reading = Reading(journal.read)
+    await reading.current()
+    journal.sequence = 2
+    journal.goes_on.clear()
+    journal.begun.clear()
+    leaving, staying = (asyncio.create_task(reading.current(2)) for _ in range(2))
+    await journal.begun.wait()
+    leaving.cancel()
+    journal.goes_on.set()
+    assert await staying == Rows(2)
