@@ -38,7 +38,10 @@ defined AS (
   INSERT INTO events (id, created_ms, {", ".join(_DEFINITION)})
   SELECT f.id, f.at_ms, {", ".join(f"d.{name}{_CASTS.get(name, '')}" for name in _DEFINITION)}
     FROM fence f JOIN {rows_of("n:bigint " + _TYPED, "d")} ON d.n = f.n
+   ORDER BY hashtext(d.seating ->> 'venue_id')
   ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _DEFINITION)})"""
+"""In the order of the locks that a trigger takes, one for each venue: owners who change events of the same
+venues at once wait for each other nowhere."""
 
 _KINDS = (
     "n:bigint code:text position:int name:text quota:int price:bigint max_per_order:bigint"

@@ -268,6 +268,30 @@ async def test_of_many_that_wait_for_one_time_of_a_venue_together_one_has_it_and
     assert [one.constraint for one in made if isinstance(one, Refused)] == ["events_apart"] * 3
 
 
+async def test_batches_that_change_events_of_the_same_venues_take_their_turns_in_one_order(
+    venues: PostgresVenues, postgres: PostgresWorld
+) -> None:
+    """The owners of several events each: one has the first event there, the other here."""
+    (here, one), (_, other) = [await a_match(venues) for _ in range(2)]
+    day_ms = 86_400_000
+    later = ChangeEvent(TermsChange(description="Sold out soon"))
+    batches = []
+    for number, places in enumerate(((one, other), (other, one)), 1):
+        terms = [msgspec.structs.replace(of, starts_at_ms=of.starts_at_ms + number * day_ms) for of in places]
+        batches.append([await Sale.opened(postgres.store(), of) for of in terms])
+    first = await postgres.connection()
+    await first.execute("BEGIN")
+    await first.execute("SELECT pg_advisory_xact_lock(1, hashtext($1))", here.id)
+    changing = []
+    for number, batch in enumerate(batches, 1):
+        entries = [sale.decided(later) for sale in batch]
+        changing.append(asyncio.create_task(postgres.store().append(entries)))
+        await postgres.until(f"{WAITING} HAVING count(*) = {number}")
+    await first.execute("COMMIT")
+    kept = await asyncio.gather(*changing, return_exceptions=True)
+    assert kept == [{sale.id for sale in batch} for batch in batches]
+
+
 async def waits_for_a_lock(url: str, work: asyncio.Task[Any]) -> None:
     """Until PostgreSQL says so; or until it is done, which is for the test to judge."""
     watching = await asyncpg.connect(url)
