@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from persistence.connection import Limits, Links
+from persistence.connection import Limits, Links, QueueLimits
 from persistence.postgres import OWNER
 from persistence.rows import NOW
 from persistence.store import Due
+
+WAITING_MAX_STATEMENTS = 1_000
+TURN_TIMEOUT_S = 2.5
+"""Who asks where an inventory is waits no longer than a command does: behind questions that nobody waits for
+any more, all that comes later would wait too."""
 
 PLACE = """
 UPDATE inventories SET owner = $2, epoch = epoch + 1, claimant = NULL WHERE id = $1 RETURNING id"""
@@ -21,7 +26,8 @@ class PostgresDirectory:
     """A `Directory`."""
 
     def __init__(self, database_url: str, connections_max: int = 2, limits: Limits | None = None) -> None:
-        self._links = Links(database_url, "turnstile directory", limits or Limits(), connections_max)
+        queue = QueueLimits(WAITING_MAX_STATEMENTS, TURN_TIMEOUT_S)
+        self._links = Links(database_url, "turnstile directory", limits or Limits(), connections_max, queue)
 
     async def now_ms(self) -> int:
         return int((await self._links.fetch(NOW))[0][0])

@@ -1,11 +1,14 @@
-"""The two queues before a decision, the gateway's outbox and the owner's mailbox: each takes as many commands
-as its bound says, and refuses one more at once."""
+"""The queues before a decision: what waits for the directory, the gateway's outbox, the owner's mailbox. Each
+takes as many as its bound says, and refuses one more at once."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 import uuid
+
+import pytest
 
 from actors.gateway import CREATOR, NO_EVENT, Gateway, GatewayLimits
 from actors.meter import Meter
@@ -13,7 +16,9 @@ from actors.owner import InventoryOwner, OwnerLimits
 from actors.wire import OVERLOADED, Ask, Batch, pack_batch, unpack_answers
 from domain.event_messages import CreateEvent, ResumeSale, TypeCounts
 from domain.kinds import Reply
+from persistence import directory
 from persistence.memory import MemoryDatabase
+from persistence.store import Overloaded
 from tests.unit.sale import event_terms
 
 BOUND = 3
@@ -56,6 +61,25 @@ class Nobody:
 
     def changed(self, event_id: str, sequence: int, at_ms: int, ticket_types: tuple[TypeCounts, ...]) -> None:
         """Thrown away."""
+
+
+async def test_a_directory_lets_as_many_wait_as_its_bound_says_and_refuses_one_more_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PostgreSQL is frozen: it takes connections, and says nothing."""
+    monkeypatch.setattr(directory, "WAITING_MAX_STATEMENTS", BOUND)
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        port = frozen.getsockname()[1]
+        asked = directory.PostgresDirectory(f"postgresql://nobody@127.0.0.1:{port}/none", connections_max=1)
+        waiting = [asyncio.create_task(asked.owner_of(str(uuid.uuid4()))) for _ in range(1 + BOUND)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(Overloaded):
+                await asked.owner_of(str(uuid.uuid4()))
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
 
 
 async def test_an_outbox_takes_as_many_as_its_bound_and_refuses_one_more_at_once() -> None:
