@@ -1,5 +1,5 @@
-"""The queues before a decision: what waits for the directory, the gateway's outbox, the owner's mailbox. Each
-takes as many as its bound says, and refuses one more at once."""
+"""The queues before a decision: of what is asked together, for the directory, a gateway's outbox, an owner's
+mailbox. Each takes as many as its bound says, and refuses one more at once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import socket
 import time
 import uuid
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,9 +17,9 @@ from actors.owner import InventoryOwner, OwnerLimits
 from actors.wire import OVERLOADED, Ask, Batch, pack_batch, unpack_answers
 from domain.event_messages import CreateEvent, ResumeSale, TypeCounts
 from domain.kinds import Reply
-from persistence import directory
+from persistence import directory, gathering
 from persistence.memory import MemoryDatabase
-from persistence.store import Overloaded
+from persistence.store import Overloaded, Unreachable
 from tests.unit.sale import event_terms
 
 BOUND = 3
@@ -80,6 +81,53 @@ async def test_a_directory_lets_as_many_wait_as_its_bound_says_and_refuses_one_m
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
+
+
+class Slow:
+    """Answers, or says that it could not, when it is told to go on."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.goes_on = asyncio.Event()
+
+    async def carry(self, wanted: Sequence[int]) -> Sequence[int]:
+        self.asked += wanted
+        await self.goes_on.wait()
+        return wanted
+
+
+async def test_of_what_is_asked_together_as_much_waits_as_the_bound_says_and_one_more_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gathering, "WAITING_MAX_QUESTIONS", BOUND)
+    slow = Slow()
+    asked = gathering.Gathering(slow.carry, 1)
+    waiting = [asyncio.create_task(asked.ask(0))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # the first one is under way, and waits no more
+    waiting += [asyncio.create_task(asked.ask(number)) for number in range(1, BOUND + 1)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await asked.ask(BOUND + 1)
+    slow.goes_on.set()
+    assert await asyncio.gather(*waiting) == list(range(BOUND + 1))
+
+
+async def test_who_has_waited_too_long_for_its_turn_is_not_asked_for_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = Slow()
+    asked = gathering.Gathering(slow.carry, 1)
+    waiting = [asyncio.create_task(asked.ask(number)) for number in range(BOUND)]
+    await asyncio.sleep(0.01)  # the first one is under way
+    with monkeypatch.context() as impatient:
+        impatient.setattr(gathering, "TURN_TIMEOUT_S", 0.001)
+        slow.goes_on.set()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert answers[0] == 0
+    assert [type(answer) for answer in answers[1:]] == [Unreachable] * (BOUND - 1)
+    assert slow.asked == [0]
+    assert await asked.ask(BOUND) == BOUND
 
 
 async def test_an_outbox_takes_as_many_as_its_bound_and_refuses_one_more_at_once() -> None:
