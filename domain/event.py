@@ -102,7 +102,7 @@ from domain.event_state import (
 )
 from domain.event_tickets import decide_ticket, not_to_be_cancelled
 from domain.messages import Code, Rejected
-from domain.paying import ended_with, not_held, payment_due
+from domain.paying import confirm, ended_with, not_held, payment_due
 from domain.ticket_messages import CheckIn, ReissueTicket, TicketCommand, TransferTicket, UndoCheckIn
 
 __all__ = [
@@ -237,8 +237,8 @@ def _confirm(state: State, reservation_id: str, now_ms: int) -> Decision:
             assert state.terms is not None
             if state.terms.payment != "none" and found.total:
                 return payment_due(found, state.terms.currency), ()
-            after = msgspec.structs.replace(found, status=Status.CONFIRMED)
-            return reply(state, after), (ReservationConfirmed(now_ms, reservation_id),)
+            after, facts = confirm(found, now_ms)
+            return reply(state, after), facts
         case _:
             return not_held(found), ()
 

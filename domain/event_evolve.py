@@ -82,7 +82,7 @@ def evolve(state: State, fact: EventFact) -> None:
                 ),
             )
         case ReservationConfirmed() | ReservationSold() | ReservationPaid():
-            _become_confirmed(state, fact.reservation_id)
+            _become_confirmed(state, fact)
         case HoldExpired():
             _end(state, fact.reservation_id, Status.EXPIRED)
         case HoldReleased():
@@ -208,9 +208,9 @@ def admit(state: State, reservation: Reservation) -> int:
     return pieces
 
 
-def _become_confirmed(state: State, reservation_id: str) -> None:
+def _become_confirmed(state: State, fact: ReservationConfirmed | ReservationSold | ReservationPaid) -> None:
     """The common way out of a hold: nothing leaves the sums but the word for it."""
-    before = state.reservations[reservation_id]
+    before = state.reservations[fact.reservation_id]
     for line in before.lines:
         tally = state.tallies[line.ticket_type]
         tally.held -= line.quantity
@@ -218,7 +218,9 @@ def _become_confirmed(state: State, reservation_id: str) -> None:
         _forget_stale(state, line.ticket_type)
     if state.seats is not None:
         state.seats.confirm(seats_of(before.lines))
-    state.reservations[reservation_id] = msgspec.structs.replace(before, status=Status.CONFIRMED)
+    clears = not isinstance(fact, ReservationPaid) and fact.clears_payment
+    paid_by = None if clears else before.paid_by
+    state.reservations[before.id] = msgspec.structs.replace(before, status=Status.CONFIRMED, paid_by=paid_by)
 
 
 def admit_ticket(state: State, reservation_id: str, number: int, ticket: Ticket) -> None:

@@ -193,7 +193,8 @@ class Line(Message, frozen=True):
 
 
 class PaidBy(Message, frozen=True):
-    """The payment that a reservation is being paid by, or was last. `hold_ends_ms`: the hold's own end, which
+    """The payment that a reservation is being paid by, or was last; none of what was confirmed otherwise.
+    `hold_ends_ms`: the hold's own end, which
     counts again if the payment fails. `kept`: so much of it does not go back now that it has ended."""
 
     payment_id: str
@@ -508,8 +509,11 @@ class HoldExtended(Message, frozen=True):
 
 
 class ReservationConfirmed(Message, frozen=True):
+    """`clears_payment`: a payment of it had failed before, and has no part in it from here on."""
+
     at_ms: int
     reservation_id: str
+    clears_payment: bool = False
 
 
 class HoldReleased(Message, frozen=True):
@@ -532,12 +536,14 @@ class HoldExpired(Message, frozen=True):
 
 
 class ReservationSold(Message, frozen=True):
-    """Confirmed by the box office: how it was paid, and whose work it was."""
+    """Confirmed by the box office: how it was paid, and whose work it was. `clears_payment`: as of
+    `ReservationConfirmed`."""
 
     at_ms: int
     reservation_id: str
     paid: Paid
     by: str
+    clears_payment: bool = False
 
 
 class PaymentBegun(Message, frozen=True):

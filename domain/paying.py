@@ -5,6 +5,8 @@
 - A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires.
 - Money confirms what is paying, by this payment and for what it costs. What has expired meanwhile is for its
   kind to take again, if it can (`Late`); everything else is refused, and the money goes back.
+- What is confirmed otherwise, by its customer where nothing is due or by the box office, is of no payment any
+  more: one that failed before, however often it is given back, has no say in it.
 - A fact names the payment, never a person. Saying any of it again changes nothing.
 
 Nothing here answers a client: each kind makes its reply of the reservation as it is afterwards.
@@ -114,10 +116,18 @@ def sell(
         return found, ()
     if found.status is not Status.HELD:
         return not_held(found)
-    after = replace(found, status=Status.CONFIRMED)
     if command.paid is None and not due:
-        return after, (ReservationConfirmed(now_ms, found.id),)
-    return after, (ReservationSold(now_ms, found.id, command.paid or "cash", command.by),)
+        return confirm(found, now_ms)
+    clears = found.paid_by is not None
+    after = replace(found, status=Status.CONFIRMED, paid_by=None)
+    return after, (ReservationSold(now_ms, found.id, command.paid or "cash", command.by, clears),)
+
+
+def confirm(found: R, now_ms: int) -> tuple[R, tuple[ReservationConfirmed]]:
+    """A hold, where nothing is due."""
+    clears = found.paid_by is not None
+    after = replace(found, status=Status.CONFIRMED, paid_by=None)
+    return after, (ReservationConfirmed(now_ms, found.id, clears),)
 
 
 def paying(before: R, fact: PaymentBegun) -> R:

@@ -254,19 +254,20 @@ def _given_back(payment: Payment, replies: Sequence[Reply]) -> Turn:
     if not payment.parts:
         return _all_back(payment)
     parts = tuple(
-        replace(part, undone=not _stays(reply)) for part, reply in zip(payment.parts, replies, strict=True)
+        replace(part, undone=not _stays(part, reply))
+        for part, reply in zip(payment.parts, replies, strict=True)
     )
     return Turn(replace(payment, step=Step.DONE, standing=Standing.CAPTURED, parts=parts, pauses=0))
 
 
-def _stays(reply: Reply) -> bool:
-    """Confirmed, and not to be cancelled any more; or cancelled by its holder meanwhile, and some of it kept
-    by the event's rules, which say what goes back."""
+def _stays(part: Part, reply: Reply) -> bool:
+    """Confirmed by it, and not to be cancelled any more; or cancelled by its holder meanwhile, and some of it
+    kept by the event's rules, which say what goes back. What is of another payment by now is not its own."""
     if isinstance(reply, Rejected):
         return reply.code is Code.WRONG_STATE
     assert isinstance(reply, ReservationReply | TableReply)
     paid_by = reply.reservation.paid_by
-    return paid_by is not None and paid_by.kept > 0
+    return paid_by is not None and paid_by.payment_id == part.payment_id and paid_by.kept > 0
 
 
 def after_provider(payment: Payment, step: Step, said: Said) -> Turn:

@@ -50,7 +50,6 @@ from domain.event_messages import (
     Looked,
     PauseSale,
     ReservationCancelled,
-    ReservationConfirmed,
     ResumeSale,
     SalePaused,
     SaleResumed,
@@ -61,7 +60,7 @@ from domain.event_messages import (
 )
 from domain.local_time import MINUTE_MS, local_of
 from domain.messages import Code, Rejected
-from domain.paying import not_held, payment_due
+from domain.paying import confirm, not_held, payment_due
 from domain.restaurant_change import change, create, delete, move_on
 from domain.restaurant_choice import candidates, choose, over_pace, stay_from, too_low, wished_stay
 from domain.restaurant_deposit import decide_payment, deposit_after
@@ -297,7 +296,8 @@ def _confirm(state: State, found: TableReservation, now_ms: int) -> Decision:
         return not_held(found), ()
     if found.deposit:
         return payment_due(found, found.currency), ()
-    return shown(state, confirmed(found)), (ReservationConfirmed(now_ms, found.id),)
+    after, facts = confirm(found, now_ms)
+    return shown(state, confirmed(after)), facts
 
 
 def _cancel(state: State, found: TableReservation, command: CancelReservation, now_ms: int) -> Decision:

@@ -120,7 +120,10 @@ def _after(state: State, fact: Alters) -> TableReservation:
         case HoldExtended():
             before = _leave(state, fact.reservation_id)
             return replace(before, expires_at_ms=fact.expires_at_ms, extensions=before.extensions + 1)
-        case ReservationConfirmed() | ReservationPaid():
+        case ReservationConfirmed():
+            before = _leave(state, fact.reservation_id)
+            return confirmed(replace(before, paid_by=None) if fact.clears_payment else before)
+        case ReservationPaid():
             return confirmed(_leave(state, fact.reservation_id))
         case ReservationSold():
             return sold(_leave(state, fact.reservation_id), fact)
@@ -164,6 +167,8 @@ def confirmed(before: TableReservation) -> TableReservation:
 
 def sold(before: TableReservation, fact: ReservationSold) -> TableReservation:
     """Confirmed by the staff; a deposit that they waived is none."""
+    if fact.clears_payment:
+        before = replace(before, paid_by=None)
     return confirmed(replace(before, deposit=0, currency="") if fact.paid == "free" else before)
 
 

@@ -108,7 +108,7 @@ CHANGED = f"""
 changed AS (
   UPDATE reservations r
      SET status = c.status, live = c.status IN ({LIVE}), expires_ms = c.expires_ms,
-         lines = c.lines, extensions = c.extensions,
+         lines = c.lines, extensions = c.extensions, payment_id = NULL, hold_ends_ms = NULL, kept = NULL,
          updated_ms = CASE WHEN (r.status, c.status) IN ({LETTING_IN}) THEN r.updated_ms ELSE c.at_ms END
     FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
             FROM fence f JOIN {rows_of(_ROWS, "c")} ON c.n = f.n OFFSET 0) AS c
@@ -121,14 +121,13 @@ changed AS (
          expires_ms = c.expires_ms, lines = c.lines, extensions = c.extensions,
          updated_ms = CASE WHEN r.status = c.status OR (r.status, c.status) IN ({LETTING_IN})
                            THEN r.updated_ms ELSE c.at_ms END,
-         payment_id = coalesce(c.payment_id, r.payment_id),
-         hold_ends_ms = coalesce(c.hold_ends_ms, r.hold_ends_ms), kept = coalesce(c.kept, r.kept)
+         payment_id = c.payment_id, hold_ends_ms = c.hold_ends_ms, kept = c.kept
     FROM (SELECT f.id AS inventory_id, f.at_ms, c.*
             FROM fence f JOIN {rows_of(_ROWS + _PAID_BY, "c")} ON c.n = f.n
           OFFSET 0) AS c
    WHERE r.id = c.id AND (r.inventory_id = c.inventory_id) IS TRUE)"""
-"""The same where one of them was ever being paid: no other append writes the three columns of that. What is
-made smaller keeps the time at which it was confirmed."""
+"""The same where one of them is of a payment. What is made smaller keeps the time at which it was
+confirmed."""
 
 ENDED_PAID = f"""
 ended_paid AS (

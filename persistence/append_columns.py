@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.event_messages import ENDS_PAID, Status
+from domain.event_messages import ENDS_PAID
 from domain.kinds import AnyReservation
 from persistence.rows import encoded_what
 from persistence.store import Append
@@ -139,14 +139,13 @@ def changed(entries: Numbered) -> list[tuple[int, AnyReservation]]:
 
 
 def paid(entries: Numbered) -> bool:
-    """Is one of them being paid, or was it ever?"""
+    """Is one of them of a payment?"""
     for _, entry in entries:
         for row in entry.changed:
             if row.paid_by is not None:
                 return True
         for stored in entry.placed:
-            row = stored.reservation
-            if row.status is Status.PAYING:
+            if stored.reservation.paid_by is not None:
                 return True
     return False
 

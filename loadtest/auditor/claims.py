@@ -135,6 +135,8 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
             claim.extensions += 1
         case ReservationConfirmed() | ReservationSold() | ReservationPaid():
             claim.status, claim.paid = CONFIRMED, isinstance(fact, ReservationPaid)
+            if not isinstance(fact, ReservationPaid) and fact.clears_payment:
+                claim.payment_id = claim.hold_ends_ms = None
         case PaymentBegun():
             claim.status, claim.payment_id = PAYING, fact.payment_id
             claim.hold_ends_ms, claim.expires_ms = claim.expires_ms, fact.deadline_ms

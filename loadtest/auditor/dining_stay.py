@@ -166,6 +166,8 @@ class Stay:
         self.paid = isinstance(fact, ReservationPaid | TableRetaken)
         if isinstance(fact, ReservationSold) and fact.paid == "free":
             self.deposit, self.currency = 0, ""
+        if isinstance(fact, ReservationConfirmed | ReservationSold) and fact.clears_payment:
+            self.payment_id = self.hold_ends_ms = None
         if isinstance(fact, TableRetaken):
             self.payment_id, self.hold_ends_ms = fact.payment_id, hold_ends_ms
 

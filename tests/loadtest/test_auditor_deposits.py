@@ -51,6 +51,7 @@ class Paying(Dining):
         self.ask(BeginPayment(held.id, "failed", self.now_ms + PAYMENT_MS))
         self.ask(FailPayment(held.id, "failed"))
         self.ask(SellReservation(held.id, "ann", "cash"))
+        self.ids["by hand"] = held.id
         more = self.hold("17:00", day=TODAY + 1)
         self.move(more, party_size=3)
         self.now_ms = self.state.reservations[more.id].expires_at_ms
@@ -102,6 +103,8 @@ def test_deposits_that_are_paid_kept_settled_and_given_back_are_sound() -> None:
     house, findings = folded(dining.facts)
     check_payments(house, rows(dining.ids), findings)
     assert failures(findings) == []
+    by_hand = dining.state.reservations[dining.ids["by hand"]]
+    assert (by_hand.paid_by, house.claims[by_hand.id].payment_id) == (None, None), "as the row has to be"
     assert {TableRetaken, NoShowMarked, StayCompleted} <= {type(fact) for fact in dining.facts}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from domain.event_messages import (
@@ -11,6 +12,7 @@ from domain.event_messages import (
     FailPayment,
     FinishPayment,
     PaidBy,
+    SellReservation,
     Status,
     VoidReservation,
 )
@@ -51,6 +53,24 @@ async def test_a_failed_payment_leaves_its_mark_and_a_free_confirm_beside_it_has
     rows = (await world.rows(sale.id)).reservations
     assert (rows[reservation_id][0], rows[reservation_id][-3]) == (Status.HELD, payment_id)
     assert (rows[free.reservation_id][0], rows[free.reservation_id][-3:]) == (Status.CONFIRMED, (None,) * 3)
+
+
+@pytest.mark.parametrize("beside_one_that_is_paid", [False, True])
+async def test_what_is_sold_after_its_payment_failed_is_of_no_payment_any_more(
+    world: World, beside_one_that_is_paid: bool
+) -> None:
+    store, payment_id = world.store(), new_id()
+    sale, reservation_id = await held(store)
+    other = place(1)
+    begun = BeginPayment(reservation_id, payment_id, DEADLINE_MS)
+    assert await sale.append(store, sale.decided(other, begun, FailPayment(reservation_id, payment_id)))
+    more = [BeginPayment(other.reservation_id, new_id(), DEADLINE_MS)] if beside_one_that_is_paid else []
+    sold = SellReservation(reservation_id, "ann", "cash")
+    assert await sale.append(store, sale.decided(sold, *more))
+    assert await sale.append(store, sale.decided(VoidReservation(reservation_id)))
+    rows = await world.rows(sale.id)
+    row = rows.reservations[reservation_id]
+    assert (row[0], row[-3:], rows.paid_ends) == (Status.CANCELLED, (None,) * 3, {})
 
 
 async def test_a_hold_may_be_placed_and_being_paid_in_one_append(world: World) -> None:

@@ -61,8 +61,9 @@ def pay(reference: Reference, found: TableReservation, command: OfMoney, now_ms:
     confirmed = replace(found, status=Status.CONFIRMED, expires_at_ms=found.end_ms + SETTLE_MS)
     match command:
         case SellReservation() if found.status is Status.HELD:
+            by_hand = replace(confirmed, paid_by=None)
             free = command.paid == "free"
-            return reference.keep(replace(confirmed, deposit=0, currency="") if free else confirmed)
+            return reference.keep(replace(by_hand, deposit=0, currency="") if free else by_hand)
         case SellReservation():
             return found if found.status is Status.CONFIRMED else wrong(found)
         case VoidReservation() if found.status is Status.CONFIRMED:

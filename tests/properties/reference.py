@@ -223,7 +223,7 @@ class Reference:
             case ConfirmReservation() if terms.payment == "required" and found.total:
                 return no(Code.PAYMENT_DUE, total=found.total, currency=terms.currency)
             case ConfirmReservation():
-                return self._set(found.id, status=Status.CONFIRMED)
+                return self._set(found.id, status=Status.CONFIRMED, paid_by=None)
             case ExtendHold():
                 return self._extend(terms, found, now_ms)
             case ChangeHold():
@@ -468,7 +468,8 @@ class Reference:
             case SellReservation() if confirmed:
                 return self._show(found)
             case SellReservation():
-                return self._set(found.id, status=Status.CONFIRMED) if status is Status.HELD else wrong
+                held = status is Status.HELD
+                return self._set(found.id, status=Status.CONFIRMED, paid_by=None) if held else wrong
             case VoidReservation():
                 gone = (confirmed and not keeps(found, self.tickets)) or status is Status.CANCELLED
                 return self._set(found.id, status=Status.CANCELLED) if gone else wrong

@@ -260,7 +260,9 @@ class Reference:
                 return unpaid(found.deposit, found.currency)
             case ConfirmReservation() if found.status in (Status.HELD, Status.CONFIRMED):
                 looks_ms = found.end_ms + SETTLE_MS
-                return self.keep(replace(found, status=Status.CONFIRMED, expires_at_ms=looks_ms))
+                mark = None if found.status is Status.HELD else found.paid_by
+                after = replace(found, status=Status.CONFIRMED, expires_at_ms=looks_ms, paid_by=mark)
+                return self.keep(after)
             case CancelReservation() if found.status not in (Status.SEATED, Status.PAYING):
                 return self.cancel(found, command.by_operator, now_ms)
             case ExtendHold() if found.status is Status.HELD:

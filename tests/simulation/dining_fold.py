@@ -382,7 +382,9 @@ def _after(before: TableReservation, fact: Any) -> TableReservation:
             free = isinstance(fact, ReservationSold) and fact.paid == "free"
             due = (0, "") if free else (before.deposit, before.currency)
             later = before.end_ms + SETTLED_MS
-            return replace(before, status=CONFIRMED, expires_at_ms=later, deposit=due[0], currency=due[1])
+            mark = before.paid_by if isinstance(fact, ReservationPaid) else None
+            after = replace(before, status=CONFIRMED, expires_at_ms=later, paid_by=mark)
+            return replace(after, deposit=due[0], currency=due[1])
         case TableRetaken():
             ends_ms = before.paid_by.hold_ends_ms if before.paid_by else before.expires_at_ms
             mark = PaidBy(fact.payment_id, ends_ms)

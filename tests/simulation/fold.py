@@ -242,11 +242,11 @@ class Fold:
         needs, running = ("held",), fact.at_ms < before.expires_at_ms
         match fact:
             case ReservationConfirmed():
-                after = replace(before, status="confirmed")
+                after = _confirmed(before, fact)
                 if self._is_at_once(seq, fact) and any(line.unit_price for line in before.lines):
                     self._is_wrong(seq, f"{fact} at once, though there is something to pay")
             case ReservationSold():
-                after = replace(before, status="confirmed")
+                after = _confirmed(before, fact)
             case (
                 PaymentBegun()
                 | PaymentFailed()
@@ -437,6 +437,11 @@ class Fold:
             for what, (stored, told) in pairs.items()
             if stored != told
         ]
+
+
+def _confirmed(before: Folded, fact: ReservationConfirmed | ReservationSold) -> Folded:
+    """By no payment: from here on it is of none."""
+    return replace(before, status="confirmed", paid_by=None)
 
 
 def _smaller(lines: tuple[Line, ...], before: tuple[Line, ...]) -> bool:

@@ -56,7 +56,12 @@ def test_a_purchase_over_several_owners_buys_all_or_nothing_and_is_captured_once
 
 @pytest.mark.parametrize(
     ("spoiled", "end"),
-    [("", Standing.CAPTURED), ("let go", Standing.FAILED), ("cancelled", Standing.CAPTURED)],
+    [
+        ("", Standing.CAPTURED),
+        ("let go", Standing.FAILED),
+        ("cancelled", Standing.CAPTURED),
+        ("sold", Standing.CAPTURED),
+    ],
 )
 def test_a_worker_may_die_at_each_step_of_a_purchase(spoiled: str, end: Standing) -> None:
     """Whatever it has just asked of an owner, the provider or the store."""
@@ -67,6 +72,7 @@ def test_a_worker_may_die_at_each_step_of_a_purchase(spoiled: str, end: Standing
         assert isinstance(world, SteppedWorld)
         assert wrong == [], fatal
         assert world.ended.standing is end, fatal
+        assert spoiled != "sold" or world.still_sold(), fatal
         if world.touches < fatal:
             break
         killed += world.kills

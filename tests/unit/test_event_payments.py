@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from domain.event import State, evolve
 from domain.event_messages import (
     BeginPayment,
     CancelEvent,
@@ -13,6 +15,7 @@ from domain.event_messages import (
     FailPayment,
     FinishPayment,
     HoldExpired,
+    PaidBy,
     PaymentFailed,
     ReduceReservation,
     ReservationConfirmed,
@@ -188,6 +191,34 @@ def test_the_box_office_sells_what_is_held_and_the_fact_says_whose_work_it_was(
     held = sale.hold()
     assert reservation(sale.ask(SellReservation(held.id, "ann", paid))).status is Status.CONFIRMED  # type: ignore[arg-type]
     assert sale.facts[-1] == ReservationSold(START_MS, held.id, said, "ann")  # type: ignore[arg-type]
+
+
+def test_a_payment_that_failed_has_no_say_in_what_the_box_office_sold_since() -> None:
+    sale = Counter()
+    held = sale.hold()
+    sale.begin(held.id)
+    undo = FailPayment(held.id, "p1", undo=True)
+    assert reservation(sale.ask(undo)).status is Status.HELD
+    sold = reservation(sale.ask(SellReservation(held.id, "ann", "cash")))
+    again = reservation(sale.ask(undo))
+    assert (again, sale.state.reservations[held.id]) == (sold, sold)
+    assert (sold.status, sold.paid_by) == (Status.CONFIRMED, None)
+    assert code(sale.begin(held.id)) is code(sale.finish(held.id)) is Code.WRONG_STATE
+
+
+def test_nor_in_what_its_holder_confirmed_since_and_what_was_said_of_that_before_is_read_as_it_was() -> None:
+    sale = Counter()
+    held = sale.hold()
+    sale.begin(held.id)
+    sale.fail(held.id)
+    sale.change(payment="none")
+    assert reservation(sale.confirm(held.id)).paid_by is None
+    for fact in (ReservationConfirmed(START_MS, held.id), ReservationSold(START_MS, held.id, "cash", "ann")):
+        *before, _ = msgspec.to_builtins(fact)
+        old = State()
+        for told in (*sale.facts[:-2], msgspec.convert(before, type(fact))):
+            evolve(old, told)
+        assert old.reservations[held.id].paid_by == PaidBy("p1", held.expires_at_ms)
 
 
 def test_where_nothing_is_due_the_box_office_confirms_as_everybody_does() -> None:

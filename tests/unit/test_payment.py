@@ -71,12 +71,16 @@ def test_other_money_for_several_is_shared_by_them_and_all_of_it_goes_back(amoun
 def test_what_its_holder_cancelled_of_a_purchase_that_is_undone_is_paid_back_by_the_events_rules(
     kept: int,
 ) -> None:
-    parts = (Part("p1", "i", "cancelled", 10), Part("p2", "j", "expired", 10))
-    whole = replace(CHARGING, parts=parts, amount=20, captured=True, step=Step.GIVE_BACK)
-    of = PaidBy("p1", 0, kept)
-    replies = [_reply("cancelled", Status.CANCELLED, of), _reply("expired", Status.EXPIRED, None)]
+    names = ("cancelled", "expired", "paid otherwise")
+    parts = tuple(Part(f"p{number}", "i", name, 10) for number, name in enumerate(names))
+    whole = replace(CHARGING, parts=parts, amount=30, captured=True, step=Step.GIVE_BACK)
+    replies = [
+        _reply(names[0], Status.CANCELLED, PaidBy("p0", 0, kept)),
+        _reply(names[1], Status.EXPIRED, None),
+        _reply(names[2], Status.CANCELLED, PaidBy("another", 0, kept)),
+    ]
     after = after_owners(whole, Step.GIVE_BACK, replies).payment
-    assert [part.undone for part in after.parts] == [kept == 0, True]
+    assert [part.undone for part in after.parts] == [kept == 0, True, True]
 
 
 def _reply(reservation_id: str, status: Status, paid_by: PaidBy | None) -> ReservationReply:

@@ -154,6 +154,22 @@ def test_the_staff_take_a_deposit_or_waive_it(paid: Any, deposit: int) -> None:
     assert dining.state.reservations[held.id].deposit == deposit
 
 
+@pytest.mark.parametrize("due", [True, False])
+def test_a_payment_that_failed_has_no_say_in_what_was_confirmed_otherwise_since(due: bool) -> None:
+    dining = Paying(Deposit(500, "EUR", "cover", 2))
+    held = dining.hold(party_size=2)
+    dining.begin(held.id)
+    undo = FailPayment(held.id, "p1", undo=True)
+    dining.ask(undo)
+    if due:
+        confirmed = reservation(dining.ask(SellReservation(held.id, "ann", "cash")))
+    else:
+        dining.move(held, party_size=1)
+        confirmed = reservation(dining.confirm(held))
+    assert reservation(dining.ask(undo)) == dining.state.reservations[held.id] == confirmed
+    assert (confirmed.status, confirmed.paid_by) == (Status.CONFIRMED, None)
+
+
 def test_where_nothing_is_due_the_staff_confirm_as_everybody_does() -> None:
     dining = Paying(None)
     held = dining.hold()
