@@ -22,7 +22,8 @@ class ExpiryTimer:
 
     POLL_S = 1.0
     WAKES_MAX = 1_000
-    """Inventories woken for one question; the rest, the less overdue ones, have the next."""
+    """Inventories woken for one question; the rest, the less overdue ones, have the next, which is asked as
+    soon as these are awake."""
 
     def __init__(
         self, part: int, parts: int, directory: Directory, gateway: Gateway, clock: Clock, meter: Meter
@@ -42,20 +43,26 @@ class ExpiryTimer:
     async def run(self) -> None:
         """For ever; a question that fails, for whatever reason, is asked again a second later."""
         while True:
+            more = False
             try:
-                await self.look()
+                more = await self.look()
             except StoreError as error:
                 log.warning("timer cannot ask what is due", extra={"part": self._part, "error": repr(error)})
             except Exception:
                 log.exception("timer failed", extra={"part": self._part})
-            await asyncio.sleep(self.POLL_S)
+            if more:
+                await asyncio.wait(self._tasks, timeout=self.POLL_S)
+            else:
+                await asyncio.sleep(self.POLL_S)
 
-    async def look(self) -> int:
-        """Wake the owners of what is due now; how many inventories that were."""
+    async def look(self) -> bool:
+        """Wake the owners of what is due now; whether more than that may be due already. That is not said of
+        what was found before: who cannot be woken is not asked again and again."""
         now_ms = self._clock.now_ms()
         limit = self.WAKES_MAX + self._stubborn
         found = await self._directory.due(now_ms, self._part, self._parts, limit)
         self._stubborn = sum(due.inventory_id in self._found for due in found)
+        more = len(found) >= limit and self._stubborn < len(found)
         self._found = {due.inventory_id for due in found}
         fresh = [due for due in found if due.inventory_id not in self._waking]
         self._meter.count("timer_wakes", len(fresh))
@@ -64,7 +71,7 @@ class ExpiryTimer:
             task = asyncio.create_task(self._wake(due))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return len(fresh)
+        return more and bool(self._tasks)
 
     async def _wake(self, due: Due) -> None:
         try:

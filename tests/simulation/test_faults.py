@@ -92,6 +92,20 @@ def test_a_request_that_the_store_knows_already_is_answered_and_no_fault() -> No
     played(course)
 
 
+def test_however_many_inventories_have_holds_that_end_at_once_all_are_noted_in_time() -> None:
+    """More than a timer wakes for one question."""
+
+    async def course(stage: Stage) -> None:
+        events = [await stage.event() for _ in range(12)]
+        holds = [stage.begin(event_id, stage.one()) for event_id in events]
+        assert all([answered(await hold) for hold in holds])
+        await asyncio.sleep(HOLD_S + LATE_MAX_S)
+        assert [stage.database.tables.inventories[event_id].live for event_id in events] == [0] * len(events)
+
+    with patch.object(ExpiryTimer, "WAKES_MAX", 2):
+        played(course)
+
+
 def test_inventories_that_cannot_be_woken_do_not_keep_others_waiting() -> None:
     """Not even where they are more than a timer wakes at once, longer overdue, and of the same owner."""
 
