@@ -52,7 +52,7 @@ class HoldCounts:
     """See the module. Without a `redis_url` it counts by itself."""
 
     def __init__(self, redis_url: str | None = None) -> None:
-        self._redis = redis_client(redis_url) if redis_url else None
+        self._redis = redis_client(redis_url, one_connection=True) if redis_url else None
         self._add: Any = self._redis.register_script(_ADD) if self._redis else None
         self._own: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._alone_until_s = 0.0

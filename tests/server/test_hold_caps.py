@@ -164,7 +164,9 @@ async def test_what_is_asked_for_behind_the_scenes_keeps_its_place_however_long_
     assert (await hold(api, CAP)).code == "limit_exceeded"
 
 
-async def test_front_ends_count_together_and_each_alone_while_valkey_is_gone() -> None:
+async def test_front_ends_count_together_and_each_alone_while_valkey_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ids = [f"0189000{number}-0000-7000-8000-000000000001" for number in range(CAP + 1)]
     with throwaway_valkey() as valkey:
         one, other = HoldCounts(valkey.url), HoldCounts(valkey.url)
@@ -178,5 +180,12 @@ async def test_front_ends_count_together_and_each_alone_while_valkey_is_gone() -
         for number in range(CAP):
             assert await one.add("a", ids[number], ids[number], CAP) == {}
         assert len(await one.add("a", ids[3], ids[3], CAP)) == CAP
+        valkey.start()
+        monkeypatch.setattr("persistence.hold_counts.ALONE_S", 0.0)
+        one._alone_until_s = 0.0
+        await other.add("b", "found out", "that the connection is gone", CAP)
+        for number, counts in enumerate((other, one, other)):
+            assert await counts.add("b", ids[number], ids[number], CAP) == {}
+        assert await one.add("b", ids[3], ids[3], CAP) == {name: name for name in ids[:3]}
         await one.close()
         await other.close()
