@@ -33,7 +33,8 @@ class Gathering(Generic[Wanted, Answer]):
         """With the loop's time since when each waits."""
         self._carrying: asyncio.Task[None] | None = None
 
-    async def ask(self, wanted: Wanted) -> Answer:
+    def ask(self, wanted: Wanted) -> asyncio.Future[Answer]:
+        """Goes with the next call. To be awaited."""
         if len(self._waiting) >= WAITING_MAX_QUESTIONS:
             raise Overloaded("too much waits to be asked")
         loop = asyncio.get_running_loop()
@@ -41,7 +42,7 @@ class Gathering(Generic[Wanted, Answer]):
         self._waiting.append((wanted, answer, loop.time()))
         if self._carrying is None:
             self._carrying = loop.create_task(self._carry())
-        return await answer
+        return answer
 
     async def _carry(self) -> None:
         while some := self._take():

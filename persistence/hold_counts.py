@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -58,9 +58,9 @@ class HoldCounts:
         self._alone_until_s = 0.0
         self._adding: Gathering[_Wanted, Mapping[str, str]] = Gathering(self._add_all, TOGETHER_MAX)
 
-    async def add(self, key: str, field: str, reservation_id: str, cap: int) -> Mapping[str, str]:
+    def add(self, key: str, field: str, reservation_id: str, cap: int) -> Awaitable[Mapping[str, str]]:
         """Nothing, if there was room for it, or the field was there; else what there is."""
-        return await self._adding.ask(_Wanted(key, field, reservation_id, cap))
+        return self._adding.ask(_Wanted(key, field, reservation_id, cap))
 
     async def remove(self, key: str, fields: Sequence[str]) -> None:
         """They are no holds, or not any more."""

@@ -73,15 +73,13 @@ class Access:
 
     def _note(self, scope: Scope | None, request: web.BaseRequest) -> None:
         given = request.headers.get(AUTHORIZATION)
-        if given is not None:
-            request[CALLER] = self._caller(given, scope)
+        request[CALLER] = GUEST if given is None else self._caller(given, scope)
 
     def _note_reader(self, scope: Scope | None, request: web.BaseRequest) -> None:
         """What everybody may look at: there a wrong token is no worse than none."""
         given = request.headers.get(AUTHORIZATION)
-        if given is not None:
-            caller = self._bearer(given)
-            request[CALLER] = caller if caller is not None and caller.may(scope) else GUEST
+        caller = None if given is None else self._bearer(given)
+        request[CALLER] = caller if caller is not None and caller.may(scope) else GUEST
 
     def _note_account(self, scope: Scope | None, request: web.BaseRequest) -> None:
         if self._signed_in(request, scope).account_id is None:

@@ -10,7 +10,7 @@ of accounts costs guests nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,7 +36,7 @@ Places = tuple[tuple[str, int], ...]
 class HoldCounts(Protocol):
     """Reservation ids by the request that made them, of each key."""
 
-    async def add(self, key: str, field: str, reservation_id: str, cap: int) -> Mapping[str, str]:
+    def add(self, key: str, field: str, reservation_id: str, cap: int) -> Awaitable[Mapping[str, str]]:
         """Nothing, if there was room for it, or the field was there; else what there is."""
 
     async def remove(self, key: str, fields: Sequence[str]) -> None: ...
