@@ -35,6 +35,11 @@ NO_INVENTORY = Rejected(Code.NOT_FOUND, "There is nothing to be reserved there."
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This Idempotency-Key was used for another request.")
 FULL = Rejected(Code.OVERLOADED, "Too much is pending; nothing happened.", {"retry_after_s": 1})
 
+_HIDDEN = """EXISTS (
+       SELECT FROM (SELECT id, stage, deleted FROM events
+                    UNION ALL SELECT id, stage, deleted FROM restaurants) h
+        WHERE h.id = i.id AND (h.deleted OR (h.stage = 'draft' AND {guest}::boolean)))"""
+"""Of a draft guests are told as of what is not there."""
 ACCEPT = f"""
 INSERT INTO submissions (id, inventory_id, request_id, fingerprint, command, status, created_ms, expires_ms,
                          leased_until_ms, attempts, customer)
@@ -46,11 +51,14 @@ SELECT $1::uuid, i.id, $4::bytea, $5::bytea, $6::bytea, 'pending', now.ms, now.m
    AND (SELECT count(*) FROM (SELECT FROM submissions WHERE status = 'pending' AND inventory_id = $2
                                LIMIT $9) q) < $9
    AND NOT EXISTS (SELECT FROM requests r WHERE r.request_id = $4 AND r.scope = $2 AND r.fingerprint <> $5)
+   AND (EXISTS (SELECT FROM requests r WHERE r.request_id = $4 AND r.scope = $2)
+        OR NOT {_HIDDEN.format(guest="$11")})
 ON CONFLICT (request_id, inventory_id) DO NOTHING
 RETURNING id::text"""
 
-REFUSED = """
-SELECT i.kind, s.id::text, s.fingerprint AS submitted, r.fingerprint AS done
+REFUSED = f"""
+SELECT i.kind, s.id::text, s.fingerprint AS submitted, r.fingerprint AS done,
+       {_HIDDEN.format(guest="$3")} AS hidden
   FROM inventories i
   LEFT JOIN submissions s ON s.request_id = $1 AND s.inventory_id = i.id
   LEFT JOIN requests r ON r.request_id = $1 AND r.scope = i.id
@@ -140,11 +148,12 @@ class PostgresSubmissions:
             bounds.pending_max,
             bounds.pending_per_inventory_max,
             new.command.customer,
+            new.command.guest,
         )
         if rows:
             self.on_accepted()
             return new.id
-        rows = await self._ask(REFUSED, new.request_id, new.inventory_id)
+        rows = await self._ask(REFUSED, new.request_id, new.inventory_id, new.command.guest)
         return _refused(new, rows[0] if rows else {"kind": None})
 
     async def find(self, submission_id: str) -> Found | None:
@@ -190,7 +199,9 @@ def _refused(new: Submission, row: Mapping[str, object]) -> str | Rejected:
         return NO_INVENTORY
     if row["id"] is not None:
         return str(row["id"]) if row["submitted"] == new.fingerprint else KEY_REUSED
-    return KEY_REUSED if row["done"] not in (None, new.fingerprint) else FULL
+    if row["done"] not in (None, new.fingerprint):
+        return KEY_REUSED
+    return NO_INVENTORY if row["hidden"] and row["done"] is None else FULL
 
 
 def _taken(row: Row) -> Taken:

@@ -97,7 +97,7 @@ class ReservationHandlers:
         if places:
             await caps.settle(places, key, command.reservation_id, answer)
         if isinstance(answer, Rejected):
-            return refusal(answer)
+            return refusal(answer, "event")
         assert isinstance(answer, ReservationReply)
         # A replay brings the reservation that the key made first, so its id is the one to go by.
         reservation_id = answer.reservation.id

@@ -158,7 +158,7 @@ class RestaurantHandlers:
         answer = await parts.gateway.ask(restaurant_id, command)
         parts.metrics.commanded(SearchTables, answer)
         if isinstance(answer, Rejected):
-            return refusal(answer)
+            return refusal(answer, "restaurant")
         assert isinstance(answer, FreeTimes)
         return Reply(200, encode(views.search_view(restaurant_id, answer)))
 

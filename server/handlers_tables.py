@@ -203,7 +203,7 @@ class TableHandlers:
         parts = self._parts
         parts.metrics.commanded(type(command), answer)
         if isinstance(answer, Rejected):
-            return refusal(answer)
+            return refusal(answer, "restaurant")
         assert isinstance(answer, TableReply)
         # A replay brings the reservation that the key made first, so its id is the one to go by.
         reservation_id = answer.reservation.id

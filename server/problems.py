@@ -128,8 +128,13 @@ def not_found(what: str) -> Problem:
     return Problem("not_found", f"There is no such {what}.")
 
 
-def refusal(rejected: Rejected) -> Reply:
-    """What an owner refused. Sold out is answered by the thousand: such bare refusals are kept rendered."""
+def refusal(rejected: Rejected, of: str | None = None) -> Reply:
+    """What an owner refused. Sold out is answered by the thousand: such bare refusals are kept rendered.
+
+    `of`: what was asked by its id. That it is not there is always said in the same words: by others one could
+    tell it from a draft, or from what is of another kind."""
+    if of is not None and rejected.code is Code.NOT_FOUND:
+        return not_found(of).reply()
     if not rejected.facts and not rejected.errors and not rejected.reservations:
         status, body, lines = _bare(rejected.code, rejected.detail)
         return Reply(status, body, lines, PROBLEM)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+from msgspec.structs import replace
 
+from domain.event_messages import CreateEvent, DeleteEvent, Stage
 from domain.messages import Code, Rejected
 from domain.submission import Done, Final, Found, Standing, Submission
 from persistence import submissions as stored
@@ -17,7 +19,7 @@ from persistence.reads import PostgresReads
 from persistence.rows import NOW
 from persistence.store import Refused
 from persistence.submissions import FULL, KEY_REUSED, NO_INVENTORY, PendingBounds, PostgresSubmissions
-from tests.persistence.sales import Sale, new_id, new_request_id, place
+from tests.persistence.sales import OWNER, Sale, new_id, new_request_id, place, terms
 from tests.persistence.worlds import PostgresWorld
 
 LEASE_MS = 60_000
@@ -114,6 +116,24 @@ async def test_what_is_not_there_or_is_of_another_kind_is_not_accepted(
     command = place()
     of_tables = Submission(command.reservation_id, sale.id, "restaurant", command, new_request_id())
     assert await submissions.accept(of_tables) == NO_INVENTORY
+
+
+async def test_of_a_draft_guests_are_told_as_of_what_is_not_there_and_of_what_is_deleted_all(
+    submissions: PostgresSubmissions, postgres: PostgresWorld
+) -> None:
+    draft = Sale(new_id())
+    creation = draft.decided(CreateEvent(draft.id, terms(5), Stage.DRAFT))
+    assert await postgres.store().create(creation, OWNER, "events")
+    assert await submissions.accept(submission(draft)) == NO_INVENTORY
+    command = replace(place(), guest=False)
+    operators = Submission(command.reservation_id, draft.id, "event", command, new_request_id())
+    assert await submissions.accept(operators) == operators.id
+    deleted = await Sale.opened(postgres.store())
+    before = submission(deleted)
+    assert await submissions.accept(before) == before.id
+    assert await deleted.append(postgres.store(), deleted.decided(DeleteEvent()))
+    assert await submissions.accept(submission(deleted)) == NO_INVENTORY
+    assert await submissions.accept(before) == before.id
 
 
 @pytest.mark.parametrize("bounds", [PendingBounds(BOUND, 100), PendingBounds(100, BOUND)])

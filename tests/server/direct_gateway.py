@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from actors.gateway import Gateway, Key
+from actors.gateway import NO_EVENT, Gateway, Key
+from actors.turn import NOT_OF_THIS_KIND
 from domain import restaurant
 from domain.catalogue import ListedEvent, Place, RestaurantPage, Wanted, WantedRestaurants
 from domain.event import describe
@@ -55,7 +56,6 @@ from tests.stay_sums import stay_sums
 
 START_MS = 1_795_000_000_000
 CONFIRMING = (ReservationConfirmed, ReservationPaid, ReservationRetaken, ReservationSold)
-NOT_FOUND = Rejected(Code.NOT_FOUND, "There is no such event.")
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
 
@@ -108,7 +108,7 @@ class DirectGateway(Gateway):
         if self.answer_with is not None:
             return self.answer_with
         if inventory is None:
-            return NOT_FOUND
+            return NO_EVENT
         reply = self._recorded(key) or self._decide(inventory, command, key)
         if inventory.state.deleted and inventory_id in self.inventories:
             self.deleted[inventory_id] = self.inventories.pop(inventory_id)
@@ -161,7 +161,7 @@ class DirectGateway(Gateway):
     def _decide(self, inventory: Inventory, command: Command, key: Key | None) -> Reply:
         state, rules = inventory.state, KINDS[inventory.kind]
         if type(command) not in rules.COMMANDS:
-            return NOT_FOUND
+            return NOT_OF_THIS_KIND
         for expired in rules.due(state, self.now_ms, limit=1_000_000):
             rules.evolve(state, expired)
         inventory.ended |= state.ended

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 from actors.meter import Meter
 from actors.submitter import Submitter
+from domain.event_messages import Stage
 from domain.messages import Code, Rejected
 from domain.submission import Done, Final, Found, Standing, Submission, Taken
-from tests.server.direct_gateway import KEY_REUSED, NOT_FOUND, DirectGateway, DirectReads
+from persistence.submissions import NO_INVENTORY
+from tests.server.direct_gateway import KEY_REUSED, DirectGateway, DirectReads
 
 FULL = Rejected(Code.OVERLOADED, "Too much is pending.", {"retry_after_s": 1})
 
@@ -53,10 +55,12 @@ class DirectSubmissions:
         self._gateway._check()
         inventory = self._gateway.inventories.get(new.inventory_id)
         if inventory is None or inventory.kind != new.kind:
-            return NOT_FOUND
+            return NO_INVENTORY
         for one in self._kept.values():
             if (one.new.request_id, one.new.inventory_id) == (new.request_id, new.inventory_id):
                 return one.new.id if one.new.fingerprint == new.fingerprint else KEY_REUSED
+        if new.command.guest and inventory.state.stage is Stage.DRAFT:
+            return NO_INVENTORY
         if len(self._pending()) >= self.pending_max:
             return FULL
         found = Found(new.id, new.inventory_id, Standing.PENDING, customer=new.command.customer)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.conftest import OPERATOR, Api
+from server.ids import uuid7
+from tests.server.conftest import OPERATOR, Api, hold_body
 from tests.server.test_restaurants import RESTAURANTS, TOMORROW, House, house_body, wish
 
 
@@ -26,6 +27,22 @@ async def test_a_restaurant_is_published_unless_it_is_made_as_a_draft(api: Api) 
     for wrong in ("closed", "cancelled", "Draft", None):
         refused = await api.post(RESTAURANTS, json=house_body(status=wrong), headers=OPERATOR)
         assert refused.paths == ["status"]
+
+
+async def test_guests_cannot_tell_a_draft_from_what_is_not_there_nor_from_what_is_of_another_kind(
+    api: Api,
+) -> None:
+    """Whichever path they ask at, and whether they wait for the answer or not."""
+    house, event_id = await opened(api, status="draft"), await api.new_event(status="draft")
+    ids = (house.id, event_id, uuid7(api.gateway.now_ms))
+    for kind, body in (("restaurants", wish()), ("events", hold_body())):
+        for headers in ({}, {"Prefer": "respond-async"}):
+            urls = [f"/api/v1/{kind}/{one}/reservations" for one in ids]
+            said = [await api.post(url, json=body, headers=headers) for url in urls]
+            assert {(one.status, one.raw) for one in said} == {(404, said[0].raw)}
+    urls = [f"{RESTAURANTS}/{one}/search?date={TOMORROW}&party_size=2" for one in ids]
+    found = [await api.get(url) for url in urls]
+    assert {(one.status, one.raw) for one in found} == {(404, found[0].raw)}
 
 
 async def test_a_draft_is_there_for_operators_only(api: Api) -> None:
