@@ -102,10 +102,10 @@ async def test_of_what_is_asked_together_as_much_waits_as_the_bound_says_and_one
     monkeypatch.setattr(gathering, "WAITING_MAX_QUESTIONS", BOUND)
     slow = Slow()
     asked = gathering.Gathering(slow.carry, 1)
-    waiting = [asyncio.create_task(asked.ask(0))]
+    waiting = [asked.ask(0)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # the first one is under way, and waits no more
-    waiting += [asyncio.create_task(asked.ask(number)) for number in range(1, BOUND + 1)]
+    waiting += [asked.ask(number) for number in range(1, BOUND + 1)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await asked.ask(BOUND + 1)
@@ -118,7 +118,7 @@ async def test_who_has_waited_too_long_for_its_turn_is_not_asked_for_any_more(
 ) -> None:
     slow = Slow()
     asked = gathering.Gathering(slow.carry, 1)
-    waiting = [asyncio.create_task(asked.ask(number)) for number in range(BOUND)]
+    waiting = [asked.ask(number) for number in range(BOUND)]
     await asyncio.sleep(0.01)  # the first one is under way
     with monkeypatch.context() as impatient:
         impatient.setattr(gathering, "TURN_TIMEOUT_S", 0.001)
