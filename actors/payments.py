@@ -147,7 +147,8 @@ class Now(Protocol):
 class PaymentLimits:
     """`lease_ms` is longer than the longest step may take: the provider's, and the gateway's deadline beyond
     `owners_asked_max_s`, within which the last part of a purchase is begun to be asked for. While there is
-    nothing to do the pauses between two looks double, from `poll_s` to `poll_max_s`."""
+    nothing to do the pauses between two looks double, from `poll_s` to `poll_max_s`. `begins_late_ms`: longer
+    than a front end's command may be under way to its owner."""
 
     under_way_max_payments: int = 400
     lease_ms: int = 30_000
@@ -158,6 +159,7 @@ class PaymentLimits:
     owners_asked_max_s: float = 10.0
     provider_timeout_s: float = 10.0
     ended_max: int = 500
+    begins_late_ms: int = 6_000
 
 
 class PaymentWorker:
@@ -278,7 +280,8 @@ class PaymentWorker:
         if step in OF_OWNER:
             replies = await self._ask_owners(payment, step)
             said = ", ".join(_said(reply) for reply in replies)
-            return after_owners(payment, step, replies), Note(payment.id, step.value, "", said)
+            after = after_owners(payment, step, replies, self._limits.begins_late_ms)
+            return after, Note(payment.id, step.value, "", said)
         key = _key(payment, step)
         answer = await self._asked(payment, step, key)
         return after_provider(payment, step, answer), Note(payment.id, step.value, key, repr(answer))

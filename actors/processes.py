@@ -23,7 +23,7 @@ from actors.line import Address, Lines
 from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import InventoryOwner
-from actors.payments import PaymentWorker, Provider
+from actors.payments import PaymentLimits, PaymentWorker, Provider
 from actors.stripe_payments import StripePayments
 from actors.timers import ExpiryTimer
 from actors.watchdog import Health, Watchdog
@@ -221,7 +221,8 @@ class PaymentActor(Actor):
         providers: dict[str, Provider] = {"sandbox": Sandbox(url, payments), "wallet": wallets}
         if deployment.stripe is not None:
             providers["stripe"] = StripePayments(deployment.stripe)
-        worker = PaymentWorker(payments, gateway, providers, clock, meter, wallets=wallets)
+        limits = PaymentLimits(begins_late_ms=deployment.gateway.request_deadline_ms + 1_000)
+        worker = PaymentWorker(payments, gateway, providers, clock, meter, limits, wallets)
         await worker.run()
 
 

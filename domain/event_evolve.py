@@ -92,7 +92,8 @@ def evolve(state: State, fact: EventFact) -> None:
             _end(state, fact.reservation_id, Status.CANCELLED, kept)
         case PaymentBegun() | PaymentFailed():
             before = _leave(state, fact.reservation_id)
-            admit(state, paying(before, fact) if isinstance(fact, PaymentBegun) else given_back(before))
+            after = paying(before, fact) if isinstance(fact, PaymentBegun) else given_back(before, fact)
+            admit(state, after)
         case ReservationRetaken():
             state.ended.pop(fact.reservation_id, None)
             admit(state, fact.reservation)

@@ -382,11 +382,15 @@ class FinishPayment(Message, frozen=True):
 
 class FailPayment(Message, frozen=True):
     """There will be no money: the hold has the rest of its own time again. `undo`: also what this payment has
-    confirmed is cancelled, as the rest of what it was for cannot be had."""
+    confirmed is cancelled, as the rest of what it was for cannot be had. `deadline_ms`: of what has failed;
+    where the payment has begun again since, with a later one, that goes on. `may_begin_again`: and it will be
+    no other payment then."""
 
     reservation_id: str
     payment_id: str
     undo: bool = False
+    deadline_ms: int | None = None
+    may_begin_again: bool = False
 
 
 class ReduceReservation(Message, frozen=True):
@@ -554,11 +558,12 @@ class PaymentBegun(Message, frozen=True):
 
 
 class PaymentFailed(Message, frozen=True):
-    """It is held again, until the hold's own end."""
+    """It is held again, until the hold's own end. `clears_payment`: as if that payment had never begun."""
 
     at_ms: int
     reservation_id: str
     payment_id: str
+    clears_payment: bool = False
 
 
 class ReservationPaid(Message, frozen=True):

@@ -2,7 +2,8 @@
 
 - A payment begins on a hold that costs something, and only one at a time. From then on the reservation is
   `paying`: it stays live until the payment's deadline, where it expires like any hold.
-- A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires.
+- A payment that fails gives the rest of the hold's own time back; if there is none, the hold expires. One
+  that has begun again meanwhile, with a later deadline, is not what failed.
 - Money confirms what is paying, by this payment and for what it costs. What has expired meanwhile is for its
   kind to take again, if it can (`Late`); everything else is refused, and the money goes back.
 - What is confirmed otherwise, by its customer where nothing is due or by the box office, is of no payment any
@@ -101,8 +102,10 @@ def taken_again(found: R, payment_id: str) -> R:
 def fail(found: R, command: FailPayment, now_ms: int) -> tuple[R, tuple[PaymentFact, ...]]:
     if found.status is not Status.PAYING or not is_of(found, command.payment_id):
         return found, ()
-    after = given_back(found)
-    failed = PaymentFailed(now_ms, found.id, command.payment_id)
+    if command.deadline_ms is not None and found.expires_at_ms > command.deadline_ms:
+        return found, ()
+    failed = PaymentFailed(now_ms, found.id, command.payment_id, command.may_begin_again)
+    after = given_back(found, failed)
     if now_ms < after.expires_at_ms:
         return after, (failed,)
     return replace(after, status=Status.EXPIRED), (failed, HoldExpired(now_ms, found.id))
@@ -136,10 +139,12 @@ def paying(before: R, fact: PaymentBegun) -> R:
     return replace(before, status=Status.PAYING, expires_at_ms=fact.deadline_ms, paid_by=paid_by)
 
 
-def given_back(before: R) -> R:
+def given_back(before: R, fact: PaymentFailed) -> R:
     """A hold whose payment has failed: its own end counts again."""
-    assert before.paid_by is not None
-    return replace(before, status=Status.HELD, expires_at_ms=before.paid_by.hold_ends_ms)
+    mark = before.paid_by
+    assert mark is not None
+    paid_by = None if fact.clears_payment else mark
+    return replace(before, status=Status.HELD, expires_at_ms=mark.hold_ends_ms, paid_by=paid_by)
 
 
 def ended_with(before: R, status: Status, kept: int = 0) -> R:

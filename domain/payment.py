@@ -189,19 +189,22 @@ def owner_command(payment: Payment, part: Part, step: Step) -> OwnerCommand:
     if step is Step.BEGIN:
         return BeginPayment(part.reservation_id, part.payment_id, payment.deadline_ms)
     if step is Step.GIVE_BACK:
-        return FailPayment(part.reservation_id, part.payment_id, payment.captured)
+        never_begun = payment.standing is Standing.FAILED
+        told = payment.captured, payment.deadline_ms, never_begun
+        return FailPayment(part.reservation_id, part.payment_id, *told)
     assert step is Step.CONFIRM
     return FinishPayment(part.reservation_id, part.payment_id, part.amount or 0)
 
 
-def after_owners(payment: Payment, step: Step, replies: Sequence[Reply]) -> Turn:
+def after_owners(payment: Payment, step: Step, replies: Sequence[Reply], late_ms: int) -> Turn:
     """What follows from the answers for its parts, one after the other. They end with a refusal (unless parts
-    are given back), or where time was up."""
+    are given back), or where time was up. `late_ms`: so long a front end's own command to begin may be under
+    way."""
     last = replies[-1] if replies else OUT_OF_TIME
     if isinstance(last, Rejected) and last.code in (Code.OVERLOADED, Code.UNAVAILABLE):
         return again(payment, PAUSE_FIRST_MS)
     if isinstance(last, Rejected) and step is not Step.GIVE_BACK:
-        return (_not_begun if step is Step.BEGIN else _too_late)(payment, last)
+        return _not_begun(payment, last, late_ms) if step is Step.BEGIN else _too_late(payment, last)
     if len(replies) < len(payment.paid_for):
         return again(payment, PAUSE_FIRST_MS)
     if step is Step.GIVE_BACK:
@@ -227,11 +230,17 @@ def _begun(payment: Payment, replies: Sequence[ReservationReply | TableReply]) -
     return Turn(replace(begun, parts=parts))
 
 
-def _not_begun(payment: Payment, refusal: Rejected) -> Turn:
+def _not_begun(payment: Payment, refusal: Rejected, late_ms: int) -> Turn:
+    """It has failed. What is being paid otherwise, or costs nothing, may yet come to wait for it, should the
+    front end be heard only later: so it is given back once no front end can be heard of it any more. Asked
+    for again under its key it may begin after all."""
     error = _WORDS.get(refusal.code, _NOT_POSSIBLE)
     if payment.parts:
         return Turn(replace(payment, step=Step.GIVE_BACK, error=error, detail=refusal.detail, pauses=0))
-    return Turn(failed(payment, error, refusal.detail))
+    after = failed(payment, error, refusal.detail)
+    if refusal.code is not Code.WRONG_STATE:
+        return Turn(after)
+    return Turn(replace(after, step=Step.GIVE_BACK), late_ms)
 
 
 def _too_late(payment: Payment, refusal: Rejected) -> Turn:

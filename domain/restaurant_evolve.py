@@ -130,7 +130,7 @@ def _after(state: State, fact: Alters) -> TableReservation:
         case PaymentBegun():
             return paying(_leave(state, fact.reservation_id), fact)
         case PaymentFailed():
-            return given_back(_leave(state, fact.reservation_id))
+            return given_back(_leave(state, fact.reservation_id), fact)
         case ReservationMoved():
             return moved(_leave(state, fact.reservation_id), fact)
         case PartySeated():

@@ -143,6 +143,8 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
         case PaymentFailed():
             claim.status, claim.given_back_ms = HELD, fact.at_ms
             claim.expires_ms = claim.hold_ends_ms or 0
+            if fact.clears_payment:
+                claim.payment_id = claim.hold_ends_ms = None
         case ReservationRetaken():
             claim.status, claim.payment_id, claim.paid = CONFIRMED, fact.payment_id, True
             claim.hold_ends_ms = claim.hold_ends_ms or claim.expires_ms

@@ -147,6 +147,8 @@ class Stay:
             case PaymentFailed():
                 self.status, self.given_back_ms = HELD, fact.at_ms
                 self.expires_ms = self.hold_ends_ms or 0
+                if fact.clears_payment:
+                    self.payment_id = self.hold_ends_ms = None
             case PartySeated():
                 self.status, self.start_ms, self.expires_ms = SEATED, fact.start_ms, self.end_ms
             case ReservationMoved():

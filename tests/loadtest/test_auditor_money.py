@@ -100,12 +100,15 @@ def test_what_is_kept_stays_but_for_what_is_conceded_of_it(back: int, conceded: 
     assert (Check.PAYMENTS not in failures(findings)) is sound
 
 
-@pytest.mark.parametrize(("clears", "stored"), [(True, (None, None)), (False, (PAYMENT, T0 + 26_000))])
+@pytest.mark.parametrize(
+    ("clears", "stored"),
+    [((False, True), (None, None)), ((True, False), (None, None)), ((False, False), (PAYMENT, T0 + 26_000))],
+)
 def test_a_payment_that_failed_before_the_box_office_sold_has_confirmed_nothing(
-    clears: bool, stored: tuple[str | None, int | None]
+    clears: tuple[bool, bool], stored: tuple[str | None, int | None]
 ) -> None:
-    failed = m.PaymentFailed(T0 + 18_000, EVE, PAYMENT)
-    sold = m.ReservationSold(T0 + 18_500, EVE, "cash", "ann", clears)
+    failed = m.PaymentFailed(T0 + 18_000, EVE, PAYMENT, clears[0])
+    sold = m.ReservationSold(T0 + 18_500, EVE, "cash", "ann", clears[1])
     book, findings = folded(BEGUN, failed, sold)
     row = replace(SOUND, standing="failed", captured=False, taken=0)
     check_payments(book, [row], findings)

@@ -122,8 +122,8 @@ async def test_one_key_makes_one_payment_and_takes_no_other_body(kept: Kept) -> 
 async def test_what_failed_before_it_began_may_begin_again_and_what_had_begun_may_not(kept: Kept) -> None:
     await accepted(kept)
     (taken,) = await kept.store.take(10, LEASE_MS)
-    never = replace(taken, step=Step.DONE, standing=Standing.FAILED, error="No.", detail="wrong_state")
-    assert await kept.store.write([Written(never, ())])
+    never = replace(taken, step=Step.GIVE_BACK, standing=Standing.FAILED, error="No.", detail="wrong_state")
+    assert await kept.store.write([Written(never, (), 6_000)])
     begun = await kept.store.begin_again(taken.id, NOW_MS + 1)
     assert (begun.step, begun.standing, begun.error) == (Step.BEGIN, Standing.PENDING, None)
     assert begun.deadline_ms == NOW_MS + 1

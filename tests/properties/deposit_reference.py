@@ -101,12 +101,16 @@ def _begin(reference: Reference, found: TableReservation, command: BeginPayment,
 
 
 def _fail(reference: Reference, found: TableReservation, command: FailPayment, now_ms: int) -> Answer:
+    until_ms = found.expires_at_ms if command.deadline_ms is None else command.deadline_ms
     if found.status is not Status.PAYING or not _own(found, command.payment_id):
+        return found
+    if until_ms < found.expires_at_ms:
         return found
     assert found.paid_by is not None
     ends_ms = found.paid_by.hold_ends_ms
     status = Status.HELD if now_ms < ends_ms else Status.EXPIRED
-    return reference.keep(replace(found, status=status, expires_at_ms=ends_ms))
+    mark = None if command.may_begin_again else found.paid_by
+    return reference.keep(replace(found, status=status, expires_at_ms=ends_ms, paid_by=mark))
 
 
 def _finish(

@@ -460,11 +460,14 @@ class Reference:
             case FinishPayment():
                 return self._finish(terms, found, command, now_ms, wrong)
             case FailPayment():
-                if status is not Status.PAYING or not paid_by or paid_by.payment_id != command.payment_id:
+                until_ms = found.expires_at_ms if command.deadline_ms is None else command.deadline_ms
+                own = paid_by and paid_by.payment_id == command.payment_id
+                if status is not Status.PAYING or not own or until_ms < found.expires_at_ms:
                     return self._show(found)
                 over = paid_by.hold_ends_ms <= now_ms
                 after = Status.EXPIRED if over else Status.HELD
-                return self._set(found.id, status=after, expires_at_ms=paid_by.hold_ends_ms)
+                mark = None if command.may_begin_again else paid_by
+                return self._set(found.id, status=after, expires_at_ms=paid_by.hold_ends_ms, paid_by=mark)
             case SellReservation() if confirmed:
                 return self._show(found)
             case SellReservation():

@@ -215,9 +215,10 @@ class EventMachine(RuleBasedStateMachine):
         self.ask(FinishPayment(self.meant(back), payment, self.price(self.meant(back)) + off))
 
     @precondition(lambda self: self.placed > 0)
-    @rule(back=BACK, payment=PAYMENTS)
-    def fail_payment(self, back: int, payment: str) -> None:
-        self.ask(FailPayment(self.meant(back), payment))
+    @rule(back=BACK, payment=PAYMENTS, began=st.sampled_from((None, 0, 4_000)), again=st.booleans())
+    def fail_payment(self, back: int, payment: str, began: int | None, again: bool) -> None:
+        until_ms = None if began is None else self.now_ms + began
+        self.ask(FailPayment(self.meant(back), payment, False, until_ms, again))
 
     @precondition(lambda self: self.placed > 0)
     @rule(back=BACK, paid=st.sampled_from((None, "cash", "free")))

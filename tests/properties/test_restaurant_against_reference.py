@@ -221,7 +221,7 @@ class RestaurantMachine(RuleBasedStateMachine):
         commands: dict[str, Any] = {
             "begin": BeginPayment(wanted, payment, self.now_ms + by),
             "finish": FinishPayment(wanted, payment, amount),
-            "fail": FailPayment(wanted, payment),
+            "fail": FailPayment(wanted, payment, False, self.now_ms + by, paid is None),
             "sell": SellReservation(wanted, "ann", paid),
             "void": VoidReservation(wanted),
         }

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from actors.meter import Meter
-from actors.payments import PaymentWorker
+from actors.payments import PaymentLimits, PaymentWorker
 from domain.event_messages import BeginPayment
 from domain.payment import Payment
 from domain.provider_answers import (
@@ -215,6 +215,35 @@ async def test_a_payment_that_is_over_before_the_owner_answers_is_told_of_and_no
     answer = await sale.pay(path, token, method="declined")
     assert (answer.status, answer.json["status"]) == (202, "failed")
     assert await sale.status(path) == "held"
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_a_refused_payment_that_begins_when_the_other_has_failed_is_given_back_or_begun_again(
+    sale: Sale, monkeypatch: pytest.MonkeyPatch, patient: bool
+) -> None:
+    """The front end's word reaches the owner after a payment actor has been refused and the other is over."""
+    path, token = await sale.hold()
+    await sale.pay(path, token, method="declined")
+    ask, delays = sale.api.gateway.ask, [sale.work]
+
+    async def ask_late(inventory_id: str, command: Any, key: Any = None) -> Any:
+        if isinstance(command, BeginPayment) and delays:
+            await delays.pop()()
+        return await ask(inventory_id, command, key)
+
+    monkeypatch.setattr(sale.api.gateway, "ask", ask_late)
+    late = await sale.pay(path, token, key="two")
+    shown = await sale.api.get(late.headers["Location"], headers=token)
+    assert (shown.json["status"], await sale.status(path)) == ("failed", "paying")
+    if patient:
+        sale.api.gateway.now_ms += PaymentLimits().begins_late_ms
+        await sale.work()
+        assert await sale.status(path) == "held"
+    assert (await sale.pay(path, token, key="two")).json["status"] == "pending"
+    await sale.work()
+    sale.api.gateway.now_ms += PaymentLimits().begins_late_ms
+    await sale.work()
+    assert (await sale.status(path), len(sale.till.taken)) == ("confirmed", 1)
 
 
 async def test_one_key_with_another_body_is_refused(sale: Sale) -> None:

@@ -394,7 +394,8 @@ def _after(before: TableReservation, fact: Any) -> TableReservation:
             return replace(before, status=PAYING, expires_at_ms=fact.deadline_ms, paid_by=mark)
         case PaymentFailed():
             assert before.paid_by is not None
-            return replace(before, status=HELD, expires_at_ms=before.paid_by.hold_ends_ms)
+            left = None if fact.clears_payment else before.paid_by
+            return replace(before, status=HELD, expires_at_ms=before.paid_by.hold_ends_ms, paid_by=left)
         case PartySeated():
             return replace(before, status=SEATED, start_ms=fact.start_ms, expires_at_ms=before.end_ms)
         case StayProlonged():

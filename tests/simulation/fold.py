@@ -336,7 +336,8 @@ class Fold:
                 own = before.status == "confirmed" and _smaller(fact.lines, before.lines)
             case PaymentFailed():
                 assert mark is not None
-                after = replace(before, status="held", expires_at_ms=mark.hold_ends_ms)
+                left = None if fact.clears_payment else mark
+                after = replace(before, status="held", expires_at_ms=mark.hold_ends_ms, paid_by=left)
                 self.ends.append((reservation_id, mark.hold_ends_ms))
                 self.failed[reservation_id] = seq
             case ReservationPaid():

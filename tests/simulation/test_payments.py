@@ -126,9 +126,9 @@ def test_a_refund_that_fails_later_is_seen_though_nobody_tells() -> None:
     assert any(_untold(TellsNothing)), "who does not ask does not see it"
 
 
-def _after_owners_without_refund(payment: Payment, step: Step, replies: Any) -> Turn:
+def _after_owners_without_refund(payment: Payment, step: Step, replies: Any, late_ms: int) -> Turn:
     """Money that comes too late is kept."""
-    turn = _after_owners(payment, step, replies)
+    turn = _after_owners(payment, step, replies, late_ms)
     return Turn(replace(turn.payment, promised=0), turn.pause_ms) if turn.back else turn
 
 

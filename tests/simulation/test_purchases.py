@@ -113,25 +113,27 @@ def _owner_command_without_undo(payment: Payment, part: Any, step: Step) -> Any:
     return command
 
 
-def _after_owners_leaving_others(payment: Payment, step: Step, replies: Sequence[Any]) -> Turn:
+def _after_owners_leaving_others(payment: Payment, step: Step, replies: Sequence[Any], late_ms: int) -> Turn:
     """One refuses to begin, and the others go on waiting."""
-    turn = _after_owners(payment, step, replies)
+    turn = _after_owners(payment, step, replies, late_ms)
     if step is Step.BEGIN and turn.payment.step is Step.GIVE_BACK:
         return Turn(replace(turn.payment, step=Step.DONE, standing=Standing.FAILED))
     return turn
 
 
-def _after_owners_content_with_some(payment: Payment, step: Step, replies: Sequence[Any]) -> Turn:
+def _after_owners_content_with_some(
+    payment: Payment, step: Step, replies: Sequence[Any], late_ms: int
+) -> Turn:
     """One cannot be confirmed, and the purchase is said to be done."""
-    turn = _after_owners(payment, step, replies)
+    turn = _after_owners(payment, step, replies, late_ms)
     if step is Step.CONFIRM and turn.payment.step is Step.GIVE_BACK:
         return Turn(replace(turn.payment, step=Step.DONE, standing=Standing.CAPTURED))
     return turn
 
 
-def _after_owners_refunding_one(payment: Payment, step: Step, replies: Sequence[Any]) -> Turn:
+def _after_owners_refunding_one(payment: Payment, step: Step, replies: Sequence[Any], late_ms: int) -> Turn:
     """Of what cannot be had together only the last goes back."""
-    turn = _after_owners(payment, step, replies)
+    turn = _after_owners(payment, step, replies, late_ms)
     parts = turn.payment.parts
     if step is Step.GIVE_BACK and any(part.undone for part in parts):
         kept = tuple(replace(part, undone=False) for part in parts[:-1])

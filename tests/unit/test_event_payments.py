@@ -108,6 +108,15 @@ def test_a_failed_payment_gives_back_the_rest_of_the_holds_time_and_another_may_
     assert reservation(sale.begin(held.id, "p2")).status is Status.PAYING
 
 
+def test_a_payment_that_has_begun_again_since_is_not_what_failed() -> None:
+    sale = Counter()
+    held = sale.hold()
+    paying = reservation(sale.begin(held.id))
+    before, own = (FailPayment(held.id, "p1", deadline_ms=paying.expires_at_ms - ms) for ms in (1, 0))
+    assert reservation(sale.ask(before)) == paying
+    assert reservation(sale.ask(own)).status is Status.HELD
+
+
 def test_a_payment_that_fails_after_the_holds_end_frees_what_it_had() -> None:
     sale = Counter()
     held = sale.hold()

@@ -79,7 +79,7 @@ def test_what_its_holder_cancelled_of_a_purchase_that_is_undone_is_paid_back_by_
         _reply(names[1], Status.EXPIRED, None),
         _reply(names[2], Status.CANCELLED, PaidBy("another", 0, kept)),
     ]
-    after = after_owners(whole, Step.GIVE_BACK, replies).payment
+    after = after_owners(whole, Step.GIVE_BACK, replies, 0).payment
     assert [part.undone for part in after.parts] == [kept == 0, True, True]
 
 
