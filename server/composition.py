@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from actors.config import Deployment
@@ -39,6 +39,7 @@ from persistence.mail_list import PostgresMailList
 from persistence.organisers import PostgresOrganisers
 from persistence.payments import PostgresPayments
 from persistence.reads import PostgresReads, ReadBounds
+from persistence.store import Directory
 from persistence.submissions import PendingBounds, PostgresSubmissions
 from persistence.venues import PostgresVenues
 from server.placement import PlacementRule
@@ -53,6 +54,15 @@ MAIL_FOLDER = "mail"
 """In the data folder: letters, where no SMTP server is named."""
 FLOOR_FILE = "sequences"
 """In the data folder: what all front ends of this server have given out."""
+
+
+class Closes(Protocol):
+    """What holds connections."""
+
+    async def close(self) -> None: ...
+
+
+Part = TypeVar("Part", bound=Closes)
 
 
 class Back(NamedTuple):
@@ -76,87 +86,75 @@ class Back(NamedTuple):
 @asynccontextmanager
 async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
     """All of it connected, and the submitter at work. The actors live on when this process ends."""
-    database_url = settings.database_url
-    redis_url = settings.redis_url
-    assert database_url is not None
-    assert redis_url is not None
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    deadline_ms, kept_s = settings.request_deadline_ms, key_retention_s(settings)
     async with AsyncExitStack() as stack:
-        directory = PostgresDirectory(database_url.get_secret_value())
-        stack.push_async_callback(directory.close)
+
+        def closed_at_end(part: Part) -> Part:
+            stack.push_async_callback(part.close)
+            return part
+
+        directory = closed_at_end(PostgresDirectory(url))
         clock = StoreClock(directory.now_ms, settings.clock_skew_max_ms)
         await clock.start()
         stack.push_async_callback(clock.stop)
-        bounds = ReadBounds(
-            queue_max_reads=settings.read_queue_max_reads, deadline_ms=settings.request_deadline_ms
+        bounds = ReadBounds(queue_max_reads=settings.read_queue_max_reads, deadline_ms=deadline_ms)
+        reads = closed_at_end(PostgresReads(url, clock, bounds))
+        reads.copies = await stack.enter_async_context(_copies(settings, reads, clock))
+        gateway = await stack.enter_async_context(_gateway(settings, reads, directory, clock, meter))
+        yield Back(
+            gateway,
+            reads,
+            venues=closed_at_end(PostgresVenues(url, deadline_ms, kept_s)),
+            submissions=await stack.enter_async_context(_submissions(settings, gateway, reads, meter)),
+            images=closed_at_end(PostgresImages(url, deadline_ms, kept_s)),
+            accounts=closed_at_end(PostgresAccounts(url, deadline_ms, kept_s)),
+            organisers=closed_at_end(PostgresOrganisers(url, deadline_ms, kept_s)),
+            machines=closed_at_end(PostgresMachines(url, deadline_ms, kept_s)),
+            mails=closed_at_end(PostgresMailList(url, deadline_ms)),
+            payments=closed_at_end(PostgresPayments(url, deadline_ms)),
+            wallets=closed_at_end(PostgresLedger(url, deadline_ms)),
+            endpoints=closed_at_end(PostgresEndpoints(url, deadline_ms, kept_s)),
+            audit=closed_at_end(PostgresAudit(url, deadline_ms)),
         )
-        reads = PostgresReads(database_url.get_secret_value(), clock, bounds)
-        stack.push_async_callback(reads.close)
-        venues = PostgresVenues(
-            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
-        )
-        stack.push_async_callback(venues.close)
-        images = PostgresImages(
-            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
-        )
-        stack.push_async_callback(images.close)
-        accounts = PostgresAccounts(
-            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
-        )
-        stack.push_async_callback(accounts.close)
-        organisers = PostgresOrganisers(
-            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
-        )
-        stack.push_async_callback(organisers.close)
-        machines = PostgresMachines(
-            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
-        )
-        stack.push_async_callback(machines.close)
-        mails = PostgresMailList(database_url.get_secret_value(), settings.request_deadline_ms)
-        stack.push_async_callback(mails.close)
-        floor = Floor(settings.data / FLOOR_FILE)
-        stack.callback(floor.close)
-        reads.copies = copies = Copies(
-            redis_url.get_secret_value(),
-            reads.availability_row,
-            clock,
-            settings.availability_max_age_ms,
-            floor,
-        )
-        stack.push_async_callback(copies.close)
-        database_id = UUID(bytes=await reads.secret(DATABASE_ID))
-        deployment = deployment_of(settings, f"turnstile-{database_id}", clock.now_ms())
-        _join(deployment)
-        stack.callback(disconnect)
+
+
+@asynccontextmanager
+async def _copies(settings: Settings, reads: PostgresReads, clock: StoreClock) -> AsyncIterator[Copies]:
+    """Availability as Valkey has it, never behind what was given out before."""
+    assert settings.redis_url is not None
+    floor = Floor(settings.data / FLOOR_FILE)
+    copies = Copies(
+        settings.redis_url.get_secret_value(),
+        reads.availability_row,
+        clock,
+        settings.availability_max_age_ms,
+        floor,
+    )
+    try:
+        yield copies
+    finally:
+        await copies.close()
+        floor.close()
+
+
+@asynccontextmanager
+async def _gateway(
+    settings: Settings, reads: PostgresReads, directory: Directory, clock: StoreClock, meter: Meter
+) -> AsyncIterator[Gateway]:
+    """Ray joined, its actors there, and the first owners woken."""
+    database_id = UUID(bytes=await reads.secret(DATABASE_ID))
+    deployment = deployment_of(settings, f"turnstile-{database_id}", clock.now_ms())
+    _join(deployment)
+    try:
         deploy(deployment)
         settle()
         gateway = Gateway(RayTransport(deployment), directory, clock, deployment.gateway, meter)
         gateway.wake(*placement_rule(settings).first_owners)
-        submissions = await stack.enter_async_context(_submissions(settings, gateway, reads, meter))
-        payments = PostgresPayments(database_url.get_secret_value(), settings.request_deadline_ms)
-        stack.push_async_callback(payments.close)
-        wallets = PostgresLedger(database_url.get_secret_value(), settings.request_deadline_ms)
-        stack.push_async_callback(wallets.close)
-        endpoints = PostgresEndpoints(
-            database_url.get_secret_value(), settings.request_deadline_ms, key_retention_s(settings)
-        )
-        stack.push_async_callback(endpoints.close)
-        audit = PostgresAudit(database_url.get_secret_value(), settings.request_deadline_ms)
-        stack.push_async_callback(audit.close)
-        yield Back(
-            gateway,
-            reads,
-            venues,
-            submissions,
-            images,
-            accounts,
-            organisers,
-            machines,
-            mails,
-            payments,
-            wallets,
-            endpoints,
-            audit,
-        )
+        yield gateway
+    finally:
+        disconnect()
 
 
 def _join(deployment: Deployment) -> None:
