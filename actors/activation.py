@@ -74,10 +74,13 @@ class Activations:
             return
         self._waiting.setdefault(inventory_id, []).append(letter)
         self._mailbox.elsewhere += 1
+        if letter.call.impatience is None:
+            loop = asyncio.get_running_loop()
+            letter.call.impatience = loop.call_later(letter.call.patience_s, self._postpone, letter.call)
         if inventory_id not in self._tasks:
             self._tasks[inventory_id] = asyncio.create_task(self._activate(inventory_id))
 
-    def postpone(self, call: Call) -> None:
+    def _postpone(self, call: Call) -> None:
         """Answer `Later` to those letters of the call that wait here: they must not keep back its others.
 
         Not those that this owner knows more of than their gateway: that they may have been done, or are to
@@ -91,6 +94,7 @@ class Activations:
                 else:
                     stay.append(letter)
             self._keep_waiting(inventory_id, stay)
+        call.impatience = None
 
     def drop(self, held: Held, letters: list[Letter], doubtful: bool = False) -> None:
         """Forget a state that is no longer surely true; its letters wait until it is again."""

@@ -37,14 +37,15 @@ class Door:
 class Call:
     """One call of a gateway; `done` gets the packed answers when the last letter is answered."""
 
-    __slots__ = ("answers", "done", "impatience", "open")
+    __slots__ = ("answers", "done", "impatience", "open", "patience_s")
 
-    impatience: asyncio.TimerHandle
-    """When those of its letters that wait for an activation have waited long enough."""
-
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, patience_s: float) -> None:
         self.answers = [msgspec.Raw()] * size
         self.open = size
+        self.patience_s = patience_s
+        """How long its letters wait for an activation before they go back."""
+        self.impatience: asyncio.TimerHandle | None = None
+        """When those that wait for one have waited long enough; none where none does."""
         self.done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def answer(self, position: int, reply: msgspec.Raw) -> None:

@@ -13,7 +13,6 @@ The rules it keeps:
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import deque
@@ -105,26 +104,17 @@ class InventoryOwner:
             await self._store.now_ms()  # who asks for nothing asks whether it could be done
         if self.left or not asks or not self._door.lets_in(batch):
             return pack_answers([MOVED] * len(asks))
-        call = Call(len(asks))
+        call = Call(len(asks), batch.patience_ms / 1000)
         letters = [Letter(ask, call, position) for position, ask in enumerate(asks)]
         room = self._mailbox.room
         self._mailbox.put(letters[:room])
         if len(letters) > room:
             await self._refuse(letters[room:])
-        self._postpone_later(call, batch.patience_ms / 1000)
         try:
             return await call.done
         finally:
-            call.impatience.cancel()
-
-    def _postpone_later(self, call: Call, patience_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        call.impatience = loop.call_later(patience_s, self._postpone, call, patience_s)
-
-    def _postpone(self, call: Call, patience_s: float) -> None:
-        """Those of its letters that still wait for an activation go back; again while the call lasts."""
-        self._activations.postpone(call)
-        self._postpone_later(call, patience_s)
+            if call.impatience is not None:
+                call.impatience.cancel()
 
     def health(self) -> dict[str, object]:
         """Answered off the mailbox, so also while a batch or an activation takes long."""

@@ -17,6 +17,9 @@ MAKING_S = 2.0
 DEADLINE_S = 1.2
 SWEPT_WITHIN_S = 0.25 + 0.1 + 0.01
 """The gateway's grace, the time between two of its sweeps, and the way of a call."""
+WAITS_S = 2.0
+STEPS_MAX_PER_S = 60
+"""Of all processes, most of them the front ends' that look once in 100 ms whom to give up on."""
 STALL_MAX_S = 0.04
 """The gateway's impatience, and the way of two calls there and back in the stage's weather."""
 
@@ -46,6 +49,19 @@ def test_an_inventory_that_loads_for_long_keeps_no_mate_waiting() -> None:
             assert answered(await first)
             assert answered(await second)
             assert LOAD_S < stage.loop.now_s - began_s < LOAD_S + 0.2, "and it answers as soon as it can"
+
+    played(course)
+
+
+def test_an_owner_that_waits_for_the_database_does_nothing_meanwhile() -> None:
+    async def course(stage: Stage) -> None:
+        event_id = await stage.event(quota=100)
+        await stage.ask(event_id, stage.one())
+        with patch.object(stage.weather, "lock_s", lambda: WAITS_S):
+            before, began_s = stage.loop.steps, stage.loop.now_s
+            assert answered(await stage.ask(event_id, stage.one()))
+        assert stage.loop.now_s - began_s >= WAITS_S
+        assert stage.loop.steps - before < WAITS_S * STEPS_MAX_PER_S
 
     played(course)
 
