@@ -1,14 +1,12 @@
-"""Does a server answer? One short exchange each, without a client library where the protocol allows it."""
+"""Does a server answer? One short exchange each, without a client library where the protocol allows it: a
+start that cannot work is refused before anything large is loaded.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import struct
 from urllib.parse import urlsplit
-
-import aiohttp
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 PROBE_TIMEOUT_S = 3.0
 POSTGRES_PORT = 5432
@@ -80,6 +78,9 @@ async def postgres_answers(host: str, port: int) -> bool:
 
 async def redis_problem(url: str) -> str | None:
     """Why Redis does not answer; None: it does."""
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
     limit_s = PROBE_TIMEOUT_S
     try:
         async with Redis.from_url(url, socket_timeout=limit_s, socket_connect_timeout=limit_s) as client:
@@ -90,10 +91,16 @@ async def redis_problem(url: str) -> str | None:
 
 
 async def http_status(url: str, timeout_s: float = PROBE_TIMEOUT_S) -> int | None:
-    """The status a GET brings; None: no answer."""
-    limit = aiohttp.ClientTimeout(total=timeout_s)
+    """The status that a GET of an http:// URL brings; None: no answer."""
+    parts = urlsplit(url)
+    head = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     try:
-        async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as reply:
-            return reply.status
-    except (aiohttp.ClientError, OSError, TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            try:
+                writer.write(head.encode())
+                return int((await reader.readline()).split(b" ", 2)[1])
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError, IndexError):
         return None
