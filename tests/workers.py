@@ -2,7 +2,7 @@
 
 Each process takes a file of tests after the other; all that need the running server are one such piece of
 work, and the first: they wait more than they compute, and a second server would cost a fifth of a core just
-by standing there.
+by standing there. So are those with two front ends, for a start takes half a minute of CPU.
 
 Each process puts away what it started before the run is over.
 
@@ -30,6 +30,8 @@ LONG_FIRST = ("simulation", "platform", "demo", "integration", "e2e", "propertie
 """Folders of tests; the others follow, in the order of their names."""
 SERVING = "running_server"
 """The fixture; a file that needs it names it, or the conftest.py beside it does."""
+TWO_FRONT_ENDS = "two_front_ends"
+"""That of a second server, which a file names that needs it."""
 READS_WHAT_ALL_LEFT = "test_logs.py"
 """The last of those with the running server: it reads what that has logged."""
 TIDY_MAX_S = 120.0
@@ -53,11 +55,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class Pieces(LoadScopeScheduling):
-    """A piece of work: a file, or all files with the running server."""
+    """A piece of work: a file, or all files with the same server."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return SERVING if _serves(self.config.rootpath / file) else file
+        return _server_of(self.config.rootpath / file) or file
 
 
 @pytest.hookimpl(wrapper=True)
@@ -84,9 +86,12 @@ def pytest_make_collect_report(
 
 
 @cache
-def _serves(file: Path) -> bool:
-    beside = file.parent / "conftest.py"
-    return SERVING in file.read_text() or (beside.exists() and SERVING in beside.read_text())
+def _server_of(file: Path) -> str | None:
+    """The fixture of the server that its tests share with other files."""
+    beside, text = file.parent / "conftest.py", file.read_text()
+    if SERVING in text or (beside.exists() and SERVING in beside.read_text()):
+        return SERVING
+    return TWO_FRONT_ENDS if TWO_FRONT_ENDS in text else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def turn(item: pytest.Item) -> tuple[bool, bool, int, Path]:
         folder = item.path.parent.name
         place = LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
-        return not _serves(item.path), item.path.name == READS_WHAT_ALL_LEFT, place, item.path
+        return _server_of(item.path) != SERVING, item.path.name == READS_WHAT_ALL_LEFT, place, item.path
 
     items.sort(key=turn)
 

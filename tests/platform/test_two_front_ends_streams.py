@@ -1,26 +1,27 @@
 """Live streams of two real front ends: told of a sale, whatever Valkey does, wherever one comes back; a stop.
 
-The tests follow one sale, in the order of the file; the last one stops the server.
+The tests follow one sale, in the order of the file, on the server that has sold for test_two_front_ends.py;
+the last one stops it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
-import psutil
 import pytest
 
-from tests.served import Served, data_folder, served, until
+from tests.persistence.servers import frozen
+from tests.platform.conftest import JSON, TIMEOUT_S, WORKERS, TwoFrontEnds, ask, hold_body
+from tests.served import assert_gone, listens, until
 from tests.server.live_client import Stream, counts_path, seats_path, times_path, watching
 
-WORKERS = ("worker-1", "worker-2")
 HOLDS = 40
 BUYERS = 4
 SEATS = 12
@@ -32,14 +33,15 @@ HOUSE: dict[str, Any] = {
     "services": [{"weekday": day, "opens": "12:00", "closes": "23:00"} for day in range(7)],
     "tables": [{"number": "1", "largest": 4}, {"number": "2", "largest": 4}],
 }
-TIMEOUT_S = 30.0
 
 
 class Sale:
     """A server with two front ends and an event on sale there."""
 
-    def __init__(self, server: Served) -> None:
-        self.server = server
+    def __init__(self, running: TwoFrontEnds) -> None:
+        self.running = running
+        self.server = running.server
+        self.valkey = running.valkey
         self.event_id = ""
         self.held = 0
 
@@ -48,16 +50,8 @@ class Sale:
         return str(self.server.endpoints["http"])
 
     @property
-    def address(self) -> tuple[str, int]:
-        return "127.0.0.1", int(self.url.rpartition(":")[2])
-
-    def worker_of(self, port: int) -> str:
-        """The front end that has accepted the connection from this port."""
-        for worker in WORKERS:
-            process = psutil.Process(self.server.endpoints["pids"][worker])
-            if any(one.raddr and one.raddr.port == port for one in process.net_connections("inet")):
-                return worker
-        return ""
+    def hold_path(self) -> str:
+        return f"/api/v1/events/{self.event_id}/reservations"
 
     @asynccontextmanager
     async def watching(
@@ -67,8 +61,8 @@ class Sale:
         path = path or counts_path(self.event_id)
         async with asyncio.timeout(TIMEOUT_S), AsyncExitStack() as stack:
             while True:
-                stream = await stack.enter_async_context(watching(self.address, path, last))
-                if await asyncio.to_thread(self.worker_of, stream.port) == worker:
+                stream = await stack.enter_async_context(watching(self.running.address, path, last))
+                if await asyncio.to_thread(self.running.worker_of, stream.port) == worker:
                     break
             yield stream
 
@@ -84,11 +78,7 @@ class Sale:
             return await made(session, what, body, {"Authorization": f"Bearer {token}"})
 
     async def hold(self, session: aiohttp.ClientSession) -> None:
-        body = {
-            "lines": [{"ticket_type": "std", "quantity": 1}],
-            "customer": {"name": "Ada", "email": "ada@example.org"},
-        }
-        async with session.post(f"/api/v1/events/{self.event_id}/reservations", json=body) as held:
+        async with session.post(self.hold_path, json=hold_body()) as held:
             assert held.status == 201, await held.text()
         self.held += 1
 
@@ -103,15 +93,8 @@ class Sale:
 
 
 @pytest.fixture(scope="module")
-def sale() -> Iterator[Sale]:
-    settings = {
-        "TURNSTILE_WORKERS": "2",
-        "TURNSTILE_DASHBOARD": "false",
-        "TURNSTILE_POOL_OWNERS": "1",
-        "TURNSTILE_TIMERS": "1",
-    }
-    with data_folder() as data, served(data, settings) as server:
-        yield Sale(server)
+def sale(two_front_ends: TwoFrontEnds) -> Sale:
+    return Sale(two_front_ends)
 
 
 async def test_the_streams_of_both_tell_of_a_sale(sale: Sale) -> None:
@@ -136,14 +119,11 @@ async def test_who_comes_back_to_the_other_hears_nothing_older_and_all_that_it_m
 
 async def test_streams_go_on_while_valkey_is_killed_and_when_it_is_back(sale: Sale) -> None:
     async with sale.watching("worker-1") as one, sale.watching("worker-2") as two:
-        before = sale.server.endpoints["pids"]["valkey"]
-        os.kill(before, signal.SIGKILL)
+        sale.valkey.kill()
         await sale.sell()
         for stream in (one, two):
             await sale.all_told(stream)
-        await asyncio.to_thread(
-            until, lambda: sale.server.endpoints["pids"]["valkey"] != before, TIMEOUT_S, "Valkey is back"
-        )
+        sale.valkey.start()
         await sale.sell()
         for stream in (one, two):
             await sale.all_told(stream)
@@ -158,14 +138,13 @@ async def test_seats_and_times_are_told_while_valkey_is_frozen(sale: Sale) -> No
     house = await sale.made("restaurants", HOUSE)
     date = (datetime.now(UTC).date() + timedelta(days=7)).isoformat()
     paths = (seats_path(event), times_path(house, date, 2))
-    valkey = psutil.Process(sale.server.endpoints["pids"]["valkey"])
     async with AsyncExitStack() as stack, aiohttp.ClientSession(sale.url) as session:
         streams = [
             [await stack.enter_async_context(sale.watching(worker, path=path)) for worker in WORKERS]
             for path in paths
         ]
-        valkey.suspend()
-        stack.callback(valkey.resume)
+        sale.valkey.send(signal.SIGSTOP)
+        stack.callback(sale.valkey.send, signal.SIGCONT)
         for seat in range(1, SEATS, 2):
             lines = [{"ticket_type": "seat", "quantity": 1, "seats": [f"S/1/{seat}"]}]
             await made(session, f"events/{event}/reservations", {"lines": lines, "customer": ADA})
@@ -178,15 +157,33 @@ async def test_seats_and_times_are_told_while_valkey_is_frozen(sale: Sale) -> No
             assert "21:00" in times.known
 
 
-async def test_at_a_stop_streams_end_soon_and_say_when_to_come_back(sale: Sale) -> None:
+async def test_at_a_stop_streams_say_when_to_come_back_a_request_under_way_is_answered_and_nothing_is_left(
+    sale: Sale,
+) -> None:
+    line_to, family = sale.running.line_to, sale.server.family()
     async with sale.watching("worker-1") as one, sale.watching("worker-2") as two:
         for stream in (one, two):
             assert await stream.next() is not None
-        sale.server.process.send_signal(signal.SIGTERM)
-        for stream in (one, two):
-            await stream.rest()
-            assert len(stream.retry_ms) == 2
+        with closing(line_to("worker-1")) as line, closing(line_to("worker-1")) as other:
+            with frozen(sale.running.database):
+                line.request("POST", sale.hold_path, json.dumps(hold_body()), JSON)
+                assert ask(other, "GET", "/healthz")[0] == 200, (
+                    "what came later is answered: the hold is under way"
+                )
+                await _stopped_accepting(sale)
+                for stream in (one, two):
+                    await stream.rest()
+                    assert len(stream.retry_ms) == 2
+            assert line.getresponse().status == 201
     assert await asyncio.to_thread(sale.server.process.wait, TIMEOUT_S) == 0
+    assert_gone(family)
+    assert "SIGTERM received" not in sale.server.output.read_text(), "Ray reports a signal as a crash"
+
+
+async def _stopped_accepting(sale: Sale) -> None:
+    _, port = sale.running.address
+    sale.server.process.send_signal(signal.SIGTERM)
+    await asyncio.to_thread(until, lambda: not listens(port), TIMEOUT_S, "nothing new is accepted")
 
 
 async def _until_held(stream: Stream, count: int) -> None:
