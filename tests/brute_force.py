@@ -76,11 +76,15 @@ def fits(event: EventReply, wanted: Wanted, now_ms: int) -> bool:
         and (wanted.kind is None or (wanted.kind is Kind.SEATED) == (terms.seating is not None))
         and wanted.organiser_id in (None, terms.organiser_id)
         and (wanted.everything or for_all(event, now_ms))
-        and wanted.available in (None, any(count.available > 0 for count in event.counts))
-        and says(terms.venue or "", wanted.venue)
-        and says(terms.city or "", wanted.city)
-        and says(_everything(terms), wanted.text)
+        and (wanted.available is None or wanted.available == _any_left(event))
+        and (wanted.venue is None or says(terms.venue or "", wanted.venue))
+        and (wanted.city is None or says(terms.city or "", wanted.city))
+        and (wanted.text is None or says(_everything(terms), wanted.text))
     )
+
+
+def _any_left(event: EventReply) -> bool:
+    return any(count.available > 0 for count in event.counts)
 
 
 def _everything(terms: Terms) -> str:
@@ -95,10 +99,9 @@ def for_all(event: EventReply, now_ms: int) -> bool:
     return event.stage is Stage.PUBLISHED and starts_later and any(kind.available for kind in event.counts)
 
 
-def says(text: str, words: Words | None) -> bool:
+@cache
+def says(text: str, words: Words) -> bool:
     """Each word begins one of the text's; a search without any word finds nothing."""
-    if words is None:
-        return True
     there = words_in(text)
     return bool(words) and all(any(one[:64].startswith(word) for one in there) for word in words)
 
@@ -169,8 +172,8 @@ def _restaurant_fits(restaurant: RestaurantReply, wanted: WantedRestaurants) -> 
     terms = restaurant.terms
     everything = " ".join(filter(None, (terms.name, terms.address, terms.city, terms.description)))
     return (
-        says(everything, wanted.text)
-        and says(terms.city or "", wanted.city)
+        (wanted.text is None or says(everything, wanted.text))
+        and (wanted.city is None or says(terms.city or "", wanted.city))
         and (wanted.open_on is None or opens_on(terms, wanted.open_on))
         and wanted.stage in (None, restaurant.stage)
         and wanted.organiser_id in (None, terms.organiser_id)

@@ -58,7 +58,8 @@ async def _database(server_url: str, template: str) -> AsyncIterator[str]:
 
 
 async def _create(server_url: str, name: str, template: str) -> None:
-    await _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    """File by file, which takes half as long as writing each page to the log does."""
+    await _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 async def _execute(url: str, statement: str) -> None:
