@@ -34,7 +34,8 @@ def running_server() -> Iterator[Served]:
     """One `turnstile serve` with everything embedded, for the whole session: `running_server.endpoints`
     says where.
 
-    It logs each request. It is stopped at the end, and nothing of it may be left then.
+    It logs each request. It is stopped behind the last test with it, or at the end, and nothing of it may be
+    left then.
     """
     settings = {"TURNSTILE_WEBHOOKS_LOCAL": "true", "TURNSTILE_LOG_SAMPLE_RATE": "1"}
     with data_folder() as data, served(data, settings) as server:

@@ -122,7 +122,10 @@ class Served:
         assert not list(self.passing.iterdir())
 
     def kill_everything(self) -> None:
-        """For a test that failed half-way: leaves nothing running."""
+        """For a test that failed half-way: leaves nothing running. One that has ended has left nothing, and
+        its number may be another process's by now."""
+        if self.process.poll() is not None:
+            return
         with contextlib.suppress(psutil.Error):
             family = self.family()  # the supervisor first: it would start the others again
             for process in family:

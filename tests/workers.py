@@ -33,7 +33,7 @@ SERVING = "running_server"
 TWO_FRONT_ENDS = "two_front_ends"
 """That of a second server, which a file names that needs it."""
 READS_WHAT_ALL_LEFT = "test_logs.py"
-"""The last of those with the running server: it reads what that has logged."""
+"""The last of those with the running server: it reads what that has logged, and stops it."""
 TIDY_MAX_S = 120.0
 STOP = signal.SIGUSR1
 _stopped: list[bool] = []

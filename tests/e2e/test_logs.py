@@ -115,3 +115,9 @@ async def test_each_answer_forbids_guessing_its_type(running_server: Served, pat
         http.get(path) as answer,
     ):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_stop_leaves_nothing(running_server: Served) -> None:
+    """Here, behind all others with it: it would cost a fifth of a core until the last test of all."""
+    running_server.stop()
+    assert running_server.process.poll() == 0
