@@ -121,7 +121,7 @@ class Activations:
                 self.fault(letter.ask.inventory_id)
                 letter.answer(UNAVAILABLE)
             elif letter not in self._waiting.get(letter.ask.inventory_id, ()):
-                letter.alone = letter.doubtful = True
+                letter.company, letter.doubtful = None, True
                 self.wait(letter)
 
     def fault(self, inventory_id: str) -> None:

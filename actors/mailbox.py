@@ -58,7 +58,7 @@ class Call:
 class Letter:
     """One command of a call, and the reply it will get once that is durable."""
 
-    __slots__ = ("alone", "answered", "ask", "call", "doubtful", "position", "reply")
+    __slots__ = ("answered", "ask", "call", "company", "doubtful", "position", "reply")
 
     def __init__(self, ask: Ask, call: Call, position: int) -> None:
         self.ask = ask
@@ -68,17 +68,22 @@ class Letter:
         self.answered = False
         self.doubtful = ask.attempt > 0
         """An earlier attempt of it may have had its effect."""
-        self.alone = False
-        """The batch it was in was refused: it is tried again in a batch of its own, to find the culprit."""
+        self.company: str | None = ""
+        """With whom it may be in a batch. One that was refused is tried again in smaller ones, to find the
+        culprit: of one inventory each, whose id its letters then have here, or of one letter (None)."""
 
     @property
     def may_be_recorded(self) -> bool:
         return self.doubtful or self.ask.keyed
 
     @property
+    def alone(self) -> bool:
+        return self.company is None
+
+    @property
     def can_come_again(self) -> bool:
         """Whether a new letter of the same ask would be treated as this one."""
-        return not self.alone and self.doubtful == (self.ask.attempt > 0)
+        return self.company == "" and self.doubtful == (self.ask.attempt > 0)
 
     @property
     def place(self) -> tuple[str, bytes]:
@@ -127,15 +132,17 @@ class Mailbox:
         self._bell.set()
 
     async def take(self, limit: int) -> list[Letter]:
-        """Up to `limit` letters, as soon as there is one; one that must be alone, alone. None if closed."""
+        """Up to `limit` letters, as soon as there is one, that may be in one batch. None if closed."""
         while not self._letters:
             if self._closed:
                 return []
             self._bell.clear()
             await self._bell.wait()
-        taken = [self._letters.popleft()]
-        while self._letters and len(taken) < limit and not taken[-1].alone and not self._letters[0].alone:
-            taken.append(self._letters.popleft())
+        letters = self._letters
+        taken = [letters.popleft()]
+        company = taken[0].company
+        while company is not None and letters and len(taken) < limit and letters[0].company == company:
+            taken.append(letters.popleft())
         return taken
 
     def close(self) -> list[Letter]:

@@ -8,7 +8,8 @@ The rules it keeps:
   nobody else has claimed it since. That claim waits for the append under way and fences it if it comes
   later, so afterwards what is recorded is what happened, and the same commands are simply tried again.
 - Who finds that another process of its own name has claimed leaves for good: the last claim wins.
-- A batch that the database refuses is tried again letter by letter, so that a bad command hurts no other.
+- A batch that the database refuses is tried again inventory by inventory, and of the one at fault letter by
+  letter, so that a bad command hurts no other.
 """
 
 from __future__ import annotations
@@ -262,7 +263,8 @@ class InventoryOwner:
         if answer is None:
             self._note("append refused", error)
         # A first refusal may be a request's that is recorded already; alone it is looked up before.
-        culprit = len(turns) == 1 and all(letter.alone for letter in turns[0].letters)
+        one = len(turns) == 1
+        culprit = one and all(letter.alone for letter in turns[0].letters)
         for turn in turns:
             if culprit:
                 if answer is None:
@@ -272,7 +274,7 @@ class InventoryOwner:
                 self._activations.drop(turn.held, [])
                 continue
             for letter in turn.letters:
-                letter.alone = True
+                letter.company = None if one else turn.held.inventory_id
             self._activations.drop(turn.held, turn.letters, doubtful=True)
 
     async def _recorded(self, letters: list[Letter]) -> dict[tuple[str, bytes], Request]:
