@@ -73,6 +73,13 @@ SELECT t.reservation_id::text, t.number, t.generation, t.holder, t.contact, t.en
   FROM tickets t
  WHERE t.holder = $1 AND t.holder <> '' AND (t.reservation_id, t.number) < ($2::uuid, $3::int)
  ORDER BY t.reservation_id DESC, t.number DESC LIMIT $4::int"""
+FENCED = f"""
+SELECT id FROM inventories
+ WHERE id IN (SELECT inventory_id FROM reservations WHERE id IN ({FOUND})
+              UNION SELECT inventory_id FROM tickets WHERE holder = $1 AND holder <> '')
+ ORDER BY id FOR NO KEY UPDATE"""
+"""What owners' appends take first, and in this order, whoever else writes rows of theirs takes first too:
+each writes many, in an order of its own, and they would come to wait for each other."""
 FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1 AND holder <> ''"
 """Those that were passed on to the customer. That there is one is said because only those are indexed."""
 FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"

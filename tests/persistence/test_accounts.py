@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -14,17 +15,20 @@ import pytest
 
 from actors.payments import Written
 from domain.account import ACCESS_LIFE_MS, Account, MailedToken, Registration, Role, Session
+from domain.event_messages import CancelReservation, ConfirmReservation
 from domain.ledger import House, Kind, Movement
 from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Standing, Step
 from domain.refund import NewRefund, Reason, RefundStep
+from domain.ticket_messages import ReissueTicket, TransferTicket
 from persistence.accounts import MONEY_KEPT, MONEY_MOVING, NOACCOUNT, PostgresAccounts
 from persistence.ledger import PostgresLedger
 from persistence.mail_list import PostgresMailList
 from persistence.maintenance import Maintenance
 from persistence.payments import PostgresPayments
-from tests.persistence.sales import NOW_MS, new_id
+from tests.persistence.sales import CONTACT, NOW_MS, Sale, new_id, place
+from tests.persistence.worlds import WAITING, PostgresWorld
 
 LIFE_MS = 1_000
 
@@ -303,6 +307,32 @@ async def test_an_erasure_reaches_the_tickets_that_were_passed_on_to_a_person(
     assert await accounts.erase(account.id, NOW_MS) is None
     found = await rows.fetch("SELECT holder, contact FROM tickets WHERE inventory_id = $1", ids[0])
     assert dict(found) == {account.customer: b"", b"bob": b"name"}
+
+
+@pytest.mark.parametrize("relation", ["reservations", "tickets"])
+async def test_an_erasure_and_an_append_of_the_same_rows_take_their_turns(
+    accounts: PostgresAccounts, postgres: PostgresWorld, relation: str
+) -> None:
+    """Each writes several, in an order of its own, and one of them is in use."""
+    account, store = await made_account(accounts), postgres.store()
+    sale = await Sale.opened(store)
+    holds = [place(customer=account.customer) for _ in range(2)]
+    bought = [hold.reservation_id for hold in holds]
+    assert await sale.append(store, sale.decided(*holds, *map(ConfirmReservation, bought)))
+    passed = [TransferTicket(one, 1, account.customer, CONTACT) for one in bought]
+    assert relation == "reservations" or await sale.append(store, sale.decided(*passed))
+    in_use = await postgres.connection()
+    await in_use.execute("BEGIN")
+    key = "id" if relation == "reservations" else "reservation_id"
+    await in_use.execute(f"SELECT FROM {relation} WHERE {key} = $1 FOR UPDATE", bought[0])
+    command = CancelReservation if relation == "reservations" else partial(ReissueTicket, number=1)
+    entry = sale.decided(*map(command, reversed(bought)))
+    tasks = []
+    for number, work in enumerate((accounts.erase(account.id, NOW_MS), store.append([entry])), 1):
+        tasks.append(asyncio.create_task(work))
+        await postgres.until(f"{WAITING} HAVING count(*) = {number}")
+    await in_use.execute("COMMIT")
+    assert await asyncio.gather(*tasks) == [None, {sale.id}]
 
 
 async def test_who_has_money_in_a_wallet_or_on_its_way_is_not_erased(

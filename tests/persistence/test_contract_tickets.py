@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Any
 
@@ -18,7 +19,7 @@ from domain.event_messages import (
 from domain.ticket_messages import CheckIn, Entry, ReissueTicket, Ticket, TransferTicket, UndoCheckIn
 from persistence.store import OwnerStore, Refused, StoredTicket
 from tests.persistence.sales import CONTACT, Sale, claimed, loaded, new_id
-from tests.persistence.worlds import World
+from tests.persistence.worlds import WAITING, PostgresWorld, World
 
 BOB = b'{"name":"Bob","email":"bob@example.org"}'
 
@@ -75,6 +76,35 @@ async def test_a_second_check_in_of_one_ticket_is_refused_by_the_store_itself(wo
         await store.append([entry])
     assert refused.value.constraint == "tickets_pkey"
     assert await world.rows(sale.id) == before
+
+
+async def test_two_owners_that_pass_on_the_same_tickets_wait_for_each_others_fence_and_nothing_else(
+    postgres: PostgresWorld,
+) -> None:
+    """Each in an order of its own, while one of the tickets is in use. Who comes second is fenced."""
+    stores = postgres.store(), postgres.store()
+    sales = [await sold(stores[0]) for _ in range(2)]
+    for sale, bought in sales:
+        passed = [TransferTicket(bought, number, b"bob", BOB) for number in (1, 2)]
+        assert await sale.append(stores[0], sale.decided(*passed))
+    in_use = await postgres.connection()
+    await in_use.execute("BEGIN")
+    await in_use.execute(
+        "SELECT FROM tickets WHERE inventory_id = $1 AND number = 2 FOR UPDATE", sales[0][0].id
+    )
+    batches = (
+        [sale.decided(ReissueTicket(of, 1), ReissueTicket(of, 2)) for sale, of in sales],
+        [
+            sale.decided(*(TransferTicket(of, number, b"cy", BOB) for number in (2, 1)))
+            for sale, of in sales[::-1]
+        ],
+    )
+    appends = []
+    for number, (store, batch) in enumerate(zip(stores, batches, strict=True), 1):
+        appends.append(asyncio.create_task(store.append(batch)))
+        await postgres.until(f"{WAITING} HAVING count(*) = {number}")
+    await in_use.execute("COMMIT")
+    assert await asyncio.gather(*appends) == [{sale.id for sale, _ in sales}, set()]
 
 
 async def test_what_is_taken_back_leaves_no_row_and_can_happen_again(world: World) -> None:

@@ -30,10 +30,8 @@ from persistence.reads import PostgresReads
 from persistence.store import Refused
 from persistence.venues import LOCKED, REMOVE, PostgresVenues
 from tests.persistence.sales import NOW_MS, OWNER, Sale, new_id
-from tests.persistence.worlds import PostgresWorld
+from tests.persistence.worlds import WAITING, PostgresWorld
 
-WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 OTHER_BODY, BODY = b"other", b"body"
 
 

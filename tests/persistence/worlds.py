@@ -27,6 +27,8 @@ from tests.tools.tcp_proxy import TcpProxy, tcp_proxy
 
 IMPATIENT = Limits(command_timeout_s=1.5, connect_timeout_s=10.0, close_timeout_s=0.4)
 GONE_TIMEOUT_S = 10.0
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 GoOn = Callable[[], Awaitable[None]]
 _numbers = itertools.count(1)
 
