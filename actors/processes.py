@@ -23,7 +23,8 @@ from actors.line import Address, Lines
 from actors.memory import settle
 from actors.meter import Meter
 from actors.owner import InventoryOwner
-from actors.payments import PaymentLimits, PaymentWorker, Provider
+from actors.payment_ports import Provider
+from actors.payments import PaymentLimits, PaymentWorker
 from actors.stripe_payments import StripePayments
 from actors.timers import ExpiryTimer
 from actors.watchdog import Health, Watchdog

@@ -44,7 +44,7 @@ T = TypeVar("T", Payment, Refund)
 
 
 class Noted(Protocol):
-    """See `actors.payments.Note`."""
+    """See `actors.payment_ports.Note`."""
 
     @property
     def payment_id(self) -> str: ...
@@ -57,7 +57,7 @@ class Noted(Protocol):
 
 
 class Writing(Protocol):
-    """See `actors.payments.Written`."""
+    """See `actors.payment_ports.Written`."""
 
     @property
     def after(self) -> Payment | Refund: ...

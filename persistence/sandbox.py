@@ -82,7 +82,7 @@ class _Wanted(NamedTuple):
 
 
 class Sandbox:
-    """See the module; a provider as `actors.payments` wants one."""
+    """See the module; a provider as `actors.payment_ports` has it."""
 
     def __init__(self, database_url: str, hears: Hears | None = None) -> None:
         """`hears`: without it nobody is told anything."""

@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from actors.payments import Written
+from actors.payment_ports import Written
 from domain.account import ACCESS_LIFE_MS, Account, MailedToken, Registration, Role, Session
 from domain.event_messages import CancelReservation, ConfirmReservation
 from domain.ledger import House, Kind, Movement

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from actors.meter import Meter
-from actors.payments import PaymentWorker, Written
+from actors.payment_ports import Written
+from actors.payments import PaymentWorker
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Step
 from domain.provider_answers import Captured

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
-from actors.payments import Note, Written
+from actors.payment_ports import Note, Written
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Standing, Step
 from domain.refund import NewRefund, Reason, Refund, RefundStep

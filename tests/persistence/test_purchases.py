@@ -6,7 +6,7 @@ import asyncio
 
 from msgspec.structs import replace
 
-from actors.payments import Written
+from actors.payment_ports import Written
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Part, Payment, Standing, Step
 from domain.refund import Reason, Refund, RefundStep

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from actors.gateway import Key
 from actors.meter import Meter
-from actors.payments import PaymentLimits, PaymentWorker, Wallets, Written
+from actors.payment_ports import Wallets, Written
+from actors.payments import PaymentLimits, PaymentWorker
 from domain.event_messages import (
     BeginPayment,
     CancelEvent,
