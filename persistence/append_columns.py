@@ -117,16 +117,16 @@ def placed_columns(entries: Numbered) -> Columns | None:
 
 
 def changed_columns(entries: Numbered) -> Columns | None:
-    changed = [(n, row) for n, entry in entries for row in entry.changed]
-    if not changed:
+    rows = changed(entries)
+    if not rows:
         return None
     return [
-        once([n for n, _ in changed]),
-        [row.id for _, row in changed],
-        once([row.status for _, row in changed]),
-        once([row.expires_at_ms for _, row in changed]),
-        once([encoded_what(row) for _, row in changed]),
-        once([row.extensions for _, row in changed]),
+        once([n for n, _ in rows]),
+        [row.id for _, row in rows],
+        once([row.status for _, row in rows]),
+        once([row.expires_at_ms for _, row in rows]),
+        once([encoded_what(row) for _, row in rows]),
+        once([row.extensions for _, row in rows]),
     ]
 
 
@@ -135,7 +135,12 @@ def placed(entries: Numbered) -> list[tuple[int, AnyReservation]]:
 
 
 def changed(entries: Numbered) -> list[tuple[int, AnyReservation]]:
-    return [(n, row) for n, entry in entries for row in entry.changed]
+    """By inventory and id: whoever erases a customer locks rows in that order too."""
+    return [(n, row) for n, entry in entries for row in sorted(entry.changed, key=_id)]
+
+
+def _id(row: AnyReservation) -> str:
+    return row.id
 
 
 def paid(entries: Numbered) -> bool:

@@ -82,4 +82,8 @@ SELECT id FROM inventories
 each writes many, in an order of its own, and they would come to wait for each other."""
 FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1 AND holder <> ''"
 """Those that were passed on to the customer. That there is one is said because only those are indexed."""
-FORGET_CONTACTS = f"UPDATE reservations SET contact = '' WHERE id IN ({FOUND})"
+FORGET_CONTACTS = f"""
+WITH locked AS MATERIALIZED (
+  SELECT id FROM reservations WHERE id IN ({FOUND}) ORDER BY inventory_id, id FOR NO KEY UPDATE)
+UPDATE reservations SET contact = '' WHERE id IN (SELECT id FROM locked)"""
+"""In the order in which owners write them: else each could wait for the other."""

@@ -19,6 +19,9 @@ from persistence.reads import PostgresReads
 from tests.persistence.sales import NOW_MS, Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
+
 
 @pytest.fixture
 async def reads(postgres_url: str) -> AsyncIterator[PostgresReads]:
@@ -109,3 +112,28 @@ async def test_links_are_asked_for_once_of_what_is_live_and_an_erasure_empties_a
 
 async def _no_clock() -> int:
     raise AssertionError("not asked")
+
+
+async def test_an_erasure_and_an_owner_that_ends_the_customers_reservations_wait_for_each_other_nowhere(
+    postgres: PostgresWorld,
+) -> None:
+    """Both go through the rows in one order, whichever was cancelled first."""
+    email = f"{secrets.token_hex(8)}@example.org"
+    account = Account(new_id(), email, email.encode(), "Ada", "en", Role.CUSTOMER, None, 1, NOW_MS)
+    accounts, store = PostgresAccounts(postgres.url), postgres.store()
+    await accounts.create(account, None)
+    sale = await Sale.opened(store)
+    holds = [msgspec.structs.replace(place(), customer=account.customer) for _ in range(2)]
+    await sale.append(store, sale.decided(*holds))
+    first, second = sorted(hold.reservation_id for hold in holds)
+    before = await postgres.connection()
+    await before.execute("BEGIN")
+    await before.execute("SELECT FROM reservations WHERE id = $1 FOR UPDATE", first)
+    erasing = asyncio.create_task(accounts.erase(account.id, NOW_MS))
+    await postgres.until(f"{WAITING} HAVING count(*) = 1")
+    ended = sale.decided(CancelReservation(second), CancelReservation(first))
+    ending = asyncio.create_task(sale.append(store, ended))
+    await postgres.until(f"{WAITING} HAVING count(*) = 2")
+    await before.execute("COMMIT")
+    assert await asyncio.gather(erasing, ending, return_exceptions=True) == [None, True]
+    await accounts.close()
