@@ -34,6 +34,7 @@ class Served:
     """A front end in a thread, with something to find in it, and what its document says."""
 
     url: str
+    session: requests.Session
     operations: Any
     checks: list[Any]
     known: dict[str, str]
@@ -43,8 +44,9 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with front_end() as url:
-        yield _filled(url)
+    with front_end() as url, requests.Session() as session:
+        session.trust_env = False  # no proxy, and nobody looks for one at each request
+        yield _filled(url, session)
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def front_end() -> Iterator[str]:
         loop.close()
 
 
-def _filled(url: str) -> Served:
+def _filled(url: str, session: requests.Session) -> Served:
     def posted(path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
         return requests.post(f"{url}/api/v1/{path}", json=body, headers=headers, timeout=5).json()
 
@@ -90,7 +92,7 @@ def _filled(url: str) -> Served:
         "submission_id": asked["id"],
         "code": "ga",
     }
-    return Served(url, *_described(url), known, held["token"], asked["token"])
+    return Served(url, session, *_described(url), known, held["token"], asked["token"])
 
 
 def _described(url: str) -> tuple[Any, list[Any]]:
@@ -152,7 +154,7 @@ def test_every_answer_is_a_documented_one(operation: str, served: Served) -> Non
 
 
 def _call(case: Any, served: Served) -> None:
-    case.call_and_validate(base_url=served.url, checks=served.checks, timeout=5)
+    case.call_and_validate(base_url=served.url, session=served.session, checks=served.checks, timeout=5)
 
 
 def _order_what_there_is(body: Any) -> None:
