@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 SEEDS ?= 2000
-# Two at a time: those with the running server by one of them, of the others each file (tests/workers.py).
-TESTERS ?= 2
+# Two at a time: those with the running server by one of them, of the others each file. A third has what they
+# leave of the cores, for what only computes (tests/workers.py).
+TESTERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

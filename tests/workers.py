@@ -1,5 +1,8 @@
 """Several pytest processes: what takes long begins first, and they are ended together.
 
+Two take turns at the cores, and often one of them waits. The third has what they leave: it lets all others go
+first, and takes only what computes and waits for nobody, of which the simulation alone is a fifth of all.
+
 Each process takes a file of tests after the other; all that need the running server are one such piece of
 work, and the first: they wait more than they compute, and a second server would cost a fifth of a core just
 by standing there. So are those with two front ends, for a start takes half a minute of CPU.
@@ -25,6 +28,7 @@ import psutil
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 LONG_FIRST = ("simulation", "platform", "demo", "integration", "e2e", "properties", "persistence")
 """Folders of tests; the others follow, in the order of their names."""
@@ -32,6 +36,13 @@ SERVING = "running_server"
 """The fixture; a file that needs it names it, or the conftest.py beside it does."""
 TWO_FRONT_ENDS = "two_front_ends"
 """That of a second server, which a file names that needs it."""
+COMPUTING = ("simulation", "properties", "unit")
+"""Folders of tests that start no server and wait for nothing."""
+LONGEST = "test_seeds.py"
+"""The first of what computes."""
+SPARE = 2
+"""The number of the third process."""
+SPARE_NICENESS = 10
 READS_WHAT_ALL_LEFT = "test_logs.py"
 """The last of those with the running server: it reads what that has logged, and stops it."""
 TIDY_MAX_S = 120.0
@@ -44,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave_it_to_the_first)
         signal.signal(STOP, _interrupt)
+        if _number() == SPARE:
+            os.nice(SPARE_NICENESS)
     elif config.getoption("numprocesses", None):
         signal.signal(signal.SIGTERM, _interrupt)
 
@@ -55,7 +68,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class Pieces(LoadScopeScheduling):
-    """A piece of work: a file, or all files with the same server."""
+    """A piece of work: a file, or all files with the same server. What computes is for the third process, and
+    for the others when nothing else is left."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        fitting = (piece for piece in self.workqueue if _computes(piece) == _is_spare(node))
+        self.workqueue.move_to_end(next(fitting, next(iter(self.workqueue))), last=False)
+        super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if _is_spare(node) and not node.shutting_down and not any(map(_computes, self.workqueue)):
+            node.shutdown()
+        super()._reschedule(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -85,6 +109,14 @@ def pytest_make_collect_report(
     return report
 
 
+def _computes(piece: str) -> bool:
+    return Path(piece).parent.name in COMPUTING
+
+
+def _is_spare(node: WorkerController) -> bool:
+    return bool(node.gateway.id == f"gw{SPARE}")
+
+
 @cache
 def _server_of(file: Path) -> str | None:
     """The fixture of the server that its tests share with other files."""
@@ -97,10 +129,11 @@ def _server_of(file: Path) -> str | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In the order in which pieces are handed out (`--no-loadscope-reorder`)."""
 
-    def turn(item: pytest.Item) -> tuple[bool, bool, int, Path]:
-        folder = item.path.parent.name
+    def turn(item: pytest.Item) -> tuple[bool, bool, int, bool, Path]:
+        folder, name = item.path.parent.name, item.path.name
         place = LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
-        return _server_of(item.path) != SERVING, item.path.name == READS_WHAT_ALL_LEFT, place, item.path
+        first = _server_of(item.path) != SERVING, name == READS_WHAT_ALL_LEFT
+        return *first, place, name != LONGEST, item.path
 
     items.sort(key=turn)
 
