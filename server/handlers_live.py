@@ -93,14 +93,15 @@ class LiveHandlers:
         query = parse_query(request, WatchQuery)
         last = _last_sequence(request)
         reading = parts.table_days.of((restaurant_id, day_of(query.date)))
-        found = await reading.current(last or 0)
-        if found is None or (
-            found.stage is Stage.DRAFT and not caller_of(request).organises(found.terms.organiser_id)
+        day = await reading.current(last or 0)
+        if day is None or (
+            day.found.stage is Stage.DRAFT and not caller_of(request).organises(day.found.terms.organiser_id)
         ):
             raise not_found("restaurant")
-        _check(found, query.party_size, parts.reads.now_ms())
+        _check(day.found, query.party_size, parts.reads.now_ms())
         parts.live.check_room()
-        return EventStream(parts.live, LiveTimes(reading, found, query.party_size), last)
+        times = await day.times(query.party_size)
+        return EventStream(parts.live, LiveTimes(reading, day, query.party_size, times), last)
 
 
 def _check(found: TableDay, party_size: int, now_ms: int) -> None:

@@ -6,16 +6,16 @@ Copies say only that there is something new; then rows are read, for all feeds o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic
 
-from domain import restaurant
-from domain.restaurant_messages import FreeTime, RestaurantDefinition
-from domain.restaurant_search import times_of_day
-from domain.views import Availability, TableDay
+from domain.restaurant_messages import FreeTime
+from domain.views import Availability
 from server import views_restaurants
 from server.live_messages import Changes
 from server.readings import F, Reading
 from server.seat_maps import SeatMap
+from server.table_days import DayOfTables
 
 
 class _FromRows(Generic[F]):
@@ -61,15 +61,23 @@ class LiveSeats(_FromRows[SeatMap]):
         return self._found.since(since)
 
 
-class LiveTimes(_FromRows[TableDay]):
-    """The times of a restaurant's day that a party of one size can have. See `live_feed.Watched`."""
+class LiveTimes(_FromRows[DayOfTables]):
+    """The times of a restaurant's day that a party of one size can have: `times` at first. See
+    `live_feed.Watched`."""
 
-    def __init__(self, reading: Reading[TableDay], found: TableDay, party_size: int) -> None:
+    def __init__(
+        self,
+        reading: Reading[DayOfTables],
+        day: DayOfTables,
+        party_size: int,
+        times: Mapping[int, FreeTime],
+    ) -> None:
+        found = day.found
         first = Availability(found.restaurant_id, found.sequence, found.at_ms, ())
         key = ("times", found.restaurant_id, str(found.day), str(party_size))
-        super().__init__(key, first, reading, found)
+        super().__init__(key, first, reading, day)
         self._place = found.restaurant_id, found.day, party_size
-        self._changes = Changes(found.sequence, times_for(found, party_size))
+        self._changes = Changes(found.sequence, times)
 
     @property
     def sequence(self) -> int:
@@ -78,7 +86,7 @@ class LiveTimes(_FromRows[TableDay]):
     async def refresh(self) -> bool:
         is_there = await super().refresh()
         if self._told > self.sequence:
-            self._changes.take(self._told, times_for(self._found, self._place[2]))
+            self._changes.take(self._told, await self._found.times(self._place[2]))
         return is_there
 
     def state(self) -> bytes:
@@ -89,10 +97,3 @@ class LiveTimes(_FromRows[TableDay]):
         if found is None:
             return None
         return views_restaurants.day_times_delta(*self._place, self.sequence, since, *found)
-
-
-def times_for(found: TableDay, party_size: int) -> dict[int, FreeTime]:
-    """By minute of the day. The rules themselves say it, from what stands in the rows."""
-    definition = RestaurantDefinition(found.terms, found.version, found.paused, found.stage)
-    state = restaurant.rebuilt(found.restaurant_id, definition, found.reservations)
-    return {time.minute: time for time in times_of_day(state, found.day, party_size)}

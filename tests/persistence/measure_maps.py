@@ -8,6 +8,7 @@ nothing else to do.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
@@ -30,6 +31,7 @@ from persistence.reads import READ_LIMITS
 from server.live_rows import LiveTimes
 from server.readings import Reading
 from server.seat_maps import SeatMap
+from server.table_days import DayOfTables
 from tests.persistence.restaurants import DAY, House, terms
 from tests.persistence.sales import CONTACT, NOW_MS, Sale, new_id
 from tests.persistence.servers import throwaway_postgres
@@ -180,7 +182,8 @@ async def tables(measured: Measured, store: PostgresOwnerStore) -> None:
 
     began_s = time.process_time()
     for _ in range(100):
-        watched = LiveTimes(Reading(read), found, 2)
+        read_anew = DayOfTables(found, asyncio.Lock())
+        watched = LiveTimes(Reading(read), read_anew, 2, await read_anew.times(2))
     print(
         f"  times of a party: {(time.process_time() - began_s) * 1e4:.0f} us, {len(watched.state()):,} bytes"
     )

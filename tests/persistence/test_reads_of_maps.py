@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 
@@ -23,7 +24,7 @@ from persistence import maps
 from persistence.clock import StoreClock
 from persistence.reads import PostgresReads
 from persistence.table_times import ranges_of
-from server.live_rows import times_for
+from server.table_days import DayOfTables
 from tests.persistence.restaurants import DAY, House, terms
 from tests.persistence.sales import CONTACT, Sale, new_id
 from tests.persistence.test_contract_seats import anything, seated_sale, take
@@ -179,8 +180,9 @@ async def test_the_times_of_a_day_are_those_that_the_rules_find_in_memory(
         found = await reads.table_day(house.id, day)
         assert found is not None
         assert found.sequence == house.seq
+        day_found = DayOfTables(found, asyncio.Lock())
         for party_size in range(1, 9):
-            times = tuple(times_for(found, party_size).values())
+            times = tuple((await day_found.times(party_size)).values())
             assert times == times_of_day(house.state, day, party_size)
 
 

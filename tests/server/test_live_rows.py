@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
 
+from domain import restaurant
 from domain.event_messages import CancelReservation
 from domain.views import Availability, SeatChanges, SeatStates
 from persistence.store import Unreachable
@@ -275,6 +277,27 @@ async def test_another_day_hears_that_nothing_of_it_has_changed(api: Api, house:
         said = await stream.next()
         assert said is not None
         assert (said.name, said.data["times"], said.data["gone"]) == ("delta", [], [])
+
+
+async def test_a_day_is_worked_out_once_for_all_who_watch_it_and_beside_the_loop(
+    api: Api, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a large house it takes tens of milliseconds, in which nobody else would be answered."""
+    monkeypatch.setattr(readings, "READING_PAUSE_MS", 60_000)
+    worked_in: list[str] = []
+    really = restaurant.rebuilt
+
+    def rebuilt(*given: Any) -> Any:
+        worked_in.append(threading.current_thread().name)
+        return really(*given)
+
+    monkeypatch.setattr(restaurant, "rebuilt", rebuilt)
+    async with AsyncExitStack() as stack:
+        for size in (2, 3, 2, 4):
+            stream = await stack.enter_async_context(at(api, times_path(house.id, TOMORROW, size)))
+            assert (await stream.next()).name == "state"  # type: ignore[union-attr]
+    assert len(worked_in) == 1
+    assert threading.main_thread().name not in worked_in
 
 
 async def test_pausing_and_new_terms_are_told_as_what_they_do_to_the_times(api: Api, house: House) -> None:
