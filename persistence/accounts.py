@@ -78,8 +78,18 @@ KEEP = """
 INSERT INTO one_time_tokens (token_hash, kind, customer, account_id, registration, created_ms, expires_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 FIND = """
+WITH all_of_them AS MATERIALIZED (
+  SELECT token_hash FROM one_time_tokens
+   WHERE customer = (SELECT customer FROM one_time_tokens WHERE token_hash = $1)
+   ORDER BY token_hash FOR UPDATE)
 SELECT account_id::text, registration FROM one_time_tokens
- WHERE token_hash = $1 AND kind = $2 AND expires_ms > $3 FOR UPDATE"""
+ WHERE token_hash = $1 AND kind = $2 AND expires_ms > $3 AND EXISTS (SELECT FROM all_of_them) FOR UPDATE"""
+"""Who uses one ends the others of its customer, and changes the account. So all of them are locked first, and
+always in this order: tokens, then accounts."""
+LOCK_TOKENS = """
+SELECT FROM one_time_tokens WHERE customer = (SELECT customer FROM accounts WHERE id = $1)
+ ORDER BY token_hash FOR UPDATE"""
+"""For who begins at the account."""
 USED = "UPDATE one_time_tokens SET account_id = $2, registration = NULL WHERE token_hash = $1"
 FORGET_OTHERS = "DELETE FROM one_time_tokens WHERE customer = $1 AND token_hash <> $2 AND kind <> 'join'"
 FORGET_RESETS = "DELETE FROM one_time_tokens WHERE customer = $1 AND kind <> 'join'"
@@ -279,6 +289,7 @@ class PostgresAccounts:
             money = await connection.fetchrow(MONEY, account_id)
             if money["moving"] or money["kept"]:
                 return MONEY_MOVING if money["moving"] else MONEY_KEPT
+            await connection.execute(LOCK_TOKENS, account_id)
             row = await connection.fetchrow(ERASE, account_id)
             if row is None:
                 return NOACCOUNT

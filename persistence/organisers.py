@@ -23,6 +23,7 @@ from persistence.accounts import (
     FIND,
     KEEP,
     LIMITS,
+    LOCK_TOKENS,
     SESSIONS,
     WAITING_MAX_STATEMENTS,
     account_of,
@@ -143,6 +144,7 @@ class PostgresOrganisers:
 
     async def dismiss(self, organiser_id: str, account_id: str, now_ms: int) -> list[str] | None:
         async def work(connection: Connection) -> list[str] | None:
+            await connection.execute(LOCK_TOKENS, account_id)
             row = await connection.fetchrow(DISMISS, account_id, organiser_id)
             if row is None:
                 return None

@@ -414,3 +414,46 @@ async def test_sessions_and_tokens_that_ran_out_are_forgotten(database_url: str)
         assert await maintenance.purge(relation, NOW_MS + LIFE_MS + 1) == 1
     await accounts.close()
     await maintenance.close()
+
+
+async def test_two_registrations_of_one_address_that_are_confirmed_at_once_wait_for_each_other_nowhere(
+    accounts: PostgresAccounts, postgres: PostgresWorld
+) -> None:
+    """Somebody who is about to have the address holds both up, and does not have it after all."""
+    wanted, elsewhere = a_registration(), PostgresAccounts(postgres.url)
+    tokens = [(await registered(accounts, wanted))[0] for _ in range(2)]
+    third = await postgres.connection()
+    await third.execute("BEGIN")
+    await third.execute(
+        "INSERT INTO accounts (id, customer, email, name, language, role, created_ms, version)"
+        " VALUES ($1, $2, $3, 'Ada', 'es', 'customer', 0, 1)",
+        new_id(),
+        wanted.customer,
+        wanted.email,
+    )
+    confirming = []
+    for number, (by, token) in enumerate(zip((accounts, elsewhere), tokens, strict=True), 1):
+        confirming.append(asyncio.create_task(by.confirm(token.token_hash, new_id(), "hash", NOW_MS)))
+        await postgres.until(f"{WAITING} HAVING count(*) = {number}")
+    await third.execute("ROLLBACK")
+    first, second = await asyncio.gather(*confirming, return_exceptions=True)
+    assert isinstance(first, Account)
+    assert second is None
+    await elsewhere.close()
+
+
+async def test_an_erasure_and_a_reset_of_one_account_wait_for_each_other_nowhere(
+    accounts: PostgresAccounts, postgres: PostgresWorld
+) -> None:
+    account, token, elsewhere = await made_account(accounts), a_token(), PostgresAccounts(postgres.url)
+    assert await accounts.ask_reset(account.customer, token, RESET, None) is None
+    third = await postgres.connection()
+    await third.execute("BEGIN")
+    await third.execute("SELECT FROM accounts WHERE id = $1 FOR UPDATE", account.id)
+    erasing = asyncio.create_task(accounts.erase(account.id, NOW_MS))
+    await postgres.until(f"{WAITING} HAVING count(*) = 1")
+    resetting = asyncio.create_task(elsewhere.reset(token.token_hash, "new", NOW_MS))
+    await postgres.until(f"{WAITING} HAVING count(*) = 2")
+    await third.execute("ROLLBACK")
+    assert await asyncio.gather(erasing, resetting, return_exceptions=True) == [None, False]
+    await elsewhere.close()

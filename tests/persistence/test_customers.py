@@ -17,10 +17,7 @@ from persistence.customers import LAG_MS, first_id_of
 from persistence.maintenance import Maintenance
 from persistence.reads import PostgresReads
 from tests.persistence.sales import NOW_MS, Sale, new_id, place
-from tests.persistence.worlds import PostgresWorld
-
-WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
+from tests.persistence.worlds import WAITING, PostgresWorld
 
 
 @pytest.fixture
