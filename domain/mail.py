@@ -83,8 +83,10 @@ FORMS: Mapping[MailKind, Form] = {
     MailKind.MOVED: _of_reservation(),
     MailKind.REFUNDED: _of_reservation("amount", "currency", may=("reason",)),
     MailKind.WALLET_REFUNDED: _of_person("amount", "currency", may=("reason",)),
-    MailKind.EVENT_CHANGED: _of_reservation("changed", may=("starts_at_ms", "venue", "city")),
-    MailKind.EVENT_CANCELLED: _of_reservation(),
+    MailKind.EVENT_CHANGED: _of_reservation(
+        "changed", may=("starts_at_ms", "venue", "city", "number", "generation")
+    ),
+    MailKind.EVENT_CANCELLED: _of_reservation(may=("number", "generation")),
     MailKind.REMINDER: _of_reservation("starts_at_ms"),
     MailKind.TICKET_TRANSFERRED: _of_reservation("number", "generation"),
     MailKind.TICKET_PASSED_ON: _of_reservation("number", "generation"),
@@ -98,7 +100,8 @@ FORMS: Mapping[MailKind, Form] = {
 """`token`: goes into the link, and is shown for who types. `valid_minutes`, `valid_days`: of that token.
 `amount` in minor units; `reason`: one of `domain.refund.Reason`. `reservation_ids`: a list; what is to be
 said of each, its links and its codes are looked up. `number`, `generation`: of a ticket; `ticket_transferred`
-goes to whom it was passed on to, whose address is looked up too, `ticket_passed_on` to whose it was."""
+goes to whom it was passed on to, whose address is looked up too, as what is told of the event with them does,
+`ticket_passed_on` to whose it was."""
 
 
 @dataclass(frozen=True)

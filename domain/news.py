@@ -6,6 +6,7 @@
 - An event whose time or place has changed is told of to everybody who has a reservation of it by then, and
   they are reminded at its new time. So is who has a table that was moved to another time.
 - A ticket that was passed on is told of to its new holder, and to the buyer if it was the buyer's until then.
+- That an event was changed or cancelled is told to whoever a ticket was passed on to, too.
 - A reminder is of one reservation and one start. It is sent only if that is still so when its hour has come
   (`actors.mail.sender`), so nothing has to be moved or taken back here.
 
@@ -45,6 +46,8 @@ from domain.restaurant_messages import (
 from domain.ticket_messages import TicketTransferred
 
 REMIND_BEFORE_MS = 24 * 3_600_000
+TOLD_TO_HOLDERS = (MailKind.EVENT_CHANGED, MailKind.EVENT_CANCELLED)
+"""Also to those of the reservation's tickets that were passed on."""
 
 
 class Known(msgspec.Struct, frozen=True):

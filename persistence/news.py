@@ -109,6 +109,10 @@ CONCERNED = """
 SELECT id::text FROM reservations
  WHERE inventory_id = $1 AND live AND id > $2 AND created_ms <= $3 ORDER BY id LIMIT $4"""
 
+PASSED_ON = """
+SELECT reservation_id::text, number, generation FROM tickets
+ WHERE inventory_id = $1 AND reservation_id = ANY($2::uuid[]) AND holder <> '' ORDER BY 1, 2"""
+
 STARTS = """
 SELECT id::text, (lines ->> 'start_ms')::bigint AS start_ms FROM reservations
  WHERE id = ANY($1::uuid[]) AND json_typeof(lines) = 'object'"""
@@ -224,6 +228,16 @@ class PostgresNews:
         """The next live reservations by id, of those that were made until then."""
         values = (inventory_id, after, made_until_ms, PAGE_MAX_RESERVATIONS)
         return [row["id"] for row in await self._links.fetch(CONCERNED, *values)]
+
+    async def passed_on(
+        self, inventory_id: str, reservation_ids: Sequence[str]
+    ) -> dict[str, list[tuple[int, int]]]:
+        """Of these reservations: the tickets that are another's than the buyer's, with their generations."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        rows = await self._links.fetch(PASSED_ON, inventory_id, list(reservation_ids))
+        for reservation_id, number, generation in rows if reservation_ids else ():
+            found.setdefault(reservation_id, []).append((number, generation))
+        return found
 
     async def starts_ms(self, reservation_ids: Sequence[str]) -> dict[str, int]:
         """When the tables of these reservations are taken from."""

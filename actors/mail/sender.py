@@ -185,8 +185,13 @@ def _tickets_of(mails: Sequence[TakenMail]) -> list[tuple[str, str, int]]:
     return [
         (mail.inventory_id, mail.reservation_id, int(str(mail.parameters["number"])))
         for mail in mails
-        if mail.kind is MailKind.TICKET_TRANSFERRED and mail.inventory_id and mail.reservation_id
+        if _is_holders(mail) and mail.inventory_id and mail.reservation_id
     ]
+
+
+def _is_holders(mail: TakenMail) -> bool:
+    """Does it go to whom a ticket was passed on to?"""
+    return "number" in mail.parameters and mail.kind is not MailKind.TICKET_PASSED_ON
 
 
 def _for_holder(
@@ -194,7 +199,7 @@ def _for_holder(
 ) -> Mapping[str, Details]:
     """A transferred ticket's mail goes to whom it was passed on to, unless it is another's by now."""
     details = about.get(mail.reservation_id or "")
-    if mail.kind is not MailKind.TICKET_TRANSFERRED or details is None:
+    if not _is_holders(mail) or details is None:
         return about
     holder = holders.get((details.reservation_id, int(str(mail.parameters["number"]))))
     if holder is None or holder.generation != mail.parameters["generation"]:

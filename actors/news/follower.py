@@ -30,7 +30,7 @@ from actors.news.config import FollowerLimits
 from actors.webhooks.bodies import Place, about, body_of, kind_of
 from domain.endpoints import Endpoint
 from domain.mail import MailKind
-from domain.news import REMIND_BEFORE_MS, Known, News, told
+from domain.news import REMIND_BEFORE_MS, TOLD_TO_HOLDERS, Known, News, told
 from persistence.mails import id_of
 from persistence.news import PAGE_MAX_RESERVATIONS, Read, RowToDeliver, RowToSend, Unread
 from persistence.rows import FIRST_ID
@@ -48,6 +48,9 @@ class NewsStore(Protocol):
     async def write(self, read: Sequence[Read]) -> set[str]: ...
     async def spread(self, mails: Sequence[RowToSend]) -> None: ...
     async def concerned(self, inventory_id: str, after: str, made_until_ms: int) -> list[str]: ...
+    async def passed_on(
+        self, inventory_id: str, reservation_ids: Sequence[str]
+    ) -> dict[str, list[tuple[int, int]]]: ...
     async def starts_ms(self, reservation_ids: Sequence[str]) -> dict[str, int]: ...
 
 
@@ -138,6 +141,7 @@ class Follower:
                 await self._spread(unread.inventory_id, one)
             else:
                 mails += _rows(unread.inventory_id, one, one.news.reservation_id, starts_ms)
+        mails += await self._to_holders(unread.inventory_id, found)
         return Read(unread.inventory_id, unread.seq, last.seq, last.at_ms, known, mails, deliveries)
 
     async def _spread(self, inventory_id: str, one: _Told) -> None:
@@ -145,11 +149,29 @@ class Follower:
         after = FIRST_ID
         while page := await self._store.concerned(inventory_id, after, one.news.at_ms):
             rows = [row for id_ in page for row in _rows(inventory_id, one, id_, {})]
+            rows += await self._to_holders(inventory_id, [one], page)
             await self._store.spread(rows)
             self._meter.count("mails_written", len(rows))
             if len(page) < PAGE_MAX_RESERVATIONS:
                 return
             after = page[-1]
+
+    async def _to_holders(
+        self, inventory_id: str, found: Sequence[_Told], page: Sequence[str] = ()
+    ) -> list[RowToSend]:
+        """What is told to those whom tickets were passed on to: of one reservation, or of all of the page."""
+        told = [
+            (one, id_)
+            for one in found
+            if one.news.kind in TOLD_TO_HOLDERS
+            for id_ in ([one.news.reservation_id] if one.news.reservation_id else page)
+        ]
+        tickets = await self._store.passed_on(inventory_id, [id_ for _, id_ in told]) if told else {}
+        return [
+            _to_holder(inventory_id, one, id_, number, generation)
+            for one, id_ in told
+            for number, generation in tickets.get(id_, ())
+        ]
 
 
 def _found(unread: Sequence[Unread], limits: FollowerLimits) -> Found:
@@ -210,6 +232,13 @@ def _rows(
     mail_id = id_of("reminder", reservation_id, starts_at_ms)
     due_ms, parameters = starts_at_ms - REMIND_BEFORE_MS, {"starts_at_ms": starts_at_ms}
     return (_row(mail_id, inventory_id, reservation_id, news, due_ms, parameters),)
+
+
+def _to_holder(inventory_id: str, one: _Told, reservation_id: str, number: int, generation: int) -> RowToSend:
+    """Not if the ticket is another's by the time it is sent."""
+    mail_id = id_of(*one.place, one.news.kind.value, reservation_id, number)
+    parameters = {**one.news.parameters, "number": number, "generation": generation}
+    return _row(mail_id, inventory_id, reservation_id, one.news, AT_ONCE_MS, parameters)
 
 
 def _row(

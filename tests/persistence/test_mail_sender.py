@@ -19,7 +19,7 @@ from actors.mail.sender import Sender
 from actors.meter import Meter
 from actors.news.config import FollowerLimits
 from actors.news.follower import Follower
-from domain.event_messages import CancelReservation, ChangeEvent, TermsChange
+from domain.event_messages import CancelEvent, CancelReservation, ChangeEvent, TermsChange
 from domain.mail import Mail, MailKind
 from domain.news import REMIND_BEFORE_MS
 from domain.ticket_messages import TransferTicket
@@ -356,6 +356,26 @@ async def test_a_ticket_passed_on_is_told_of_to_both(office: Office, inbox: Inbo
         "Ticket handed on": next(iter(made)),
         "A ticket for you": "bob@example.org",
     }
+
+
+async def test_who_was_given_a_ticket_hears_of_its_event_without_the_right_to_the_reservation(
+    office: Office, inbox: Inbox
+) -> None:
+    sale, made = await sold(office, 2, 0.5)
+    for email in ("bob@example.org", "cy@example.org"):
+        await passed_on(office, sale, next(iter(made.values())), email)
+    store = office.postgres.store()
+    for command in (ChangeEvent(TermsChange(city="Vienna")), CancelEvent()):
+        assert await sale.append(store, sale.decided(command))
+        assert await sale.append(store, sale.decided())
+        await office.follow()
+        await office.send_all()
+    told = Counter((str(letter["Subject"]).split(":")[0], letter["To"]) for letter in inbox.letters)
+    everybody = ("cy@example.org", *made)
+    assert [told[what, one] for what in ("Changed", "Called off") for one in everybody] == [1] * 6
+    assert all(letter["To"] != "bob@example.org" for letter in inbox.letters)
+    texts = [plain_text(letter) for letter in inbox.letters if letter["To"] == "cy@example.org"]
+    assert [("/reservations/" in text, "Ticket number: 1" in text) for text in texts] == [(False, True)] * 3
 
 
 async def test_only_who_has_a_ticket_by_then_is_mailed_the_right_to_it(office: Office, inbox: Inbox) -> None:

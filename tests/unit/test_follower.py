@@ -45,6 +45,11 @@ class Quiet:
     async def concerned(self, inventory_id: str, after: str, made_until_ms: int) -> list[str]:
         return []
 
+    async def passed_on(
+        self, inventory_id: str, reservation_ids: Sequence[str]
+    ) -> dict[str, list[tuple[int, int]]]:
+        return {}
+
     async def starts_ms(self, reservation_ids: Sequence[str]) -> dict[str, int]:
         return {}
 

@@ -18,6 +18,7 @@ from actors.mail.letters import Letters, Stationery
 from actors.mail.words import ENGLISH, SPANISH, amount, moment
 from domain.mail import FORMS, LANGUAGES, Json, MailKind
 from domain.mail_details import BookedLine, Details
+from domain.news import TOLD_TO_HOLDERS
 from domain.papers import Papers
 from domain.ticket_codes import TicketCodes
 from domain.unsubscribing import customer_in, token_for
@@ -71,9 +72,13 @@ PARAMETERS: dict[str, Json] = {
 }
 
 
-def written(kind: MailKind, details: Details = CONCERT, language: str | None = None) -> EmailMessage:
+def written(
+    kind: MailKind, details: Details = CONCERT, language: str | None = None, to_holder: bool = False
+) -> EmailMessage:
+    """`to_holder`: of a ticket that was passed on, where the buyer is told too."""
     form = FORMS[kind]
-    parameters = {name: PARAMETERS[name] for name in form.needs | form.may}
+    names = form.needs | (form.may if to_holder else form.may - {"number", "generation"})
+    parameters = {name: PARAMETERS[name] for name in names}
     to = None if form.of_reservation else "ada@example.org"
     reservation = RESERVATION if form.of_reservation else None
     mail = TakenMail("m", kind, to, language, EVENT, reservation, parameters, START_MS, None, 1)
@@ -195,6 +200,18 @@ def test_a_ticket_that_was_passed_on_comes_with_its_place_and_the_right_to_it() 
     ):
         assert said in text
     assert Papers(SECRET).of(EVENT, RESERVATION)[0] not in text
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", TOLD_TO_HOLDERS)
+def test_who_was_given_a_ticket_is_told_of_its_event_and_gets_no_right_to_the_reservation(
+    kind: MailKind, language: str
+) -> None:
+    details = replace(CONCERT, cancel_until_ms=START_MS + 86_400_000)
+    texts = [text_of(written(kind, details, language, to_holder)) for to_holder in (True, False)]
+    rights = Papers(SECRET).of(EVENT, RESERVATION)
+    assert [any(right in text for right in rights) for text in texts] == [False, True]
+    assert "A/1/2" in texts[0]
 
 
 def test_who_passed_a_ticket_on_is_given_no_right_to_it() -> None:
