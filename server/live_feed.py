@@ -118,10 +118,12 @@ class Feed:
             self._news.set()
 
     def join(self, reader: Reader) -> None:
-        """It hears at once when to come back should it be cut off, and what is new to it."""
+        """It hears at once when to come back should it be cut off, and what is new to it. Who knows more than
+        the others have been told waits with them for the news."""
         self.readers[reader] = None
         reader.write(when_to_come_back())
-        self._tell(reader)
+        if not (self._news.is_set() and (reader.sequence or 0) > self._watched.sequence):
+            self._tell(reader)
         if self._task.done():
             reader.end()
 

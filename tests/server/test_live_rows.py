@@ -279,6 +279,28 @@ async def test_another_day_hears_that_nothing_of_it_has_changed(api: Api, house:
         assert (said.name, said.data["times"], said.data["gone"]) == ("delta", [], [])
 
 
+async def test_who_comes_back_knowing_more_than_others_have_been_told_hears_nothing_older(
+    start: Start,
+) -> None:
+    """Its stream goes on in a feed that is still gathering what it knows already, perhaps from elsewhere."""
+    api = await start(Options(stream_interval_ms=300))
+    house = House(api, (await api.post(RESTAURANTS, json=house_body(), headers=OPERATOR)).json)
+    house.at(14, 13, day=18)
+    path = times_path(house.id, TOMORROW, 2)
+    async with at(api, path) as stream:
+        await stream.next()
+        await house.held(time="19:00")
+        await stream.next()
+        await house.held(time="20:00")
+        known = api.gateway.inventories[house.id].sequence
+        async with at(api, path, last=known) as back:
+            await stream.until(known)
+            await house.held(time="22:00")
+            said = await back.next()
+            assert said is not None
+            assert (said.name, said.data["since"]) == ("delta", known)
+
+
 async def test_a_day_is_worked_out_once_for_all_who_watch_it_and_beside_the_loop(
     api: Api, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
