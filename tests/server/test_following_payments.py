@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 
 import pytest
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from server.front_end import PARTS
 from tests.server.conftest import OPERATOR, Answer, Api
 from tests.server.live_client import WAIT_MAX_S
 from tests.server.test_payments import PRICE, Sale, Till
+from tests.simulation.loop import VirtualLoop
 
 ENOUGH = {"Prefer": "wait=10"}
 
@@ -187,15 +189,19 @@ class Rows:
         return made
 
 
-async def test_all_that_are_followed_are_looked_at_together_and_ever_less_often() -> None:
-    rows = Rows()
-    following = Following(rows, (OSError,))
-    known = [rows.add(str(number)) for number in range(20)]
-    begun_s = asyncio.get_running_loop().time()
-    assert await asyncio.gather(*(following.change(one, 0.3) for one in known)) == known
+def test_all_that_are_followed_are_looked_at_together_and_ever_less_often() -> None:
+    """In virtual time, in which no other process comes between two of them."""
+    loop, rows = VirtualLoop(Random(1)), Rows()
+
+    async def course() -> None:
+        following = Following(rows, (OSError,))
+        known = [rows.add(str(number)) for number in range(20)]
+        assert await asyncio.gather(*(following.change(one, 0.3) for one in known)) == known
+
+    loop.run_until_complete(loop.main.spawn(course()))
     assert set(rows.looks) == {20}
-    spent_s = asyncio.get_running_loop().time() - begun_s
-    assert 1 < len(rows.looks) < spent_s / LOOK_FIRST_S / 2
+    assert 1 < len(rows.looks) < loop.now_s / LOOK_FIRST_S / 2
+    loop.finish()
 
 
 async def test_rows_that_cannot_be_read_are_read_again() -> None:
