@@ -31,6 +31,8 @@ from tests.persistence.sales import NOW_MS, Sale, terms
 from tests.persistence.worlds import PostgresWorld
 
 DAY_MS = 86_400_000
+CENTURY_DAYS = 36_500
+"""Still to come, whenever this is run: what is due already is due at once, by PostgreSQL's clock."""
 SEEDS = range(2)
 
 
@@ -87,7 +89,7 @@ async def test_each_confirmation_is_told_of_once_with_a_reminder(
     postgres: PostgresWorld, news: PostgresNews
 ) -> None:
     store = postgres.store()
-    sale = await Sale.opened(store, bookable())
+    sale = await Sale.opened(store, bookable(CENTURY_DAYS))
     made = await sell_to(store, sale, addresses(5))
     for _ in range(2):
         await follow(follower(news))
@@ -95,7 +97,7 @@ async def test_each_confirmation_is_told_of_once_with_a_reminder(
     assert await mails_of(postgres, sale.id) == Counter(expected)
     connection = await postgres.connection()
     due = "SELECT DISTINCT due_ms FROM outgoing_mails WHERE inventory_id = $1 AND kind = 'reminder'"
-    assert await connection.fetchval(due, sale.id) == NOW_MS + 30 * DAY_MS - REMIND_BEFORE_MS
+    assert await connection.fetchval(due, sale.id) == NOW_MS + CENTURY_DAYS * DAY_MS - REMIND_BEFORE_MS
 
 
 async def test_facts_that_cannot_be_read_keep_nobody_else_from_being_told(
