@@ -36,6 +36,8 @@ ONCE_TIMEOUT_S = 120.0
 # replays at most `max_wal_size`. No replica hangs on it, so the log carries no more than recovery needs.
 IN_FOLDER = {"dynamic_shared_memory_type": "mmap"}
 """Of what making a cluster starts, too: elsewhere it would be in /dev/shm, where who is killed leaves it."""
+INITDB_SETS_FROM = 16
+"""The major version whose `initdb` first took settings."""
 TUNING = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -128,8 +130,9 @@ class Postgres:
             "--auth=scram-sha-256",
             f"--pwfile={password}",
             "--encoding=UTF8",
-            *(f"--set={key}={value}" for key, value in IN_FOLDER.items()),
         ]
+        if home.version >= INITDB_SETS_FROM:
+            words += [f"--set={key}={value}" for key, value in IN_FOLDER.items()]
         try:
             await self._run_once(home, "initdb", [*words, "--locale=C"])
         finally:

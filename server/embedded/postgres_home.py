@@ -28,11 +28,12 @@ TRIAL_TIMEOUT_S = 30
 
 @dataclass(slots=True, frozen=True)
 class Home:
-    """`programs`: the folder of initdb and postgres; `folder`: what holds the data; `user`: None for
-    ourselves.
+    """`programs`: the folder of initdb and postgres, of that major `version`; `folder`: what holds the data;
+    `user`: None for ourselves.
     """
 
     programs: Path
+    version: int
     folder: Path
     user: User | None
 
@@ -51,7 +52,8 @@ def find_home(data: DataFolder) -> Home:
         if not _can_enter(user, folder):
             folder = _elsewhere(data)
         os.chown(folder, user.uid, user.gid)
-    return Home(_programs(folder, user, _wanted_version(folder / "data")), folder, user)
+    programs, version = _programs(folder, user, _wanted_version(folder / "data"))
+    return Home(programs, version, folder, user)
 
 
 def _unprivileged_user() -> User:
@@ -92,12 +94,14 @@ def _wanted_version(pgdata: Path) -> str | None:
         return None
 
 
-def _programs(folder: Path, user: User | None, wanted: str | None) -> Path:
-    """The first folder with programs that run here, as that user, and fit the cluster there is."""
+def _programs(folder: Path, user: User | None, wanted: str | None) -> tuple[Path, int]:
+    """The first folder with programs that run here, as that user, and fit the cluster there is; their major
+    version."""
     for candidate in _candidates(folder, user):
         said = _said(user, [str(candidate / "postgres"), "--version"])
-        if said and (wanted is None or said.split()[2].split(".")[0] == wanted):
-            return candidate
+        version = said.split()[2].split(".")[0] if said else None
+        if version is not None and wanted in (None, version):
+            return candidate, int(version)
     which = f" of version {wanted}, which {folder / 'data'} needs," if wanted else ""
     whom = f" that user {UNPRIVILEGED!r} may run" if user else ""
     raise StartFailure(f"no PostgreSQL programs{which} found{whom}: give a server with DATABASE_URL")
