@@ -9,6 +9,7 @@ after a second.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from persistence.gathering import Gathering
-from persistence.redis_link import REDIS_FAILURES, redis_client
+from persistence.redis_link import REDIS_FAILURES, REDIS_TIMEOUT_S, redis_line
 
 KEPT_S = 86_400
 TOGETHER_MAX = 500
@@ -52,7 +53,7 @@ class HoldCounts:
     """See the module. Without a `redis_url` it counts by itself."""
 
     def __init__(self, redis_url: str | None = None) -> None:
-        self._redis = redis_client(redis_url, one_connection=True) if redis_url else None
+        self._redis = redis_line(redis_url) if redis_url else None
         self._add: Any = self._redis.register_script(_ADD) if self._redis else None
         self._own: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._alone_until_s = 0.0
@@ -68,7 +69,8 @@ class HoldCounts:
             self._own.get(key, {}).pop(field, None)
         if self._redis is not None and not self._is_alone:
             try:
-                await self._redis.hdel(_PREFIX + key, *fields)
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    await self._redis.hdel(_PREFIX + key, *fields)
             except REDIS_FAILURES:
                 self._stay_alone()
 
@@ -86,7 +88,8 @@ class HoldCounts:
     async def _add_all(self, wanted: Sequence[_Wanted]) -> Sequence[Mapping[str, str] | Exception]:
         if not self._is_alone:
             try:
-                full = dict(await self._add(args=[_packer.encode(wanted)]))
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    full = dict(await self._add(args=[_packer.encode(wanted)]))
                 return [_pairs(full[at]) if at in full else _NOTHING for at in range(len(wanted))]
             except REDIS_FAILURES:
                 self._stay_alone()
