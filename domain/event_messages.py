@@ -194,8 +194,8 @@ class Line(Message, frozen=True):
 
 class PaidBy(Message, frozen=True):
     """The payment that a reservation is being paid by, or was last; none of what was confirmed otherwise.
-    `hold_ends_ms`: the hold's own end, which
-    counts again if the payment fails. `kept`: so much of it does not go back now that it has ended."""
+    `hold_ends_ms`: the hold's own end, which counts again if the payment fails. `kept`: so much of it does
+    not go back now that it has ended."""
 
     payment_id: str
     hold_ends_ms: int
