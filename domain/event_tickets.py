@@ -179,7 +179,7 @@ def decide_ticket(
     if place is None:
         return NO_TICKET, ()
     ticket = tickets.get(found.id, place.number)
-    refusal = _not_theirs(ticket, command) or not_issued(found) or _dead(ticket, command.generation)
+    refusal = not_issued(found) or _not_theirs(ticket, command) or _dead(ticket, command.generation)
     if refusal is not None:
         return refusal, ()
     decision = _decided(ticket, command, now_ms)

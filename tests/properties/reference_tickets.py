@@ -47,11 +47,11 @@ def ask_ticket(
 
 
 def _answer(found: Reservation, ticket: Ticket, command: TicketCommand, now_ms: int) -> Ticket | Rejected:
+    if found.status not in (Status.CONFIRMED, Status.CHECKED_IN):
+        return Rejected(Code.WRONG_STATE, "", {"status": found.status.value})
     passes_on = isinstance(command, TransferTicket | ReissueTicket)
     if passes_on and command.as_buyer and ticket.holder != b"":
         return Rejected(Code.NOT_FOUND, "")
-    if found.status not in (Status.CONFIRMED, Status.CHECKED_IN):
-        return Rejected(Code.WRONG_STATE, "", {"status": found.status.value})
     if command.generation not in (None, ticket.generation):
         return Rejected(Code.TICKET_REPLACED, "")
     if isinstance(command, UndoCheckIn):

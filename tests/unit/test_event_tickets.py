@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from domain.event import decide
 from domain.event_messages import CancelEvent, EventReplies, Line, Reservation, Status, Wanted
 from domain.event_tickets import GENERATIONS_MAX, Placed, place_of, places
 from domain.messages import Code
@@ -121,6 +122,28 @@ def test_a_cancelled_event_lets_nobody_in() -> None:
     door.expire()
     assert door.state.ended[door.bought.id].status is Status.CANCELLED
     assert door.state.tickets.of(door.bought.id) == {}
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["in the batch that cancels it", "ended"])
+@pytest.mark.parametrize("as_buyer", [True, False])
+def test_what_ended_with_its_event_has_no_tickets_for_anybody(as_buyer: bool, ended: bool) -> None:
+    """Who bought one that was passed on is told the state of what is theirs, and not that it is not there."""
+    door = Door()
+    door.pass_on()
+    door.ask(CancelEvent())
+    if ended:
+        door.expire()
+    assert (door.bought.id in door.state.ended) is ended
+    for command in (
+        ReissueTicket(door.bought.id, 1, None, as_buyer),
+        TransferTicket(door.bought.id, 1, BOB, b"{}", None, as_buyer),
+        ReissueTicket(door.bought.id, 1, 1, as_buyer),
+        CheckIn(door.bought.id, 1, 2, "eve"),
+        UndoCheckIn(door.bought.id, 1, 2, "eve"),
+    ):
+        reply, facts = decide(door.state, command, door.now_ms)
+        assert (code(reply), refused(reply).facts) == (Code.WRONG_STATE, {"status": "cancelled"})
+        assert facts == ()
 
 
 def test_what_is_let_in_or_passed_on_cannot_be_cancelled() -> None:
