@@ -36,6 +36,9 @@ Places = tuple[tuple[str, int], ...]
 class HoldCounts(Protocol):
     """Reservation ids by the request that made them, of each key."""
 
+    def at_once(self, key: str, field: str, reservation_id: str, cap: int) -> bool:
+        """Whether it has its place without anybody being asked."""
+
     def add(self, key: str, field: str, reservation_id: str, cap: int) -> Awaitable[Mapping[str, str]]:
         """Nothing, if there was room for it, or the field was there; else what there is."""
 
@@ -95,6 +98,8 @@ class HoldCaps:
         a retry of what was answered before."""
         field = _field(key, reservation_id)
         for at, (place, cap) in enumerate(places):
+            if self._counts.at_once(place, field, reservation_id, cap):
+                continue
             there = await self._counts.add(place, field, reservation_id, cap)
             if there and not await self._made_room(there, place, field, reservation_id, cap):
                 for before, _ in places[:at]:

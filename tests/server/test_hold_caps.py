@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
+from redis import Redis
 
-from persistence.hold_counts import HoldCounts
+from persistence.hold_counts import ASKED_BELOW, HoldCounts
 from server.hold_caps import YOUNG_MS, HoldBounds
 from server.ids import uuid7
 from server.parts import Options
-from tests.persistence.servers import throwaway_valkey
+from tests.persistence.fronts import until
+from tests.persistence.servers import ValkeyServer, throwaway_valkey
 from tests.server.conftest import OPERATOR, Answer, Api, Start, hold_body
 from tests.server.people import signed_in
 from tests.server.test_restaurants import RESTAURANTS, house_body, wish
@@ -189,3 +194,112 @@ async def test_front_ends_count_together_and_each_alone_while_valkey_is_gone(
         assert await one.add("b", ids[3], ids[3], CAP) == {name: name for name in ids[:3]}
         await one.close()
         await other.close()
+
+
+# --- on one's own word ------------------------------------------------------------------------------
+
+
+MANY = {"code": "ga", "name": "Standing", "quota": 100, "price": {"amount": 0, "currency": "EUR"}}
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with throwaway_valkey() as server:
+        yield server
+
+
+@asynccontextmanager
+async def processes(valkey: ValkeyServer, number: int) -> AsyncIterator[list[HoldCounts]]:
+    """Of so many front ends."""
+    all_counts = [HoldCounts(valkey.url) for _ in range(number)]
+    try:
+        yield all_counts
+    finally:
+        for counts in all_counts:
+            await counts.close()
+
+
+def there_are(valkey: ValkeyServer, key: str) -> int:
+    """So many places are taken, as Valkey has it."""
+    with Redis.from_url(valkey.url) as asked:
+        return len(cast(dict[bytes, bytes], asked.hgetall(f"turnstile-holds:{key}")))
+
+
+@pytest.mark.parametrize("cap", [ASKED_BELOW - 1, ASKED_BELOW, 2 * ASKED_BELOW])
+async def test_one_front_end_lets_an_account_hold_what_it_may_and_not_one_more_however_fast(
+    start: Start, valkey: ValkeyServer, cap: int
+) -> None:
+    async with processes(valkey, 1) as (counts,):
+        api = await start(bounded(per_account=cap), hold_counts=counts)
+        api.event_id = await api.new_event(ticket_types=[MANY])
+        ada, bob = await signed_in(api), await signed_in(api, "bob@example.org")
+        answers = await asyncio.gather(*(hold(api, number, ada.headers) for number in range(cap + 10)))
+        assert sorted(one.status for one in answers) == [201] * cap + [409] * 10
+        for number in range(cap):
+            assert (await hold(api, number, bob.headers)).status == 201
+        assert (await hold(api, cap, bob.headers)).code == "limit_exceeded"
+
+
+async def test_one_place_is_given_at_once_and_the_next_is_asked_for_after_that_was_said(
+    valkey: ValkeyServer,
+) -> None:
+    async with processes(valkey, 1) as (one,):
+        assert not one.at_once("ada", "0", "0", ASKED_BELOW - 1)
+        assert one.at_once("ada", "1", "first", 20)
+        assert not one.at_once("ada", "2", "second", 20)
+        assert one.at_once("bob", "1", "first", 20), "whom it knows nothing of"
+        assert await one.add("ada", "2", "second", 20) == {}
+        assert there_are(valkey, "ada") == 2
+        assert one.at_once("ada", "3", "third", 20)
+
+
+async def test_what_was_given_at_once_is_said_soon_though_nobody_asks(valkey: ValkeyServer) -> None:
+    async with processes(valkey, 1) as (counts,):
+        assert counts.at_once("carl", "1", "first", 20)
+        for said in (1, 2, 3):
+            await until(lambda: counts.at_once("carl", f"more {said}", "more", 20))  # noqa: B023
+            assert there_are(valkey, "carl") == said
+
+
+async def test_what_was_given_at_once_is_said_before_a_front_end_ends(valkey: ValkeyServer) -> None:
+    async with processes(valkey, 1) as (counts,):
+        assert counts.at_once("dora", "1", "first", 20)
+    assert there_are(valkey, "dora") == 1
+
+
+async def test_a_place_that_is_given_back_before_it_was_said_is_never_said(valkey: ValkeyServer) -> None:
+    async with processes(valkey, 1) as (counts,):
+        assert counts.at_once("emil", "1", "first", 20)
+        await counts.remove("emil", ["1"])
+        assert counts.at_once("emil", "2", "second", 20)
+    assert there_are(valkey, "emil") == 1
+
+
+async def test_of_whom_half_is_taken_each_front_end_that_has_heard_of_it_asks_first(
+    valkey: ValkeyServer,
+) -> None:
+    cap = ASKED_BELOW
+    async with processes(valkey, 2) as (one, other):
+        for number in range(cap // 2):
+            assert not one._near
+            assert await one.add("fay", str(number), str(number), cap) == {}
+        assert not one.at_once("fay", "5", "5", cap)
+        for number in range(cap // 2, cap):
+            assert await one.add("fay", str(number), str(number), cap) == {}
+        assert other.at_once("fay", "one over", "10", cap), "it has not heard"
+        assert len(await other.add("fay", "two over", "11", cap)) == cap + 1
+        assert not other.at_once("fay", "two over", "11", cap), "and now it has"
+        await other.remove("fay", [str(number) for number in range(cap)])
+        assert await other.add("fay", "after", "12", cap) == {}
+        assert other.at_once("fay", "and again", "13", cap)
+
+
+async def test_while_valkey_is_gone_what_was_given_at_once_counts_where_it_was_given() -> None:
+    with throwaway_valkey() as valkey:
+        async with processes(valkey, 1) as (counts,):
+            assert await counts.add("ada", "0", "zeroth", 20) == {}
+            assert counts.at_once("ada", "1", "first", 20)
+            valkey.kill()
+            assert await counts.add("ada", "2", "second", 1) == {"1": "first"}
+            assert not counts.at_once("bob", "1", "first", 20)
+            assert await counts.add("bob", "1", "first", 20) == {}
