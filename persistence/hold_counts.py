@@ -32,13 +32,16 @@ ALONE_S = 1.0
 TELL_AFTER_S = 0.05
 """So long a process gathers what it gave on its own word, before it says so, all in one call."""
 UNTOLD_MAX_PLACES = 500
+REMOVED_MAX_CALLS = 5_000
+"""What is removed beyond that is not: its place is found to be free by who meets a full hash."""
 ASKED_BELOW = 10
 OWN_KEYS_MAX = 100_000
 _PREFIX = "turnstile-holds:"
 _ADD = f"""
-local told = tonumber(ARGV[2])
+local removed, places, told = unpack(cmsgpack.unpack(ARGV[1]))
 local full, near = {{}}, {{}}
-for at, one in ipairs(cmsgpack.unpack(ARGV[1])) do
+for _, one in ipairs(removed) do redis.call('HDEL', '{_PREFIX}' .. one[1], unpack(one[2])) end
+for at, one in ipairs(places) do
   local key, field, id, cap = '{_PREFIX}' .. one[1], one[2], one[3], one[4]
   local there = redis.call('HLEN', key)
   if at > told and there >= cap and redis.call('HEXISTS', key, field) == 0 then
@@ -50,8 +53,8 @@ for at, one in ipairs(cmsgpack.unpack(ARGV[1])) do
   if 2 * (there + 1) >= cap then table.insert(near, at - 1) end
 end
 return {{full, near}}"""
-"""All are one argument, first those who have their place already, and only of who meets a full one or comes
-near to it is anything said: a Python process packs and reads each value that crosses by itself."""
+"""All is one argument, of the places first those that are given already, and only of who meets a full one or
+comes near to it is anything said: a Python process packs and reads each value that crosses by itself."""
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -74,6 +77,7 @@ class HoldCounts:
         self._untold: dict[str, _Wanted] = {}
         """Places that were given at once, by key."""
         self._being_told: set[str] = set()
+        self._removed: list[tuple[str, Sequence[str]]] = []
         self._near: OrderedDict[str, None] = OrderedDict()
         """Keys of which half is taken, as far as was heard."""
         self._telling: asyncio.Task[None] | None = None
@@ -85,16 +89,15 @@ class HoldCounts:
         if self._is_alone or len(self._untold) >= UNTOLD_MAX_PLACES:
             return False
         self._untold[key] = _Wanted(key, field, reservation_id, cap)
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().create_task(self._tell())
+        self._tell_soon()
         return True
 
     def add(self, key: str, field: str, reservation_id: str, cap: int) -> Awaitable[Mapping[str, str]]:
         """Nothing, if there was room for it, or the field was there; else what there is."""
         return self._adding.ask(_Wanted(key, field, reservation_id, cap))
 
-    async def remove(self, key: str, fields: Sequence[str]) -> None:
-        """They are no holds, or not any more."""
+    def remove(self, key: str, fields: Sequence[str]) -> None:
+        """They are no holds, or not any more. What is asked from now on finds them gone."""
         untold = self._untold.get(key)
         if untold is not None and untold.field in fields:
             del self._untold[key]
@@ -102,12 +105,9 @@ class HoldCounts:
                 return
         for field in fields:
             self._own.get(key, {}).pop(field, None)
-        if self._redis is not None and not self._is_alone:
-            try:
-                async with asyncio.timeout(REDIS_TIMEOUT_S):
-                    await self._redis.hdel(_PREFIX + key, *fields)
-            except REDIS_FAILURES:
-                self._stay_alone()
+        if not self._is_alone and len(self._removed) < REMOVED_MAX_CALLS:
+            self._removed.append((key, fields))
+            self._tell_soon()
 
     async def close(self) -> None:
         """Once all is said that has to be."""
@@ -123,31 +123,38 @@ class HoldCounts:
     def _stay_alone(self) -> None:
         self._alone_until_s = time.monotonic() + ALONE_S
 
+    def _tell_soon(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().create_task(self._tell())
+
     async def _tell(self) -> None:
-        while self._untold:
+        while self._untold or self._removed:
             await asyncio.sleep(TELL_AFTER_S)
             await self._add_all(())
         self._telling = None
 
     async def _add_all(self, asked: Sequence[_Wanted]) -> Sequence[Mapping[str, str] | Exception]:
-        """What was given at once is said first, so that it is counted for who asks."""
+        """What was given at once, or removed, is said first, so that it is counted for who asks."""
         told, self._untold = [*self._untold.values()], {}
+        removed, self._removed = self._removed, []
         self._being_told.update(one.key for one in told)
         try:
-            full = await self._say([*told, *asked], len(told))
+            full = await self._say(removed, [*told, *asked], len(told))
         finally:
             self._being_told.difference_update(one.key for one in told)
         if full is not None:
             return [full.get(at, _NOTHING) for at in range(len(told), len(told) + len(asked))]
         return [self._add_here(one) for one in [*told, *asked]][len(told) :]
 
-    async def _say(self, places: Sequence[_Wanted], told: int) -> Mapping[int, Mapping[str, str]] | None:
-        """What there is where one is full, by its number among these; None: Valkey does not answer."""
+    async def _say(
+        self, removed: Sequence[tuple[str, Sequence[str]]], places: Sequence[_Wanted], told: int
+    ) -> Mapping[int, Mapping[str, str]] | None:
+        """What there is where one is full, by its number among the places; None: Valkey does not answer."""
         if self._is_alone:
             return None
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_S):
-                full, near = await self._add(args=[_packer.encode(places), told])
+                full, near = await self._add(args=[_packer.encode((removed, places, told))])
         except REDIS_FAILURES:
             self._stay_alone()
             return None

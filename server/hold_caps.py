@@ -42,7 +42,8 @@ class HoldCounts(Protocol):
     def add(self, key: str, field: str, reservation_id: str, cap: int) -> Awaitable[Mapping[str, str]]:
         """Nothing, if there was room for it, or the field was there; else what there is."""
 
-    async def remove(self, key: str, fields: Sequence[str]) -> None: ...
+    def remove(self, key: str, fields: Sequence[str]) -> None:
+        """They have no place, or need none any more; what is asked afterwards finds them gone."""
 
 
 class Rows(Protocol):
@@ -103,7 +104,7 @@ class HoldCaps:
             there = await self._counts.add(place, field, reservation_id, cap)
             if there and not await self._made_room(there, place, field, reservation_id, cap):
                 for before, _ in places[:at]:
-                    await self._counts.remove(before, [field])
+                    self._counts.remove(before, [field])
                 if key is not None and await self._rows.is_known(inventory_id, key.request_id):
                     return
                 detail = f"At most {cap} holds at a time; confirm or cancel some first."
@@ -114,7 +115,7 @@ class HoldCaps:
         made before."""
         if isinstance(answer, Rejected):
             for place, _ in places if answer.code is not Code.UNAVAILABLE else ():
-                await self._counts.remove(place, [_field(key, reservation_id)])
+                self._counts.remove(place, [_field(key, reservation_id)])
             return
         if not isinstance(answer, str):
             assert isinstance(answer, ReservationReply | TableReply)
@@ -132,7 +133,7 @@ class HoldCaps:
         over = [name for name, one in there.items() if not rows.get(one, _made_ms(one) + YOUNG_MS > now_ms)]
         if not over:
             return False
-        await self._counts.remove(place, over)
+        self._counts.remove(place, over)
         return not await self._counts.add(place, field, reservation_id, cap)
 
 
