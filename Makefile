@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 SEEDS ?= 2000
+EXAMPLES ?= 10
+PROPERTIES ?= tests/properties tests/unit tests/server
 # Two at a time: those with the running server by one of them, of the others each file. A third has what they
 # leave of the cores, for what only computes (tests/workers.py).
 TESTERS ?= 3
@@ -11,7 +13,7 @@ STAMP := $(VENV)/.installed
 CODE := domain persistence actors server loadtest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint format types imports check load bench bench-door simulate measure-log-in \
+.PHONY: help install serve test properties lint format types imports check load bench bench-door simulate measure-log-in \
 	simulate-payments payments-1000 stripe stripe-test faults mail-proof webhook-proof audit lock env-example clean
 
 help: ## list the targets
@@ -45,8 +47,16 @@ serve: install ## start everything; Ctrl-C stops it, the data stays in .turnstil
 	@exec $(BIN)/turnstile serve
 
 # pytest keeps what it compiles, here too where the environment forbids Python to write bytecode.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+
 test: install ## every test
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder tests
+	$(PYTEST) tests
+
+properties: install ## the random tests with EXAMPLES=n times as many, from a new seed (SEED=n: play one again)
+	@seed=$(SEED); seed=$${seed:-$$($(BIN)/python -c 'import secrets; print(1 + secrets.randbelow(2**31))')}; \
+	again="make properties EXAMPLES=$(EXAMPLES) SEED=$$seed PROPERTIES='$(PROPERTIES)'"; echo "$$again"; \
+	PROPERTIES_EXAMPLES=$(EXAMPLES) PROPERTIES_SEED=$$seed \
+	$(PYTEST) -m hypothesis --hypothesis-seed=$$seed $(PROPERTIES) || { echo "Again: $$again"; exit 1; }
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check $(CODE) tests

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
+from tests import chance
 from tests.served import Served, data_folder, served
 
 pytest_plugins = ["tests.workers"]
@@ -24,9 +24,7 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
     os.environ["TMPDIR"] = str(MEMORY)
     tempfile.tempdir = None
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("turnstile", deadline=None)
-settings.load_profile("turnstile")
+chance.settle()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from domain.event_messages import (
     TicketTypeChange,
 )
 from domain.event_seats import Seats
+from tests.chance import many
 from tests.properties.test_event_seats import BACK, LAYOUT, NAMES, WISHES, SeatsMachine
 
 CODES = st.sampled_from(("front", "back", "child", "best"))
@@ -111,4 +112,4 @@ class CopyingMachine(SeatsMachine):
 
 
 TestCopying = CopyingMachine.TestCase
-TestCopying.settings = settings(max_examples=50, stateful_step_count=40)
+TestCopying.settings = settings(max_examples=many(50), stateful_step_count=40)

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from domain import event
 from domain.event import State, counts, decide, due, evolve
 from domain.event_messages import (
     BlockSeats,
@@ -35,7 +36,9 @@ from domain.event_seats import Seats
 from domain.messages import Code, Rejected
 from domain.seat_map import Fallback
 from domain.seat_plan import Layout
+from tests.chance import many
 from tests.properties.reference import Reference, bare
+from tests.properties.restarts import restarted
 from tests.unit.sale import START_MS, event_terms
 from tests.unit.seated import HALL, SEATING, TYPES
 
@@ -137,6 +140,14 @@ class SeatsMachine(RuleBasedStateMachine):
     def wait(self, by_ms: int) -> None:
         self.now_ms += by_ms
 
+    @rule()
+    def restart(self) -> None:
+        before = self.picture()
+        assert self.state.terms is not None
+        assert self.state.terms.seating is not None
+        self.state = restarted(event, self.state, Layout(HALL, self.state.terms.seating.overrides))
+        assert self.picture() == before
+
     # --- the plain sets -------------------------------------------------------------------------------
 
     def holders(self) -> dict[str, str]:
@@ -237,4 +248,4 @@ class SeatsMachine(RuleBasedStateMachine):
 
 
 TestSeats = SeatsMachine.TestCase
-TestSeats.settings = settings(max_examples=100, stateful_step_count=40)
+TestSeats.settings = settings(max_examples=many(100), stateful_step_count=40)

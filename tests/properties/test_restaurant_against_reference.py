@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
+from domain import restaurant
 from domain.event_messages import (
     BeginPayment,
     CancelReservation,
@@ -59,10 +60,11 @@ from domain.restaurant_messages import (
     TableReply,
     TableReservation,
 )
+from tests.chance import many
 from tests.properties.deposit_reference import completed
+from tests.properties.restarts import restarted, through_the_wire
 from tests.properties.restaurant_reference import LIVE, Answer, exists, local, shown
 from tests.properties.sequential_restaurant import SequentialRestaurant
-from tests.properties.test_event_against_reference import through_the_wire
 
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 ZONES = tuple(
@@ -393,6 +395,10 @@ class RestaurantMachine(RuleBasedStateMachine):
         moment = shown(self.terms, at_ms)
         return moment.hour * 60 + moment.minute
 
+    @rule()
+    def restart(self) -> None:
+        self.state = restarted(restaurant, self.state)
+
     def meant(self, back: int) -> str:
         return f"r{self.placed - back}"
 
@@ -491,4 +497,4 @@ class RestaurantMachine(RuleBasedStateMachine):
 
 
 TestRestaurant = RestaurantMachine.TestCase
-TestRestaurant.settings = settings(max_examples=60, stateful_step_count=30)
+TestRestaurant.settings = settings(max_examples=many(60), stateful_step_count=30)

@@ -11,8 +11,10 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
+from domain import restaurant
 from domain.event_messages import CancelReservation, ConfirmReservation, ExtendHold, PauseSale, ResumeSale
 from domain.local_time import local_of
 from domain.messages import Rejected
@@ -35,11 +37,15 @@ from domain.restaurant_messages import (
     StayOfParty,
     TableReply,
 )
+from tests import chance
+from tests.properties.restarts import restarted
 from tests.properties.restaurant_reference import LIVE, MINUTE_MS
 from tests.properties.sequential_restaurant import SequentialRestaurant
 from tests.properties.test_restaurant_against_reference import DAY_MS, JOINS, TABLES, ZONES
 
-EVENINGS, COMMANDS = 60, 120
+EVENINGS, COMMANDS = chance.many(60), 120
+RESTARTS_EACH = 40
+"""So many commands."""
 GRID_MINUTES = 15
 ALL_DAY = tuple(Service(weekday, 0, 1_800) for weekday in range(7))
 OF_ONE = (
@@ -116,6 +122,13 @@ class Evening:
         others = "moved" if getattr(reply, "moved", ()) else "warned" if getattr(reply, "warned", ()) else ""
         return f"{type(command).__name__} {others}".strip()
 
+    def restart(self) -> None:
+        """Nothing of it is lost: what is due next is so again, and who sits where."""
+        again = restarted(restaurant, self.state)
+        assert restaurant.describe(again) == restaurant.describe(self.state)
+        assert restaurant.next_due_ms(again) == restaurant.next_due_ms(self.state)
+        self.state = again
+
     # --- what is asked ------------------------------------------------------------------------------
 
     def command(self) -> RestaurantCommand:
@@ -173,12 +186,15 @@ class Evening:
         return ChangeRestaurant(rng.choice(changes), move=rng.random() < 0.6)
 
 
+@pytest.mark.hypothesis
 def test_crowded_evenings_go_as_the_reference_says() -> None:
     outcomes: Counter[str] = Counter()
-    for seed in range(EVENINGS):
+    for seed in range(chance.SEED, chance.SEED + EVENINGS):
         evening = Evening(seed)
-        for _ in range(COMMANDS):
+        for number in range(COMMANDS):
             evening.step()
+            if number % RESTARTS_EACH == 0:
+                evening.restart()
         outcomes += evening.outcomes
     for seldom in (
         "ProlongStay moved",

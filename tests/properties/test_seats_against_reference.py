@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.seat_map import Fallback, SeatMap
 from domain.seat_plan import Layout, Plan, Row, Seat, Section, flaws
+from tests.chance import many
 from tests.properties.seat_reference import SlowMap, Wish
 
 CODES = ("A", "B", "C")
@@ -57,7 +58,7 @@ def asked(seat_map: SeatMap, wish: Wish) -> tuple[int, ...] | None:
     return seat_map.best(wish.categories, wish.quantity, wish.accessible, wish.fallback, wish.orphans)
 
 
-@settings(max_examples=400)
+@settings(max_examples=many(400))
 @given(plans(), CHANGES, st.lists(WISHES, min_size=1, max_size=4))
 def test_the_best_seats_are_the_reference_s_after_any_history(
     plan: Plan, changes: list[tuple[str, set[int], Wish]], standing: list[Wish]
@@ -82,7 +83,7 @@ def test_the_best_seats_are_the_reference_s_after_any_history(
             assert asked(seat_map, other) == slow.best(other)
 
 
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 @given(plans(), CHANGES)
 def test_what_is_free_and_how_much_of_each_category_is_what_was_not_taken(
     plan: Plan, changes: list[tuple[str, set[int], Wish]]
@@ -101,7 +102,7 @@ def test_what_is_free_and_how_much_of_each_category_is_what_was_not_taken(
         assert {code: seat_map.free_count(code) for code in CODES} == {code: left[code] for code in CODES}
 
 
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 @given(plans(), st.dictionaries(st.integers(0, 60), st.sampled_from((*CODES, "D")), max_size=5))
 def test_a_layout_says_of_each_seat_what_the_plan_says(plan: Plan, chosen: dict[int, str]) -> None:
     assert flaws(plan) == ()

@@ -19,6 +19,7 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.chance import many
 from tests.server.conftest import OPERATOR, event_body, hold_body, starting
 from tests.server.test_openapi import CONTRACT
 from tests.server.test_restaurants import house_body
@@ -123,6 +124,7 @@ def _keep_short(schema: Any) -> None:
             _keep_short(value)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_answer_is_a_documented_one(operation: str, served: Served) -> None:
     from schemathesis import GenerationMode
@@ -131,10 +133,7 @@ def test_every_answer_is_a_documented_one(operation: str, served: Served) -> Non
     described = served.operations[path][method]
 
     @settings(
-        max_examples=EXAMPLES_MAX,
-        deadline=None,
-        database=None,
-        derandomize=True,
+        max_examples=many(EXAMPLES_MAX),
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
