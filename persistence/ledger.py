@@ -41,7 +41,7 @@ MOVE = f"""
 WITH w AS (SELECT * FROM {rows_of(_COLUMNS, "u")}),
 locked AS (
   SELECT a.id FROM ledger_accounts a
-   WHERE a.kind = 'wallet' AND a.id IN (SELECT from_id FROM w UNION SELECT to_id FROM w)
+   WHERE a.balance IS NOT NULL AND a.id IN (SELECT from_id FROM w UNION SELECT to_id FROM w)
    ORDER BY a.id FOR UPDATE),
 made AS (
   INSERT INTO ledger_movements (at_ms, {", ".join(_NAMES)})
@@ -54,8 +54,10 @@ sums AS (
           UNION ALL SELECT to_id, amount FROM made) e GROUP BY 1),
 changed AS (
   UPDATE ledger_accounts a SET balance = a.balance + s.amount
-    FROM sums s WHERE a.id = s.account_id AND a.kind = 'wallet')
+    FROM sums s WHERE a.id = s.account_id AND a.balance IS NOT NULL)
 SELECT id::text FROM made"""
+"""Wallets are those with a balance. Asked for by their kind all of them would be read, where the plan is made
+before there are statistics."""
 FIND = f"SELECT {_MOVEMENT} FROM ledger_movements m WHERE m.id = ANY ($1::uuid[])"
 ACCOUNT = """
 SELECT a.id::text, a.kind, a.name, a.currency,

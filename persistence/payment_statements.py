@@ -279,8 +279,10 @@ WITH now AS ({NOW} AS ms),
 ended AS (
   SELECT e.reservation_id, e.payment_id, p.captured,
          p.amount - p.promised - greatest(e.kept - p.conceded, 0) AS rest
-    FROM paid_ends e JOIN payments p ON p.id = e.payment_id
-   WHERE p.step = 'done' LIMIT $1 FOR UPDATE OF e, p SKIP LOCKED),
+    FROM paid_ends e
+   CROSS JOIN LATERAL (SELECT * FROM payments WHERE id = e.payment_id AND step = 'done'
+                       OFFSET 0 FOR UPDATE SKIP LOCKED) p
+   LIMIT $1 FOR UPDATE OF e SKIP LOCKED),
 due AS (SELECT payment_id AS id, rest, gen_random_uuid() AS new_id FROM ended WHERE captured AND rest > 0),
 promised AS (UPDATE payments p SET promised = p.promised + due.rest FROM due WHERE p.id = due.id),
 new AS (
@@ -292,3 +294,5 @@ gone AS (
   DELETE FROM paid_ends e USING ended d
    WHERE e.reservation_id = d.reservation_id AND e.payment_id = d.payment_id RETURNING 1)
 SELECT count(*) FROM gone"""
+"""Five times a second. What has been paid for is looked up for what has ended, never the other way round:
+whoever makes the plan before there are statistics would read all payments each time."""

@@ -17,8 +17,10 @@ from domain.event_messages import ConfirmReservation, Status, Terms
 from persistence.append import append_statement
 from persistence.connection import Limits
 from persistence.customers import FORGET_TICKETS, RECEIVED
+from persistence.ledger import MOVE
 from persistence.migrate import migrate
 from persistence.payment_statements import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
+from persistence.payment_statements import REFUND_ENDED
 from persistence.postgres import LIVE
 from persistence.queries import MADE_AT, RESERVATIONS, STAYS_ON
 from persistence.rows import TERMS_COLUMNS
@@ -209,6 +211,29 @@ async def test_what_belongs_to_an_account_is_found_by_an_index(planner: Any, sql
     plan = await plan_of(planner, sql, values)
     assert index in plan
     assert not re.search(r"Seq Scan on (tickets|payments)\b", plan)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        (REFUND_ENDED, r"Index Cond: \(id = e.payment_id\)"),
+        (MOVE, r"Index Scan using ledger_accounts_pkey on ledger_accounts a .*\n.*Index Cond: \(id = "),
+    ],
+)
+async def test_what_is_asked_all_the_time_reads_only_its_own_rows_though_statistics_are_still_to_be_made(
+    planner: Any, sql: str, found: str
+) -> None:
+    await planner.execute(
+        "INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method,"
+        " step, standing, captured, promised, conceded, refunded, deadline_ms, created_ms, updated_ms,"
+        " attempts, pauses, pays_out)"
+        " SELECT id, id, id, uuid_send(id), '', 'wallet', '', 'done', 'failed', false, 0, 0, 0, 0, 0, 0, 0,"
+        " 0, false FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 2000)) new;"
+        "INSERT INTO ledger_accounts SELECT gen_random_uuid(), 'wallet', n::text, 'EUR', 0, 0"
+        " FROM generate_series(1, 300) n"
+    )
+    plan = await plan_of(planner, sql, [None] * len({*re.findall(r"\$\d+", sql)}))
+    assert re.search(found, plan)
 
 
 async def filled(connection: Any) -> None:
