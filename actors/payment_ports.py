@@ -50,8 +50,11 @@ class PaymentStore(Protocol):
 
 class Provider(Protocol):
     """Whoever moves money. Each call goes under a key that has one effect, however often it is asked; none
-    raises: what went wrong is `Unclear`."""
+    raises: what went wrong is `Unclear`. `tells_unasked`: it may also be heard of a payment without having
+    been asked, and then whoever is free looks at it."""
 
+    @property
+    def tells_unasked(self) -> bool: ...
     async def charge(self, key: str, payment: Payment) -> Said: ...
     async def look_up(self, key: str, payment: Payment) -> Said: ...
     async def cancel(self, key: str, payment: Payment) -> Said:

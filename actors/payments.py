@@ -6,6 +6,10 @@ over, at the step at which it stands. What a step asks of a provider is noted be
 but for looks, and what is asked again, of which nothing new comes; what is noted and the row are written
 together. A worker whose lease another has taken writes nothing more.
 
+What is captured is noted before its owner hears of it, unless that is at once, and of a provider that tells
+nothing unasked: then it is written with what the owner says. Whoever dies in between leaves a charge that
+was asked for, which is asked for again, and is the same one.
+
 What several payments have to say goes to the store together, as commands go to owners.
 """
 
@@ -68,7 +72,8 @@ Waiting = tuple[Written, asyncio.Future[bool]]
 @dataclass(frozen=True)
 class PaymentLimits:
     """`lease_ms` is longer than the longest step may take: the provider's, and the gateway's deadline beyond
-    `owners_asked_max_s`, within which the last part of a purchase is begun to be asked for. While there is
+    `owners_asked_max_s`, within which the last part of a purchase is begun to be asked for; or, what was
+    captured in `unwritten_max_s`, that and the gateway's. While there is
     nothing to do the pauses between two looks double, from `poll_s` to `poll_max_s`. `begins_late_ms`: longer
     than a front end's command may be under way to its owner."""
 
@@ -80,6 +85,7 @@ class PaymentLimits:
     refunds_every_s: float = 0.2
     owners_asked_max_s: float = 10.0
     provider_timeout_s: float = 10.0
+    unwritten_max_s: float = 1.0
     ended_max: int = 500
     begins_late_ms: int = 6_000
 
@@ -170,27 +176,40 @@ class PaymentWorker:
     async def _pay(self, payment: Payment) -> None:
         """Step after step, until it has to wait, is done, or is another's. What the next step will ask of
         the provider is written down with what came of the one before."""
+        loop = asyncio.get_running_loop()
         try:
             step = next_step(payment, self._clock.now_ms())
             if step in OF_PROVIDER:
                 await self._before(payment, _asking(payment, step))
+            notes: tuple[Note, ...] = ()
             while True:
+                asked_s = loop.time()
                 turn, said = await self._step(payment, step)
-                notes = _news(payment, turn.payment, said, step is Step.LOOK_UP)
+                notes += _news(payment, turn.payment, said, step is Step.LOOK_UP)
                 payment = turn.payment
                 goes_on = not turn.pause_ms and payment.step is not Step.DONE
                 step = next_step(payment, self._clock.now_ms())
+                soon = loop.time() - asked_s < self._limits.unwritten_max_s
+                if step is Step.CONFIRM and goes_on and soon and self._is_silent(payment.provider):
+                    continue
                 if goes_on and step in OF_PROVIDER:
                     notes += _asking(payment, step)
                 kept = await self._write(Written(payment, notes, turn.pause_ms, goes_on, turn.back))
                 if not kept or not goes_on:
                     break
+                notes = ()
             if kept and payment.step is Step.DONE:
                 self._meter.count("payments_ended", labels=(("standing", payment.standing.value),))
         except StoreError as error:
             log.warning("a payment waits for the store", extra={"error": repr(error)})
         except Exception:
             log.exception("a payment's step failed", extra={"payment": payment.id})
+
+    def _is_silent(self, provider_name: str) -> bool:
+        """Unless it is asked: then nobody takes a payment that is being charged for before its lease is over,
+        and that is not before its owner has been asked too."""
+        provider = self._providers.get(provider_name)
+        return provider is not None and not provider.tells_unasked
 
     async def _step(self, payment: Payment, step: Step) -> tuple[Turn, Note]:
         if payment.wallet and step in OF_LEDGER:

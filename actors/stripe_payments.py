@@ -82,6 +82,8 @@ class StripeConfig:
 class StripePayments:
     """See the module; a provider as `actors.payment_ports` has it."""
 
+    tells_unasked = True
+
     def __init__(self, config: StripeConfig, timeout_s: float = TIMEOUT_S) -> None:
         # Not there but where it is wanted; and no owner's process needs either of the two.
         stripe: Any = import_module("stripe")

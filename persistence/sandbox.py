@@ -84,6 +84,8 @@ class _Wanted(NamedTuple):
 class Sandbox:
     """See the module; a provider as `actors.payment_ports` has it."""
 
+    tells_unasked = True
+
     def __init__(self, database_url: str, hears: Hears | None = None) -> None:
         """`hears`: without it nobody is told anything."""
         self._hears = hears

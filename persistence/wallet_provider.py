@@ -51,6 +51,8 @@ class Ledger(Protocol):
 class WalletProvider:
     """A payment's `method` is whose wallet it is."""
 
+    tells_unasked = False
+
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 

@@ -47,6 +47,7 @@ class Till:
     """How all refunds stand, as Stripe says it."""
     ready: bool = False
     """What was delayed has been paid."""
+    tells_unasked: bool = False
 
     async def charge(self, key: str, payment: Payment) -> Said:
         if payment.method == "declined":

@@ -130,6 +130,7 @@ class SimProvider:
 
     def __post_init__(self) -> None:
         self.dice = self.world.rng("refunds")
+        self.tells_unasked = self.world.seed % 2 == 0
 
     names: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Of what is paid in two steps: by key, and until when it is kept."""
