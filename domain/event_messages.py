@@ -184,12 +184,14 @@ class TermsChange(msgspec.Struct, frozen=True):
 
 
 class Line(Message, frozen=True):
-    """So many tickets of one type at one price each. `seats`: their names, none for standing places."""
+    """So many tickets of one type at one price each. `seats`: their names, none for standing places.
+    `skipped`: so many numbers before its first ticket's are of tickets that went back."""
 
     ticket_type: str
     quantity: int
     unit_price: int
     seats: tuple[str, ...] = ()
+    skipped: int = 0
 
 
 class PaidBy(Message, frozen=True):
@@ -394,7 +396,8 @@ class FailPayment(Message, frozen=True):
 
 
 class ReduceReservation(Message, frozen=True):
-    """What is confirmed, and has the lines `before`, gets these smaller ones; of seats the first are kept."""
+    """What is confirmed, and has the lines `before`, gets these smaller ones, in the order that they had; of
+    each line the first tickets are kept, and their numbers."""
 
     reservation_id: str
     lines: Wanted

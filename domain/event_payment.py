@@ -7,7 +7,8 @@
 - A payment for several reservations of which one cannot be had also cancels what it has confirmed.
 - The box office confirms what is held, paid or given free, and the fact says whose work it was.
 - What is confirmed can be made smaller, or be cancelled, by the operator at any time; but not once a ticket
-  of it is in or was passed on, and smaller, not once anything has happened to one: tickets have numbers.
+  of it is in or was passed on, and smaller, not once anything has happened to one. Those that are left keep
+  their numbers, and so their codes.
 - Saying any of it again changes nothing, but for making smaller: that is said of what there was before, and
   is refused where it has changed.
 """
@@ -119,7 +120,7 @@ def _reduce(state: State, found: Reservation, command: ReduceReservation, now_ms
     refusal = _grows(mine, command.lines)
     if refusal is not None:
         return refusal, ()
-    lines = tuple(_smaller(mine[code], quantity) for code, quantity in command.lines)
+    lines = _smaller(found.lines, dict(command.lines))
     after = reply(state, msgspec.structs.replace(found, lines=lines))
     return after, () if lines == found.lines else (ReservationReduced(now_ms, found.id, lines),)
 
@@ -137,8 +138,17 @@ def _grows(mine: Mapping[str, Line], wanted: tuple[tuple[str, int], ...]) -> Rej
     return None
 
 
-def _smaller(line: Line, quantity: int) -> Line:
-    return msgspec.structs.replace(line, quantity=quantity, seats=line.seats[:quantity])
+def _smaller(lines: tuple[Line, ...], wanted: Mapping[str, int]) -> tuple[Line, ...]:
+    """The first tickets of each line, and none of lines that are not wanted. What went back leaves a gap:
+    the codes of the others, perhaps on paper by now, have their numbers in them."""
+    kept, gone = [], 0
+    for line in lines:
+        quantity, skipped = wanted.get(line.ticket_type, 0), line.skipped + gone
+        if quantity:
+            seats = line.seats[:quantity]
+            kept.append(msgspec.structs.replace(line, quantity=quantity, seats=seats, skipped=skipped))
+        gone = line.quantity - quantity + (0 if quantity else skipped)
+    return tuple(kept)
 
 
 def _void(state: State, found: Reservation, now_ms: int) -> Decision:

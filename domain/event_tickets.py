@@ -67,19 +67,22 @@ class TicketMove(NamedTuple):
     contact: bytes | None = None
 
 
-def places(reservation: Reservation) -> Iterator[Placed]:
-    """The places of a reservation, in the order of their numbers."""
-    number = 0
+def places(reservation: Reservation, after: int = 0) -> Iterator[Placed]:
+    """The places of a reservation, in the order of their numbers, beginning after one."""
+    before = 0
     for line in reservation.lines:
-        for position in range(line.quantity):
-            number += 1
-            yield Placed(number, line.ticket_type, line.seats[position] if line.seats else "")
+        before += line.skipped
+        for position in range(max(0, after - before), line.quantity):
+            seat = line.seats[position] if line.seats else ""
+            yield Placed(before + position + 1, line.ticket_type, seat)
+        before += line.quantity
 
 
 def place_of(reservation: Reservation, number: int) -> Placed | None:
     """The place of that number; None where there is none."""
     before = 0
     for line in reservation.lines:
+        before += line.skipped
         position = number - before - 1
         if 0 <= position < line.quantity:
             return Placed(number, line.ticket_type, line.seats[position] if line.seats else "")

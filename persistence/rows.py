@@ -79,14 +79,16 @@ def scope_id(scope: str) -> str:
 
 @lru_cache(LINES_CACHE_MAX_ENTRIES)
 def encoded_lines(lines: tuple[Line, ...]) -> str:
-    """[[code, quantity, unit price], ...] as JSON; a fourth element names the seats, if there are any."""
-    rows = [
-        (line.ticket_type, line.quantity, line.unit_price, line.seats)
-        if line.seats
-        else (line.ticket_type, line.quantity, line.unit_price)
-        for line in lines
-    ]
-    return msgspec.json.encode(rows).decode()
+    """[[code, quantity, unit price], ...] as JSON; a fourth element names the seats, if there are any, a
+    fifth counts what is skipped."""
+    return msgspec.json.encode([_row_of(line) for line in lines]).decode()
+
+
+def _row_of(line: Line) -> tuple[object, ...]:
+    row = (line.ticket_type, line.quantity, line.unit_price)
+    if line.skipped:
+        return *row, line.seats, line.skipped
+    return (*row, line.seats) if line.seats else row
 
 
 def decoded_lines(text: str) -> tuple[Line, ...]:
@@ -100,7 +102,8 @@ def _shared(text: str) -> tuple[Line, ...]:
 
 
 def _decoded(text: str) -> tuple[Line, ...]:
-    return tuple([Line(row.code, row.quantity, row.price, row.seats) for row in _line_rows.decode(text)])
+    rows = _line_rows.decode(text)
+    return tuple([Line(row.code, row.quantity, row.price, row.seats, row.skipped) for row in rows])
 
 
 def terms_column(terms: Terms, name: str) -> object:
@@ -268,6 +271,7 @@ class LineRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     quantity: int
     price: int
     seats: tuple[str, ...] = ()
+    skipped: int = 0
 
 
 _line_rows = msgspec.json.Decoder(list[LineRow])

@@ -41,7 +41,8 @@ def paper_of(
     )
     where = ", ".join(part for part in (terms.venue, terms.city) if part)
     when = said(terms.starts_at_ms, time_zone or terms.time_zone or "UTC")
-    return Paper(terms.name, when, where, tickets.reservation.id, tickets.reservation.quantity, pages)
+    of = sum(line.skipped + line.quantity for line in tickets.reservation.lines)
+    return Paper(terms.name, when, where, tickets.reservation.id, of, pages)
 
 
 def said(at_ms: int, time_zone: str) -> str:

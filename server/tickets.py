@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from aiohttp import web
 from msgspec import UNSET, UnsetType
@@ -59,8 +60,7 @@ class Tickets:
         """The next `limit` places that who asks is told of."""
         if self.right.number is not None:
             return [self.place(self.right.number)] if after < self.right.number else []
-        found = (place_of(self.reservation, number) for number in range(after + 1, after + limit + 1))
-        return [place for place in found if place is not None]
+        return list(islice(places(self.reservation, after), limit))
 
     @property
     def own_count(self) -> int:

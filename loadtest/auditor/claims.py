@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from domain.event_messages import (
     HoldChanged,
     HoldExpired,
@@ -55,6 +57,7 @@ class Claim:
         "hold_ends_ms",
         "kept",
         "lines",
+        "numbers",
         "paid",
         "payment_id",
         "status",
@@ -66,6 +69,8 @@ class Claim:
         self.customer = customer
         self.lines = lines
         self.expires_ms = expires_ms
+        self.numbers: tuple[int, ...] | None = None
+        """Of its tickets, once some of them went back; until then they are counted from 1."""
         self.extensions = 0
         self.changes = 0
         self.payment_id: str | None = None
@@ -80,6 +85,9 @@ class Claim:
     @property
     def quantity(self) -> int:
         return sum(quantity for _, quantity, _ in self.lines)
+
+    def has_ticket(self, number: int) -> bool:
+        return 1 <= number <= self.quantity if self.numbers is None else number in self.numbers
 
     @property
     def price(self) -> int:
@@ -149,6 +157,7 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
             claim.status, claim.payment_id, claim.paid = CONFIRMED, fact.payment_id, True
             claim.hold_ends_ms = claim.hold_ends_ms or claim.expires_ms
         case ReservationReduced():
+            claim.numbers = _left(claim, lines)
             claim.lines = lines
         case HoldExpired():
             claim.status = EXPIRED
@@ -159,3 +168,12 @@ def become(claim: Claim, fact: ClaimFact, lines: Lines) -> None:
             claim.kept = fact.kept if fact.kept and claim.payment_id is not None else None
         case ReservationVoided():
             claim.status = CANCELLED
+
+
+def _left(claim: Claim, lines: Lines) -> tuple[int, ...]:
+    """The numbers of the tickets that it keeps: the first of each type, and none is renumbered."""
+    kept, numbers = {code: quantity for code, quantity, _ in lines}, []
+    had = iter(claim.numbers or range(1, claim.quantity + 1))
+    for code, quantity, _ in claim.lines:
+        numbers += list(islice(had, quantity))[: kept.get(code, 0)]
+    return tuple(numbers)

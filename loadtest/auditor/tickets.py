@@ -61,7 +61,7 @@ class TicketBook:
         before = self.of.get(place, UNTOUCHED)
         if claim.status != CONFIRMED:
             yield f"it is {claim.status}"
-        if not 1 <= fact.number <= claim.quantity:
+        if not claim.has_ticket(fact.number):
             yield f"it has no ticket {fact.number}"
         match fact:
             case TicketCheckedIn():
@@ -87,7 +87,8 @@ class TicketBook:
 
     def keeps(self, reservation_id: str, claim: Claim) -> bool:
         """May the reservation not be cancelled, because one of its tickets is in or was passed on?"""
-        places = ((reservation_id, number) for number in range(1, claim.quantity + 1))
+        numbers = claim.numbers or range(1, claim.quantity + 1)
+        places = ((reservation_id, number) for number in numbers)
         return any((one := self.of.get(place)) and (one.entry or one.holder) for place in places)
 
     def status(self, reservation_id: str, claim: Claim) -> str:

@@ -55,7 +55,7 @@ from domain.messages import Code, Rejected
 from domain.seat_plan import Plan
 from domain.ticket_messages import ORDINARY, TicketCommand, TicketReply
 from tests.properties.reference_seats import Hall, Named, kept_by
-from tests.properties.reference_tickets import Known, ask_ticket, keeps, status_by_tickets
+from tests.properties.reference_tickets import Known, ask_ticket, keeps, numbered, status_by_tickets
 
 OfOne = ConfirmReservation | CancelReservation | ChangeHold | ExtendHold | TicketCommand
 OfMoney = SellReservation | BeginPayment | FinishPayment | FailPayment | ReduceReservation | VoidReservation
@@ -513,11 +513,14 @@ class Reference:
             return no(Code.INVALID)
         if any(not 1 <= number <= _quantity(mine, code) for code, number in wanted.items()):
             return no(Code.INVALID)
-        lines = tuple(
-            replace(mine[code], quantity=number, seats=mine[code].seats[:number])
-            for code, number in wanted.items()
-        )
-        return self._set(found.id, lines=lines)
+        had, lines, last = numbered(found.lines), list[Line](), 0
+        for code, line in mine.items():
+            first = min(number for number, (kind, _) in had.items() if kind == code)
+            if code in wanted:
+                seats, skipped = line.seats[: wanted[code]], first - last - 1
+                lines.append(replace(line, quantity=wanted[code], seats=seats, skipped=skipped))
+                last = first + wanted[code] - 1
+        return self._set(found.id, lines=tuple(lines))
 
     # --- the event ----------------------------------------------------------------------------------
 

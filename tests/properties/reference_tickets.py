@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from domain.event_messages import Reservation, Status
+from domain.event_messages import Line, Reservation, Status
 from domain.messages import Code, Rejected
 from domain.ticket_messages import (
     CheckIn,
@@ -27,12 +27,8 @@ def ask_ticket(
     found: Reservation, known: Known, command: TicketCommand, now_ms: int
 ) -> tuple[TicketReply | Rejected, Known]:
     """The answer, and the tickets afterwards."""
-    seats = [
-        (line.ticket_type, line.seats[position] if line.seats else "")
-        for line in found.lines
-        for position in range(line.quantity)
-    ]
-    if not 1 <= command.number <= len(seats):
+    seats = numbered(found.lines)
+    if command.number not in seats:
         return Rejected(Code.NOT_FOUND, ""), known
     place = found.id, command.number
     ticket = known.get(place, Ticket())
@@ -40,10 +36,19 @@ def ask_ticket(
     if isinstance(answer, Rejected):
         return answer, known
     after = {**known, place: answer}
-    inside = [n for n in range(1, len(seats) + 1) if after.get((found.id, n), Ticket()).entry]
-    kind, seat = seats[command.number - 1]
+    inside = [n for n in seats if after.get((found.id, n), Ticket()).entry]
+    kind, seat = seats[command.number]
     reply = TicketReply(found.id, command.number, kind, seat, answer, b"", len(inside), len(seats))
     return reply, after
+
+
+def numbered(lines: tuple[Line, ...]) -> dict[int, tuple[str, str]]:
+    """Each ticket's type and seat."""
+    seats: list[tuple[str, str] | None] = []
+    for line in lines:
+        seats += [None] * line.skipped
+        seats += [(line.ticket_type, name) for name in line.seats or [""] * line.quantity]
+    return {number: seat for number, seat in enumerate(seats, 1) if seat is not None}
 
 
 def _answer(found: Reservation, ticket: Ticket, command: TicketCommand, now_ms: int) -> Ticket | Rejected:
@@ -75,7 +80,7 @@ def _answer(found: Reservation, ticket: Ticket, command: TicketCommand, now_ms: 
 
 def status_by_tickets(found: Reservation, known: Known) -> Status:
     """Of a confirmed reservation."""
-    numbers = range(1, found.quantity + 1)
+    numbers = numbered(found.lines)
     inside = all(known.get((found.id, n), Ticket()).entry for n in numbers)
     return Status.CHECKED_IN if inside else Status.CONFIRMED
 

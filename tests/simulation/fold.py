@@ -291,13 +291,13 @@ class Fold:
     def _of_ticket(self, seq: int, fact: TicketFact) -> None:
         """Let in once; another code only for who is not in; checked in, while all are."""
         found = self.reservations.get(fact.reservation_id)
-        places = sum(line.quantity for line in found.lines) if found else 0
+        places = _numbered(found.lines) if found else {}
         if found is None or found.status not in FIRM or self.stage is Stage.CANCELLED:
             self._is_wrong(seq, f"{fact} of {found}")
         place = fact.reservation_id, fact.number
         before = self.tickets.get(place, ORDINARY)
         inside = isinstance(fact, CheckInUndone)
-        if (before.entry is not None) is not inside or not 1 <= fact.number <= places:
+        if (before.entry is not None) is not inside or fact.number not in places:
             self._is_wrong(seq, f"{fact} of {before}")
         match fact:
             case TicketCheckedIn():
@@ -310,7 +310,7 @@ class Fold:
                 if fact.generation != after.generation:
                     self._is_wrong(seq, f"{fact} of {before}")
         self.tickets[place] = after
-        let_in = [self.tickets.get((place[0], n), ORDINARY).entry for n in range(1, places + 1)]
+        let_in = [self.tickets.get((place[0], n), ORDINARY).entry for n in places]
         if found is not None:
             status = "checked_in" if all(let_in) else "confirmed"
             self.reservations[place[0]] = replace(found, status=status)
@@ -446,7 +446,8 @@ def _confirmed(before: Folded, fact: ReservationConfirmed | ReservationSold) -> 
 
 
 def _smaller(lines: tuple[Line, ...], before: tuple[Line, ...]) -> bool:
-    """Of each type no more than there was, at its price, in seats that it had; and less of all."""
+    """Of each type no more than there was, at its price, in seats that it had, with the numbers that these
+    had; and less of all."""
     had = {line.ticket_type: line for line in before}
     own = all(
         line.unit_price == had[line.ticket_type].unit_price
@@ -454,7 +455,18 @@ def _smaller(lines: tuple[Line, ...], before: tuple[Line, ...]) -> bool:
         and {*line.seats} <= {*had[line.ticket_type].seats}
         for line in lines
     )
-    return own and lines != before
+    return own and _numbered(lines).items() < _numbered(before).items()
+
+
+def _numbered(lines: tuple[Line, ...]) -> dict[int, tuple[str, str]]:
+    """The type and the seat of each ticket, by its number."""
+    found, number = {}, 0
+    for line in lines:
+        number += line.skipped
+        for position in range(line.quantity):
+            number += 1
+            found[number] = line.ticket_type, line.seats[position] if line.seats else ""
+    return found
 
 
 def number_of(name: str) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from domain.event import decide
-from domain.event_messages import CancelEvent, EventReplies, Line, Reservation, Status, Wanted
+from domain.event_messages import (
+    CancelEvent,
+    EventReplies,
+    Line,
+    ReduceReservation,
+    Reservation,
+    Status,
+    Wanted,
+)
 from domain.event_tickets import GENERATIONS_MAX, Placed, place_of, places
 from domain.messages import Code
 from domain.ticket_messages import (
@@ -19,6 +27,7 @@ from domain.ticket_messages import (
     UndoCheckIn,
 )
 from tests.unit.sale import ADA, BOB, START_MS, Sale, code, refused, reservation
+from tests.unit.seated import Hall
 
 TWO: Wanted = (("std", 2),)
 UNTIL_MS = START_MS + 3_600_000
@@ -64,6 +73,33 @@ def test_the_places_of_a_reservation_are_numbered_by_its_lines_and_their_seats()
     ]
     assert list(places(found)) == expected
     assert [place_of(found, number) for number in range(6)] == [None, *expected, None]
+
+
+def test_what_went_back_leaves_the_codes_of_the_other_tickets_as_they_are() -> None:
+    hall = Hall()
+    lines: Wanted = (("front", 2), ("back", 2), ("stand", 1))
+    bought = hall.hold_seats(lines, "S/A/1 S/A/2", "S/B/1 S/B/2", "")
+    hall.confirm(bought.id)
+    hall.ask(ReduceReservation(bought.id, (("stand", 1), ("front", 1), ("back", 2)), lines))
+    four: Wanted = (("front", 1), ("back", 2), ("stand", 1))
+    three: Wanted = (("front", 1), ("back", 1), ("stand", 1))
+    left = reservation(hall.ask(ReduceReservation(bought.id, three, four)))
+    expected = [Placed(1, "front", "S/A/1"), Placed(3, "back", "S/B/1"), Placed(5, "stand", "")]
+    assert list(places(left)) == expected
+    assert [place_of(left, number) for number in (1, 3, 5)] == expected
+    scans = [hall.ask(CheckIn(bought.id, number, 1, "eve")) for number in range(1, 6)]
+    assert [code(said) for said in (scans[1], scans[3])] == [Code.NOT_FOUND] * 2, "these went back"
+    assert [(ticket(said).seat, ticket(said).let_in) for said in scans[::2]] == [
+        ("S/A/1", 1),
+        ("S/B/1", 2),
+        ("", 3),
+    ]
+    assert hall.state.reservations[bought.id].status is Status.CHECKED_IN
+    without = (Line("back", 2, 0, ("B/1", "B/2"), 3), Line("stand", 1, 0, (), 1))
+    found = Reservation("r", Status.CONFIRMED, 0, without, ADA, 0)
+    assert [place.number for place in places(found)] == [4, 5, 7]
+    assert [place.number for place in places(found, 4)] == [5, 7]
+    assert list(places(found, 7)) == []
 
 
 def test_a_ticket_is_let_in_once_and_the_next_is_told_who_when_and_where() -> None:
