@@ -4,7 +4,9 @@
 what was taken by who died is due again by itself. Attempts are counted when a mail is taken: one that brings
 its sender down comes to its end too.
 
-What is marked must still be pending; a mark that comes twice, or too late, changes nothing.
+What is marked must still be pending, and is what has no end: a mark that comes twice, or too late, changes
+nothing. By its status it would be looked for among all that are pending, where the plan is made before there
+are any.
 
 A language that was not given with a reservation, or with a ticket that was passed on, is that of the account
 of its customer, as it says by now: a sale reads no account.
@@ -37,17 +39,17 @@ RETURNING m.id::text, m.kind, m.recipient, m.language, m.inventory_id::text, m.r
 
 END = f"""
 UPDATE outgoing_mails SET status = $2, recipient = NULL, parameters = '{{}}', error = NULL, ended_ms = ({NOW})
- WHERE id = $1 AND status = 'pending'"""
+ WHERE id = $1 AND ended_ms IS NULL"""
 """What ended well needs nothing that is anybody's any more."""
 
 FAIL = f"""
 UPDATE outgoing_mails SET status = $3, error = $4, due_ms = ({NOW}) + $5,
        ended_ms = CASE $3 WHEN 'dead' THEN ({NOW}) END
- WHERE id = $1 AND status = 'pending' AND attempts = $2"""
+ WHERE id = $1 AND ended_ms IS NULL AND attempts = $2"""
 
 GIVE_BACK = f"""
 UPDATE outgoing_mails SET due_ms = ({NOW}) + $2, attempts = attempts - 1
- WHERE id = ANY($1::uuid[]) AND status = 'pending'"""
+ WHERE id = ANY($1::uuid[]) AND ended_ms IS NULL"""
 
 DETAILS = """
 SELECT r.id::text, r.inventory_id::text, r.status, r.lines, r.customer, r.contact, i.kind,

@@ -18,6 +18,7 @@ from persistence.append import append_statement
 from persistence.connection import Limits
 from persistence.customers import FORGET_TICKETS, RECEIVED
 from persistence.ledger import MOVE
+from persistence.mail_queue import END, FAIL, GIVE_BACK
 from persistence.migrate import migrate
 from persistence.payment_statements import OF_CUSTOMER as PAYMENTS_OF_CUSTOMER
 from persistence.payment_statements import REFUND_ENDED
@@ -121,10 +122,10 @@ async def plan_of(connection: Any, sql: str, values: Sequence[object]) -> str:
     """The plan that is made without knowing the values, as it is kept by a connection that prepared it."""
     kinds = dict(re.findall(r"\$(\d+)::([a-z]+(?:\[\])?)", sql, flags=re.IGNORECASE))
     declared = ", ".join(kinds.get(str(n), "unknown") for n in range(1, len(values) + 1))
-    await connection.execute("DEALLOCATE ALL")
     await connection.execute(f"PREPARE statement({declared}) AS {sql}")
     nothing = ", ".join("NULL" for _ in values)
     rows = await connection.fetch(f"EXPLAIN (GENERIC_PLAN) EXECUTE statement({nothing})")
+    await connection.execute("DEALLOCATE statement")
     return "\n".join(row[0] for row in rows)
 
 
@@ -213,27 +214,35 @@ async def test_what_belongs_to_an_account_is_found_by_an_index(planner: Any, sql
     assert not re.search(r"Seq Scan on (tickets|payments)\b", plan)
 
 
+MANY = """
+INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method, step,
+                      standing, captured, promised, conceded, refunded, deadline_ms, created_ms, updated_ms,
+                      attempts, pauses, pays_out)
+SELECT id, id, id, uuid_send(id), '', 'wallet', '', 'done', 'failed', false, 0, 0, 0, 0, 0, 0, 0, 0, false
+  FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 2000)) new;
+INSERT INTO ledger_accounts
+SELECT gen_random_uuid(), 'wallet', n::text, 'EUR', 0, 0 FROM generate_series(1, 300) n;
+INSERT INTO outgoing_mails (id, kind, status, parameters, created_ms, due_ms, attempts)
+SELECT gen_random_uuid(), 'confirmed', 'pending', '{}', n, n, 0 FROM generate_series(1, 2000) n"""
+
+
 @pytest.mark.parametrize(
     ("sql", "found"),
     [
-        (REFUND_ENDED, r"Index Cond: \(id = e.payment_id\)"),
-        (MOVE, r"Index Scan using ledger_accounts_pkey on ledger_accounts a .*\n.*Index Cond: \(id = "),
+        (REFUND_ENDED, r"payments_pkey on payments .*\n.*Index Cond: \(id = e.payment_id\)"),
+        (MOVE, r"on ledger_accounts a .*\n.*Index Cond: \(id = "),
+        (END, r"outgoing_mails_pkey on outgoing_mails .*\n.*Index Cond: \(id = "),
+        (FAIL, r"outgoing_mails_pkey on outgoing_mails .*\n.*Index Cond: \(id = "),
+        (GIVE_BACK, r"outgoing_mails_pkey.*\n.*Index Cond: \(id = ANY"),
     ],
 )
-async def test_what_is_asked_all_the_time_reads_only_its_own_rows_though_statistics_are_still_to_be_made(
+async def test_what_is_asked_all_the_time_reads_its_own_rows_though_there_are_no_statistics_yet(
     planner: Any, sql: str, found: str
 ) -> None:
-    await planner.execute(
-        "INSERT INTO payments (id, inventory_id, reservation_id, request_id, fingerprint, provider, method,"
-        " step, standing, captured, promised, conceded, refunded, deadline_ms, created_ms, updated_ms,"
-        " attempts, pauses, pays_out)"
-        " SELECT id, id, id, uuid_send(id), '', 'wallet', '', 'done', 'failed', false, 0, 0, 0, 0, 0, 0, 0,"
-        " 0, false FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, 2000)) new;"
-        "INSERT INTO ledger_accounts SELECT gen_random_uuid(), 'wallet', n::text, 'EUR', 0, 0"
-        " FROM generate_series(1, 300) n"
-    )
-    plan = await plan_of(planner, sql, [None] * len({*re.findall(r"\$\d+", sql)}))
-    assert re.search(found, plan)
+    values = [None] * len({*re.findall(r"\$\d+", sql)})
+    assert re.search(found, await plan_of(planner, sql, values)), "with nothing there"
+    await planner.execute(MANY)
+    assert re.search(found, await plan_of(planner, sql, values))
 
 
 async def filled(connection: Any) -> None:
