@@ -103,10 +103,10 @@ class PaymentHandlers:
         if payment.standing.over and heard == event_id(payment):
             return Reply(204)
         parts.live.check_room()
-        operator = caller_of(request).is_admin
+        caller = caller_of(request)
 
         async def show(now: Payment) -> bytes:
-            return await shown(parts, now, operator)
+            return await shown(parts, now, caller)
 
         events = told(parts.following, parts.metrics, payment, show, heard)
         return await begun(events, EVENT_STREAM, STREAM_LINES)

@@ -72,6 +72,8 @@ class WalletHandlers:
             return await self._page(query, None)
         if query.currency is None:
             raise invalid("currency", "A wallet is named with its currency.")
+        if not query.wallet.isprintable():
+            raise invalid("wallet", "No wallet has such a name.")
         account = await self._parts.wallets.account(WALLET, query.wallet, query.currency)
         return Reply(200, page([], None)) if account is None else await self._page(query, account.id)
 

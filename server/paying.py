@@ -36,14 +36,16 @@ async def followed(parts: Parts, request: web.BaseRequest, payment: Payment, rep
     if wait_s and payment.standing is Standing.PENDING:
         payment = await parts.following.change(payment, wait_s)
     reply.lines += applied_wait(wait_s)
-    reply.payload = await shown(parts, payment, caller_of(request).is_admin)
+    reply.payload = await shown(parts, payment, caller_of(request))
     return reply
 
 
-async def shown(parts: Parts, payment: Payment, operator: bool) -> bytes:
-    """A payment as JSON."""
-    refunds = await parts.payments.refunds_of(payment.id) if payment.promised else []
-    return encode(payment_view(payment, refunds, operator))
+async def shown(parts: Parts, payment: Payment, caller: Caller) -> bytes:
+    """A payment as JSON. That a refund was refused, and why, is for who may ask for one; to others what is on
+    its way or has gone back costs a read, and nothing else does."""
+    looked_for = payment.promised or caller.in_charge
+    refunds = await parts.payments.refunds_of(payment.id) if looked_for else []
+    return encode(payment_view(payment, refunds, caller.is_admin))
 
 
 def check_provider(parts: Parts, provider: str, method: str) -> None:

@@ -382,6 +382,22 @@ async def test_who_paid_before_the_start_was_moved_gets_all_of_it_back_within_th
     assert (await api.get(location, headers=OPERATOR)).json["status"] == "refunded"
 
 
+async def test_who_looks_after_it_is_shown_a_refund_that_was_refused_and_why(sale: Sale) -> None:
+    path, token, location = await sale.paid(2)
+    tickets = (await sale.api.get(f"{path}/tickets", headers=token)).json["items"]
+    scan = {"code": tickets[0]["code"]}
+    await sale.api.post(f"/api/v1/events/{sale.event_id}/check-ins", json=scan, headers=OPERATOR)
+    one = {"lines": [{"ticket_type": "ga", "quantity": 1}]}
+    asked = await sale.api.post(f"{location}/refunds", json=one, headers=OPERATOR)
+    assert (asked.status, asked.json["status"]) == (202, "pending")
+    await sale.work()
+    shown = (await sale.api.get(location, headers=OPERATOR)).json
+    assert [(one["status"], one["error"]) for one in shown["refunds"]] == [
+        ("refused", "The reservation is confirmed.")
+    ]
+    assert (shown["status"], shown["refunded"]["amount"]) == ("captured", 0)
+
+
 async def test_never_more_goes_back_than_was_captured(sale: Sale) -> None:
     _, _, location = await sale.paid()
     over = {"amount": {"amount": PRICE + 1, "currency": "EUR"}}
@@ -478,6 +494,8 @@ async def test_a_statement_comes_in_pages_newest_first_and_the_ledger_by_kind(ap
     adjusts = (await api.get("/api/v1/ledger/movements?kind=adjust", headers=OPERATOR)).json["items"]
     assert [one["amount"]["amount"] for one in adjusts] == [4, 3, 2, 1]
     assert (await api.get("/api/v1/ledger/movements?kind=withdraw", headers=OPERATOR)).json["items"] == []
+    nul = await api.get("/api/v1/ledger/movements?wallet=a%00&currency=EUR", headers=OPERATOR)
+    assert nul.paths == ["wallet"], "PostgreSQL takes none in its texts"
     assert adjusts[0]["done_by"] == "operator"
 
 
