@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,6 +25,9 @@ LIMITS = Limits(
     close_timeout_s=0.3,
     reconnect_pause_max_s=0.1,
 )
+
+PATIENT = replace(LIMITS, command_timeout_s=20.0)
+"""Where the server is to end a statement, and not who waits for it."""
 
 
 @dataclass
@@ -51,7 +54,7 @@ async def line(postgres_url: str) -> AsyncIterator[Line]:
 
 async def test_a_line_that_is_cut_under_a_statement_leaves_the_outcome_unknown(line: Line) -> None:
     await line.link.fetch("SELECT 1")
-    under_way = asyncio.create_task(line.link.fetch("SELECT pg_sleep(0.2)"))
+    under_way = asyncio.create_task(line.link.fetch("SELECT pg_sleep(0.9)"))
     await asyncio.sleep(0.05)
     line.proxy.cut()
     with pytest.raises(OutcomeUnknown) as lost:
@@ -107,7 +110,7 @@ async def test_a_wrong_password_is_unreachable(postgres_url: str) -> None:
 
 async def test_a_cancelled_caller_costs_the_others_nothing(line: Line) -> None:
     before = (await line.link.fetch("SELECT pg_backend_pid()"))[0][0]
-    under_way = asyncio.create_task(line.link.fetch("SELECT pg_sleep(0.2)"))
+    under_way = asyncio.create_task(line.link.fetch("SELECT pg_sleep(0.9)"))
     waiting = asyncio.create_task(line.link.fetch("SELECT pg_backend_pid()"))
     await asyncio.sleep(0.05)
     under_way.cancel()
@@ -117,8 +120,10 @@ async def test_a_cancelled_caller_costs_the_others_nothing(line: Line) -> None:
 
 
 async def test_a_statement_that_takes_too_long_is_ended_by_the_server(line: Line) -> None:
+    link = Link(line.url, "patient", PATIENT)
     with pytest.raises(OutcomeUnknown, match="57014"):
-        await line.link.fetch("SELECT pg_sleep(1.9)")
+        await link.fetch("SELECT pg_sleep(5)")
+    await link.close()
 
 
 async def test_a_faulty_statement_is_refused_and_the_connection_kept(line: Line) -> None:
@@ -147,7 +152,7 @@ async def test_an_error_repeats_nothing_of_what_was_to_be_stored(postgres: Postg
 
 async def test_a_waiting_statement_that_could_not_pass_is_nobodys_fault(postgres: PostgresWorld) -> None:
     """A deadlock or a lock that did not come says nothing about what was to be stored."""
-    store = PostgresOwnerStore(postgres.url, limits=LIMITS)
+    store = PostgresOwnerStore(postgres.url, limits=PATIENT)
     sale = await Sale.opened(store)
     other = await postgres.connection()
     await other.execute("BEGIN")

@@ -59,7 +59,7 @@ async def test_readers_do_not_wait_for_an_append_and_see_what_was_before_it(worl
     entry = sale.holds(4)
     append, go_on = await world.blocked_append(entry)
     reader = world.store()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert await reader.live(sale.id, None, 10) == []
         assert await reader.recorded([(sale.id, entry.requests[0].request_id)]) == {}
         assert await world.directory().owner_of(sale.id) == OWNER

@@ -265,7 +265,7 @@ async def test_a_wallet_is_paid_out_and_what_is_not_is_in_it_again(
     await connection.execute("DELETE FROM refunds; DELETE FROM payments")
     name, wallet = await filled(ledger, 100)
     payments, wallets = PostgresPayments(postgres.url), WalletProvider(ledger)
-    limits = PaymentLimits(provider_timeout_s=0.1)
+    limits = PaymentLimits(provider_timeout_s=1.0)
     providers = {"sandbox": sandbox, "wallet": wallets}
     gateway: Any = None
     worker = PaymentWorker(payments, gateway, providers, Now(), Meter(), limits, wallets)

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from msgspec.structs import replace
 
 from actors.meter import Meter
@@ -26,9 +27,9 @@ from persistence.news import PostgresNews
 from tests.mail.buyers import addresses, bought, sell_to
 from tests.persistence.sales import Sale, new_id, terms
 from tests.persistence.worlds import PostgresWorld
-from tests.webhooks.receiver import Receiver, after, receiving, registered
+from tests.webhooks.receiver import Receiver, receiving, registered
 
-LIMITS = CourierLimits(poll_s=0.01, retry_first_ms=0, retry_max_ms=0, attempts_max=3, answer_timeout_s=2.0)
+LIMITS = CourierLimits(poll_s=0.01, retry_first_ms=0, retry_max_ms=0, attempts_max=3, answer_timeout_s=60.0)
 SOLD = ["hold.placed", "reservation.confirmed"]
 
 
@@ -155,7 +156,8 @@ async def test_of_one_reservation_the_next_waits_for_the_one_before_and_others_d
 async def test_one_that_is_slow_holds_up_nobody_else(office: Office, receiver: Receiver) -> None:
     slow = await registered(office.endpoints, receiver.url + "/slow")
     await registered(office.endpoints, receiver.url + "/well")
-    receiver.answers["/slow"] = lambda _: after(60)
+    may_answer = asyncio.Event()
+    receiver.answers["/slow"] = lambda _: _once(may_answer)
     await office.sold(20)
     await office.follow()
     courier = office.courier()
@@ -164,7 +166,13 @@ async def test_one_that_is_slow_holds_up_nobody_else(office: Office, receiver: R
             await _a_moment()
     assert len(receiver.at("/slow")) == LIMITS.under_way_max
     assert set(await office.statuses(slow)) == {"pending"}
+    may_answer.set()
     await courier.settled()
+
+
+async def _once(event: asyncio.Event) -> web.StreamResponse:
+    await event.wait()
+    return web.Response()
 
 
 async def _a_moment() -> None:

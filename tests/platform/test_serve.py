@@ -154,15 +154,20 @@ async def test_500_half_sent_bodies_are_ended_within_15_s(running_server: Served
     path = b"/api/v1/events/01890000-0000-7000-8000-000000000000/reservations"
     head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
-    async def ended() -> None:
+    async def begun() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head + b'Content-Length: 100\r\n\r\n{"lines"')
+        await writer.drain()
+        return reader, writer
+
+    async def ended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             await reader.read()
         writer.close()
 
+    connections = await asyncio.gather(*(begun() for _ in range(500)))
     async with asyncio.timeout(15):
-        await asyncio.gather(*(ended() for _ in range(500)))
+        await asyncio.gather(*(ended(*connection) for connection in connections))
 
 
 def test_owners_figures_reach_rays_metrics(running_server: Served) -> None:

@@ -182,8 +182,16 @@ class SequentialRestaurant(Reference):
         return replace(found, end_ms=end_ms, free_at_ms=free_at_ms, expires_at_ms=end_ms)
 
     def _in_the_way(self, found: TableReservation, wished: TableReservation) -> list[TableReservation]:
+        """By time; of one time in the order of the tables."""
         others = [one for one in self.live(found.id) if overlap(one, wished.tables, _stay(wished))]
-        return sorted(others, key=lambda one: one.start_ms)
+        place = wished.tables.index
+        return sorted(
+            others,
+            key=lambda one: (
+                one.start_ms,
+                min(place(table) for table in one.tables if table in wished.tables),
+            ),
+        )
 
     def _prolong(self, command: ProlongStay, now_ms: int) -> RestaurantReplies:
         found = self.all.get(command.reservation_id)
