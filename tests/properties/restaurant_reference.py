@@ -127,7 +127,7 @@ class Reference:
     def when(self, day: int, minute: int, party_size: int, now_ms: int) -> Stay | Rejected:
         terms = self.terms
         start = local(terms, day, minute)
-        if not exists(start) or minute % terms.slot_grid_minutes:
+        if minute % terms.slot_grid_minutes or not exists(start):
             return no(Code.INVALID)
         today = shown(terms, now_ms).date()
         notice = terms.notice_minutes if start.date() != today else terms.notice_same_day_minutes
@@ -387,12 +387,13 @@ class Reference:
         self, day: int, party_size: int, traits: tuple[str, ...], now_ms: int
     ) -> list[tuple[int, tuple[str, ...]]]:
         """(start, tables) of every minute of a day at which such a party would get a hold."""
-        found = []
+        found: list[tuple[int, tuple[str, ...]]] = []
+        options = self.options(party_size, traits)
+        if self.paused or self.closed or not options:
+            return found
         for minute in range(1440):
-            closed = self.paused or self.closed
-            stay = no(Code.SALES_CLOSED) if closed else self.when(day, minute, party_size, now_ms)
-            options = self.options(party_size, traits)
-            if isinstance(stay, Rejected) or not options:
+            stay = self.when(day, minute, party_size, now_ms)
+            if isinstance(stay, Rejected):
                 continue
             if self.pace(stay[0], party_size, "", now_ms) is None:
                 tables = self.place(options, stay, "", now_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import msgspec
 import pytest
@@ -63,12 +63,14 @@ def test_times_are_written_in_utc_with_milliseconds_and_read_back(at_ms: int) ->
 
 @given(
     some.datetimes(
-        timezones=some.timezones(),
-        min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - the strategy adds the zone
+        min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - the zone is added
         max_value=datetime(9998, 1, 1),  # noqa: DTZ001
-    )
+    ),
+    some.timezones(),
+    some.integers(0, 1),
 )
-def test_any_offset_is_converted(moment: datetime) -> None:
+def test_any_offset_is_converted(shown: datetime, zone: tzinfo, fold: int) -> None:
+    moment = shown.replace(tzinfo=zone, fold=fold)
     in_utc = moment.astimezone(UTC)
     assert (
         rfc3339(to_ms(moment)) == in_utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{in_utc.microsecond // 1000:03d}Z"
