@@ -128,10 +128,12 @@ class HoldCounts:
             self._telling = asyncio.get_running_loop().create_task(self._tell())
 
     async def _tell(self) -> None:
-        while self._untold or self._removed:
-            await asyncio.sleep(TELL_AFTER_S)
-            await self._add_all(())
-        self._telling = None
+        try:
+            while self._untold or self._removed:
+                await asyncio.sleep(TELL_AFTER_S)
+                await self._add_all(())
+        finally:
+            self._telling = None
 
     async def _add_all(self, asked: Sequence[_Wanted]) -> Sequence[Mapping[str, str] | Exception]:
         """What was given at once, or removed, is said first, so that it is counted for who asks."""

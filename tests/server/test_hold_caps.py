@@ -265,6 +265,14 @@ async def test_what_was_given_at_once_or_removed_is_said_though_nobody_asks(valk
         await until(lambda: there_are(valkey, "carl") == 3)
 
 
+async def test_what_cannot_be_said_keeps_nothing_else_from_being_said(valkey: ValkeyServer) -> None:
+    async with processes(valkey, 1) as (counts,):
+        assert counts.at_once("no text: \ud800", "1", "first", 20)
+        await until(lambda: not counts._untold)
+        assert counts.at_once("gina", "1", "first", 20)
+        await until(lambda: there_are(valkey, "gina") == 1)
+
+
 async def test_what_was_given_at_once_is_said_before_a_front_end_ends(valkey: ValkeyServer) -> None:
     async with processes(valkey, 1) as (counts,):
         assert counts.at_once("dora", "1", "first", 20)
