@@ -90,7 +90,7 @@ class WalletHandlers:
         body = await read_body(request, parts.options.body_max_bytes)
         wanted = _CHARGE.parse(request, body)
         check_provider(parts, wanted.provider, wanted.method)
-        wallet = _own(request, name)
+        wallet = await self._of_somebody(request, name)
         now_ms = parts.reads.now_ms()
         payment = Payment(
             id=uuid7(now_ms),
@@ -141,6 +141,14 @@ class WalletHandlers:
         )
         said = await accepted(parts, payment, key)
         return refusal(said) if isinstance(said, Rejected) else await begun_reply(parts, request, said)
+
+    async def _of_somebody(self, request: web.BaseRequest, name: str) -> str:
+        """One's own wallet. Who was erased at another front end has a token here for a moment more, and the
+        money would be nobody's."""
+        wallet, caller = _own(request, name), caller_of(request)
+        if not caller.is_admin and await self._parts.accounts.account(wallet) is None:
+            raise not_found("wallet")
+        return wallet
 
     async def _is_covered(self, wallet: str, money: PositiveMoney) -> bool:
         """As it stands; what is spent before it is taken out makes the payout fail."""

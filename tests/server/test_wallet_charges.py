@@ -84,6 +84,14 @@ async def test_what_is_captured_is_in_the_wallet_and_on_its_statement(bank: Bank
     assert [(one["kind"], one["payment_id"]) for one in listed.json["items"]] == [("charge", shown["id"])]
 
 
+async def test_who_was_erased_elsewhere_charges_nothing_though_the_token_still_serves_here(
+    bank: Bank,
+) -> None:
+    assert await bank.api.accounts.erase(bank.who.account["id"], bank.api.gateway.now_ms) is None
+    assert (await bank.charge()).code == "not_found"
+    assert not bank.api.payments.payments
+
+
 async def test_other_money_than_was_asked_for_is_in_the_wallet_as_it_came(bank: Bank) -> None:
     bank.till.short = 1
     begun = await bank.charge()
