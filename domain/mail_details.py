@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class BookedLine:
-    """So many of one ticket type."""
+    """So many of one ticket type. `skipped`: so many numbers before theirs are of tickets that went back."""
 
     name: str
     quantity: int
     unit_price: int
     seats: tuple[str, ...] = ()
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Details:
     def place(self, number: int) -> tuple[str, str] | None:
         """A ticket's type and seat, by its number (see `domain.event_tickets`)."""
         for line in self.lines:
+            number -= line.skipped
             if 1 <= number <= line.quantity:
                 return line.name, line.seats[number - 1] if line.seats else ""
             number -= line.quantity

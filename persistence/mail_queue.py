@@ -218,7 +218,11 @@ def _of_event(row: Row) -> dict[str, Any]:
         "what_cancelled": row["stage"] == "cancelled",
         "lines": tuple(
             BookedLine(
-                names.get(line.ticket_type, line.ticket_type), line.quantity, line.unit_price, line.seats
+                names.get(line.ticket_type, line.ticket_type),
+                line.quantity,
+                line.unit_price,
+                line.seats,
+                line.skipped,
             )
             for line in decoded_lines(row["lines"])
         ),

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import replace
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.message import EmailMessage
 from email.policy import default
 from html import unescape
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from actors.mail.envelope import Letter, addressed, sealed
 from actors.mail.letters import Letters, Stationery
 from actors.mail.words import ENGLISH, SPANISH, amount, moment
+from domain.event_messages import Line
 from domain.mail import FORMS, LANGUAGES, Json, MailKind
 from domain.mail_details import BookedLine, Details
 from domain.news import TOLD_TO_HOLDERS
 from domain.papers import Papers
 from domain.ticket_codes import TicketCodes
 from domain.unsubscribing import customer_in, token_for
-from persistence.mail_queue import TakenMail
+from persistence.connection import Row
+from persistence.mail_queue import TakenMail, details_of
+from persistence.rows import encoded_lines
 
 SECRET = b"s" * 32
 TICKET_SECRET = b"t" * 32
@@ -229,6 +233,13 @@ def test_a_tickets_place_is_found_by_its_number(number: int, place: str | None) 
     lines = (BookedLine("Seat", 2, 1, ("A", "B")), BookedLine("Standing", 2, 1))
     found = replace(CONCERT, lines=lines).place(number)
     assert found == (None if place is None else ("Seat" if number < 3 else "Standing", place))
+
+
+def test_a_ticket_is_told_of_by_the_number_that_it_kept_when_others_went_back() -> None:
+    left = encoded_lines((Line("seat", 1, 1, ("A",)), Line("standing", 1, 1, (), 2)))
+    row = defaultdict(lambda: None, kind="event", lines=left)
+    found = details_of(cast(Row, row))
+    assert [found.place(number) for number in (1, 2, 3, 4)] == [("seat", "A"), None, None, ("standing", "")]
 
 
 def test_a_reminder_can_be_ended_with_one_click() -> None:
