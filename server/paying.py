@@ -58,9 +58,11 @@ def check_provider(parts: Parts, provider: str, method: str) -> None:
 
 
 def method_of(provider: str, method: str, caller: Caller) -> str:
-    """What the provider is told. A wallet is its account's own; an operator says whose."""
-    if provider != "wallet" or caller.is_admin:
+    """What the provider is told. A wallet is its account's own; an operator may say whose."""
+    if provider != "wallet" or (caller.is_admin and method):
         return method
+    if caller.is_admin and caller.account_id is None:
+        raise invalid("method", "Whose wallet: the operator's token has none.")
     if caller.account_id is None:
         raise Problem("unauthorized", "A wallet is for who is signed in.")
     if method not in ("", caller.account_id):

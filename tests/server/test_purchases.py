@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from domain.account import Role
 from domain.purchase import PARTS_MAX
 from tests.server.conftest import OPERATOR, Answer, Api
 from tests.server.people import ADA, Person, log_in, person_of, signed_in
@@ -210,3 +212,20 @@ async def test_a_purchase_by_wallet_is_by_ones_own(sale: Sale) -> None:
     assert wrong.paths == ["method"]
     assert (await buy(sale, ada, held, provider="wallet")).status == 202
     assert [one.method for one in sale.api.payments.payments if one.parts] == [ada.account["id"]]
+
+
+async def test_an_admin_who_names_no_wallet_pays_from_his_own_and_the_operators_token_has_none(
+    sale: Sale,
+) -> None:
+    ada = await signed_in(sale.api)
+    account_id = ada.account["id"]
+    kept = sale.api.accounts.kept
+    kept[account_id] = replace(kept[account_id], role=Role.ADMIN)
+    boss = person_of(await log_in(sale.api))
+    for wallet, pays_from in ((None, account_id), ("bob", "bob")):
+        named = {} if wallet is None else {"method": wallet}
+        path, _ = await sale.hold()
+        assert (await sale.pay(path, boss.headers, provider="wallet", **named)).status == 202
+        assert sale.api.payments.payments[-1].method == pays_from
+    path, _ = await sale.hold()
+    assert (await sale.pay(path, OPERATOR, provider="wallet")).paths == ["method"]
