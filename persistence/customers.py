@@ -47,9 +47,11 @@ def first_id_of(at_ms: int) -> str:
 
 OF_CUSTOMER = f"""
 SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency, coalesce(e.stage, s.stage) AS stage
-  FROM ({FOUND}) f JOIN reservations r ON r.id = f.id LEFT JOIN events e ON e.id = r.inventory_id
-       LEFT JOIN restaurants s ON s.id = r.inventory_id
- ORDER BY r.id DESC LIMIT $3::int"""
+  FROM ({FOUND}) f CROSS JOIN LATERAL (SELECT * FROM reservations WHERE id = f.id OFFSET 0) r
+  LEFT JOIN events e ON e.id = r.inventory_id LEFT JOIN restaurants s ON s.id = r.inventory_id
+ ORDER BY f.id DESC LIMIT $3::int"""
+"""Each looked up by its id: in their order they would be looked for among all reservations, where the plan is
+made before there are any."""
 
 ON_HOLD = """
 SELECT id::text, live AND status IN ('held', 'paying') AND expires_ms > $2::bigint

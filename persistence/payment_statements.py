@@ -284,7 +284,9 @@ ended AS (
                        OFFSET 0 FOR UPDATE SKIP LOCKED) p
    LIMIT $1 FOR UPDATE OF e SKIP LOCKED),
 due AS (SELECT payment_id AS id, rest, gen_random_uuid() AS new_id FROM ended WHERE captured AND rest > 0),
-promised AS (UPDATE payments p SET promised = p.promised + due.rest FROM due WHERE p.id = due.id),
+promised AS (
+  UPDATE payments p SET promised = p.promised + due.rest
+    FROM due WHERE p.id = due.id AND p.id = ANY (ARRAY (SELECT id FROM due))),
 new AS (
   INSERT INTO refunds (id, payment_id, amount, reason, step, lines, before, request_id, fingerprint,
                        created_ms, updated_ms, wake_ms, attempts, pauses)
