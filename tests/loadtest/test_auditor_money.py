@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from domain import event_messages as m
+from domain.ticket_messages import Entry, TicketCheckedIn
 from loadtest.auditor.findings import Check, Findings
 from loadtest.auditor.fold import Book, JournalRow
 from loadtest.auditor.money import (
@@ -68,6 +69,16 @@ def test_money_that_is_not_where_it_belongs_is_found(facts: tuple[m.EventFact, .
     book, findings = folded(*facts)
     check_payments(book, [row], findings)
     assert failures(findings) == [Check.PAYMENTS]
+
+
+@pytest.mark.parametrize(("number", "found"), [(1, [Check.TICKETS]), (2, []), (3, [Check.TICKETS])])
+def test_of_what_went_back_no_ticket_is_let_in_and_the_others_keep_their_numbers(
+    number: int, found: list[Check]
+) -> None:
+    smaller = m.ReservationReduced(T0 + 19_000, EVE, (m.Line("B", 1, B, (), 1),))
+    entry = Entry(T0 + 20_000, "ann")
+    _, findings = folded(BEGUN, PAID, smaller, TicketCheckedIn(entry.at_ms, EVE, number, entry))
+    assert failures(findings) == found
 
 
 def test_what_was_paid_back_is_sound_for_what_is_cancelled_smaller_or_conceded() -> None:
