@@ -11,7 +11,7 @@ SEEDS_MAX = 400
 
 def first_red(plant: Plant) -> Outcome | None:
     with plant.planted() as parts:
-        seeds = filter(plant.may_show, range(SEEDS_MAX))
+        seeds = filter(plant.may_show, (plant.seen_in, *range(SEEDS_MAX)))
         return next((found for seed in seeds if (found := play(seed, parts)).wrong), None)
 
 
