@@ -103,11 +103,15 @@ class _Node:
         self.endpoints: dict[str, _Endpoint] = {}
 
     def grow(self, segment: str) -> _Node:
-        if not segment.startswith("{"):
-            return self.named.setdefault(segment, _Node())
-        if self.any is None:
-            self.any = _Node()
-        return self.any
+        node = self.any if segment.startswith("{") else self.named.get(segment)
+        if node is not None:
+            return node
+        node = _Node()
+        if segment.startswith("{"):
+            self.any = node
+        else:
+            self.named[segment] = node
+        return node
 
 
 class Dispatcher:

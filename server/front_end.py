@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
@@ -134,6 +135,7 @@ async def _expected_by_the_body_reader(_request: web.Request) -> None:
     """`server/bodies.py` answers `Expect: 100-continue` itself, once a body is wanted."""
 
 
+@cache
 def _version() -> str:
     try:
         return version("turnstile")

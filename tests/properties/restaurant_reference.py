@@ -8,6 +8,7 @@ is said in `sequential_restaurant`.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -42,8 +43,13 @@ def no(code: Code, **facts: int | str) -> Rejected:
 
 
 def local(terms: RestaurantTerms, day: int, minute: int) -> datetime:
+    return _local(terms.time_zone, day, minute)
+
+
+@lru_cache(maxsize=100_000)
+def _local(time_zone: str, day: int, minute: int) -> datetime:
     midnight = datetime.combine(date(1970, 1, 1) + timedelta(days=day), datetime.min.time())
-    return (midnight + timedelta(minutes=minute)).replace(tzinfo=ZoneInfo(terms.time_zone))
+    return (midnight + timedelta(minutes=minute)).replace(tzinfo=ZoneInfo(time_zone))
 
 
 def ms(moment: datetime) -> int:
@@ -103,7 +109,7 @@ class Reference:
         day = (shown(self.terms, start_ms).date() - date(1970, 1, 1)).days
         special = {one.day: one.services for one in self.terms.special_days}
         for begun in (day - 1, day):
-            weekday = (date(1970, 1, 1) + timedelta(days=begun)).weekday()
+            weekday = (begun + 3) % 7  # the first of 1970 was a Thursday
             weekly = [
                 (one.opens_minute, one.closes_minute) for one in self.terms.services if one.weekday == weekday
             ]
