@@ -9,6 +9,7 @@ filed ends `LAG_MS` ago; what is newer is looked through when somebody asks.
 from __future__ import annotations
 
 from persistence.rows import FIRST_ID, stored_columns
+from persistence.submissions import STILL_PENDING
 
 LAG_MS = 180_000
 """More than any reservation takes from its id to its commit."""
@@ -53,10 +54,10 @@ SELECT {stored_columns("r.")}, r.inventory_id::text, e.currency, coalesce(e.stag
 """Each looked up by its id: in their order they would be looked for among all reservations, where the plan is
 made before there are any."""
 
-ON_HOLD = """
+ON_HOLD = f"""
 SELECT id::text, live AND status IN ('held', 'paying') AND expires_ms > $2::bigint
   FROM reservations WHERE id = ANY ($1::uuid[])
-UNION ALL SELECT id::text, true FROM submissions WHERE id = ANY ($1::uuid[]) AND status = 'pending'"""
+UNION ALL SELECT id::text, true FROM submissions WHERE id = ANY ($1::uuid[]) AND {STILL_PENDING}"""
 """What is asked for behind the scenes is on hold as long as it waits, and longer if it is made."""
 
 KNOWN = """

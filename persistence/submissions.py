@@ -78,6 +78,10 @@ UPDATE submissions s SET leased_until_ms = ({NOW}) + $2, attempts = s.attempts +
 RETURNING s.number, s.id::text, s.inventory_id::text, s.command, s.request_id, s.fingerprint, s.attempts,
           ({NOW}) - s.created_ms AS age_ms"""
 
+STILL_PENDING = "status NOT IN ('done', 'rejected')"
+"""Of one that is known by its id. Said as those indexes say it that are of what is pending, a plan that is
+made while there is nothing looks for it among all that is."""
+
 SETTLE = f"""
 WITH answered AS (
   SELECT s.id, s.request_id, s.inventory_id, s.fingerprint, g.reservation_id, g.rejection, g.recorded,
@@ -85,7 +89,7 @@ WITH answered AS (
     FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::boolean[])
            AS g(id, reservation_id, rejection, recorded)
     JOIN submissions s ON s.id = g.id
-   WHERE s.status = 'pending' ORDER BY s.id FOR UPDATE OF s),
+   WHERE s.{STILL_PENDING} ORDER BY s.id FOR UPDATE OF s),
 recorded AS (
   INSERT INTO requests (request_id, scope, fingerprint, reply, expires_ms)
   SELECT request_id, inventory_id, fingerprint, rejection, expires_ms FROM answered WHERE recorded
@@ -101,7 +105,7 @@ RETURNING s.id::text"""
 
 POSTPONE = f"""
 UPDATE submissions s SET leased_until_ms = ({NOW}) + g.pause_ms
-  FROM unnest($1::uuid[], $2::bigint[]) AS g(id, pause_ms) WHERE s.id = g.id AND s.status = 'pending'"""
+  FROM unnest($1::uuid[], $2::bigint[]) AS g(id, pause_ms) WHERE s.id = g.id AND s.{STILL_PENDING}"""
 
 _commands = msgspec.msgpack.Decoder(Submitted)
 _rejections = msgspec.msgpack.Decoder(Rejected)

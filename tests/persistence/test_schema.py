@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from domain.event_messages import ConfirmReservation, Status, Terms
 from persistence.append import append_statement
 from persistence.connection import Limits
-from persistence.customers import FORGET_TICKETS, OF_CUSTOMER, RECEIVED
+from persistence.customers import FORGET_TICKETS, OF_CUSTOMER, ON_HOLD, RECEIVED
 from persistence.ledger import MOVE
 from persistence.mail_queue import END, FAIL, GIVE_BACK
 from persistence.migrate import migrate
@@ -29,6 +29,7 @@ from persistence.schema import metadata
 from persistence.schema.events import events
 from persistence.schema.inventories import JOURNAL_DEFAULT_PARTITION
 from persistence.schema.ledger import LEDGER_ENTRIES
+from persistence.submissions import POSTPONE, SETTLE
 from tests.persistence.sales import Sale, new_id, place
 from tests.persistence.worlds import PostgresWorld
 
@@ -235,6 +236,9 @@ SELECT gen_random_uuid(), 'confirmed', 'pending', '{}', n, n, 0 FROM generate_se
         (END, r"outgoing_mails_pkey on outgoing_mails .*\n.*Index Cond: \(id = "),
         (FAIL, r"outgoing_mails_pkey on outgoing_mails .*\n.*Index Cond: \(id = "),
         (GIVE_BACK, r"outgoing_mails_pkey.*\n.*Index Cond: \(id = ANY"),
+        (SETTLE, r"submissions_pkey on submissions s_1 .*\n.*Index Cond: \(id = "),
+        (POSTPONE, r"submissions_pkey on submissions s .*\n.*Index Cond: \(id = "),
+        (ON_HOLD, r"submissions_pkey.*\n.*Index Cond: \(id = ANY"),
     ],
 )
 async def test_what_is_asked_all_the_time_reads_its_own_rows_though_there_are_no_statistics_yet(
