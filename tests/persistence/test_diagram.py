@@ -1,4 +1,4 @@
-"""The picture of the schema in the architecture document is the schema's."""
+"""The picture of the schema in its page is the schema's."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from persistence.diagram import entity_diagram
 from persistence.schema import metadata
 
-ARCHITECTURE = Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md"
+STORAGE = Path(__file__).parents[2] / "docs" / "storage.md"
 
 
-def test_the_architecture_shows_the_schema_as_it_is() -> None:
-    text = ARCHITECTURE.read_text()
+def test_the_page_of_storage_shows_the_schema_as_it_is() -> None:
+    text = STORAGE.read_text()
     shown = text.split("<!-- schema:begin -->\n")[1].split("\n<!-- schema:end -->")[0]
     assert shown == entity_diagram(), "paste the output of `python -m persistence.diagram` between the marks"
 
