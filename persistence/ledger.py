@@ -22,6 +22,8 @@ from persistence.store import Refused
 CONNECTIONS_MAX = 2
 WAITING_MAX_STATEMENTS = 1_000
 TOGETHER_MAX_MOVEMENTS = 500
+OPENED_MAX_ACCOUNTS = 100_000
+"""Known to be there; beyond that it is found out again."""
 LIMITS = Limits(command_timeout_s=5.0, statement_timeout_s=4.0)
 _ACCOUNTS = UUID("7f1d4a5e-0d0c-4a0e-9f57-0c6f1f6f4a11")
 
@@ -90,6 +92,8 @@ class PostgresLedger:
         account_id = account_id_of(kind, name, currency)
         if account_id not in self._opened:
             await self._ask(OPEN, account_id, kind, name, currency)
+            if len(self._opened) >= OPENED_MAX_ACCOUNTS:
+                self._opened.clear()
             self._opened.add(account_id)
         return account_id
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from actors.gateway import Key
+from domain.account import Scope
 from domain.messages import Rejected
 from domain.payment import NewPayment as Asked
 from domain.payment import Payment, Standing
@@ -58,8 +59,13 @@ def check_provider(parts: Parts, provider: str, method: str) -> None:
 
 
 def method_of(provider: str, method: str, caller: Caller) -> str:
-    """What the provider is told. A wallet is its account's own; an operator may say whose."""
-    if provider != "wallet" or (caller.is_admin and method):
+    """What the provider is told. A wallet is its account's own; an operator may say whose, but a till that is
+    only there to sell may not."""
+    if provider != "wallet":
+        return method
+    if caller.is_admin and method:
+        if not caller.may(Scope.MANAGE):
+            raise Problem("forbidden", "This machine token is not for customers' wallets.")
         return method
     if caller.is_admin and caller.account_id is None:
         raise invalid("method", "Whose wallet: the operator's token has none.")

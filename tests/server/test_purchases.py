@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from domain.account import Role
 from domain.purchase import PARTS_MAX
 from tests.server.conftest import OPERATOR, Answer, Api
+from tests.server.organised import machine
 from tests.server.people import ADA, Person, log_in, person_of, signed_in
 from tests.server.test_own_reservations import held_by, path_of
 from tests.server.test_payments import HOUR_MS, PRICE, Sale
@@ -214,7 +215,7 @@ async def test_a_purchase_by_wallet_is_by_ones_own(sale: Sale) -> None:
     assert [one.method for one in sale.api.payments.payments if one.parts] == [ada.account["id"]]
 
 
-async def test_an_admin_who_names_no_wallet_pays_from_his_own_and_the_operators_token_has_none(
+async def test_who_may_say_whose_wallet_pays_names_it_or_pays_from_his_own(
     sale: Sale,
 ) -> None:
     ada = await signed_in(sale.api)
@@ -229,3 +230,6 @@ async def test_an_admin_who_names_no_wallet_pays_from_his_own_and_the_operators_
         assert sale.api.payments.payments[-1].method == pays_from
     path, _ = await sale.hold()
     assert (await sale.pay(path, OPERATOR, provider="wallet")).paths == ["method"]
+    till, office = await machine(sale.api, "sell"), await machine(sale.api, "sell", "manage")
+    assert (await sale.pay(path, till, provider="wallet", method="bob")).code == "forbidden"
+    assert (await sale.pay(path, office, provider="wallet", method="bob")).status == 202
