@@ -8,7 +8,8 @@ Most hold one thing at a time, and they do not wait for Valkey: a process gives 
 on its own word, and says so soon, with those of all others. Until it has, and for whoever it has heard of
 that half of what they may is taken, it asks first; those that ask meanwhile go with one call of one script.
 So a hash grows over its cap only where a process gives a place to somebody of whom it has not heard: by one
-for each such process, which has heard then. A cap under `ASKED_BELOW` is always asked for.
+for each such process, which has heard then. A cap that is not `OWN_WORD_FROM` for each of the front ends,
+where that would be much, is always asked for, and exact.
 
 While Valkey does not answer each process counts by itself, and asks it again after a second.
 """
@@ -34,7 +35,7 @@ TELL_AFTER_S = 0.05
 UNTOLD_MAX_PLACES = 500
 REMOVED_MAX_CALLS = 5_000
 """What is removed beyond that is not: its place is found to be free by who meets a full hash."""
-ASKED_BELOW = 10
+OWN_WORD_FROM = 20
 OWN_KEYS_MAX = 100_000
 _PREFIX = "turnstile-holds:"
 _ADD = f"""
@@ -66,9 +67,10 @@ class _Wanted(NamedTuple):
 
 
 class HoldCounts:
-    """See the module. Without a `redis_url` it counts by itself."""
+    """See the module. Without a `redis_url` it counts by itself. `front_ends`: so many count together."""
 
-    def __init__(self, redis_url: str | None = None) -> None:
+    def __init__(self, redis_url: str | None = None, front_ends: int = 1) -> None:
+        self._own_word_from = OWN_WORD_FROM * front_ends
         self._redis = redis_line(redis_url) if redis_url else None
         self._add: Any = self._redis.register_script(_ADD) if self._redis else None
         self._own: OrderedDict[str, dict[str, str]] = OrderedDict()
@@ -84,7 +86,7 @@ class HoldCounts:
 
     def at_once(self, key: str, field: str, reservation_id: str, cap: int) -> bool:
         """Whether it has a place, for which nobody needs to be asked."""
-        if cap < ASKED_BELOW or key in self._near or key in self._untold or key in self._being_told:
+        if cap < self._own_word_from or key in self._near or key in self._untold or key in self._being_told:
             return False
         if self._is_alone or len(self._untold) >= UNTOLD_MAX_PLACES:
             return False

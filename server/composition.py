@@ -241,7 +241,8 @@ def placement_rule(settings: Settings) -> PlacementRule:
 
 def hold_counts_of(settings: Settings) -> HoldCounts:
     """Where holds are counted by who has them."""
-    return HoldCounts(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    return HoldCounts(redis_url, settings.workers)
 
 
 def _stripe_of(settings: Settings) -> StripeConfig | None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from persistence.hold_counts import ASKED_BELOW, HoldCounts
+from persistence.hold_counts import OWN_WORD_FROM, HoldCounts
 from server.hold_caps import YOUNG_MS, HoldBounds
 from server.ids import uuid7
 from server.parts import Options
@@ -226,7 +226,7 @@ def there_are(valkey: ValkeyServer, key: str) -> int:
         return len(cast(dict[bytes, bytes], asked.hgetall(f"turnstile-holds:{key}")))
 
 
-@pytest.mark.parametrize("cap", [ASKED_BELOW - 1, ASKED_BELOW, 2 * ASKED_BELOW])
+@pytest.mark.parametrize("cap", [OWN_WORD_FROM - 1, OWN_WORD_FROM, 2 * OWN_WORD_FROM])
 async def test_one_front_end_lets_an_account_hold_what_it_may_and_not_one_more_however_fast(
     start: Start, valkey: ValkeyServer, cap: int
 ) -> None:
@@ -245,13 +245,23 @@ async def test_one_place_is_given_at_once_and_the_next_is_asked_for_after_that_w
     valkey: ValkeyServer,
 ) -> None:
     async with processes(valkey, 1) as (one,):
-        assert not one.at_once("ada", "0", "0", ASKED_BELOW - 1)
+        assert not one.at_once("ada", "0", "0", OWN_WORD_FROM - 1)
         assert one.at_once("ada", "1", "first", 20)
         assert not one.at_once("ada", "2", "second", 20)
         assert one.at_once("bob", "1", "first", 20), "whom it knows nothing of"
         assert await one.add("ada", "2", "second", 20) == {}
         assert there_are(valkey, "ada") == 2
         assert one.at_once("ada", "3", "third", 20)
+
+
+@pytest.mark.parametrize(("front_ends", "from_cap"), [(1, 20), (2, 40), (9, 180)])
+async def test_what_front_ends_could_give_too_much_at_once_is_less_than_a_twentieth(
+    valkey: ValkeyServer, front_ends: int, from_cap: int
+) -> None:
+    counts = HoldCounts(valkey.url, front_ends)
+    assert not counts.at_once("gus", "1", "first", from_cap - 1)
+    assert counts.at_once("gus", "1", "first", from_cap)
+    await counts.close()
 
 
 async def test_what_was_given_at_once_or_removed_is_said_though_nobody_asks(valkey: ValkeyServer) -> None:
@@ -290,12 +300,12 @@ async def test_a_place_that_is_given_back_before_it_was_said_is_never_said(valke
 async def test_of_whom_half_is_taken_each_front_end_that_has_heard_of_it_asks_first(
     valkey: ValkeyServer,
 ) -> None:
-    cap = ASKED_BELOW
+    cap = OWN_WORD_FROM
     async with processes(valkey, 2) as (one, other):
         for number in range(cap // 2):
             assert not one._near
             assert await one.add("fay", str(number), str(number), cap) == {}
-        assert not one.at_once("fay", "5", "5", cap)
+        assert not one.at_once("fay", "more", "more", cap)
         for number in range(cap // 2, cap):
             assert await one.add("fay", str(number), str(number), cap) == {}
         assert other.at_once("fay", "one over", "10", cap), "it has not heard"
