@@ -38,12 +38,13 @@ STORE_OUTAGES: Outages = {
 }
 
 
-async def create_app(settings: Settings) -> web.Application:
-    """The application one front-end process serves. Its parts are connected already, and close with it."""
+async def create_app(settings: Settings, number: int) -> web.Application:
+    """The application that one front-end process serves, which has that number, from 1. Its parts are
+    connected already, and close with it."""
     logs.configure(settings.log_level)
     stack, metrics, meter = AsyncExitStack(), Metrics(), Meter()
     try:
-        back = await stack.enter_async_context(opened(settings, meter))
+        back = await stack.enter_async_context(opened(settings, meter, number))
         tokens = AccessTokens(back.reads.now_ms)
         await tokens.look(back.accounts, back.machines)
         looking = asyncio.create_task(tokens.keep_looking(back.accounts, back.machines))

@@ -84,7 +84,7 @@ class Back(NamedTuple):
 
 
 @asynccontextmanager
-async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
+async def opened(settings: Settings, meter: Meter, number: int) -> AsyncIterator[Back]:
     """All of it connected, and the submitter at work. The actors live on when this process ends."""
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
@@ -101,7 +101,7 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
         stack.push_async_callback(clock.stop)
         bounds = ReadBounds(queue_max_reads=settings.read_queue_max_reads, deadline_ms=deadline_ms)
         reads = closed_at_end(PostgresReads(url, clock, bounds))
-        reads.copies = await stack.enter_async_context(_copies(settings, reads, clock))
+        reads.copies = await stack.enter_async_context(_copies(settings, reads, clock, number))
         gateway = await stack.enter_async_context(_gateway(settings, reads, directory, clock, meter))
         yield Back(
             gateway,
@@ -121,10 +121,12 @@ async def opened(settings: Settings, meter: Meter) -> AsyncIterator[Back]:
 
 
 @asynccontextmanager
-async def _copies(settings: Settings, reads: PostgresReads, clock: StoreClock) -> AsyncIterator[Copies]:
+async def _copies(
+    settings: Settings, reads: PostgresReads, clock: StoreClock, number: int
+) -> AsyncIterator[Copies]:
     """Availability as Valkey has it, never behind what was given out before."""
     assert settings.redis_url is not None
-    floor = Floor(settings.data / FLOOR_FILE)
+    floor = Floor(settings.data / FLOOR_FILE, number - 1, settings.workers)
     copies = Copies(
         settings.redis_url.get_secret_value(),
         reads.availability_row,

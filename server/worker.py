@@ -38,20 +38,21 @@ def main() -> None:
     """Entry of the process."""
     parser = argparse.ArgumentParser(prog="python -m server.worker", description=__doc__)
     parser.add_argument("--fd", type=int, required=True, help="file descriptor of the listening socket")
-    fd = parser.parse_args().fd
+    parser.add_argument("--number", type=int, default=1, help="of the server's front ends, from 1")
+    given = parser.parse_args()
     try:
         settings = load_settings()
         _allow_files(settings.connections_max + FILES_BESIDE_MAX)
-        uvloop.run(run(settings, socket.socket(fileno=fd)))
+        uvloop.run(run(settings, given.number, socket.socket(fileno=given.fd)))
     except (WrongSettings, StartFailure) as problem:
         sys.exit(f"turnstile: {problem}")
 
 
-async def run(settings: Settings, listener: socket.socket) -> None:
+async def run(settings: Settings, number: int, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT. Raises StartFailure."""
     stop = asyncio.Event()
     _listen_for_signals(stop)
-    app = await create_app(settings)
+    app = await create_app(settings, number)
     _listen_for_signals(stop)  # again: joining Ray puts a handler of its own there, which ends us at once
     in_time = await serve_until(stop, app, settings, listener)
     if not in_time:

@@ -34,7 +34,8 @@ class FrontEnd:
 
     async def launch(self) -> Child:
         """See `Part`. Returns at once: whether it answers is asked over HTTP."""
-        argv = [sys.executable, "-m", "server.worker", "--fd", str(self.fd)]
+        named = ["--fd", str(self.fd), "--number", str(self.number)]
+        argv = [sys.executable, "-m", "server.worker", *named]
         return await start(Program(self.name, argv, dict(self.environment()), pass_fds=(self.fd,)))
 
     def describe(self) -> str:

@@ -71,7 +71,7 @@ async def test_sequences_do_not_fall_and_are_not_two_seconds_behind_whatever_red
 ) -> None:
     """Sales go on while Redis is frozen, goes on, is killed and comes back; one client, two front ends."""
     front = Front(valkey.url)
-    fronts = [front.copies(Floor(tmp_path / "floor")) for _ in range(2)]
+    fronts = [front.copies(Floor(tmp_path / "floor", number, 2)) for number in range(2)]
     dice = random.Random(1)
     selling = True
 

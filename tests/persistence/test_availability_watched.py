@@ -94,7 +94,7 @@ async def test_what_redis_lost_is_read_from_the_row(front: Front) -> None:
 async def test_a_watcher_is_not_told_of_less_than_another_front_end_has_given_out(
     front: Front, tmp_path: Path
 ) -> None:
-    copies, floor = front.copies(Floor(tmp_path / "floor")), Floor(tmp_path / "floor")
+    copies, floor = front.copies(Floor(tmp_path / "floor", 0, 2)), Floor(tmp_path / "floor", 1, 2)
     await front.listening(copies)
     watcher = Watcher(front, copies)
     before = front.journal.sequences[EVENT]
@@ -108,7 +108,7 @@ async def test_a_watcher_is_not_told_of_less_than_another_front_end_has_given_ou
 
 
 async def test_what_a_watcher_is_told_no_front_end_falls_behind(front: Front, tmp_path: Path) -> None:
-    watching, other = (front.copies(Floor(tmp_path / "floor")) for _ in range(2))
+    watching, other = (front.copies(Floor(tmp_path / "floor", number, 2)) for number in range(2))
     await front.listening(watching)
     await front.listening(other)
     watcher = Watcher(front, watching)

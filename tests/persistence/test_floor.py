@@ -1,14 +1,12 @@
-"""The marks of what was given out hold over all processes of a server, even beside one that was stopped."""
+"""The marks of what was given out hold over all processes of a server."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import sys
-import time
 from pathlib import Path
 
-from persistence.floor import LOCK_WAIT_MAX_S, MARKS_MAX, Floor
+from persistence.floor import MARKS_MAX, Floor
 
 EVENT = "00000000-0000-7000-8000-0000000000aa"
 
@@ -16,7 +14,7 @@ RAISING = """
 import sys
 from pathlib import Path
 from persistence.floor import Floor
-floor = Floor(Path(sys.argv[1]))
+floor = Floor(Path(sys.argv[1]), int(sys.argv[2]), 4)
 highest = 0
 for sequence in range(int(sys.argv[2]), 60_000, 4):
     floor.raise_to(sys.argv[3], max(sequence, highest + 1))
@@ -38,13 +36,14 @@ def test_a_mark_only_rises(tmp_path: Path) -> None:
 
 
 def test_marks_outlive_their_process_and_are_seen_by_others(tmp_path: Path) -> None:
-    first, second = Floor(tmp_path / "floor"), Floor(tmp_path / "floor")
+    first, second = (Floor(tmp_path / "floor", number, 2) for number in range(2))
     first.raise_to(EVENT, 5)
     assert second.of(EVENT) == 5
-    first.close()
     second.raise_to(EVENT, 9)
+    assert first.of(EVENT) == 9
+    first.close()
     second.close()
-    third = Floor(tmp_path / "floor")
+    third = Floor(tmp_path / "floor", 0, 2)
     assert third.of(EVENT) == 9
     third.close()
 
@@ -65,19 +64,18 @@ async def test_processes_that_raise_a_mark_at_once_never_lower_it(tmp_path: Path
         for n in range(4)
     ]
     assert [await program.wait() for program in programs] == [0] * 4
-    floor = Floor(path)
+    floor = Floor(path, 0, 4)
     assert floor.of(EVENT) >= 59_999
     floor.close()
 
 
-def test_a_process_that_was_stopped_with_the_lock_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_server_may_get_more_front_ends_and_fewer(tmp_path: Path) -> None:
     path = tmp_path / "floor"
-    floor = Floor(path)
-    with path.open("rb") as stopped:
-        fcntl.flock(stopped, fcntl.LOCK_EX)
-        started_s = time.monotonic()
-        for mark in range(1_000):
-            floor.raise_to(EVENT, mark)
-        assert time.monotonic() - started_s < 100 * LOCK_WAIT_MAX_S
-    assert floor.of(EVENT) == 999
-    floor.close()
+    for number, front_ends in ((0, 1), (2, 3), (0, 1), (1, 2)):
+        floor = Floor(path, number, front_ends)
+        floor.raise_to(EVENT, 10 + number)
+        assert floor.of(EVENT) == 10 + number
+        floor.close()
+    everybodys = Floor(path, 0, 3)
+    assert everybodys.of(EVENT) == 12
+    everybodys.close()
