@@ -112,6 +112,15 @@ class FoundGuest:
 
 
 @dataclass(slots=True, frozen=True)
+class Dined:
+    """What a restaurant has counted of a customer, and the terms that make a score of it."""
+
+    restaurant_id: str
+    terms: RestaurantTerms
+    history: History
+
+
+@dataclass(slots=True, frozen=True)
 class Sold:
     """Confirmed tickets, and what they were sold for: each line at its own price, in minor units."""
 

@@ -19,7 +19,7 @@ from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
 from persistence import mails
 from persistence.connection import Connection, Limits, Links, QueueLimits, Row, in_time
-from persistence.customers import FENCED, FORGET_CONTACTS, FORGET_TICKETS, LIVE_OF
+from persistence.customers import FENCED, FORGET_CONTACTS, FORGET_DINERS, FORGET_TICKETS, LIVE_OF
 from persistence.mail_list import PREFER
 from persistence.rows import LAST_ID, scope_id
 
@@ -298,6 +298,7 @@ class PostgresAccounts:
             await connection.execute(mails.FORGET, row["email"])
             await connection.execute(FENCED, row["customer"], LAST_ID)
             await connection.execute(FORGET_CONTACTS, row["customer"], LAST_ID)
+            await connection.execute(FORGET_DINERS, row["customer"], LAST_ID)
             await connection.execute(FORGET_TICKETS, row["customer"])
             return None
 

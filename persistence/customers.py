@@ -83,6 +83,14 @@ SELECT id FROM inventories
  ORDER BY id FOR NO KEY UPDATE"""
 """What owners' appends take first, and in this order, whoever else writes rows of theirs takes first too:
 each writes many, in an order of its own, and they would come to wait for each other."""
+DINED = f"""
+SELECT s.id::text, s.terms, g.visits, g.cancellations, g.no_shows
+  FROM (SELECT DISTINCT inventory_id FROM reservations WHERE id IN ({FOUND})) dined
+ CROSS JOIN LATERAL (SELECT visits, cancellations, no_shows FROM guests
+                      WHERE inventory_id = dined.inventory_id AND customer = $1 OFFSET 0) g
+  JOIN restaurants s ON s.id = dined.inventory_id ORDER BY s.id"""
+"""What restaurants have counted of a customer, each looked up by its whole key."""
+
 FORGET_TICKETS = "UPDATE tickets SET contact = '' WHERE holder = $1 AND holder <> ''"
 """Those that were passed on to the customer. That there is one is said because only those are indexed."""
 FORGET_CONTACTS = f"""
@@ -90,3 +98,11 @@ WITH locked AS MATERIALIZED (
   SELECT id FROM reservations WHERE id IN ({FOUND}) ORDER BY inventory_id, id FOR NO KEY UPDATE)
 UPDATE reservations SET contact = '' WHERE id IN (SELECT id FROM locked)"""
 """In the order in which owners write them: else each could wait for the other."""
+FORGET_DINERS = f"""
+WITH made AS MATERIALIZED (
+  SELECT inventory_id, id, lines FROM reservations WHERE id IN ({FOUND}) AND json_typeof(lines) = 'object')
+DELETE FROM diners d
+ USING (SELECT inventory_id, $1::bytea AS key, id FROM made
+        UNION ALL SELECT inventory_id, decode(lines ->> 'phone', 'hex'), id FROM made OFFSET 0) m
+ WHERE d.inventory_id = m.inventory_id AND d.key = m.key AND d.reservation_id = m.id"""
+"""By the keys of the e-mail and of the number under which staff found them."""

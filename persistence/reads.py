@@ -34,6 +34,7 @@ from domain.restaurant_messages import History, RestaurantReply, TableReply, Tab
 from domain.seat_plan import Plan
 from domain.views import (
     Availability,
+    Dined,
     EventSales,
     FoundGuest,
     FoundReservation,
@@ -50,7 +51,7 @@ from persistence import queries
 from persistence.catalogue import page_of, page_of_restaurants
 from persistence.clock import StoreClock
 from persistence.connection import Limits, Links, QueueLimits, Row, in_time
-from persistence.customers import KNOWN, OF_CUSTOMER, ON_HOLD, RECEIVED
+from persistence.customers import DINED, KNOWN, OF_CUSTOMER, ON_HOLD, RECEIVED
 from persistence.free_tables import LOOKED_AT_MAX, TAKEN, asked, page_with_tables
 from persistence.histories import Histories
 from persistence.maps import Maps
@@ -207,6 +208,10 @@ class PostgresReads:
             ReceivedTicket(event_id, one.reservation_id, FoundTicket(one.number, one.ticket, one.contact))
             for event_id, one in found
         ]
+
+    async def dined(self, customer: bytes) -> list[Dined]:
+        rows = await self._ask(DINED, (customer, LAST_ID), self._lists)
+        return [Dined(id_, restaurant_terms_of(terms), History(*counts)) for id_, terms, *counts in rows]
 
     async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
         if not _is_id(event_id):

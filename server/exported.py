@@ -12,7 +12,7 @@ from server.addressed import body_of
 from server.handlers_wallets import NUMBER_MAX
 from server.parts import Parts
 from server.views import MoneyView, as_read
-from server.views_accounts import ExportView, account_view, session_view
+from server.views_accounts import ExportView, account_view, dined_view, session_view
 from server.views_payments import MovementView, WholeWalletView, movement_view, payment_view
 from server.views_tickets import received_view
 
@@ -30,6 +30,7 @@ async def exported(parts: Parts, account: Account) -> ExportView:
         [payment_view(one, await parts.payments.refunds_of(one.id), operator=False) for one in payments],
         [await _whole(parts, wallet) for wallet in await parts.wallets.wallets(account.id)],
         [received_view(one) for one in await _received(parts, account)],
+        [dined_view(one) for one in await parts.reads.dined(account.customer)],
     )
 
 

@@ -11,6 +11,7 @@ from domain.restaurant_messages import History, RestaurantReply
 from domain.seat_plan import Plan
 from domain.views import (
     Availability,
+    Dined,
     EventSales,
     FoundGuest,
     FoundReservation,
@@ -67,6 +68,9 @@ class Reads(Protocol):
     ) -> list[ReceivedTicket]:
         """The tickets that were passed on to that customer, the last reservation's first, beginning below
         `before` (its id, a number)."""
+
+    async def dined(self, customer: bytes) -> list[Dined]:
+        """What restaurants have counted of that customer; those only that have counted anything."""
 
     async def door(self, event_id: str, after: str | None, limit: int) -> list[FoundTicketed]:
         """An event's confirmed reservations by id with their tickets, beginning after `after`; read beside

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from domain.account import ACCESS_LIFE_MS, Account, Role, Session
+from domain.restaurant_choice import score_of
+from domain.views import Dined
 from server.times import rfc3339
 from server.views import View
 from server.views_payments import PaymentView, WholeWalletView
@@ -59,8 +61,21 @@ class OwnReservationsView(View, frozen=True):
     next: str | None
 
 
+class DinedView(View, frozen=True):
+    """What a restaurant has counted of its guest under the key of the e-mail, and the score that follows.
+    `cancellations`: of what was confirmed, by the guest."""
+
+    restaurant_id: str
+    name: str
+    visits: int
+    cancellations: int
+    no_shows: int
+    score: int
+
+
 class ExportView(View, frozen=True):
-    """All that is kept of a person, the newest first. `tickets`: those that others passed on to them."""
+    """All that is kept of a person, the newest first. `tickets`: those that others passed on to them;
+    `restaurants`: those that have counted anything of them."""
 
     account: AccountView
     sessions: list[OpenSessionView]
@@ -68,6 +83,7 @@ class ExportView(View, frozen=True):
     payments: list[PaymentView]
     wallets: list[WholeWalletView]
     tickets: list[ReceivedTicketView]
+    restaurants: list[DinedView]
 
 
 def account_view(account: Account) -> AccountView:
@@ -86,3 +102,9 @@ def account_view(account: Account) -> AccountView:
 
 def session_view(session: Session) -> OpenSessionView:
     return OpenSessionView(session.id, rfc3339(session.created_ms), rfc3339(session.expires_ms))
+
+
+def dined_view(one: Dined) -> DinedView:
+    done, terms = one.history, one.terms
+    counts = (done.visits, done.cancellations, done.no_shows)
+    return DinedView(one.restaurant_id, terms.name, *counts, score_of(terms, done.visits, done.no_shows))

@@ -177,9 +177,9 @@ class ImageView(View, frozen=True):
 
 
 class GuestView(View, frozen=True):
-    """A guest of this restaurant, as of their last reservation (null once erased), what they have done, and
-    the score that follows; below `min_score` they get no hold. `cancellations`: of what was confirmed, by
-    the guest."""
+    """A guest of this restaurant, as of their last reservation, what they have done, and the score that
+    follows; below `min_score` they get no hold. `cancellations`: of what was confirmed, by the guest. Who was
+    erased is not found."""
 
     customer: msgspec.Raw
     visits: int

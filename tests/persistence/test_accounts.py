@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from actors.payment_ports import Written
 from domain.account import ACCESS_LIFE_MS, Account, MailedToken, Registration, Role, Session
@@ -21,16 +22,23 @@ from domain.mail import Mail, MailKind
 from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Standing, Step
 from domain.refund import NewRefund, Reason, RefundStep
+from domain.restaurant_messages import CompleteStay, History, MarkNoShow
 from domain.ticket_messages import ReissueTicket, TransferTicket
+from domain.views import Dined, FoundGuest
 from persistence.accounts import MONEY_KEPT, MONEY_MOVING, NOACCOUNT, PostgresAccounts
+from persistence.clock import StoreClock
 from persistence.ledger import PostgresLedger
 from persistence.mail_list import PostgresMailList
 from persistence.maintenance import Maintenance
 from persistence.payments import PostgresPayments
+from persistence.reads import PostgresReads
+from tests.persistence import restaurants
+from tests.persistence.restaurants import DAY, NINETEEN
 from tests.persistence.sales import CONTACT, NOW_MS, Sale, new_id, place
 from tests.persistence.worlds import WAITING, PostgresWorld
 
 LIFE_MS = 1_000
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -307,6 +315,36 @@ async def test_an_erasure_reaches_the_tickets_that_were_passed_on_to_a_person(
     assert await accounts.erase(account.id, NOW_MS) is None
     found = await rows.fetch("SELECT holder, contact FROM tickets WHERE inventory_id = $1", ids[0])
     assert dict(found) == {account.customer: b"", b"bob": b"name"}
+
+
+async def test_staff_find_who_was_erased_no_more_and_the_count_goes_on_for_who_reserves_again(
+    accounts: PostgresAccounts, postgres: PostgresWorld
+) -> None:
+    account, store = await made_account(accounts), postgres.store()
+    house, empty = [await restaurants.House.opened(store) for _ in range(2)]
+    own = {"customer": account.customer, "phone": b"number"}
+    came, missed, left = (replace(house.hold(NINETEEN - before), **own) for before in (0, 0, 480))
+    other = replace(house.hold(NINETEEN - 240), phone=b"number")
+    await house.does(store, came, missed, left, other)
+    await house.does(store, *(ConfirmReservation(one.reservation_id) for one in (came, missed)))
+    house.now_ms = DAY * DAY_MS + (NINETEEN + 180) * 60_000
+    await house.does(store, CompleteStay(came.reservation_id), MarkNoShow(missed.reservation_id))
+    await empty.does(store, replace(empty.hold(), **own))
+    reads = PostgresReads(postgres.url, StoreClock(reading_nothing, 500))
+    done = History(visits=1, no_shows=1)
+    assert house.state.terms is not None
+    assert await reads.dined(account.customer) == [Dined(house.id, house.state.terms, done)]
+    assert [one.history for one in await reads.guests(house.id, account.customer, 9)] == [done]
+    assert await accounts.erase(account.id, NOW_MS) is None
+    assert await reads.guests(house.id, account.customer, 9) == []
+    assert await reads.guests(empty.id, account.customer, 9) == []
+    assert await reads.guests(house.id, b"number", 9) == [FoundGuest(other.contact, History())]
+    assert await reads.history(house.id, account.customer) == done
+    await reads.close()
+
+
+async def reading_nothing() -> int:
+    raise AssertionError("not asked")
 
 
 @pytest.mark.parametrize("relation", ["reservations", "tickets"])

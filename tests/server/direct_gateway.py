@@ -35,6 +35,7 @@ from domain.seat_plan import Layout, Plan
 from domain.venue_time import VENUE_TAKEN, VenueTime, venue_time
 from domain.views import (
     Availability,
+    Dined,
     EventSales,
     FoundGuest,
     FoundReservation,
@@ -462,6 +463,11 @@ class DirectReads:
             FoundGuest(contact, await self.history(restaurant_id, customer))
             for customer, contact in sorted(last.items())
         ][:limit]
+
+    async def dined(self, customer: bytes) -> list[Dined]:
+        shown = [await self.restaurant(id_) for id_ in sorted(self._of_kind("restaurant"))]
+        counted = [Dined(one.id, one.terms, await self.history(one.id, customer)) for one in shown if one]
+        return [one for one in counted if one.history != History()]
 
     async def history(self, restaurant_id: str, customer: bytes) -> History:
         inventory = self.gateway.inventories.get(restaurant_id)

@@ -25,6 +25,7 @@ from tests.server.people import (
     signed_in,
 )
 from tests.server.test_payments import Sale, euros
+from tests.server.test_restaurants import RESTAURANTS, House, house_body
 from tests.server.test_wallet_charges import Bank
 
 RESETS = "/api/v1/password-resets"
@@ -247,8 +248,15 @@ async def test_an_export_has_everything_that_is_kept(api: Api) -> None:
     (ticket,) = export["tickets"]
     assert (ticket["reservation_id"], ticket["number"]) == (bobs.rpartition("/")[2], 1)
     assert ticket["holder"] == to
+    assert export["restaurants"] == []
+    house = House(api, (await api.post(RESTAURANTS, json=house_body(), headers=OPERATOR)).json)
+    table, key = await house.held(customer={"name": "Bob", "email": "bob@example.org"})
+    for what in ("confirm", "cancel"):
+        assert (await api.post(f"{table}/{what}", headers=key)).status == 200
     others = (await api.get(f"{ME}/export", headers=bob.headers)).json
     assert (others["payments"], others["wallets"], others["tickets"]) == ([], [], [])
+    (counted,) = others["restaurants"]
+    assert (counted["restaurant_id"], counted["cancellations"]) == (house.id, 1)
 
 
 async def test_who_has_money_here_is_not_erased_before_it_is_gone(api: Api) -> None:

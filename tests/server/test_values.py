@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from domain.event_messages import Line, Reservation, ReservationReply, Status
+from domain.restaurant_messages import History, RestaurantTerms
+from domain.views import Dined
 from server import views
 from server.customers import CustomerKeys, normalised
 from server.ids import id_bytes, parse_id, uuid7
 from server.times import TIME_MAX_MS, rfc3339, to_ms
+from server.views_accounts import dined_view
 
 times_ms = some.integers(0, TIME_MAX_MS)
 
@@ -122,6 +125,13 @@ def test_a_reservation_rendered_from_parts_is_the_reservation(
         }
         for line in priced
     ]
+
+
+def test_what_a_restaurant_has_counted_is_exported_with_its_score() -> None:
+    house = RestaurantTerms("Corner", "UTC", (), (), score_start=50)
+    shown = msgspec.to_builtins(dined_view(Dined("r", house, History(2, 1, 3))))
+    counts = {"visits": 2, "cancellations": 1, "no_shows": 3, "score": 50 + 2 * 5 - 3 * 20}
+    assert shown == {"restaurant_id": "r", "name": "Corner", **counts}
 
 
 def test_an_erased_contact_is_shown_as_null() -> None:
