@@ -41,6 +41,10 @@ MONEY_MOVING = Rejected(
     Code.IN_USE,
     "A payment with your wallet, or a refund of one, is under way. Erase the account when it is over.",
 )
+ASKED_FOR = Rejected(
+    Code.IN_USE,
+    "A reservation under your e-mail is asked for and not answered yet. Erase the account when it is.",
+)
 KEY_REUSED = Rejected(Code.KEY_REUSED, "This key came with another body.")
 
 ACCOUNT = (
@@ -68,6 +72,12 @@ SELECT EXISTS (SELECT FROM ledger_accounts WHERE kind = 'wallet' AND name = $1 A
        OR EXISTS (SELECT FROM refunds r JOIN payments p ON p.id = r.payment_id
                    WHERE r.wake_ms IS NOT NULL AND r.step <> 'done' AND {_TOUCHES}) AS moving"""
 """What stands against an erasure: what is in the wallet of that name, or on its way."""
+
+PENDING = """
+SELECT EXISTS (SELECT FROM submissions WHERE status = 'pending'
+                  AND customer = (SELECT customer FROM accounts WHERE id = $1))"""
+"""Whether anything is asked for behind the scenes under the account's e-mail: name and address are in it, and
+would be in the reservation that is made of it afterwards."""
 
 RECORD = """
 INSERT INTO requests (request_id, scope, fingerprint, reply, expires_ms) VALUES ($1, $2, $3, '', $4)
@@ -289,6 +299,8 @@ class PostgresAccounts:
             money = await connection.fetchrow(MONEY, account_id)
             if money["moving"] or money["kept"]:
                 return MONEY_MOVING if money["moving"] else MONEY_KEPT
+            if await connection.fetchval(PENDING, account_id):
+                return ASKED_FOR
             await connection.execute(LOCK_TOKENS, account_id)
             row = await connection.fetchrow(ERASE, account_id)
             if row is None:

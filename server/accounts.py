@@ -76,7 +76,8 @@ class Accounts(Protocol):
 
     async def erase(self, account_id: str, now_ms: int) -> Rejected | None:
         """The account, and whatever else names the person. Rejected: `in_use` while there is money in its
-        wallet, or on its way into it or out of it; `not_found`."""
+        wallet, or on its way into it or out of it, or a submission under its e-mail is pending;
+        `not_found`."""
 
     async def open_session(self, session: Session, password_hash: str | None) -> Account | None:
         """Keep it; its account as it stands by now. None: that is not the hash of its password any more."""

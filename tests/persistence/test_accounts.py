@@ -23,15 +23,17 @@ from domain.messages import Code, Rejected
 from domain.payment import NewPayment, Payment, Standing, Step
 from domain.refund import NewRefund, Reason, RefundStep
 from domain.restaurant_messages import CompleteStay, History, MarkNoShow
+from domain.submission import Done, Final, Submission
 from domain.ticket_messages import ReissueTicket, TransferTicket
 from domain.views import Dined, FoundGuest
-from persistence.accounts import MONEY_KEPT, MONEY_MOVING, NOACCOUNT, PostgresAccounts
+from persistence.accounts import ASKED_FOR, MONEY_KEPT, MONEY_MOVING, NOACCOUNT, PostgresAccounts
 from persistence.clock import StoreClock
 from persistence.ledger import PostgresLedger
 from persistence.mail_list import PostgresMailList
 from persistence.maintenance import Maintenance
 from persistence.payments import PostgresPayments
 from persistence.reads import PostgresReads
+from persistence.submissions import PostgresSubmissions
 from tests.persistence import restaurants
 from tests.persistence.restaurants import DAY, NINETEEN
 from tests.persistence.sales import CONTACT, NOW_MS, Sale, new_id, place
@@ -403,6 +405,31 @@ async def test_who_has_money_in_a_wallet_or_on_its_way_is_not_erased(
     assert await accounts.erase(account.id, NOW_MS) is None
     await ledger.close()
     await payments.close()
+
+
+async def test_who_has_asked_for_a_reservation_behind_the_scenes_is_not_erased_before_the_answer(
+    accounts: PostgresAccounts, postgres: PostgresWorld
+) -> None:
+    account, other = await made_account(accounts), await made_account(accounts)
+    sale = await Sale.opened(postgres.store())
+    submissions, rows = PostgresSubmissions(postgres.url), await postgres.connection()
+    wanted = [place(customer=account.customer) for _ in range(2)]
+    for hold in wanted:
+        named = (hold.reservation_id, sale.id, "event", hold)
+        assert await submissions.accept(Submission(*named, new_id().encode(), b"body")) == hold.reservation_id
+    assert await accounts.erase(account.id, NOW_MS) is ASKED_FOR
+    assert await accounts.erase(other.id, NOW_MS) is None
+    assert await sale.append(postgres.store(), sale.decided(wanted[0]))
+    await submissions.settle([(wanted[0].reservation_id, Done(wanted[0].reservation_id))])
+    assert await accounts.erase(account.id, NOW_MS) is ASKED_FOR
+    await submissions.settle([(wanted[1].reservation_id, Final(Rejected(Code.SOLD_OUT, "None left."), True))])
+    assert await accounts.account(account.id) == account
+    assert await accounts.erase(account.id, NOW_MS) is None
+    left = await rows.fetch("SELECT contact FROM reservations WHERE customer = $1", account.customer)
+    assert [row["contact"] for row in left] == [b""]
+    left = await rows.fetch("SELECT command FROM submissions WHERE customer = $1", account.customer)
+    assert [row["command"] for row in left] == [b"", b""]
+    await submissions.close()
 
 
 async def test_reminders_are_the_accounts_to_choose_and_a_mails_link_ends_them_too(
