@@ -87,7 +87,7 @@ FORMS: Mapping[MailKind, Form] = {
         "changed", may=("starts_at_ms", "venue", "city", "number", "generation")
     ),
     MailKind.EVENT_CANCELLED: _of_reservation(may=("number", "generation")),
-    MailKind.REMINDER: _of_reservation("starts_at_ms"),
+    MailKind.REMINDER: _of_reservation("starts_at_ms", may=("number", "generation")),
     MailKind.TICKET_TRANSFERRED: _of_reservation("number", "generation"),
     MailKind.TICKET_PASSED_ON: _of_reservation("number", "generation"),
     MailKind.CONFIRM_EMAIL: _of_person("token", "valid_minutes"),

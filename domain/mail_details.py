@@ -70,6 +70,8 @@ class TicketHolder:
     """Whom a ticket of that generation was passed on to. `email` None: they were erased."""
 
     generation: int
+    customer: bytes = b""
     email: str | None = None
     name: str | None = None
     language: str | None = None
+    wants_reminders: bool = True

@@ -43,10 +43,10 @@ from domain.restaurant_messages import (
     RestaurantCreated,
     TableRetaken,
 )
-from domain.ticket_messages import TicketTransferred
+from domain.ticket_messages import TicketReissued, TicketTransferred
 
 REMIND_BEFORE_MS = 24 * 3_600_000
-TOLD_TO_HOLDERS = (MailKind.EVENT_CHANGED, MailKind.EVENT_CANCELLED)
+TOLD_TO_HOLDERS = (MailKind.EVENT_CHANGED, MailKind.EVENT_CANCELLED, MailKind.REMINDER)
 """Also to those of the reservation's tickets that were passed on."""
 
 
@@ -65,7 +65,7 @@ class Known(msgspec.Struct, frozen=True):
 class News:
     """A mail that a fact asks for. `reservation_id` None: to everybody who has a live reservation that was
     made before the fact. A reminder's `starts_at_ms` None: as the reservation itself says, which is a
-    table's.
+    table's. With a `number` it goes to whom that ticket was passed on to.
     """
 
     kind: MailKind
@@ -73,6 +73,13 @@ class News:
     reservation_id: str | None = None
     parameters: Mapping[str, Json] = field(default_factory=dict)
     starts_at_ms: int | None = None
+
+    @property
+    def is_told_to_holders(self) -> bool:
+        """Also to those. A reminder only where the event was moved: what is confirmed has nothing that was
+        passed on, and what is passed on has a reminder of its own."""
+        of_one = self.kind is MailKind.REMINDER and self.reservation_id is not None
+        return self.kind in TOLD_TO_HOLDERS and not of_one
 
 
 def told(known: Known, fact: Fact) -> tuple[Known, tuple[News, ...]]:
@@ -101,7 +108,9 @@ def told(known: Known, fact: Fact) -> tuple[Known, tuple[News, ...]]:
         case HoldExpired() | ReservationCancelled() | ReservationVoided() | HoldReleased():
             return known, _of_end(known, fact)
         case TicketTransferred():
-            return known, _of_transfer(fact)
+            return known, _of_transfer(known, fact)
+        case TicketReissued():
+            return known, (_ticket_reminder(known, fact),)
         case _:
             return known, ()
 
@@ -118,12 +127,13 @@ def _of_end(
     return (News(kind, fact.at_ms, fact.reservation_id),)
 
 
-def _of_transfer(fact: TicketTransferred) -> tuple[News, ...]:
+def _of_transfer(known: Known, fact: TicketTransferred) -> tuple[News, ...]:
     of: dict[str, Json] = {"number": fact.number, "generation": fact.generation}
     theirs = News(MailKind.TICKET_TRANSFERRED, fact.at_ms, fact.reservation_id, of)
+    reminder = _ticket_reminder(known, fact)
     if fact.again:
-        return (theirs,)
-    return (theirs, News(MailKind.TICKET_PASSED_ON, fact.at_ms, fact.reservation_id, of))
+        return theirs, reminder
+    return theirs, News(MailKind.TICKET_PASSED_ON, fact.at_ms, fact.reservation_id, of), reminder
 
 
 def _of_change(known: Known, fact: EventChanged) -> tuple[News, ...]:
@@ -140,6 +150,12 @@ def _of_change(known: Known, fact: EventChanged) -> tuple[News, ...]:
 
 def _reminder(starts_at_ms: int | None, at_ms: int, reservation_id: str | None) -> News:
     return News(MailKind.REMINDER, at_ms, reservation_id, starts_at_ms=starts_at_ms)
+
+
+def _ticket_reminder(known: Known, fact: TicketTransferred | TicketReissued) -> News:
+    """Of one ticket as it is from then on; nobody gets it while the ticket is the buyer's own."""
+    of: dict[str, Json] = {"number": fact.number, "generation": fact.generation}
+    return News(MailKind.REMINDER, fact.at_ms, fact.reservation_id, of, known.starts_at_ms)
 
 
 def _known_of(terms: Terms, known: Known) -> Known:

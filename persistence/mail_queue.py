@@ -71,10 +71,12 @@ SELECT r.id::text, r.inventory_id::text, r.status, r.lines, r.customer, r.contac
  WHERE r.id = ANY($1::uuid[])"""
 
 HOLDERS = """
-SELECT t.reservation_id::text, t.number, t.generation, t.contact, a.language AS account_language
+SELECT t.reservation_id::text, t.number, t.generation, t.holder, t.contact, a.language AS account_language,
+       coalesce(p.reminders, true) AS wants_reminders
   FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS w(inventory_id, reservation_id, number)
   JOIN tickets t USING (inventory_id, reservation_id, number)
   LEFT JOIN accounts a ON a.customer = t.holder
+  LEFT JOIN mail_preferences p ON p.customer = t.holder
  WHERE t.holder <> ''"""
 
 WAITING = f"""
@@ -251,7 +253,9 @@ def _of_restaurant(row: Row) -> dict[str, Any]:
 
 def _holder(row: Row) -> TicketHolder:
     who = _contact.decode(row["contact"]) if row["contact"] else _Contact()
-    return TicketHolder(row["generation"], who.email, who.name, who.language or row["account_language"])
+    language = who.language or row["account_language"]
+    known = (row["generation"], row["holder"])
+    return TicketHolder(*known, who.email, who.name, language, row["wants_reminders"])
 
 
 def _taken(row: Row) -> TakenMail:

@@ -205,7 +205,12 @@ def _for_holder(
     if holder is None or holder.generation != mail.parameters["generation"]:
         holder = TicketHolder(0)
     theirs = replace(
-        details, email=holder.email, customer_name=holder.name, language=holder.language or details.language
+        details,
+        customer=holder.customer,
+        email=holder.email,
+        customer_name=holder.name,
+        language=holder.language or details.language,
+        wants_reminders=holder.wants_reminders,
     )
     return {**about, details.reservation_id: theirs}
 

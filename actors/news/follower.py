@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol, assert_never
@@ -29,8 +29,8 @@ from actors.meter import Meter
 from actors.news.config import FollowerLimits
 from actors.webhooks.bodies import Place, about, body_of, kind_of
 from domain.endpoints import Endpoint
-from domain.mail import MailKind
-from domain.news import REMIND_BEFORE_MS, TOLD_TO_HOLDERS, Known, News, told
+from domain.mail import Json, MailKind
+from domain.news import REMIND_BEFORE_MS, Known, News, told
 from persistence.mails import id_of
 from persistence.news import PAGE_MAX_RESERVATIONS, Read, RowToDeliver, RowToSend, Unread
 from persistence.rows import FIRST_ID
@@ -163,14 +163,15 @@ class Follower:
         told = [
             (one, id_)
             for one in found
-            if one.news.kind in TOLD_TO_HOLDERS
+            if one.news.is_told_to_holders
             for id_ in ([one.news.reservation_id] if one.news.reservation_id else page)
         ]
         tickets = await self._store.passed_on(inventory_id, [id_ for _, id_ in told]) if told else {}
         return [
-            _to_holder(inventory_id, one, id_, number, generation)
+            row
             for one, id_ in told
             for number, generation in tickets.get(id_, ())
+            for row in _to_holder(inventory_id, one, id_, {"number": number, "generation": generation})
         ]
 
 
@@ -221,24 +222,36 @@ def _deliveries(unread: Unread, known: Known, endpoints: Sequence[Endpoint]) -> 
 def _rows(
     inventory_id: str, one: _Told, reservation_id: str, starts_ms: dict[str, int]
 ) -> tuple[RowToSend, ...]:
-    """The mail to one reservation's customer; a reminder only if its hour is still to come."""
+    """The mail to one reservation's customer, or of a ticket of it to whom that was passed on to."""
     news = one.news
-    if news.kind is not MailKind.REMINDER:
-        mail_id = id_of(*one.place, news.kind.value, reservation_id)
-        return (_row(mail_id, inventory_id, reservation_id, news, AT_ONCE_MS, dict(news.parameters)),)
-    starts_at_ms = news.starts_at_ms or starts_ms.get(reservation_id)
+    if news.kind is MailKind.REMINDER:
+        starts_at_ms = news.starts_at_ms or starts_ms.get(reservation_id)
+        return _reminder(inventory_id, news, reservation_id, starts_at_ms, news.parameters)
+    mail_id = id_of(*one.place, news.kind.value, reservation_id)
+    return (_row(mail_id, inventory_id, reservation_id, news, AT_ONCE_MS, dict(news.parameters)),)
+
+
+def _to_holder(
+    inventory_id: str, one: _Told, reservation_id: str, ticket: dict[str, Json]
+) -> tuple[RowToSend, ...]:
+    """Not if the ticket is another's by the time it is sent."""
+    news = one.news
+    if news.kind is MailKind.REMINDER:
+        return _reminder(inventory_id, news, reservation_id, news.starts_at_ms, ticket)
+    mail_id = id_of(*one.place, news.kind.value, reservation_id, ticket["number"])
+    parameters = {**news.parameters, **ticket}
+    return (_row(mail_id, inventory_id, reservation_id, news, AT_ONCE_MS, parameters),)
+
+
+def _reminder(
+    inventory_id: str, news: News, reservation_id: str, starts_at_ms: int | None, ticket: Mapping[str, Json]
+) -> tuple[RowToSend, ...]:
+    """Only if its hour is still to come. `ticket`: its number and generation; empty of the customer's own."""
     if starts_at_ms is None or starts_at_ms - REMIND_BEFORE_MS <= news.at_ms:
         return ()
-    mail_id = id_of("reminder", reservation_id, starts_at_ms)
-    due_ms, parameters = starts_at_ms - REMIND_BEFORE_MS, {"starts_at_ms": starts_at_ms}
+    mail_id = id_of("reminder", reservation_id, starts_at_ms, *ticket.values())
+    due_ms, parameters = starts_at_ms - REMIND_BEFORE_MS, {"starts_at_ms": starts_at_ms, **ticket}
     return (_row(mail_id, inventory_id, reservation_id, news, due_ms, parameters),)
-
-
-def _to_holder(inventory_id: str, one: _Told, reservation_id: str, number: int, generation: int) -> RowToSend:
-    """Not if the ticket is another's by the time it is sent."""
-    mail_id = id_of(*one.place, one.news.kind.value, reservation_id, number)
-    parameters = {**one.news.parameters, "number": number, "generation": generation}
-    return _row(mail_id, inventory_id, reservation_id, one.news, AT_ONCE_MS, parameters)
 
 
 def _row(

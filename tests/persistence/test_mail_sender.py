@@ -22,7 +22,8 @@ from actors.news.follower import Follower
 from domain.event_messages import CancelEvent, CancelReservation, ChangeEvent, TermsChange
 from domain.mail import Mail, MailKind
 from domain.news import REMIND_BEFORE_MS
-from domain.ticket_messages import TransferTicket
+from domain.ticket_messages import ReissueTicket, TransferTicket
+from domain.unsubscribing import customer_in
 from persistence.customers import FORGET_TICKETS
 from persistence.mail_queue import PostgresMailQueue
 from persistence.mails import enqueue, id_of
@@ -388,6 +389,35 @@ async def test_only_who_has_a_ticket_by_then_is_mailed_the_right_to_it(office: O
     assert [one["To"] for one in inbox.letters if str(one["Subject"]).startswith("A ticket")] == [
         "cy@example.org"
     ]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_who_has_a_ticket_when_the_hour_has_come_is_reminded_of_it_too(
+    office: Office, inbox: Inbox, moved: bool
+) -> None:
+    sale, made = await sold(office, 2, 3)
+    (bought, other), (holder, quiet, before) = made.values(), addresses(3)
+    for reservation_id, email in ((bought, before), (bought, holder), (other, quiet)):
+        await passed_on(office, sale, reservation_id, email)
+    store, connection = office.postgres.store(), await office.postgres.connection()
+    assert await sale.append(store, sale.decided(ReissueTicket(bought, 1)))
+    await has_account(office, holder, "es")
+    await connection.execute("INSERT INTO mail_preferences VALUES ($1, false, 0)", quiet.encode())
+    await office.follow()
+    if moved:
+        later = TermsChange(starts_at_ms=office.now_ms + 5 * DAY_MS)
+        assert await sale.append(store, sale.decided(ChangeEvent(later)))
+        await office.follow()
+    await make_due(office)
+    await office.send_all()
+    reminded = {letter["To"]: letter for letter in inbox.letters if letter["List-Unsubscribe"]}
+    assert sorted(reminded) == sorted([*made, holder])
+    assert Counter(letter["To"] for letter in inbox.letters if letter["List-Unsubscribe"]).total() == 3
+    letter = reminded[holder]
+    assert str(letter["Subject"]).startswith("Mañana")
+    text, token = plain_text(letter), letter["List-Unsubscribe"].rpartition("/")[2].rstrip(">")
+    assert ("/reservations/" in text, f"/tickets/{bought}/1#" in text) == (False, True)
+    assert customer_in(token, office.secret) == holder.encode()
 
 
 async def test_a_ticket_is_not_mailed_to_who_was_erased(office: Office, inbox: Inbox) -> None:

@@ -22,7 +22,7 @@ from domain.event_messages import (
     Terms,
 )
 from domain.kinds import Fact
-from domain.mail import MailKind
+from domain.mail import Json, MailKind
 from domain.news import Known, News, told
 from domain.restaurant_messages import (
     ReservationMoved,
@@ -129,8 +129,8 @@ def test_what_the_operator_cancels_is_told_of_as_what_its_holder_does() -> None:
 @pytest.mark.parametrize(
     ("again", "kinds"),
     [
-        (False, [MailKind.TICKET_TRANSFERRED, MailKind.TICKET_PASSED_ON]),
-        (True, [MailKind.TICKET_TRANSFERRED]),
+        (False, [MailKind.TICKET_TRANSFERRED, MailKind.TICKET_PASSED_ON, MailKind.REMINDER]),
+        (True, [MailKind.TICKET_TRANSFERRED, MailKind.REMINDER]),
     ],
 )
 def test_a_ticket_passed_on_is_told_of_to_whom_it_goes_and_to_the_buyer_if_it_was_theirs(
@@ -139,10 +139,19 @@ def test_a_ticket_passed_on_is_told_of_to_whom_it_goes_and_to_the_buyer_if_it_wa
     _, news = told(KNOWN, TicketTransferred(NOW_MS, "r", 2, 3, b"bob", again))
     assert [one.kind for one in news] == kinds
     assert all(one.parameters == {"number": 2, "generation": 3} for one in news)
+    assert news[-1].starts_at_ms == START_MS
 
 
-def test_a_ticket_issued_again_is_told_in_the_answer_alone() -> None:
-    assert kinds_of(KNOWN, TicketReissued(NOW_MS, "r", 2, 3)) == []
+def test_a_ticket_issued_again_is_told_in_the_answer_alone_and_its_reminder_is_of_the_new_one() -> None:
+    of: dict[str, Json] = {"number": 2, "generation": 3}
+    _, news = told(KNOWN, TicketReissued(NOW_MS, "r", 2, 3))
+    assert news == (News(MailKind.REMINDER, NOW_MS, "r", of, START_MS),)
+
+
+def test_holders_are_told_of_the_event_and_reminded_anew_where_it_moved() -> None:
+    moved = told(KNOWN, EventChanged(NOW_MS, replace(TERMS, starts_at_ms=START_MS + 1)))[1]
+    confirmed = told(KNOWN, ReservationConfirmed(NOW_MS, "r"))[1]
+    assert [one.is_told_to_holders for one in (*moved, *confirmed)] == [True, True, False, False]
 
 
 def test_whose_it_is_is_known_from_its_beginning_on() -> None:
