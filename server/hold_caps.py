@@ -1,11 +1,11 @@
 """How much somebody may hold at a time: by the account that is signed in, and by the client's address, so
 that who has many e-mails has no more than others.
 
-Who is about to hold takes a place first. When all are taken, the reservations that have them are looked at:
-what is confirmed, released or expired by now has made room. So a confirmation or a cancellation costs
-nothing here, and a hold one call that goes with others. A retry with its Idempotency-Key has its place
-already, or, where that was given up since, needs none. A bound of 0 is none, and costs nothing at all; that
-of accounts costs guests nothing.
+Who is about to hold takes a place first, mostly at once (`persistence.hold_counts`). When all are taken, the
+reservations that have them are looked at: what is confirmed, released or expired by now has made room. So a
+confirmation or a cancellation costs nothing here, and a hold its part of a call that goes with others. A
+retry with its Idempotency-Key has its place already, or, where that was given up since, needs none. A bound
+of 0 is none, and costs nothing at all; that of accounts costs guests nothing.
 """
 
 from __future__ import annotations
